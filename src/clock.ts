@@ -1,0 +1,60 @@
+import type { Clock as XStateClock } from 'xstate'
+
+/**
+ * The one source of time. `now()` is epoch milliseconds (fractions allowed); `monotonic()` is milliseconds
+ * from any origin that never steps back, and defaults to `now()`. XState's SimulatedClock fits as it is.
+ */
+export interface Clock extends XStateClock {
+  now(): number
+  monotonic?(): number
+}
+
+/** Longer delays make Node fire after 1 ms. */
+const longestDelay = 2 ** 31 - 1
+
+/** A system clock whose timers never keep the process alive, except between `hold()` and its release. */
+export interface SystemClock extends Clock {
+  monotonic(): number
+  /** Keeps the process alive while a `flush` or a `stop` is pending, so that an awaited one returns its report. */
+  hold(): () => void
+}
+
+export function createSystemClock(): SystemClock {
+  let origin = Date.now() - performance.now()
+  let checked = 0
+
+  const now = (): number => {
+    const elapsed = performance.now()
+    // The wall clock may be stepped (NTP, suspend); following it once a second costs nothing per event.
+    if (elapsed - checked > 1000) {
+      checked = elapsed
+      const wall = Date.now()
+      if (Math.abs(wall - origin - elapsed) > 20) origin = wall - elapsed
+    }
+    return origin + elapsed
+  }
+
+  return {
+    now,
+    monotonic: () => performance.now(),
+    setTimeout: (fn, delay) => {
+      const timer = setTimeout(fn, Math.min(Math.max(delay, 0), longestDelay))
+      timer.unref()
+      return timer
+    },
+    clearTimeout: (timer) => clearTimeout(timer),
+    hold: () => {
+      const timer = setInterval(() => {}, longestDelay)
+      return () => clearInterval(timer)
+    },
+  }
+}
+
+/** Monotonic milliseconds of any clock. */
+export const elapsed = (clock: Clock): number => clock.monotonic?.() ?? clock.now()
+
+const noHold = (): void => {}
+
+/** {@link SystemClock.hold} of any clock; an injected one that cannot hold the process simply does not. */
+export const holdProcess = (clock: Clock): (() => void) =>
+  'hold' in clock && typeof clock.hold === 'function' ? (clock as SystemClock).hold() : noHold

@@ -1,0 +1,20 @@
+/** How one attempt to export one batch ended. Expected failures are values; a driver need not throw. */
+export type Outcome =
+  /** The backend took the batch; `rejected` of its items it refused (OTLP partial success). */
+  | { readonly type: 'delivered'; readonly rejected?: number }
+  /**
+   * Down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the batch all
+   * the same. `afterSeconds`: its Retry-After.
+   */
+  | {
+      readonly type: 'retry'
+      readonly afterSeconds?: number
+      readonly ambiguous?: boolean
+      readonly cause: unknown
+    }
+  /** Alive, and does not want this data (400 and other final answers). */
+  | { readonly type: 'refused'; readonly cause: unknown }
+  /** Wrong key or address: 401, 403, 404. */
+  | { readonly type: 'misdirected'; readonly cause: unknown }
+  /** 413: split and resend. */
+  | { readonly type: 'too_large' }

@@ -1,0 +1,47 @@
+/** Every error telemachine throws or rejects with. Match `code`, never the message. */
+export class TelemetryError extends Error {
+  readonly code: string
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'TelemetryError'
+    this.code = code
+  }
+}
+
+/** One thing that is wrong with a configuration. `path` is the full key, such as `telemetry.otel.batch_size`. */
+export interface ConfigProblem {
+  readonly code: string
+  readonly path: string
+  /** Names the key, the value (unless it is sensitive) and what would be right. */
+  readonly message: string
+  /** Where it was said: `file`, `environment`, `init`, `put`, `admin`, `remote`. */
+  readonly source?: string
+  readonly file?: string
+  readonly line?: number
+  readonly column?: number
+}
+
+/** A configuration or a change was refused as a whole; the one in force before stays in force. */
+export class TelemetryConfigError extends TelemetryError {
+  readonly problems: readonly ConfigProblem[]
+  constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
+    const [first] = problems
+    super(
+      first?.code ?? 'CONFIG_INVALID',
+      problems.map((problem) => problem.message).join('; ') || 'the configuration was refused',
+      options,
+    )
+    this.name = 'TelemetryConfigError'
+    this.problems = problems
+  }
+}
+
+/** The text of anything that was thrown; never throws itself. */
+export function messageOf(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return thrown.message || thrown.name
+    return String(thrown)
+  } catch {
+    return 'an error that cannot be shown'
+  }
+}

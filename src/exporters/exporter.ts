@@ -1,0 +1,119 @@
+import type { TelemetryEvent } from '../bus/event.ts'
+import type { Clock } from '../clock.ts'
+import type { DropReason } from '../delivery/ledger.ts'
+import type { Outcome } from '../delivery/outcome.ts'
+import type { Logger } from '../logger.ts'
+
+/** How a change of a key takes effect: in place; new client beside the old, then swap; close, then open. */
+export type Change = 'hot' | 'rebuild' | 'replace'
+
+/** The declaration of one configuration key. Keys are snake_case; durations are seconds. */
+export interface KeySchema {
+  /** `number`, `integer`, `boolean`, `string`, `http-url`, `port`, `seconds`, `patterns`, `headers`, `tags`, … or a list of allowed values. */
+  readonly format: string | readonly string[]
+  readonly default: unknown
+  readonly change: Change
+  readonly doc: string
+  readonly unit?: string
+  readonly sensitive?: boolean
+  /** Inclusive bounds of numbers. */
+  readonly min?: number
+  readonly max?: number
+  /** May be null (absent). */
+  readonly nullable?: boolean
+  /** Ecosystem variables, strongest first, below TELEMETRY_* (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DD_API_KEY`). */
+  readonly env?: readonly EcosystemVariable[]
+}
+
+/** An ecosystem variable: its name, and how its text becomes the text of our key (OTLP appends a path, counts in ms). */
+export interface EcosystemVariable {
+  readonly name: string
+  readonly read?: (text: string) => unknown
+}
+
+export type Config = Readonly<Record<string, unknown>>
+
+export interface ExporterContext<State> {
+  /** The exporter's id in the configuration, such as `otel_eu`. */
+  readonly id: string
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What `state()` returned: outlives every client, the exporter's crashes and its being disabled. */
+  readonly state: State
+}
+
+export interface OpenContext<State> extends ExporterContext<State> {
+  /** Aborted when the opening is no longer wanted, or past `open_timeout`. */
+  readonly signal: AbortSignal
+  /** The configuration in force, read at the time of the call (hot keys change under a living client). */
+  readonly current: () => Config
+  /** Ingests, now, every event already emitted for this exporter: a scrape calls it to see them all. */
+  readonly catchUp: () => void
+  /** Read-only `status()` of the whole telemetry system, for exporters that publish its health. */
+  readonly status: () => unknown
+}
+
+export interface ExportContext<State> extends ExporterContext<State> {
+  /** Aborted at the attempt's deadline, or when the client is cut. */
+  readonly signal: AbortSignal
+  readonly config: Config
+  /** `clock.now()` by which the attempt ends. */
+  readonly deadline: number
+}
+
+/**
+ * Where `ingest` says what became of an event. Each event weighs one; what an ingest neither turns into an item,
+ * holds nor drops counts as `delivered` for a pull exporter and as dropped `ignored` for the others.
+ */
+export interface Sink<State = unknown, Item = unknown> {
+  readonly state: State
+  readonly config: Config
+  /** `clock.now()` in milliseconds, read once a batch. */
+  readonly now: number
+  /** Queues an item for `export`. Its weight, in events, comes from this event first, then from what was held. `bytes`: its size on the wire, if known. */
+  item(item: Item, weight?: number, bytes?: number): void
+  /** Keeps this event's weight as pending, to be released by a later `item` or `drop`. */
+  hold(): void
+  /** Counts a drop; weight as in `item`. */
+  drop(reason: DropReason, weight?: number): void
+}
+
+/**
+ * An exporter type. One plain object; the built-in ones use nothing a user's cannot.
+ * Every function may throw, reject or never settle: the exporter's statechart bounds it and shows why.
+ */
+export interface ExporterDefinition<Client = unknown, State = unknown, Item = unknown> {
+  readonly type: string
+  readonly schema: Readonly<Record<string, KeySchema>>
+  /** Overrides of the defaults (and docs) of the common keys, such as `batch_size`. */
+  readonly defaults?: Readonly<Record<string, unknown>>
+  /** Rules across keys; returns what is wrong: `[key, message]`. */
+  validate?(config: Config): readonly (readonly [key: string, message: string])[]
+  /** Makes what outlives clients (open spans, aggregates, a registry). Default: undefined. */
+  state?(context: Omit<ExporterContext<undefined>, 'state'>): State
+  open(config: Config, context: OpenContext<State>): Client | Promise<Client>
+  /** Default: the event itself is the item. Runs per event: total, quick, no I/O. */
+  ingest?(event: TelemetryEvent, sink: Sink<State, Item>): void
+  /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */
+  tick?(sink: Sink<State, Item>, reason: 'interval' | 'flush'): void
+  /** After a drain, when the exporter is disabled or stopped: forget what is held. The unit counts its weight. */
+  forget?(state: State): void
+  /** Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else 0. */
+  sizeOf?(item: Item): number
+  /** One attempt to export one batch. Absent: a pull exporter, whose `ingest` is the delivery. */
+  export?(client: Client, batch: readonly Item[], context: ExportContext<State>): Promise<Outcome>
+  close(client: Client, context: { readonly deadline: number }): void | Promise<void>
+  /** Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open. */
+  describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
+}
+
+/** An entry of `createTelemetry({ types })`. */
+// biome-ignore lint/suspicious/noExplicitAny: a list of definitions mixes clients, states and items; each is used only with its own.
+export type AnyExporterDefinition = ExporterDefinition<any, any, any>
+
+/** Checks the shape of a definition and returns it; throws a TelemetryError `EXPORTER_DEFINITION_INVALID`. */
+export function defineExporter<Client, State = undefined, Item = TelemetryEvent>(
+  definition: ExporterDefinition<Client, State, Item>,
+): ExporterDefinition<Client, State, Item> {
+  return definition
+}
