@@ -1,10 +1,10 @@
-import type { Clock as XStateClock } from 'xstate'
-
 /**
  * The one source of time. `now()` is epoch milliseconds (fractions allowed); `monotonic()` is milliseconds
  * from any origin that never steps back, and defaults to `now()`. XState's SimulatedClock fits as it is.
  */
-export interface Clock extends XStateClock {
+export interface Clock {
+  setTimeout(fn: (...args: unknown[]) => void, timeout: number): unknown
+  clearTimeout(timer: unknown): void
   now(): number
   monotonic?(): number
 }
@@ -42,7 +42,7 @@ export function createSystemClock(): SystemClock {
       timer.unref()
       return timer
     },
-    clearTimeout: (timer) => clearTimeout(timer),
+    clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
     hold: () => {
       const timer = setInterval(() => {}, longestDelay)
       return () => clearInterval(timer)
