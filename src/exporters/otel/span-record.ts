@@ -52,9 +52,10 @@ export interface TraceId {
 export type FlatAttributes = readonly (string | AttributeValue)[]
 
 /**
- * As OpenTelemetry has them. Arrays hold one type, with null where an element had none. A number that is a safe
- * integer travels as OTLP int, every other one (NaN never occurs, -0 neither) as double, as the package's serializer
- * does it. Strings may hold lone surrogates: what UTF-8 makes of them (U+FFFD) is the encoder's.
+ * As OpenTelemetry has them. Arrays hold one type, with null where an element had none (an empty AnyValue on the
+ * wire). Numbers are finite; an integer within int64 (-0 included) travels as OTLP int, every other number as double,
+ * as the package's serializer does it. Strings may hold lone surrogates: what UTF-8 makes of them (U+FFFD) is the
+ * encoder's.
  */
 export type AttributeValue =
   | string
