@@ -12,8 +12,11 @@ export type Outcome =
       readonly ambiguous?: boolean
       readonly cause: unknown
     }
-  /** Alive, and does not want this data (400 and other final answers). */
-  | { readonly type: 'refused'; readonly cause: unknown }
+  /**
+   * Final: the backend does not want this data. It is alive (400), unless `unhealthy` says that the answer counts as
+   * a failure of the backend all the same (500).
+   */
+  | { readonly type: 'refused'; readonly unhealthy?: boolean; readonly cause: unknown }
   /** Wrong key or address: 401, 403, 404. */
   | { readonly type: 'misdirected'; readonly cause: unknown }
   /** 413: split and resend. */

@@ -1,0 +1,192 @@
+import type { RequestOptions } from 'node:http'
+import { isIP } from 'node:net'
+import { deflate, gzip } from 'node:zlib'
+import { type Clock, createSystemClock } from '../clock.ts'
+import { TelemetryError } from '../errors.ts'
+import { type ForbidAddress, forbidden, isForbidden } from './http/address.ts'
+import { type Attempt, beginRequest, failed } from './http/attempt.ts'
+import { checkHeaders, checkUrl } from './http/check.ts'
+import { openConnections } from './http/connections.ts'
+import { redactor, secretsOf } from './http/redact.ts'
+import type { TlsMaterial } from './http/tls.ts'
+
+export type { ForbidAddress } from './http/address.ts'
+export type { Attempt } from './http/attempt.ts'
+export {
+  classifyStatus,
+  HttpStatusError,
+  type OutcomeRules,
+  outcomeOf,
+  type StatusClass,
+} from './http/outcome.ts'
+export { redactor } from './http/redact.ts'
+export { parseRetryAfter } from './http/retry-after.ts'
+export { readTls, type TlsMaterial } from './http/tls.ts'
+
+/** `deflate` is the zlib format, which is what HTTP means by it. */
+export type Compression = 'none' | 'gzip' | 'deflate'
+
+export interface HttpClientOptions {
+  /** `http:` or `https:`, without credentials in it. A query is sent, and never shown. */
+  readonly url: string
+  /** Sent with every request. Those that frame the message (`Host`, `Content-Length`, …) are refused. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Default `none`. */
+  readonly compression?: Compression
+  /** PEM texts; `readTls` makes them from file paths. */
+  readonly tls?: TlsMaterial
+  /** Default `telemachine`. A `user-agent` among the headers wins. */
+  readonly userAgent?: string
+  /** A longer response is cut and its connection closed. Default 4 MiB. */
+  readonly maxResponseBytes?: number
+  /** Default true: an idle connection is kept for 4 s, or less if the server says so. */
+  readonly keepAlive?: boolean
+  /** Checked against the address itself, after the name was resolved. */
+  readonly forbidAddress?: ForbidAddress
+  /** Runs `timeoutMs`. Default: the system clock. */
+  readonly clock?: Clock
+}
+
+export interface PostOptions {
+  /** Aborted at the attempt's deadline, or when nobody wants the answer any more. */
+  readonly signal?: AbortSignal
+  /** A deadline of the request's own, for callers whose signal has none. */
+  readonly timeoutMs?: number
+  /** Added to the client's, and stronger. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** An absolute path (and query) on the same origin, instead of the URL's. */
+  readonly path?: string
+}
+
+export interface HttpClient {
+  /**
+   * One request, tried once: no retry (not even on a kept connection that turns out dead: the server may have acted),
+   * no redirect, no proxy. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
+   * `close()`. The body must not change until then.
+   */
+  post(body: Uint8Array, options?: PostOptions): Promise<Attempt>
+  /** Hides this client's header values and query values in a text, such as a backend's error. */
+  redact(text: string): string
+  /** Open connections, idle ones included. */
+  connections(): number
+  /** Stops what is under way, destroys every connection and resolves when they are closed. */
+  close(): Promise<void>
+}
+
+const defaultMaxResponseBytes = 4 * 1024 * 1024
+const maxHeaderSize = 16 * 1024
+
+/**
+ * A client for one destination, with connections of its own; none is opened yet.
+ * Throws a TelemetryError: `HTTP_URL_INVALID`, `HTTP_HEADER_INVALID`, `HTTP_ADDRESS_FORBIDDEN`, `TLS_INVALID`.
+ */
+export function openHttpClient(options: HttpClientOptions): HttpClient {
+  const url = checkUrl(options.url)
+  const secure = url.protocol === 'https:'
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const { forbidAddress, compression = 'none', clock = createSystemClock() } = options
+  if (forbidAddress && isIP(hostname) && isForbidden(hostname, forbidAddress)) throw forbidden(hostname)
+
+  const headers = {
+    ...checkHeaders({ 'user-agent': options.userAgent ?? 'telemachine', ...checkHeaders(options.headers) }),
+    'accept-encoding': 'identity',
+    ...(compression !== 'none' && { 'content-encoding': compression }),
+  }
+  const connections = openConnections(options, secure)
+  const base: RequestOptions = {
+    agent: connections.agent,
+    method: 'POST',
+    hostname,
+    port: url.port,
+    path: `${url.pathname}${url.search}`,
+    maxHeaderSize,
+    insecureHTTPParser: false,
+  }
+  const underWay = new Set<(cause: TelemetryError) => void>()
+  let closing: Promise<void> | undefined
+
+  const begin = (
+    body: Uint8Array,
+    { headers: extra, path }: PostOptions,
+    settle: (attempt: Attempt) => void,
+  ) =>
+    beginRequest(
+      {
+        secure,
+        body,
+        from: shown(url, path),
+        maxResponseBytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
+        options: {
+          ...base,
+          path: path ?? base.path,
+          headers: { ...headers, ...checkHeaders(extra), 'content-length': body.byteLength },
+        },
+      },
+      settle,
+    )
+
+  const post: HttpClient['post'] = (body, options = {}) =>
+    new Promise((resolve) => {
+      const { signal, timeoutMs, path } = options
+      const from = shown(url, path)
+      if (closing)
+        return resolve(failed(new TelemetryError('HTTP_CLOSED', `the client of ${from} is closed`)))
+      if (signal?.aborted) return resolve(failed(abortError(signal, from)))
+
+      let timer: unknown
+      let settled = false
+      const settle = (attempt: Attempt): void => {
+        settled = true
+        if (timer !== undefined) clock.clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+        underWay.delete(stop)
+        resolve(attempt)
+      }
+      let halt = (cause: TelemetryError): void => settle(failed(cause))
+      const stop = (cause: TelemetryError): void => halt(cause)
+      const onAbort = (): void => stop(abortError(signal!, from))
+
+      underWay.add(stop)
+      signal?.addEventListener('abort', onAbort)
+      if (timeoutMs !== undefined) timer = clock.setTimeout(() => stop(timeoutError(from)), timeoutMs)
+
+      const send = (error: Error | null, packed: Uint8Array): void => {
+        if (settled) return
+        try {
+          if (error) throw new TelemetryError('HTTP_COMPRESSION_FAILED', error.message)
+          halt = begin(packed, options, settle)
+        } catch (thrown) {
+          settle(failed(invalid(thrown, from)))
+        }
+      }
+      if (compression === 'none') send(null, body)
+      else if (compression === 'gzip') gzip(body, send)
+      else deflate(body, send)
+    })
+
+  const close = (): Promise<void> => {
+    closing ??= connections.destroy()
+    const cause = new TelemetryError('HTTP_CLOSED', `the client of ${url.origin} was closed`)
+    for (const stop of [...underWay]) stop(cause)
+    return closing
+  }
+
+  return { post, close, redact: redactor(secretsOf(headers, url)), connections: connections.count }
+}
+
+/** As far as a URL may be shown: without its query. */
+const shown = (url: URL, path = url.pathname): string => `${url.origin}${path.replace(/[?#].*$/s, '')}`
+
+const invalid = (thrown: unknown, from: string): TelemetryError =>
+  thrown instanceof TelemetryError
+    ? thrown
+    : new TelemetryError('HTTP_REQUEST_INVALID', `no valid request to ${from} can be formed`)
+
+const timeoutError = (from: string): TelemetryError =>
+  new TelemetryError('HTTP_TIMEOUT', `${from} did not answer in time`)
+
+function abortError(signal: AbortSignal, from: string): TelemetryError {
+  const { reason } = signal
+  if (reason instanceof Error && reason.name === 'TimeoutError') return timeoutError(from)
+  return new TelemetryError('HTTP_ABORTED', `the request to ${from} was aborted`)
+}

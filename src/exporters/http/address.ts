@@ -1,0 +1,41 @@
+import { lookup as resolve } from 'node:dns'
+import { isIPv6, type LookupFunction } from 'node:net'
+import { TelemetryError } from '../../errors.ts'
+
+/** True for an address that must not be connected to. IPv6 is without brackets and zone. */
+export type ForbidAddress = (ip: string) => boolean
+
+/** The IPv4 address inside `::ffff:a.b.c.d`, also in the hexadecimal form that URL makes of it. */
+function mappedIPv4(ip: string): string | undefined {
+  const [, dotted, high, low] =
+    /^::ffff:(?:(\d+\.\d+\.\d+\.\d+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i.exec(ip) ?? []
+  if (dotted !== undefined) return dotted
+  if (high === undefined || low === undefined) return undefined
+  const words = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+  return words.flatMap((word) => [word >> 8, word & 0xff]).join('.')
+}
+
+export function isForbidden(ip: string, forbid: ForbidAddress): boolean {
+  const address = ip.replace(/%.*$/, '')
+  const mapped = isIPv6(address) ? mappedIPv4(address) : undefined
+  return forbid(address) || (mapped !== undefined && forbid(mapped))
+}
+
+export const forbidden = (host: string): TelemetryError =>
+  new TelemetryError('HTTP_ADDRESS_FORBIDDEN', `${host} is at an address that must not be connected to`)
+
+/**
+ * Resolves a name to its permitted addresses only. The socket connects to what this returns, so a name that changes
+ * its address between a check and the connection gains nothing.
+ */
+export const guardedLookup =
+  (forbid: ForbidAddress): LookupFunction =>
+  (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
+      if (error) return callback(error, [])
+      const [first, ...rest] = found.filter(({ address }) => !isForbidden(address, forbid))
+      if (first === undefined) return callback(forbidden(hostname), [])
+      if (options.all) callback(null, [first, ...rest])
+      else callback(null, first.address, first.family)
+    })
+  }

@@ -1,0 +1,142 @@
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { context, createContextKey } from '@opentelemetry/api'
+import { messageOf, TelemetryError } from '../../errors.ts'
+
+/**
+ * How one request ended. Expected failures are values; a post never rejects.
+ * A `response` is one whose status line arrived: from there on the status says what became of the data.
+ */
+export type Attempt =
+  | {
+      readonly type: 'response'
+      readonly status: number
+      /** Lower-case names, as Node gives them. */
+      readonly headers: IncomingHttpHeaders
+      /** What was read of it: all, unless `cut` says why not. */
+      readonly body: Uint8Array
+      readonly cut?: 'oversized' | 'stopped' | 'broken'
+      /** Origin and path of the request; no query. */
+      readonly from: string
+    }
+  | {
+      readonly type: 'failed'
+      readonly cause: TelemetryError
+      /** `nothing`: no byte of the request can have been processed. `maybe`: it may have been taken. */
+      readonly sent: 'nothing' | 'maybe'
+    }
+
+export const failed = (cause: TelemetryError, sent: 'nothing' | 'maybe' = 'nothing'): Attempt => ({
+  type: 'failed',
+  cause,
+  sent,
+})
+
+export interface RequestPlan {
+  readonly secure: boolean
+  readonly options: RequestOptions
+  readonly body: Uint8Array
+  readonly maxResponseBytes: number
+  readonly from: string
+}
+
+// The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
+const suppressTracing = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+
+/**
+ * Starts one request and calls `settle` exactly once; throws if the plan makes no valid request. The returned function stops it: the request is destroyed and
+ * settles at once, as the response whose head has arrived or else as failed with the given cause.
+ */
+export function beginRequest(
+  plan: RequestPlan,
+  settle: (attempt: Attempt) => void,
+): (cause: TelemetryError) => void {
+  let settled = false
+  let sent: 'nothing' | 'maybe' = 'nothing'
+  let stopResponse: (() => void) | undefined
+
+  const end = (attempt: Attempt): void => {
+    if (settled) return
+    settled = true
+    settle(attempt)
+  }
+
+  const fail = (error: unknown): void => {
+    if (stopResponse === undefined) end(failed(describe(error, plan, sent), sent))
+  }
+
+  const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(plan.options)
+  const request = context.with(context.active().setValue(suppressTracing, true), start)
+
+  request.on('socket', (socket) => {
+    if (request.reusedSocket) sent = 'maybe'
+    else
+      socket.once(plan.secure ? 'secureConnect' : 'connect', () => {
+        sent = 'maybe'
+      })
+  })
+  // These stay for good: a socket may fail long after the attempt has been settled.
+  request.on('error', fail)
+  request.on('close', () => fail(undefined))
+  request.on('response', (response) => {
+    const status = response.statusCode ?? 0
+    const chunks: Buffer[] = []
+    let size = 0
+
+    const finish = (cut?: 'oversized' | 'stopped' | 'broken'): void => {
+      // Also when the server answered before it read the whole request: nobody would ever free that socket.
+      if (cut !== undefined || !request.writableFinished) request.destroy()
+      const { headers } = response
+      const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      end({ type: 'response', status, headers, body, from: plan.from, ...(cut !== undefined && { cut }) })
+    }
+
+    stopResponse = () => finish('stopped')
+    response.on('error', () => finish('broken'))
+    response.on('close', () => finish('broken'))
+    response.on('end', () => finish(response.complete ? undefined : 'broken'))
+    response.on('data', (chunk: Buffer) => {
+      if (settled) return
+      if (size + chunk.length > plan.maxResponseBytes) return finish('oversized')
+      size += chunk.length
+      chunks.push(chunk)
+    })
+    if (Number(response.headers['content-length']) > plan.maxResponseBytes) finish('oversized')
+  })
+  request.end(plan.body)
+
+  return (cause) => {
+    if (stopResponse !== undefined) stopResponse()
+    else end(failed(cause, sent))
+    request.destroy()
+  }
+}
+
+/** A fresh error: Node's own may carry received bytes (`rawPacket`) and is not ours to show. */
+function describe(error: unknown, plan: RequestPlan, sent: 'nothing' | 'maybe'): TelemetryError {
+  if (error instanceof TelemetryError) return error
+  const code = codeOf(error)
+  if (code?.startsWith('HPE_')) {
+    return new TelemetryError(
+      'HTTP_RESPONSE_INVALID',
+      `${plan.from} answered something that is not HTTP (${code})`,
+    )
+  }
+  const why = code ?? (error === undefined ? 'closed' : messageOf(error))
+  return sent === 'nothing'
+    ? new TelemetryError('HTTP_CONNECT_FAILED', `cannot connect to ${plan.from} (${why})`)
+    : new TelemetryError('HTTP_NO_RESPONSE', `no response from ${plan.from} (${why})`)
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  // Happy eyeballs: one error for each address that was tried.
+  const [first] = error instanceof AggregateError ? error.errors : []
+  const { code } = error as NodeJS.ErrnoException
+  return code ?? (first as NodeJS.ErrnoException | undefined)?.code
+}

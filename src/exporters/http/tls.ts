@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { TelemetryError } from '../../errors.ts'
+
+/** PEM texts. `ca` replaces the authorities that Node trusts; `cert` and `key` are the client's own. */
+export interface TlsMaterial {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+const names = ['ca', 'cert', 'key'] as const
+
+/**
+ * Resolves each setting, a file path or the PEM text itself, to PEM text. Empty settings are absent ones.
+ * Rejects with a TelemetryError `TLS_FILE_UNREADABLE`; the message never repeats a setting, which may be a key
+ * pasted into the wrong place.
+ */
+export async function readTls(settings: TlsMaterial): Promise<TlsMaterial> {
+  const entries = names.map(async (name) => {
+    const setting = settings[name]
+    if (!setting || setting.includes('-----BEGIN ')) return [name, setting || undefined] as const
+    try {
+      return [name, await readFile(setting, 'utf8')] as const
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+      throw new TelemetryError('TLS_FILE_UNREADABLE', `the TLS ${name} file cannot be read (${code})`)
+    }
+  })
+  return Object.fromEntries((await Promise.all(entries)).filter(([, text]) => text !== undefined))
+}
+
+/** Throws a TelemetryError `TLS_INVALID` when the material is malformed or does not belong together. */
+export function secureContextOf(material: TlsMaterial): SecureContext {
+  if ((material.cert === undefined) !== (material.key === undefined)) {
+    throw new TelemetryError('TLS_INVALID', 'a TLS client certificate and its key must be given together')
+  }
+  if (material.ca !== undefined && !material.ca.includes('-----BEGIN ')) {
+    throw new TelemetryError('TLS_INVALID', 'the TLS ca is not in PEM form')
+  }
+  try {
+    return createSecureContext({ ...material })
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'malformed'
+    throw new TelemetryError('TLS_INVALID', `the TLS certificates or key cannot be used (${code})`)
+  }
+}
