@@ -39,3 +39,61 @@ export interface LedgerStatus {
   /** Outside the identity: weight whose attempt may have arrived although it was sent again or dropped. */
   readonly ambiguous: number
 }
+
+/** The counters of one exporter. What is pending is read from where it waits, so the identity is a check, not a definition. */
+export interface Ledger {
+  /** Events handed to the driver. */
+  readonly ingested: number
+  readonly delivered: number
+  readonly held: number
+  readonly inFlight: number
+  readonly ambiguous: number
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>
+  ingest(weight: number): void
+  hold(weight: number): void
+  release(weight: number): void
+  lease(weight: number): void
+  unlease(weight: number): void
+  deliver(weight: number): void
+  drop(reason: DropReason, weight: number): void
+  doubt(weight: number): void
+}
+
+export function createLedger(onDrop: (reason: DropReason, weight: number) => void): Ledger {
+  const dropped: Partial<Record<DropReason, number>> = {}
+  const ledger = {
+    ingested: 0,
+    delivered: 0,
+    held: 0,
+    inFlight: 0,
+    ambiguous: 0,
+    dropped,
+    ingest: (weight: number) => {
+      ledger.ingested += weight
+    },
+    hold: (weight: number) => {
+      ledger.held += weight
+    },
+    release: (weight: number) => {
+      ledger.held -= weight
+    },
+    lease: (weight: number) => {
+      ledger.inFlight += weight
+    },
+    unlease: (weight: number) => {
+      ledger.inFlight -= weight
+    },
+    deliver: (weight: number) => {
+      ledger.delivered += weight
+    },
+    drop: (reason: DropReason, weight: number) => {
+      if (weight <= 0) return
+      dropped[reason] = (dropped[reason] ?? 0) + weight
+      onDrop(reason, weight)
+    },
+    doubt: (weight: number) => {
+      ledger.ambiguous += weight
+    },
+  }
+  return ledger
+}

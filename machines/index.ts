@@ -1,0 +1,7 @@
+export { type BreakerInput, breakerMachine } from './breaker.ts'
+export type * from './events.ts'
+export { type ExporterInput, exporterMachine } from './exporter.ts'
+export type { UnitPort, WaveReport } from './ports.ts'
+export { defaultRestartPolicy, type RestartPolicy } from './supervision.ts'
+export { type SupervisorInput, supervisorMachine } from './supervisor.ts'
+export { type SystemInput, systemMachine } from './system.ts'

@@ -1,0 +1,189 @@
+import type { DropReason, Ledger } from './ledger.ts'
+import { createQueue, emptyBatch, type ItemBatch } from './queue.ts'
+
+/** A batch on its way, with its history. */
+export interface Batch extends ItemBatch<unknown> {
+  /** Attempts that failed so far. */
+  failures: number
+  /** Deliveries of other batches when this one failed first; a later one proves that the batch is the poison. */
+  deliveriesAtFirstFailure: number
+  /** It goes again when everything queued before this position has been taken. */
+  after: number
+}
+
+export interface BacklogLimits {
+  readonly queueSize: number
+  readonly batchSize: number
+  readonly maxRequestBytes: number
+  readonly overflow: 'drop_newest' | 'drop_oldest'
+}
+
+/** What waits for export: fresh items, and failed batches that stand at the back of the queue. */
+export interface Backlog {
+  readonly items: number
+  readonly weight: number
+  readonly tail: number
+  /** Arrival of the oldest fresh item. */
+  oldest(): number
+  /** A failed batch whose turn has come. */
+  retryDue(): boolean
+  /** Fresh items, without failed batches. */
+  readonly fresh: number
+  /** Position before which everything has been taken. */
+  taken(): number
+  enqueue(item: unknown, weight: number, at: number, self: boolean): void
+  take(): Batch | undefined
+  /** To the back of the queue. */
+  requeue(batch: Batch): void
+  /** Both halves go next; a batch of one cannot be split and is dropped `too_large`. */
+  split(batch: Batch): void
+  /** Everything that failed may go at once: the destination is new. */
+  hurry(): void
+  /** Drops whatever came before `at`. */
+  expire(at: number): void
+  drop(reason: DropReason): void
+}
+
+const batchOf = (
+  items: ItemBatch<unknown>,
+  history: Pick<Batch, 'failures' | 'deliveriesAtFirstFailure'>,
+): Batch => ({
+  ...items,
+  failures: history.failures,
+  deliveriesAtFirstFailure: history.deliveriesAtFirstFailure,
+  after: 0,
+})
+
+function slice(batch: Batch, from: number, to: number): Batch {
+  const weights = batch.weights.slice(from, to)
+  return {
+    ...batch,
+    items: batch.items.slice(from, to),
+    weights,
+    weight: weights.reduce((sum, weight) => sum + weight, 0),
+    after: 0,
+  }
+}
+
+export function createBacklog(options: {
+  ledger: Ledger
+  limits: () => BacklogLimits
+  sizeOf: ((item: unknown) => number) | undefined
+}): Backlog {
+  const { ledger, limits, sizeOf } = options
+  const queue = createQueue<unknown>()
+  const retries: Batch[] = []
+  let retryItems = 0
+  let retryWeight = 0
+
+  const addRetry = (batch: Batch, front: boolean): void => {
+    if (front) retries.unshift(batch)
+    else retries.push(batch)
+    retryItems += batch.items.length
+    retryWeight += batch.weight
+  }
+  const removeRetry = (index: number): Batch => {
+    const [batch] = retries.splice(index, 1) as [Batch]
+    retryItems -= batch.items.length
+    retryWeight -= batch.weight
+    return batch
+  }
+  const nextRetry = (): number => retries.findIndex((batch) => batch.after <= queue.head)
+
+  const bytesOf = (item: unknown): number => {
+    if (!sizeOf) return 0
+    try {
+      const bytes = sizeOf(item)
+      return bytes > 0 ? bytes : 0
+    } catch {
+      return 0
+    }
+  }
+
+  const takeFresh = (): Batch | undefined => {
+    const { batchSize, maxRequestBytes } = limits()
+    const batch = emptyBatch<unknown>()
+    let bytes = 0
+    while (queue.size > 0 && batch.items.length < batchSize) {
+      const size = bytesOf(queue.peek())
+      if (size > maxRequestBytes) {
+        ledger.drop('too_large', queue.take())
+        continue
+      }
+      if (bytes + size > maxRequestBytes) break
+      bytes += size
+      queue.take(batch)
+    }
+    return batch.items.length === 0 ? undefined : batchOf(batch, { failures: 0, deliveriesAtFirstFailure: 0 })
+  }
+
+  /** Room for one more: the oldest fresh item goes first, then the oldest of the batch that failed first. */
+  const dropOldest = (): void => {
+    if (queue.size > 0) {
+      ledger.drop('queue_full', queue.take())
+      return
+    }
+    if (retries.length === 0) return
+    const batch = removeRetry(0)
+    ledger.drop('queue_full', batch.weights[0] ?? 0)
+    if (batch.items.length > 1) addRetry({ ...slice(batch, 1, batch.items.length), after: batch.after }, true)
+  }
+
+  return {
+    get items() {
+      return queue.size + retryItems
+    },
+    get fresh() {
+      return queue.size
+    },
+    get weight() {
+      return queue.weight + retryWeight
+    },
+    get tail() {
+      return queue.tail
+    },
+    oldest: () => queue.oldest(),
+    retryDue: () => retries.length > 0 && nextRetry() >= 0,
+    taken: () => retries.reduce((first, batch) => Math.min(first, batch.firstPosition), queue.head),
+    enqueue(item, weight, at, self) {
+      const { queueSize, overflow } = limits()
+      if (queue.size + retryItems >= queueSize) {
+        if (overflow === 'drop_newest') {
+          ledger.drop('queue_full', weight)
+          return
+        }
+        dropOldest()
+      }
+      queue.push(item, weight, at, self)
+    },
+    take() {
+      const index = nextRetry()
+      return index >= 0 ? removeRetry(index) : takeFresh()
+    },
+    requeue(batch) {
+      batch.after = queue.tail
+      addRetry(batch, false)
+    },
+    split(batch) {
+      if (batch.items.length === 1) {
+        ledger.drop('too_large', batch.weight)
+        return
+      }
+      const middle = Math.ceil(batch.items.length / 2)
+      addRetry(slice(batch, middle, batch.items.length), true)
+      addRetry(slice(batch, 0, middle), true)
+    },
+    hurry() {
+      for (const batch of retries) batch.after = 0
+    },
+    expire(at) {
+      while (queue.oldest() < at) ledger.drop('max_age', queue.take())
+      for (let index = retries.length - 1; index >= 0; index -= 1)
+        if ((retries[index] as Batch).at < at) ledger.drop('max_age', removeRetry(index).weight)
+    },
+    drop(reason) {
+      while (retries.length > 0) ledger.drop(reason, removeRetry(retries.length - 1).weight)
+      while (queue.size > 0) ledger.drop(reason, queue.take())
+    },
+  }
+}

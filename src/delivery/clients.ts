@@ -1,0 +1,189 @@
+import type { Clock } from '../clock.ts'
+import { messageOf, TelemetryError } from '../errors.ts'
+import type { AnyExporterDefinition, Config, OpenContext } from '../exporters/exporter.ts'
+
+/** An open client, the configuration it was opened with, and the attempts that run on it. */
+export interface ClientSlot {
+  readonly client: unknown
+  readonly config: Config
+  readonly running: Set<{ readonly settled: Promise<unknown>; cut(): void }>
+  closing: Promise<void> | undefined
+}
+
+/** How long a driver's `close` is waited for. */
+const closeMs = 2_000
+
+/**
+ * The clients of one exporter: one serving, at most one candidate being opened beside it, and old ones that
+ * finish what they have in flight before they are closed.
+ */
+export interface Clients {
+  readonly current: ClientSlot | undefined
+  readonly hasRetiring: boolean
+  /** Opens the current client. Rejects with the driver's error, or EXPORTER_OPEN_TIMEOUT. */
+  open(config: Config, signal: AbortSignal): Promise<void>
+  /** Opens a candidate; `instead` closes the current client first (same port, other host). */
+  prepare(config: Config, signal: AbortSignal, instead: boolean): Promise<void>
+  swap(): void
+  discard(): void
+  /** Waits for what retiring clients have in flight, then closes them. */
+  retire(): Promise<void>
+  /** Ends every running attempt. */
+  cut(): void
+  /** Cuts and closes every client. */
+  close(): Promise<void>
+}
+
+export function createClients(options: {
+  definition: AnyExporterDefinition
+  clock: Clock
+  context: (current: () => Config) => Omit<OpenContext<unknown>, 'signal' | 'current'>
+  config: () => Config
+  onError: (error: unknown) => void
+}): Clients {
+  const { definition, clock, context, config: inForce, onError } = options
+  let current: ClientSlot | undefined
+  let candidate: ClientSlot | undefined
+  let retiring: ClientSlot[] = []
+
+  const closeClient = (client: unknown): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = clock.setTimeout(() => {
+        onError(new TelemetryError('EXPORTER_CLOSE_TIMEOUT', 'the old client did not close in time'))
+        resolve()
+      }, closeMs)
+      const done = (): void => {
+        clock.clearTimeout(timer)
+        resolve()
+      }
+      new Promise((closed) => closed(definition.close(client, { deadline: clock.now() + closeMs }))).then(
+        done,
+        (error) => {
+          onError(error)
+          done()
+        },
+      )
+    })
+
+  const settled = (slot: ClientSlot): Promise<unknown> =>
+    Promise.all([...slot.running].map((attempt) => attempt.settled))
+
+  const cutSlot = (slot: ClientSlot): void => {
+    for (const attempt of slot.running) attempt.cut()
+  }
+
+  const closeSlot = (slot: ClientSlot): Promise<void> => {
+    slot.closing ??= settled(slot)
+      .then(() => closeClient(slot.client))
+      .then(() => {
+        retiring = retiring.filter((other) => other !== slot)
+      })
+    return slot.closing
+  }
+
+  const retire = async (): Promise<void> => {
+    for (let slot = retiring[0]; slot; slot = retiring[0]) await closeSlot(slot)
+  }
+
+  /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */
+  const openSlot = (config: Config, signal: AbortSignal): Promise<ClientSlot> =>
+    new Promise((resolve, reject) => {
+      const controller = new AbortController()
+      let over = false
+      const finish = (act: () => void): void => {
+        if (over) return
+        over = true
+        clock.clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        act()
+      }
+      const giveUp = (error: TelemetryError): void =>
+        finish(() => {
+          controller.abort(error)
+          reject(error)
+        })
+      const onAbort = (): void =>
+        giveUp(new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up'))
+      const seconds = Number(config.open_timeout ?? 10)
+      const timer = clock.setTimeout(
+        () => giveUp(new TelemetryError('EXPORTER_OPEN_TIMEOUT', `not open within ${seconds} s`)),
+        seconds * 1000,
+      )
+      if (signal.aborted) return onAbort()
+      signal.addEventListener('abort', onAbort)
+      const current = (): Config => inForce()
+      new Promise((opened) =>
+        opened(definition.open(config, { ...context(current), signal: controller.signal, current })),
+      ).then(
+        (client) => {
+          if (over) void closeClient(client)
+          else finish(() => resolve({ client, config, running: new Set(), closing: undefined }))
+        },
+        (error) =>
+          finish(() =>
+            reject(
+              error instanceof Error ? error : new TelemetryError('EXPORTER_OPEN_FAILED', messageOf(error)),
+            ),
+          ),
+      )
+    })
+
+  const sendAway = (slot: ClientSlot | undefined): void => {
+    if (slot) retiring.push(slot)
+  }
+
+  /** A client that opened in the very turn in which it was given up is closed, not kept. */
+  const keep = (slot: ClientSlot, signal: AbortSignal): ClientSlot => {
+    if (!signal.aborted) return slot
+    void closeSlot(slot)
+    throw new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up')
+  }
+
+  /** One closing client at a time: what still retires makes room for the next. */
+  const makeRoom = (): Promise<void> => {
+    retiring.forEach(cutSlot)
+    return retire()
+  }
+
+  return {
+    get current() {
+      return current
+    },
+    get hasRetiring() {
+      return retiring.length > 0
+    },
+    async open(config, signal) {
+      await makeRoom()
+      current = keep(await openSlot(config, signal), signal)
+    },
+    async prepare(config, signal, instead) {
+      if (instead) {
+        sendAway(current)
+        current = undefined
+      }
+      await makeRoom()
+      candidate = keep(await openSlot(config, signal), signal)
+    },
+    swap() {
+      if (!candidate) return
+      sendAway(current)
+      current = candidate
+      candidate = undefined
+    },
+    discard() {
+      sendAway(candidate)
+      candidate = undefined
+    },
+    retire,
+    cut() {
+      for (const slot of [current, candidate, ...retiring]) if (slot) cutSlot(slot)
+    },
+    async close() {
+      sendAway(current)
+      sendAway(candidate)
+      current = undefined
+      candidate = undefined
+      await makeRoom()
+    },
+  }
+}

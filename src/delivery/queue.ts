@@ -1,0 +1,115 @@
+/**
+ * Items waiting for export, oldest first, in a growing ring. Each carries its weight in events, when it came,
+ * and whether it stems from self-telemetry. Positions count items since the beginning and never step back.
+ */
+export interface ItemQueue<Item> {
+  readonly size: number
+  /** Sum of the weights. */
+  readonly weight: number
+  /** Position of the oldest item; equals `tail` when empty. */
+  readonly head: number
+  /** Position the next item gets. */
+  readonly tail: number
+  push(item: Item, weight: number, at: number, self: boolean): void
+  /** Arrival time of the oldest item, in clock milliseconds; Infinity when empty. */
+  oldest(): number
+  peek(): Item | undefined
+  /** Removes the oldest item and returns its weight; appends it to `into` if given. */
+  take(into?: ItemBatch<Item>): number
+}
+
+/** Items on their way together. */
+export interface ItemBatch<Item> {
+  readonly items: Item[]
+  readonly weights: number[]
+  weight: number
+  /** Arrival of the oldest, in clock milliseconds. */
+  at: number
+  /** Position of the oldest item: a flush waits while any unsettled batch is older than itself. */
+  firstPosition: number
+  /** False as soon as one item does not stem from self-telemetry. */
+  onlySelf: boolean
+}
+
+export const emptyBatch = <Item>(): ItemBatch<Item> => ({
+  items: [],
+  weights: [],
+  weight: 0,
+  at: Number.POSITIVE_INFINITY,
+  firstPosition: Number.POSITIVE_INFINITY,
+  onlySelf: true,
+})
+
+const smallest = 64
+
+export function createQueue<Item>(): ItemQueue<Item> {
+  let capacity = smallest
+  let mask = capacity - 1
+  let items: (Item | undefined)[] = new Array(capacity)
+  let weights: number[] = new Array(capacity).fill(0)
+  let times: number[] = new Array(capacity).fill(0)
+  let selfs: boolean[] = new Array(capacity).fill(false)
+  let head = 0
+  let tail = 0
+  let weight = 0
+
+  const resize = (to: number): void => {
+    const reordered = <T>(from: T[]): T[] => {
+      const copy: T[] = new Array(to)
+      for (let i = head; i < tail; i += 1) copy[i & (to - 1)] = from[i & mask] as T
+      return copy
+    }
+    items = reordered(items)
+    weights = reordered(weights)
+    times = reordered(times)
+    selfs = reordered(selfs)
+    capacity = to
+    mask = to - 1
+  }
+
+  return {
+    get size() {
+      return tail - head
+    },
+    get weight() {
+      return weight
+    },
+    get head() {
+      return head
+    },
+    get tail() {
+      return tail
+    },
+    push(item, itemWeight, at, self) {
+      if (tail - head === capacity) resize(capacity * 2)
+      const slot = tail & mask
+      items[slot] = item
+      weights[slot] = itemWeight
+      times[slot] = at
+      selfs[slot] = self
+      weight += itemWeight
+      tail += 1
+    },
+    oldest: () => (head === tail ? Number.POSITIVE_INFINITY : (times[head & mask] as number)),
+    peek: () => (head === tail ? undefined : items[head & mask]),
+    take(into) {
+      if (head === tail) return 0
+      const slot = head & mask
+      const itemWeight = weights[slot] as number
+      if (into) {
+        into.items.push(items[slot] as Item)
+        into.weights.push(itemWeight)
+        into.weight += itemWeight
+        into.at = Math.min(into.at, times[slot] as number)
+        into.firstPosition = Math.min(into.firstPosition, head)
+        into.onlySelf &&= selfs[slot] as boolean
+      }
+      items[slot] = undefined
+      head += 1
+      weight -= itemWeight
+      // A ring that grew in an outage gives its memory back once it has emptied.
+      if (head === tail && capacity > 4096) resize(smallest)
+      return itemWeight
+    },
+  }
+}
