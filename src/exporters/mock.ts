@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { TelemetryEvent } from '../bus/event.ts'
+import { glob } from '../bus/glob.ts'
+import type { Outcome } from '../delivery/outcome.ts'
+import {
+  type Config,
+  defineExporter,
+  type ExportContext,
+  type ExporterDefinition,
+  type KeySchema,
+  type OpenContext,
+} from './exporter.ts'
+
+export interface MockOptions {
+  /** The type's name in a configuration. Default: `mock`. */
+  readonly type?: string
+  /** Events kept; older ones are discarded and counted. Default: 100,000. */
+  readonly limit?: number
+  /** Configuration keys beside `endpoint`, `api_key` and the common ones. */
+  readonly schema?: Readonly<Record<string, KeySchema>>
+  /** Throw or reject to let an opening fail; settle late to let it hang. */
+  readonly open?: (config: Config, context: OpenContext<MockState>) => void | Promise<void>
+  /**
+   * The answer to one attempt. `attempt` is 1 when the batch's first event is offered for the first time. What it
+   * delivers is recorded, less the last `rejected` events. Default: `{ type: 'delivered' }`.
+   */
+  readonly export?: (
+    batch: readonly TelemetryEvent[],
+    attempt: number,
+    context: ExportContext<MockState>,
+  ) => Outcome | Promise<Outcome>
+  readonly close?: (context: { readonly deadline: number }) => void | Promise<void>
+}
+
+/** A configuration that came in force, or that a client was opened with. */
+export interface MockConfigChange {
+  /** The exporter's id, such as `mock` or `mock_eu`. */
+  readonly id: string
+  /** `open`: a client was opened with it; `hot`: it was seen under a living client. */
+  readonly change: 'open' | 'hot'
+  readonly config: Config
+}
+
+export interface MockClient {
+  readonly config: Config
+}
+
+/** What a mock exporter remembers of one exporter of its type. */
+export interface MockState {
+  readonly id: string
+  inForce: Config | undefined
+  opened: Config | undefined
+}
+
+/** An exporter that remembers what it was given: for the tests of an instrumented application. */
+export interface MockExporter extends ExporterDefinition<MockClient, MockState, TelemetryEvent> {
+  /** Delivered events, oldest first, of every exporter of this type. */
+  readonly events: readonly TelemetryEvent[]
+  readonly configChanges: readonly MockConfigChange[]
+  /** Delivered events no longer kept, see {@link MockOptions.limit}. */
+  readonly discarded: number
+  /** Clients open now: one per enabled exporter, one more while a change opens or retires one. */
+  readonly openClients: number
+  /** The delivered events whose name matches any of the globs. */
+  eventsMatching(patterns: string | readonly string[]): readonly TelemetryEvent[]
+  /** Forgets `events`, `configChanges` and `discarded`. */
+  clear(): void
+}
+
+const mockSchema = {
+  endpoint: {
+    format: 'string',
+    default: 'mock://memory',
+    change: 'rebuild',
+    doc: 'Where the events would go. Never contacted; a change of it opens a new client.',
+  },
+  api_key: {
+    format: 'string',
+    default: null,
+    change: 'rebuild',
+    doc: 'A credential that nothing checks.',
+    sensitive: true,
+    nullable: true,
+  },
+} as const satisfies Record<string, KeySchema>
+
+/**
+ * Makes an exporter type that records the events delivered to it, and can be told how to answer. Make one per
+ * telemetry system: exporters that share it share its record.
+ */
+export function mock(options: MockOptions = {}): MockExporter {
+  const limit = options.limit ?? 100_000
+  const events: TelemetryEvent[] = []
+  const configChanges: MockConfigChange[] = []
+  const attempts = new WeakMap<TelemetryEvent, number>()
+  const open = new Set<MockClient>()
+  let discarded = 0
+
+  const record = (batch: readonly TelemetryEvent[], rejected: number): void => {
+    const count = Math.max(batch.length - rejected, 0)
+    for (let i = 0; i < count; i++) events.push(batch[i]!)
+    const excess = events.length - limit
+    if (excess > 0) {
+      events.splice(0, excess)
+      discarded += excess
+    }
+  }
+
+  const observe = (state: MockState, config: Config): void => {
+    if (config === state.inForce) return
+    const known = isDeepStrictEqual(config, state.inForce)
+    state.inForce = config
+    if (known) return
+    // An opened client's configuration is on record; it has come in force with this event.
+    const expected = isDeepStrictEqual(config, state.opened)
+    state.opened = undefined
+    if (!expected) configChanges.push({ id: state.id, change: 'hot', config })
+  }
+
+  const definition = defineExporter<MockClient, MockState, TelemetryEvent>({
+    type: options.type ?? 'mock',
+    schema: { ...mockSchema, ...options.schema },
+    // Prompt, because a test waits for it.
+    defaults: { flush_interval: 0.01 },
+    state: ({ id }) => ({ id, inForce: undefined, opened: undefined }),
+    async open(config, context) {
+      const { state } = context
+      configChanges.push({ id: context.id, change: 'open', config })
+      state.opened = config
+      await options.open?.(config, context)
+      const client = { config }
+      open.add(client)
+      return client
+    },
+    ingest(event, sink) {
+      observe(sink.state, sink.config)
+      sink.item(event)
+    },
+    async export(_client, batch, context) {
+      observe(context.state, context.config)
+      const [first] = batch
+      const attempt = (first && attempts.get(first)) ?? 0
+      if (first) attempts.set(first, attempt + 1)
+      const outcome = options.export
+        ? await options.export(batch, attempt + 1, context)
+        : ({ type: 'delivered' } as const)
+      // A script may answer nonsense on purpose: it is for the telemetry system to judge.
+      if (outcome?.type === 'delivered') record(batch, outcome.rejected ?? 0)
+      return outcome
+    },
+    async close(client, context) {
+      open.delete(client)
+      await options.close?.(context)
+    },
+  })
+
+  return Object.defineProperties(
+    { ...definition },
+    {
+      events: { get: () => events, enumerable: true },
+      configChanges: { get: () => configChanges, enumerable: true },
+      discarded: { get: () => discarded, enumerable: true },
+      openClients: { get: () => open.size, enumerable: true },
+      eventsMatching: {
+        value: (patterns: string | readonly string[]) => {
+          const matchers = (typeof patterns === 'string' ? [patterns] : patterns).map(glob)
+          return events.filter((event) => matchers.some((matches) => matches(event.name)))
+        },
+      },
+      clear: {
+        value: () => {
+          events.length = 0
+          configChanges.length = 0
+          discarded = 0
+        },
+      },
+    },
+  ) as MockExporter
+}

@@ -1,0 +1,80 @@
+import type { TlsOptions } from 'node:tls'
+import type { Fault, FaultOptions } from './faults.ts'
+import type { BackendRequest, ReceivedSpan } from './request.ts'
+
+export interface BackendOptions {
+  /** Default: `127.0.0.1`. */
+  readonly host?: string
+  /** Default: 0, a free one. It is kept when the backend is closed and opened again. */
+  readonly port?: number
+  /** `true` makes a certificate for localhost, to be trusted with `ca: backend.certificate`. */
+  readonly tls?: true | (TlsOptions & { readonly cert: string | Buffer })
+  /** Default: `/v1/traces`. */
+  readonly path?: string
+  /** A longer body, decompressed or not, is answered 413. Default: 64 MiB. */
+  readonly maxRequestBytes?: number
+  /** Spans kept in `spans`; the oldest go first. Default: 100,000. */
+  readonly limit?: number
+  /** Requests kept in `log`. Default: 100. */
+  readonly logLimit?: number
+  /** `count` does no more than count the spans of protobuf requests, for benchmarks. Default: `full`. */
+  readonly decode?: 'full' | 'count'
+}
+
+/** What a backend has seen since it was made, or since `forget()`. */
+export interface BackendStats {
+  readonly requests: number
+  /** Spans accepted. */
+  readonly spanCount: number
+  /** Spans that arrived, accepted or not, as far as their requests were read. */
+  readonly received: number
+  /** Of the accepted ones, those whose sender has had no whole answer (yet): it may well send them again. */
+  readonly acceptedWithoutAnswer: number
+  /** Spans refused in partial successes. */
+  readonly rejected: number
+  /** Requests that were not HTTP, not OTLP, or not what they said they were. */
+  readonly malformed: number
+  /** Connections open now. */
+  readonly connections: number
+  /** Connections ever made, `forget()` or not. */
+  readonly connectionsTotal: number
+}
+
+/**
+ * A real OTLP/HTTP receiver on loopback, for tests: it decodes strictly (protobuf and JSON, plain, gzip, deflate),
+ * counts what it accepts, and fails in the ways it is told to.
+ */
+export interface Backend extends BackendStats {
+  /** Such as `http://127.0.0.1:4318/v1/traces`, once it listens. */
+  readonly url: string
+  readonly port: number
+  /** The server's certificate in PEM, with `tls`. */
+  readonly certificate: string | undefined
+  /** The accepted spans, oldest first. */
+  readonly spans: readonly ReceivedSpan[]
+  /** The latest requests, oldest first. */
+  readonly log: readonly BackendRequest[]
+  /** The counters, as one plain object. */
+  stats(): BackendStats
+  listen(): Promise<void>
+  /** Closes the port and cuts every connection; resolves when all of it is gone. */
+  close(): Promise<void>
+  /** Listens again, on the same port. */
+  reopen(): Promise<void>
+  /** Cuts every connection (FIN), and goes on listening. */
+  cutConnections(): void
+  /** Misbehaves from now on, or for some requests. At once in force: `refuse` has closed the port when this returns. */
+  fault(fault: Fault, options?: FaultOptions): void
+  /** Forgets all faults; resolves when the port is open again, if it was refusing. Hung requests stay hung. */
+  clear(): Promise<void>
+  /** Forgets the spans, the log and the counters. */
+  forget(): void
+  /** Calls back for each request, once its answer is decided. Returns the way to stop that. */
+  onRequest(listener: (request: BackendRequest) => void): () => void
+  /** Resolves when `holds` does, looked at whenever something happens here. Rejects with `TESTING_TIMEOUT` (5 s). */
+  waitFor(holds: () => boolean, timeoutMs?: number): Promise<void>
+  /** Resolves when so many spans are accepted in all. */
+  waitForSpans(spanCount: number, timeoutMs?: number): Promise<void>
+  /** Resolves when so many requests have arrived in all, at least with their headers. */
+  waitForRequests(requests: number, timeoutMs?: number): Promise<void>
+}

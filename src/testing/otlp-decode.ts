@@ -1,0 +1,24 @@
+import { decodeJson } from './otlp/json.ts'
+import { type DecodedTraceRequest, traceRequest } from './otlp/messages.ts'
+import { countField, decodeProtobuf, type ProtobufOptions } from './otlp/protobuf.ts'
+
+/**
+ * Decodes an OTLP `ExportTraceServiceRequest` from its protobuf bytes. Shares no code with any encoder.
+ *
+ * Strict: unknown fields, wrong wire types, a singular field or an attribute key that occurs twice, text that is
+ * not UTF-8, ids of a wrong length or of zeros only, enums out of range and anything cut off throw a
+ * TelemetryError `OTLP_MALFORMED`.
+ */
+export function decodeTraceRequest(bytes: Uint8Array, options?: ProtobufOptions): DecodedTraceRequest {
+  return decodeProtobuf(traceRequest, bytes, options) as DecodedTraceRequest
+}
+
+/** {@link decodeTraceRequest} for OTLP/JSON. */
+export function decodeTraceRequestJson(text: string): DecodedTraceRequest {
+  return decodeJson(traceRequest, text) as DecodedTraceRequest
+}
+
+/** The number of spans in a request, by its framing alone: some 30 times as fast as decoding it. */
+export function countSpans(bytes: Uint8Array): number {
+  return countField(traceRequest, bytes, ['resourceSpans', 'scopeSpans', 'spans'])
+}

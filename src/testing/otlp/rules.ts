@@ -1,0 +1,75 @@
+import { TelemetryError } from '../../errors.ts'
+import type { Field, Message } from './messages.ts'
+
+/** Collector and protobuf implementations stop at 100 too; it also keeps hostile input from the stack's end. */
+export const deepestMessage = 100
+
+/** An error of the code `OTLP_MALFORMED`. */
+export const malformed = (where: string, problem: string): TelemetryError =>
+  new TelemetryError('OTLP_MALFORMED', `${where}: ${problem}`)
+
+/** Puts what was read of `field` in place; `seen` has a bit for each field number met so far. */
+export function place(
+  message: Message,
+  field: Field,
+  into: Record<string, unknown>,
+  value: unknown,
+  seen: number,
+): number {
+  if (field.many === 'list') {
+    ;(into[field.name] as unknown[]).push(value)
+    return seen
+  }
+  if (field.many === 'attributes') {
+    const { key, value: held } = value as { key: string; value: unknown }
+    const attributes = into[field.name] as Record<string, unknown>
+    if (Object.hasOwn(attributes, key))
+      throw malformed(message.name, `the key ${JSON.stringify(key)} occurs twice`)
+    if (key === '__proto__')
+      Object.defineProperty(attributes, key, {
+        value: held,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
+    else attributes[key] = held
+    return seen
+  }
+  const bit = 1 << field.number
+  if (message.oneof ? seen !== 0 : seen & bit)
+    throw malformed(`${message.name}.${field.name}`, message.oneof ? 'a second value' : 'occurs twice')
+  into[message.oneof ? 'value' : field.name] = value
+  return seen | bit
+}
+
+/** What the message decodes to, once all its fields are in place. */
+export function complete(message: Message, into: Record<string, unknown>): unknown {
+  if (message.oneof) return into.value ?? null
+  if (message.only) return into[message.only]
+  for (const name of message.required ?? [])
+    if (into[name] === '') throw malformed(`${message.name}.${name}`, 'is missing')
+  return into
+}
+
+/** Checks the values that a scalar's wire type alone would let through. */
+export function checkScalar(where: string, type: Field['type'], value: number): number {
+  const most = type === 'kind' ? 5 : type === 'statusCode' ? 2 : 0xffffffff
+  if (!(Number.isInteger(value) && value >= 0 && value <= most))
+    throw malformed(where, `${value} is not between 0 and ${most}`)
+  return value
+}
+
+const idBytes = { traceId: 16, spanId: 8, parentSpanId: 8 } as const
+
+export type IdType = keyof typeof idBytes
+
+export const isId = (type: Field['type']): type is IdType =>
+  type === 'traceId' || type === 'spanId' || type === 'parentSpanId'
+
+/** Checks an id given as hex. A parent may be empty; no id may be all zeros. */
+export function checkId(where: string, type: IdType, hex: string): string {
+  if (hex === '' && type === 'parentSpanId') return hex
+  if (hex.length !== idBytes[type] * 2) throw malformed(where, `is not ${idBytes[type]} bytes long`)
+  if (/^0*$/.test(hex)) throw malformed(where, 'is all zeros')
+  return hex
+}
