@@ -1,0 +1,174 @@
+import { BlockList, isIP } from 'node:net'
+import type { ConfigProblem } from '../errors.ts'
+import type { Entry } from './layers.ts'
+import { pathOf } from './paths.ts'
+import { problemAt } from './problems.ts'
+import type { Held, Resolved } from './resolve.ts'
+import { isSensitive } from './schema.ts'
+
+const isUntrusted = (entry: Entry): boolean => entry.source === 'admin' || entry.source === 'remote'
+
+const forbidden4 = new BlockList()
+forbidden4.addSubnet('169.254.0.0', 16)
+/** Alibaba, Oracle, Azure: metadata services outside the link-local range. */
+for (const address of ['100.100.100.200', '192.0.0.192', '168.63.129.16']) forbidden4.addAddress(address)
+const forbidden6 = new BlockList()
+forbidden6.addSubnet('fe80::', 10, 'ipv6')
+/** AWS and GCP metadata over IPv6. */
+for (const address of ['fd00:ec2::254', 'fd20:ce::254']) forbidden6.addAddress(address, 'ipv6')
+const mapped = new BlockList()
+/** IPv4 inside IPv6: mapped, compatible, translated (NAT64, both prefixes). */
+for (const prefix of ['::ffff:0:0', '::', '64:ff9b::']) mapped.addSubnet(prefix, 96, 'ipv6')
+
+const metadataHosts: ReadonlySet<string> = new Set([
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'instance-data',
+  'instance-data.ec2.internal',
+])
+
+/** The IPv4 address that an IPv6 address carries in its last 32 bits. */
+function embedded(address: string): string | undefined {
+  if (!mapped.check(address, 'ipv6')) return undefined
+  const dotted = /(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
+  if (dotted) return dotted
+  const hostname = new URL(`http://[${address}]/`).hostname.slice(1, -1)
+  const [high = '0', low = '0'] = hostname.split(':').slice(-2)
+  const bits = (Number.parseInt(high || '0', 16) << 16) | Number.parseInt(low || '0', 16)
+  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.')
+}
+
+/** Whether an address is link-local or of a cloud's metadata service. For the transport: check the address connected to. */
+export function isForbiddenAddress(ip: string): boolean {
+  const address = ip.replace(/^\[|\]$/g, '').split('%')[0] ?? ''
+  const family = isIP(address)
+  if (family === 4) return forbidden4.check(address)
+  if (family !== 6) return false
+  if (forbidden6.check(address, 'ipv6')) return true
+  const inner = embedded(address)
+  return inner !== undefined && forbidden4.check(inner)
+}
+
+function isForbiddenHost(hostname: string): boolean {
+  const bare = hostname.replace(/\.$/, '').toLowerCase()
+  return metadataHosts.has(bare) || isForbiddenAddress(bare)
+}
+
+/** `*` any run, `?` one character; host names know no more. */
+function matchesHost(glob: string, hostname: string): boolean {
+  const source = glob
+    .toLowerCase()
+    .split('')
+    .map((char) => (char === '*' ? '.*' : char === '?' ? '.' : char.replace(/[.+^${}()|[\]\\]/g, '\\$&')))
+    .join('')
+    .replace(/(?:\.\*)+/g, '.*')
+  return new RegExp(`^${source}$`).test(hostname)
+}
+
+/** Whether `allowed_destinations` names the destination: by its origin, or its host (with a port, if the glob has one). */
+export function isAllowedDestination(url: string, allowed: readonly string[]): boolean {
+  if (!URL.canParse(url)) return false
+  const { origin, hostname, host } = new URL(url)
+  return allowed.some((one) =>
+    /^https?:\/\//i.test(one)
+      ? new URL(one).origin === origin
+      : matchesHost(one, hostname) || matchesHost(one, host),
+  )
+}
+
+const originOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && URL.canParse(value) ? new URL(value).origin : undefined
+
+/** Origins that an exporter sends to. */
+export const originsOf = ({ schema, config }: Resolved): string[] =>
+  [...schema.keys]
+    .filter(([, key]) => key.format === 'http-url')
+    .map(([name]) => originOf(config[name]))
+    .filter((origin) => origin !== undefined)
+
+const isGiven = (value: unknown): boolean =>
+  value !== null &&
+  value !== undefined &&
+  value !== '' &&
+  !(typeof value === 'object' && Object.keys(value).length === 0)
+
+/** A destination that someone who is not the operator of this process named. */
+interface Named {
+  readonly key: string
+  readonly held: Held
+  readonly origin: string
+}
+
+function namedDestinations(resolved: Resolved, allowed: readonly string[]): Named[] {
+  const named: Named[] = []
+  for (const [name, key] of resolved.schema.keys) {
+    const [held, ...below] = resolved.held.get(name) ?? []
+    if (key.format !== 'http-url' || !held || !isUntrusted(held.entry)) continue
+    const origin = originOf(held.value)
+    if (origin === undefined || isAllowedDestination(held.value as string, allowed)) continue
+    const trusted =
+      below.find(({ entry }) => !isUntrusted(entry))?.value ?? resolved.schema.defaults.get(name)
+    if (originOf(trusted) !== origin) named.push({ key: name, held, origin })
+  }
+  return named
+}
+
+/** Credentials that were not brought for this origin. */
+function strayCredentials(resolved: Resolved, origin: string): string[] {
+  const stray: string[] = []
+  for (const [name, key] of resolved.schema.keys) {
+    if (!isSensitive(key) || !isGiven(resolved.config[name])) continue
+    const entry = resolved.held.get(name)?.[0]?.entry
+    if (!entry?.boundTo?.includes(origin)) stray.push(name)
+  }
+  return stray
+}
+
+/**
+ * Stored credentials never go to a host that someone merely named. A rule on the whole configuration, not on one
+ * change, so that it cannot be got round in two steps: a destination from the admin API or a remote store whose
+ * origin is neither the trusted layers' own nor in `allowed_destinations` has only credentials brought for it.
+ */
+export function checkDestinations(
+  resolved: Resolved,
+  allowed: readonly string[],
+): { guarded: boolean; problems: ConfigProblem[] } {
+  const problems: ConfigProblem[] = []
+  const named = namedDestinations(resolved, allowed)
+  for (const { key, held, origin } of named) {
+    const path = pathOf(resolved.id, key)
+    const refuse = (why: string): void =>
+      void problems.push(problemAt('CONFIG_DESTINATION', path, held.entry, why))
+    if (isForbiddenHost(new URL(origin).hostname)) {
+      refuse(
+        `names ${origin}, a link-local or metadata address that is not in telemetry.allowed_destinations`,
+      )
+    }
+    const stray = strayCredentials(resolved, origin)
+    if (stray.length > 0) {
+      refuse(
+        `names ${origin}, which is not in telemetry.allowed_destinations: the change must bring ${stray.join(', ')} of its own, since stored credentials are not sent there`,
+      )
+    }
+  }
+  for (const [name, key] of resolved.schema.keys) {
+    const held = resolved.held.get(name)?.[0]
+    if (!held || !isUntrusted(held.entry)) continue
+    const path = pathOf(resolved.id, name)
+    if (key.format === 'file-path' && held.value !== null) {
+      problems.push(
+        problemAt(
+          'CONFIG_FORBIDDEN',
+          path,
+          held.entry,
+          'is the path of a file, which only the file, init and the program may set',
+        ),
+      )
+    }
+    if (key.format === 'host' && isForbiddenHost(String(held.value))) {
+      problems.push(problemAt('CONFIG_DESTINATION', path, held.entry, 'is a link-local or metadata address'))
+    }
+  }
+  return { guarded: named.length > 0, problems }
+}

@@ -1,0 +1,63 @@
+import { redacted } from './redact.ts'
+
+export type Variables = Readonly<Record<string, string | undefined>>
+
+/** A string of the file with its references filled in. */
+export interface Interpolated {
+  readonly text: string
+  /** The same with the placeholder for what came from variables that hold secrets. */
+  readonly shown: string
+  /** The string was one reference and nothing else: it takes the type of its key. */
+  readonly whole: boolean
+  readonly secrets: readonly string[]
+}
+
+const tokens = /\$(?:\$|\{([^}]*)(\}?))/g
+const reference = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
+const secretName = /KEY|TOKEN|SECRET|PASSWORD/i
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it shows the references themselves.
+const malformed = 'has a malformed reference; right are ${NAME}, ${NAME:-default}, and $$ for a dollar'
+
+/** Variables of these names hold secrets, as far as we know. */
+export const holdsSecret = (variable: string): boolean => secretName.test(variable)
+
+/**
+ * Fills in `${NAME}`, `${NAME:-default}` and `$$`, once: what a variable holds is never read for references.
+ * A variable that is set but empty is empty. Returns what is wrong as a string.
+ */
+export function interpolate(template: string, variables: Variables): Interpolated | string {
+  if (!template.includes('$')) return { text: template, shown: template, whole: false, secrets: [] }
+  let text = ''
+  let shown = ''
+  let last = 0
+  let whole = false
+  const secrets: string[] = []
+  for (const match of template.matchAll(tokens)) {
+    const before = template.slice(last, match.index)
+    last = match.index + match[0].length
+    text += before
+    shown += before
+    if (match[0] === '$$') {
+      text += '$'
+      shown += '$'
+      continue
+    }
+    const [, name, fallback] = reference.exec(match[1] ?? '') ?? []
+    if (match[2] !== '}' || name === undefined || fallback?.includes('${')) {
+      return malformed
+    }
+    const value = (Object.hasOwn(variables, name) ? variables[name] : undefined) ?? fallback
+    if (value === undefined) return `needs the environment variable ${name}, which is not set`
+    whole = match[0].length === template.length
+    text += value
+    if (holdsSecret(name)) {
+      shown += value === '' ? '' : redacted
+      if (value !== '') secrets.push(value)
+    } else {
+      shown += value
+    }
+  }
+  const rest = template.slice(last)
+  return { text: text + rest, shown: shown + rest, whole, secrets }
+}

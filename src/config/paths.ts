@@ -1,0 +1,63 @@
+import type { ConfigProblem } from '../errors.ts'
+import { systemKeys } from './keys.ts'
+
+/** What a path names: a whole exporter, one of its keys, a key of telemachine itself, or everything. */
+export type Target =
+  | { readonly kind: 'root' }
+  | { readonly kind: 'system'; readonly key: string }
+  | { readonly kind: 'exporter'; readonly id: string }
+  | { readonly kind: 'key'; readonly id: string; readonly key: string }
+
+const longestPath = 256
+const exporterId = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
+const polluting = new Set(['__proto__', 'constructor', 'prototype'])
+
+export const isPolluting = (name: string): boolean => polluting.has(name)
+
+export const isExporterId = (name: string): boolean =>
+  exporterId.test(name) && name !== 'telemetry' && !isPolluting(name) && !systemKeys.has(name)
+
+/** `telemetry.<id>.<key>`, or `telemetry.<key>` for a key of telemachine itself. */
+export const pathOf = (id: string | undefined, key?: string): string =>
+  ['telemetry', id, key].filter((part) => part !== undefined).join('.')
+
+/** A name as a message may carry it: bounded, and without control characters. */
+export function shownName(name: string): string {
+  const clean = name.replace(/[^\x20-\x7e\xa0-\uffff]/g, '?')
+  return clean.length > longestPath ? `${clean.slice(0, 64)}…` : clean
+}
+
+const refuse = (path: string, why: string): ConfigProblem => ({
+  code: 'CONFIG_PATH',
+  path: shownName(path),
+  message: `${shownName(path)} is not a configuration path: ${why}`,
+})
+
+/** Reads a path, with or without its leading `telemetry.`. */
+export function parsePath(path: unknown): Target | ConfigProblem {
+  if (typeof path !== 'string') {
+    return { code: 'CONFIG_PATH', path: '', message: 'a configuration path must be a string' }
+  }
+  if (path.length > longestPath) return refuse(path, `it is longer than ${longestPath} characters`)
+  const parts = path.split('.')
+  const bad = parts.find(isPolluting)
+  if (bad !== undefined) return refuse(path, `${bad} is reserved`)
+  if (parts[0] === 'telemetry') parts.shift()
+  const [id, key] = parts
+  if (id === undefined) return { kind: 'root' }
+  if (parts.includes('')) return refuse(path, 'it has an empty part')
+  if (systemKeys.has(id)) {
+    return key === undefined ? { kind: 'system', key: id } : refuse(path, `${id} has no keys of its own`)
+  }
+  if (!isExporterId(id)) {
+    return refuse(
+      path,
+      `${shownName(id)} is no exporter id (letters, digits, _ and -, at most 64, a letter first)`,
+    )
+  }
+  if (key === undefined) return { kind: 'exporter', id }
+  if (parts.length > 2) return refuse(path, `set ${pathOf(id, key)} as a whole`)
+  return { kind: 'key', id, key }
+}
+
+export const isProblem = (parsed: Target | ConfigProblem): parsed is ConfigProblem => 'code' in parsed

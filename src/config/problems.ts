@@ -1,0 +1,100 @@
+import type { ConfigProblem } from '../errors.ts'
+import type { KeySchema } from '../exporters/exporter.ts'
+import type { Entry } from './layers.ts'
+import { shownName } from './paths.ts'
+import { type Redactor, redacted } from './redact.ts'
+import { isSensitive } from './schema.ts'
+import { Unusable } from './snapshot.ts'
+
+const longestShown = 120
+
+/** Where an entry was said, for a sentence. */
+export function whereOf(entry: Entry): string {
+  if (entry.source === 'environment') return `environment variable ${entry.from}`
+  if (entry.file !== undefined) {
+    return entry.line === undefined ? entry.file : `${entry.file}:${entry.line}:${entry.column ?? 1}`
+  }
+  return entry.from === undefined ? entry.source : `${entry.source} ${entry.from}`
+}
+
+/** The value of an entry as it may be seen: whatever is secret in it is not. */
+export function shownValue(
+  key: KeySchema,
+  value: unknown,
+  entry: Entry | undefined,
+  redactor: Redactor,
+): unknown {
+  if (value === null || value === undefined || value === '') return value ?? null
+  if (key.format === 'headers' && typeof value === 'object') {
+    // Which headers are set helps an operator, and is no secret.
+    return Object.fromEntries(Object.keys(value).map((name) => [name, redacted]))
+  }
+  if (isSensitive(key)) return redacted
+  const shown = entry?.shown ?? value
+  // What was learnt as a secret elsewhere is one here too, unless the shape of the key rules text out.
+  return redactor.value(shown)
+}
+
+function inWords(key: KeySchema, entry: Entry, redactor: Redactor): string {
+  const { value } = entry
+  if (value instanceof Unusable) return ` is ${value.what}`
+  if (value === null || value === undefined) return ` is ${value}`
+  if (Array.isArray(value)) return ''
+  if (typeof value === 'object') return key.format === 'headers' || key.format === 'tags' ? '' : ' is a table'
+  if (isSensitive(key)) return ''
+  const shown = redactor.value(entry.shown ?? value)
+  const text = JSON.stringify(typeof shown === 'string' ? shown.slice(0, longestShown) : shown)
+  return ` is ${text ?? String(shown)}${typeof shown === 'string' && shown.length > longestShown ? '…' : ''}`
+}
+
+const placed = (entry: Entry): Partial<ConfigProblem> => ({
+  source: entry.source,
+  ...(entry.file !== undefined && { file: entry.file }),
+  ...(entry.line !== undefined && { line: entry.line }),
+  ...(entry.column !== undefined && { column: entry.column }),
+})
+
+/** A problem with what an entry says about `path`. */
+export function problemAt(code: string, path: string, entry: Entry, message: string): ConfigProblem {
+  return {
+    code,
+    path: shownName(path),
+    message: `${shownName(path)} (${whereOf(entry)}) ${message}`,
+    ...placed(entry),
+  }
+}
+
+export function valueProblem(
+  path: string,
+  key: KeySchema,
+  entry: Entry,
+  right: string,
+  redactor: Redactor,
+): ConfigProblem {
+  const said = inWords(key, entry, redactor)
+  return problemAt(
+    'CONFIG_INVALID_VALUE',
+    path,
+    entry,
+    `${said ? `${said.trimStart()}, but must be` : 'must be'} ${right}`,
+  )
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+/** The known name that was probably meant. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > 64) return undefined
+  const close = [...known].map((one) => [distance(name, one), one] as const).sort((a, b) => a[0] - b[0])[0]
+  return close && close[0] <= 2 ? close[1] : undefined
+}

@@ -1,0 +1,217 @@
+import type { ConfigProblem } from '../errors.ts'
+import { messageOf } from '../errors.ts'
+import type { Config, KeySchema } from '../exporters/exporter.ts'
+import type { Environment, EnvironmentEntry } from './environment.ts'
+import type { Reading } from './formats/reading.ts'
+import { readKey } from './formats.ts'
+import { type SystemConfig, systemSchema } from './keys.ts'
+import { type Entry, exporterIds, type LayerName, type Layers, strongestFirst } from './layers.ts'
+import { pathOf } from './paths.ts'
+import { nearest, problemAt, valueProblem } from './problems.ts'
+import type { Redactor } from './redact.ts'
+import { isSensitive, type TypeSchema } from './schema.ts'
+
+/** A value that a layer gives to a key, in the shape drivers see. */
+export interface Held {
+  readonly layer: LayerName
+  readonly entry: Entry
+  readonly value: unknown
+}
+
+/** An exporter as all layers together make it. */
+export interface Resolved {
+  readonly id: string
+  readonly schema: TypeSchema
+  readonly config: Config
+  /** Per key what the layers above the defaults say, strongest first. */
+  readonly held: ReadonlyMap<string, readonly Held[]>
+  /** Who named the type; undefined where it follows from the id. */
+  readonly type: Held | undefined
+}
+
+export interface ResolvedSystem {
+  readonly config: SystemConfig
+  readonly held: ReadonlyMap<string, readonly Held[]>
+}
+
+export type Peers = ReadonlyMap<string, TypeSchema>
+
+export interface Resolver {
+  /** The types of the exporters there are; those whose type is unknown are missing. */
+  peers(layers: Layers): Peers
+  exporter(
+    id: string,
+    layers: Layers,
+    peers: Peers,
+  ): { resolved?: Resolved; problems: readonly ConfigProblem[] }
+  system(layers: Layers): { resolved: ResolvedSystem; problems: readonly ConfigProblem[] }
+}
+
+/** What layers say about one key, strongest first, and what is wrong with it. */
+function holds(
+  path: string,
+  key: KeySchema,
+  said: readonly (readonly [LayerName, Entry])[],
+  read: (key: KeySchema, entry: Entry) => Reading,
+  redactor: Redactor,
+): { held: Held[]; problems: ConfigProblem[] } {
+  const held: Held[] = []
+  const problems: ConfigProblem[] = []
+  for (const [layer, entry] of said) {
+    const { ecosystem, failed } = entry as Partial<EnvironmentEntry>
+    const reading = failed === undefined ? read(key, entry) : { wrong: 'readable' }
+    if ('value' in reading) held.push({ layer, entry, value: reading.value })
+    // A variable that others share is our business only where it would be in force.
+    else if (!ecosystem || held.length === 0)
+      problems.push(valueProblem(path, key, entry, reading.wrong, redactor))
+  }
+  return { held, problems }
+}
+
+export function createResolver(
+  schemas: ReadonlyMap<string, TypeSchema>,
+  environment: Environment,
+  redactor: Redactor,
+): Resolver {
+  const readings = new WeakMap<Entry, Map<KeySchema, Reading>>()
+  let cachedFor = ''
+  let variables = new Map<string, ReadonlyMap<string, readonly EnvironmentEntry[]>>()
+
+  const read = (key: KeySchema, entry: Entry): Reading => {
+    const known = readings.get(entry) ?? new Map<KeySchema, Reading>()
+    readings.set(entry, known)
+    const before = known.get(key)
+    if (before) return before
+    const reading = readKey(key, entry.value, entry.text === true)
+    known.set(key, reading)
+    if (isSensitive(key)) redactor.learn(entry.value)
+    if (isSensitive(key) && 'value' in reading) redactor.learn(reading.value)
+    return reading
+  }
+
+  const variablesOf = (id: string, peers: Peers) => {
+    const peersNow = [...peers].map(([peer, { type }]) => `${peer}=${type}`).join()
+    if (peersNow !== cachedFor) {
+      cachedFor = peersNow
+      variables = new Map()
+    }
+    const entries = variables.get(id) ?? environment.of(id, peers)
+    variables.set(id, entries)
+    return entries
+  }
+
+  const typeOf = (id: string, layers: Layers): { name: unknown; held: Held | undefined } => {
+    for (const [layer, tables] of strongestFirst(layers)) {
+      const entry = tables.exporters.get(id)?.get('type')
+      if (entry) return { name: entry.value, held: { layer, entry, value: entry.value } }
+    }
+    return { name: id, held: undefined }
+  }
+
+  const peers = (layers: Layers): Peers => {
+    const found = new Map<string, TypeSchema>()
+    for (const id of exporterIds(layers)) {
+      const schema = schemas.get(typeOf(id, layers).name as string)
+      if (schema) found.set(id, schema)
+    }
+    return found
+  }
+
+  const noType = (id: string, layers: Layers): ConfigProblem => {
+    const path = pathOf(id, 'type')
+    const { held } = typeOf(id, layers)
+    const right = `one of ${[...schemas.keys()].join(', ')}`
+    if (held) {
+      const key: KeySchema = { format: 'name', default: null, change: 'replace', doc: '' }
+      return { ...valueProblem(path, key, held.entry, right, redactor), code: 'CONFIG_UNKNOWN_TYPE' }
+    }
+    const meant = nearest(id, schemas.keys())
+    const message = `${pathOf(id)} is the name of no exporter type: it needs a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
+    return { code: 'CONFIG_UNKNOWN_TYPE', path, message }
+  }
+
+  const unknownKeys = (id: string, layers: Layers, schema: TypeSchema): ConfigProblem[] => {
+    const problems: ConfigProblem[] = []
+    for (const [, tables] of strongestFirst(layers)) {
+      for (const [key, entry] of tables.exporters.get(id) ?? []) {
+        if (key === 'type' || schema.keys.has(key)) continue
+        const meant = nearest(key, schema.keys.keys())
+        const hint = meant ? `: did you mean ${meant}?` : `; it has ${[...schema.keys.keys()].join(', ')}`
+        problems.push(
+          problemAt(
+            'CONFIG_UNKNOWN_KEY',
+            pathOf(id, key),
+            entry,
+            `is no key of the exporter type ${schema.type}${hint}`,
+          ),
+        )
+      }
+    }
+    return problems
+  }
+
+  const crossKey = (id: string, { definition }: TypeSchema, config: Config): ConfigProblem[] => {
+    try {
+      return (definition.validate?.(config) ?? []).map(([key, message]) => ({
+        code: 'CONFIG_INVALID_VALUE',
+        path: pathOf(id, key),
+        message: redactor.text(`${pathOf(id, key)}: ${message}`),
+      }))
+    } catch (error) {
+      const message = redactor.text(`${pathOf(id)} cannot be validated: ${messageOf(error)}`)
+      return [{ code: 'CONFIG_INVALID_VALUE', path: pathOf(id), message }]
+    }
+  }
+
+  const exporter: Resolver['exporter'] = (id, layers, among) => {
+    const schema = among.get(id)
+    if (!schema) return { problems: [noType(id, layers)] }
+    const problems = unknownKeys(id, layers, schema)
+    const tables = strongestFirst(layers).map(([layer, { exporters }]) => [layer, exporters.get(id)] as const)
+    const environmental = variablesOf(id, among)
+    const config: Record<string, unknown> = {}
+    const held = new Map<string, readonly Held[]>()
+    for (const [name, key] of schema.keys) {
+      const said: (readonly [LayerName, Entry])[] = []
+      for (const [layer, table] of tables) {
+        const entry = table?.get(name)
+        if (entry) said.push([layer, entry])
+      }
+      for (const entry of environmental.get(name) ?? []) said.push(['environment', entry])
+      if (said.length === 0) {
+        config[name] = schema.defaults.get(name)
+        continue
+      }
+      const result = holds(pathOf(id, name), key, said, read, redactor)
+      problems.push(...result.problems)
+      held.set(name, result.held)
+      config[name] = result.held.length > 0 ? result.held[0]!.value : schema.defaults.get(name)
+    }
+    Object.freeze(config)
+    if (problems.length === 0) problems.push(...crossKey(id, schema, config))
+    return { resolved: { id, schema, config, held, type: typeOf(id, layers).held }, problems }
+  }
+
+  const system: Resolver['system'] = (layers) => {
+    const problems: ConfigProblem[] = []
+    const environmental = environment.system(Object.keys(systemSchema))
+    const config: Record<string, unknown> = {}
+    const held = new Map<string, readonly Held[]>()
+    for (const [name, key] of Object.entries(systemSchema)) {
+      const said: (readonly [LayerName, Entry])[] = []
+      for (const [layer, tables] of strongestFirst(layers)) {
+        const entry = tables.system.get(name)
+        if (entry) said.push([layer, entry])
+      }
+      const variable = environmental.get(name)
+      if (variable) said.push(['environment', variable])
+      const result = holds(pathOf(undefined, name), key, said, read, redactor)
+      problems.push(...result.problems)
+      held.set(name, result.held)
+      config[name] = result.held.length > 0 ? result.held[0]!.value : key.default
+    }
+    return { resolved: { config: Object.freeze(config) as unknown as SystemConfig, held }, problems }
+  }
+
+  return { peers, exporter, system }
+}
