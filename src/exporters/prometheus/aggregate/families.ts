@@ -1,0 +1,174 @@
+import type { LabelSet } from '../names.ts'
+import { labelsText, overflowLabels } from '../names.ts'
+
+/** Metric families and their series: what the page shows. Outlives clients; counters only ever grow. */
+
+export type FamilyType = 'counter' | 'gauge' | 'histogram'
+
+export interface NumberSeries {
+  readonly labels: LabelSet
+  /** The labels as the page shows them, rendered once. */
+  readonly text: string
+  value: number
+}
+
+export interface HistogramSeries {
+  readonly labels: LabelSet
+  readonly text: string
+  /** Observations per bucket, not cumulative; the last one is +Inf. */
+  readonly counts: number[]
+  sum: number
+  count: number
+}
+
+interface FamilyOf<Type extends FamilyType, Series> {
+  readonly type: Type
+  /** As in the text format; a counter's ends in `_total`. */
+  readonly name: string
+  /** As in OpenMetrics: without `_total`. */
+  readonly base: string
+  readonly help: string
+  /** Upper bounds, ascending, without +Inf; empty unless a histogram. Fixed once it has a series. */
+  buckets: readonly number[]
+  /** Every label name of its series: at most {@link maxLabels}. */
+  readonly labelNames: Set<string>
+  readonly series: Map<string, Series>
+  /** Takes what the limits leave over. */
+  overflow: Series | undefined
+  /** The label with the most values when the overflow began. */
+  culprit: string | undefined
+  /** Roughly what its series take on the page. */
+  bytes: number
+}
+
+export type NumberFamily = FamilyOf<'counter' | 'gauge', NumberSeries>
+export type HistogramFamily = FamilyOf<'histogram', HistogramSeries>
+export type Family = NumberFamily | HistogramFamily
+
+export interface SeriesLimits {
+  readonly maxSeries: number
+  readonly maxMetricBytes: number
+}
+
+const maxLabels = 64
+
+/** Of a series' lines: what is neither name nor labels. */
+const lineBytes = 24
+
+export interface FamilyNames {
+  readonly name: string
+  readonly base: string
+}
+
+export const numberFamily = (
+  type: 'counter' | 'gauge',
+  { name, base }: FamilyNames,
+  help: string,
+): NumberFamily => ({
+  ...{ type, name, base, help, buckets: [], labelNames: new Set(), series: new Map() },
+  ...{ overflow: undefined, culprit: undefined, bytes: 0 },
+})
+
+export const histogramFamily = (
+  { name, base }: FamilyNames,
+  help: string,
+  buckets: readonly number[],
+): HistogramFamily => ({
+  ...{ type: 'histogram', name, base, help, buckets, labelNames: new Set(), series: new Map() },
+  ...{ overflow: undefined, culprit: undefined, bytes: 0 },
+})
+
+/** Every name a family occupies, in either format: its own, and those of its samples. */
+export function occupiedNames(type: string, { name, base }: FamilyNames): readonly string[] {
+  if (type === 'counter') return [base, name, `${base}_total`, `${base}_created`]
+  if (type === 'histogram') return ['', '_bucket', '_sum', '_count', '_created'].map((end) => name + end)
+  return type === 'summary' ? ['', '_sum', '_count', '_created'].map((end) => name + end) : [name]
+}
+
+/** The number of series, an overflow included; a histogram's label set is one. */
+export const seriesCount = (family: Family): number => family.series.size + (family.overflow ? 1 : 0)
+
+/** The series of a label set: found, made, or the overflow series once the family is at a limit. */
+export function numberSeries(family: NumberFamily, labels: LabelSet, limits: SeriesLimits): NumberSeries {
+  return admit(family, labels, limits, (kept, text) => ({ labels: kept, text, value: 0 }))
+}
+
+export function histogramSeries(
+  family: HistogramFamily,
+  labels: LabelSet,
+  limits: SeriesLimits,
+): HistogramSeries {
+  return admit(family, labels, limits, (kept, text) => {
+    const counts = new Array<number>(family.buckets.length + 1).fill(0)
+    return { labels: kept, text, counts, sum: 0, count: 0 }
+  })
+}
+
+function admit<Series extends { readonly labels: LabelSet }>(
+  family: FamilyOf<FamilyType, Series>,
+  labels: LabelSet,
+  limits: SeriesLimits,
+  make: (labels: LabelSet, text: string) => Series,
+): Series {
+  const kept = withinNames(family.labelNames, labels)
+  const text = labelsText(kept)
+  const known = family.series.get(text)
+  if (known) return known
+  const lines = family.type === 'histogram' ? family.buckets.length + 3 : 1
+  const bytes = lines * (family.name.length + Buffer.byteLength(text) + lineBytes)
+  if (family.series.size >= limits.maxSeries || family.bytes + bytes > limits.maxMetricBytes) {
+    family.culprit ??= mostVaried([...family.series.values(), { labels: kept }])
+    family.overflow ??= make(overflowLabels, labelsText(overflowLabels))
+    return family.overflow
+  }
+  const series = make(kept, text)
+  for (const name of kept.names) family.labelNames.add(name)
+  family.series.set(text, series)
+  family.bytes += bytes
+  return series
+}
+
+/** Leaves out the names that would take the family beyond its bound: the counts merge, none is lost. */
+function withinNames(known: ReadonlySet<string>, labels: LabelSet): LabelSet {
+  let room = maxLabels - known.size
+  if (labels.names.length <= room) return labels
+  const names: string[] = []
+  const values: string[] = []
+  for (let i = 0; i < labels.names.length; i++) {
+    const name = labels.names[i]!
+    if (!known.has(name) && room-- <= 0) continue
+    names.push(name)
+    values.push(labels.values[i]!)
+  }
+  return { names, values }
+}
+
+function mostVaried(series: Iterable<{ readonly labels: LabelSet }>): string {
+  const values = new Map<string, Set<string>>()
+  for (const { labels } of series) {
+    for (let i = 0; i < labels.names.length; i++) {
+      const seen = values.get(labels.names[i]!)
+      if (seen) seen.add(labels.values[i]!)
+      else values.set(labels.names[i]!, new Set([labels.values[i]!]))
+    }
+  }
+  let culprit = ''
+  let most = 0
+  for (const [name, seen] of values) {
+    if (seen.size > most) {
+      culprit = name
+      most = seen.size
+    }
+  }
+  return culprit
+}
+
+/** Observes a finite value that is not negative (or, for a declared distribution, any finite one). */
+export function observe(family: HistogramFamily, series: HistogramSeries, value: number): void {
+  const { buckets } = family
+  let i = 0
+  while (i < buckets.length && value > buckets[i]!) i++
+  series.counts[i]!++
+  series.sum += value
+  series.count++
+}

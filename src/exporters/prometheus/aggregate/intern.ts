@@ -1,0 +1,131 @@
+import type { TelemetryEvent } from '../../../bus/event.ts'
+import type { LabelSet } from '../names.ts'
+import { labelSet } from '../names.ts'
+import type { HistogramSeries, NumberSeries } from './families.ts'
+
+/**
+ * Finds the series of an event without building its label set: a tree whose edges are the metadata's keys and
+ * values as emitted. Only label sets that have a series of their own are in it, so it is bounded as they are.
+ */
+
+/** The series one event's labels lead to, as far as they were asked for. */
+export interface Bound {
+  counter: NumberSeries | undefined
+  histogram: HistogramSeries | undefined
+}
+
+interface Node {
+  /** The first key seen here, and where its values lead: call sites rarely differ. */
+  key: string | undefined
+  values: Map<unknown, Node> | undefined
+  others: Map<string, Map<unknown, Node>> | undefined
+  bound: Bound | undefined
+}
+
+export interface Tree {
+  root: Node
+  nodes: number
+}
+
+/** Which metadata is labels, and what is known not to be. */
+export interface LabelRule {
+  readonly allows: (key: string) => boolean
+  /** Keys that `allows` refused, remembered: a bounded share of them. */
+  readonly skipped: Set<string>
+}
+
+const mostSkipped = 1024
+
+/** A longer value would be cut; the tree need not keep such text alive. */
+const longestEdge = 1024
+
+const node = (): Node => ({ key: undefined, values: undefined, others: undefined, bound: undefined })
+
+export const tree = (): Tree => ({ root: node(), nodes: 1 })
+
+export function find(
+  from: Tree,
+  { fields, metadataStart }: TelemetryEvent,
+  skipped: ReadonlySet<string>,
+): Bound | undefined {
+  let at: Node | undefined = from.root
+  for (let i = metadataStart; i < fields.length; i += 2) {
+    const key = fields[i] as string
+    const value = fields[i + 1]
+    if (typeof value !== 'string' && !isLabel(value)) continue
+    if (key === at.key) at = at.values!.get(value)
+    else if (skipped.has(key)) continue
+    else at = at.others?.get(key)?.get(value)
+    if (at === undefined) return undefined
+  }
+  return at.bound
+}
+
+const isLabel = (value: unknown): boolean =>
+  typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+
+/** The place of this event's labels; undefined when they are better not kept. `mostNodes` bounds the tree. */
+export function place(
+  from: Tree,
+  { fields, metadataStart }: TelemetryEvent,
+  rule: LabelRule,
+  mostNodes: number,
+): Bound | undefined {
+  for (let i = metadataStart + 1; i < fields.length; i += 2) {
+    const value = fields[i]
+    if (typeof value === 'string' && value.length > longestEdge) return undefined
+  }
+  // Permuted keys and `1` beside `"1"` lead to one series by many paths: begin anew rather than grow.
+  if (from.nodes + fields.length > mostNodes) {
+    from.root = node()
+    from.nodes = 1
+  }
+  let at = from.root
+  for (let i = metadataStart; i < fields.length; i += 2) {
+    const key = fields[i] as string
+    const value = fields[i + 1]
+    if ((typeof value !== 'string' && !isLabel(value)) || !rule.allows(key)) continue
+    const values = valuesOf(at, key)
+    let next = values.get(value)
+    if (!next) {
+      next = node()
+      from.nodes++
+      values.set(typeof value === 'string' ? ownCopy(value) : value, next)
+    }
+    at = next
+  }
+  at.bound ??= { counter: undefined, histogram: undefined }
+  return at.bound
+}
+
+function valuesOf(at: Node, key: string): Map<unknown, Node> {
+  at.key ??= key
+  if (at.key === key) {
+    at.values ??= new Map()
+    return at.values
+  }
+  at.others ??= new Map()
+  let values = at.others.get(key)
+  if (!values) {
+    values = new Map()
+    at.others.set(key, values)
+  }
+  return values
+}
+
+/** Equal text that shares no memory with a bigger string it was cut from (ill-formed text would not stay equal). */
+function ownCopy(text: string): string {
+  if (text.length < 13) return text
+  const copy = Buffer.from(text).toString()
+  return copy === text ? copy : text
+}
+
+export function labelsOf({ fields, metadataStart }: TelemetryEvent, rule: LabelRule): LabelSet {
+  const pairs: [string, unknown][] = []
+  for (let i = metadataStart; i < fields.length; i += 2) {
+    const key = fields[i] as string
+    if (rule.allows(key)) pairs.push([key, fields[i + 1]])
+    else if (rule.skipped.size < mostSkipped) rule.skipped.add(key)
+  }
+  return labelSet(pairs)
+}

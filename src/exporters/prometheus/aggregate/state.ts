@@ -1,0 +1,169 @@
+import type { Registry } from 'prom-client'
+import type { Config } from '../../exporter.ts'
+import type { DeclaredMetric } from '../declared.ts'
+import { familyNames } from '../declared.ts'
+import { metricName } from '../names.ts'
+import type { Settings } from '../settings.ts'
+import { readSettings } from '../settings.ts'
+import type { Family, FamilyNames, FamilyType, HistogramFamily, NumberFamily } from './families.ts'
+import { histogramFamily, numberFamily, occupiedNames, seriesCount } from './families.ts'
+import type { LabelRule, Tree } from './intern.ts'
+import { tree } from './intern.ts'
+
+/** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
+export interface State {
+  readonly families: Family[]
+  readonly declared: readonly DeclaredFamily[]
+  /** Every name taken on the page by us, in either format. */
+  readonly names: Map<string, Family | undefined>
+  /** Inferred families by type and the name asked for: `a.b` and `a_b` are one metric. */
+  readonly inferred: Map<string, Family>
+  /** By event name; a cache, so it may be emptied at any time. */
+  readonly plans: Map<string, Plan>
+  config: Config | undefined
+  settings: Settings
+  rule: LabelRule
+  /** Set by the first open, or by the user from the start. */
+  registry: Registry | undefined
+  /** Whether the registry holds a foreign metric of this name. */
+  taken: (name: string) => boolean
+  /** Called for each new family. */
+  announce: (family: Family) => void
+  /** Grows with whatever changes the page. */
+  revision: number
+  /** Measurements, not events: an event may have a good count and a bad duration. */
+  refused: number
+  limited: number
+  /** Errors thrown by functions of declared metrics, and the latest one. */
+  failed: number
+  lastFailure: string | undefined
+  /** Metrics of others that were left off the last page. */
+  conflicts: readonly string[]
+}
+
+export interface DeclaredFamily {
+  readonly metric: DeclaredMetric
+  readonly family: Family
+}
+
+/** What is done with the events of one name. */
+export interface Plan {
+  readonly declared: readonly DeclaredFamily[]
+  readonly tree: Tree
+  /** False: a declared metric of that very name measures this event in its own way. */
+  readonly infersCounter: boolean
+  readonly infersHistogram: boolean
+  counter: NumberFamily | undefined
+  histogram: HistogramFamily | undefined
+}
+
+const mostPlans = 4096
+const longestHelpName = 200
+
+export function createState(
+  metrics: readonly DeclaredMetric[],
+  registry: Registry | undefined,
+  reserved: Iterable<string>,
+): State {
+  const settings = readSettings({})
+  const names = new Map<string, Family | undefined>()
+  for (const name of reserved) names.set(name, undefined)
+  const state: State = {
+    ...{ families: [], declared: [], names, inferred: new Map(), plans: new Map() },
+    ...{ config: undefined, settings, rule: { allows: settings.allows, skipped: new Set() } },
+    ...{ registry, taken: () => false, announce: () => {} },
+    ...{ revision: 0, refused: 0, limited: 0, failed: 0, lastFailure: undefined, conflicts: [] },
+  }
+  return { ...state, declared: metrics.map((metric) => ({ metric, family: declaredFamily(state, metric) })) }
+}
+
+function declaredFamily(state: State, metric: DeclaredMetric): Family {
+  const family =
+    metric.type === 'histogram'
+      ? histogramFamily(metric, metric.description, metric.buckets ?? state.settings.buckets)
+      : numberFamily(metric.type, metric, metric.description)
+  return add(state, family)
+}
+
+/** Takes a configuration over; every cache that depends on it is forgotten, no series is. */
+export function configure(state: State, config: Config): void {
+  state.config = config
+  const settings = readSettings(config)
+  if (settings.fingerprint === state.settings.fingerprint) return
+  state.settings = settings
+  state.rule = { allows: settings.allows, skipped: new Set() }
+  state.plans.clear()
+  for (const { metric, family } of state.declared) {
+    const undecided = metric.type === 'histogram' && !metric.buckets && seriesCount(family) === 0
+    if (undecided) family.buckets = settings.buckets
+  }
+}
+
+export function planFor(state: State, eventName: string): Plan {
+  if (state.plans.size >= mostPlans) state.plans.clear()
+  const declared = state.declared.filter(({ metric }) => metric.matches(eventName))
+  const replaced = (type: FamilyType): boolean => {
+    const { name } = inferredNames(type, eventName)
+    return declared.some(({ family }) => family.name === name)
+  }
+  const plan: Plan = {
+    ...{ declared, tree: tree(), counter: undefined, histogram: undefined },
+    infersCounter: !replaced('counter'),
+    infersHistogram: !replaced('histogram'),
+  }
+  state.plans.set(eventName, plan)
+  return plan
+}
+
+const inferredNames = (type: FamilyType, eventName: string, attempt = 1): FamilyNames => {
+  const nth = attempt > 1 ? `_${attempt}` : ''
+  return type === 'counter'
+    ? familyNames(type, `${counterEvent(eventName)}${nth}_total`)
+    : familyNames(type, `${metricName(eventName)}${nth}_duration_seconds`)
+}
+
+const counterEvent = (eventName: string): string => familyNames('counter', eventName).base
+
+/** The counter of an event's `count`; undefined at `max_metrics`. */
+export const inferCounter = (state: State, eventName: string): NumberFamily | undefined =>
+  infer(state, 'counter', eventName, (names) =>
+    numberFamily('counter', names, `Sum of the count of ${shown(eventName)} events.`),
+  ) as NumberFamily | undefined
+
+/** The histogram of an event's `duration_ms`, in seconds; undefined at `max_metrics`. */
+export const inferHistogram = (state: State, eventName: string): HistogramFamily | undefined =>
+  infer(state, 'histogram', eventName, (names) =>
+    histogramFamily(names, `Duration of ${shown(eventName)} events in seconds.`, state.settings.buckets),
+  ) as HistogramFamily | undefined
+
+const shown = (eventName: string): string => eventName.slice(0, longestHelpName)
+
+function infer(
+  state: State,
+  type: 'counter' | 'histogram',
+  eventName: string,
+  make: (names: FamilyNames) => Family,
+): Family | undefined {
+  const asked = `${type} ${inferredNames(type, eventName).name}`
+  const known = state.inferred.get(asked)
+  if (known) return known
+  if (state.families.length >= state.settings.maxMetrics) return undefined
+  // A name that something else has on the page gets a number: valid, and nobody's counts are mixed.
+  let names = inferredNames(type, eventName)
+  for (let attempt = 2; !isFree(state, type, names); attempt++) {
+    names = inferredNames(type, eventName, attempt)
+  }
+  const family = add(state, make(names))
+  state.inferred.set(asked, family)
+  return family
+}
+
+const isFree = (state: State, type: FamilyType, names: FamilyNames): boolean =>
+  occupiedNames(type, names).every((name) => !state.names.has(name) && !state.taken(name))
+
+function add(state: State, family: Family): Family {
+  for (const name of occupiedNames(family.type, family)) state.names.set(name, family)
+  state.families.push(family)
+  state.announce(family)
+  return family
+}

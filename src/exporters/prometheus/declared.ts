@@ -1,0 +1,168 @@
+import { glob } from '../../bus/glob.ts'
+import { TelemetryError } from '../../errors.ts'
+import type { FamilyNames, FamilyType } from './aggregate/families.ts'
+import { counterBase, metricName } from './names.ts'
+
+/** Metrics declared in code, in the manner of Elixir's telemetry_metrics. */
+
+type Measurements = Readonly<Record<string, number>>
+type Metadata = Readonly<Record<string, unknown>>
+
+const units = {
+  second: { of: 'second', size: 1 },
+  millisecond: { of: 'second', size: 1e-3 },
+  microsecond: { of: 'second', size: 1e-6 },
+  nanosecond: { of: 'second', size: 1e-9 },
+  byte: { of: 'byte', size: 1 },
+  kilobyte: { of: 'byte', size: 1e3 },
+  megabyte: { of: 'byte', size: 1e6 },
+  kibibyte: { of: 'byte', size: 1024 },
+  mebibyte: { of: 'byte', size: 1024 ** 2 },
+  ratio: { of: 'ratio', size: 1 },
+  percent: { of: 'ratio', size: 1e-2 },
+} as const
+
+export type Unit = keyof typeof units
+
+export interface MetricOptions {
+  /** The family's name, made legal. Default: the event, then the measurement, then the unit. Needed with a glob. */
+  readonly name?: string
+  readonly description?: string
+  /** Metadata keys that become labels, whatever the exporter's label lists say. Default: none. */
+  readonly tags?: readonly string[]
+  /** Makes the metadata that `tags` are picked from. */
+  readonly tagValues?: (metadata: Metadata) => Readonly<Record<string, unknown>>
+  /** Only events it says true of. */
+  readonly keep?: (metadata: Metadata, measurements: Measurements) => boolean
+  /** All events but those it says true of. */
+  readonly drop?: (metadata: Metadata, measurements: Measurements) => boolean
+}
+
+export interface MeasuredOptions extends MetricOptions {
+  /** The measurement's key, or what makes the value; an undefined one leaves the metric as it is. */
+  readonly measurement: string | ((measurements: Measurements, metadata: Metadata) => number | undefined)
+  /** The value's unit, put into the name as Prometheus does; a pair converts: `['millisecond', 'second']`. */
+  readonly unit?: Unit | readonly [from: Unit, to: Unit]
+}
+
+export interface SumOptions extends MeasuredOptions {
+  /** False: values may be negative, and the family is a gauge. Default true: a counter that refuses them. */
+  readonly monotonic?: boolean
+}
+
+export interface DistributionOptions extends MeasuredOptions {
+  /** Upper bounds in the unit shown, ascending. Default: the exporter's `buckets`. */
+  readonly buckets?: readonly number[]
+}
+
+export interface DeclaredMetric extends FamilyNames {
+  readonly kind: 'counter' | 'sum' | 'lastValue' | 'distribution'
+  readonly type: FamilyType
+  readonly description: string
+  readonly matches: (eventName: string) => boolean
+  /** Undefined: every event counts one. */
+  readonly measurement: MeasuredOptions['measurement'] | undefined
+  /** What a measured value is multiplied by. */
+  readonly factor: number
+  readonly buckets: readonly number[] | undefined
+  readonly tags: readonly string[]
+  readonly tagValues: MetricOptions['tagValues']
+  readonly keep: MetricOptions['keep']
+  readonly drop: MetricOptions['drop']
+}
+
+/** Counts the events that match `pattern` (a glob), as the counter `<name>_total`. */
+export const counter = (pattern: string, options: MetricOptions = {}): DeclaredMetric =>
+  declare('counter', 'counter', pattern, options)
+
+/** Adds a measurement up, as the counter `<name>_total`; as a gauge when it is not monotonic. */
+export const sum = (pattern: string, options: SumOptions): DeclaredMetric =>
+  declare('sum', options?.monotonic === false ? 'gauge' : 'counter', pattern, options)
+
+/** The measurement of the latest event, as a gauge. */
+export const lastValue = (pattern: string, options: MeasuredOptions): DeclaredMetric =>
+  declare('lastValue', 'gauge', pattern, options)
+
+/** A histogram of a measurement that is never negative. */
+export const distribution = (pattern: string, options: DistributionOptions): DeclaredMetric =>
+  declare('distribution', 'histogram', pattern, options)
+
+/** Throws a TelemetryError `METRIC_INVALID`: a declaration is the program's, wrong before anything runs. */
+function declare(
+  kind: DeclaredMetric['kind'],
+  type: FamilyType,
+  pattern: string,
+  options: MetricOptions & Partial<DistributionOptions>,
+): DeclaredMetric {
+  const invalid = (what: string): never => {
+    throw new TelemetryError('METRIC_INVALID', `${kind}(${JSON.stringify(pattern)}): ${what}`)
+  }
+  if (typeof pattern !== 'string' || pattern === '') invalid('the event pattern must be a non-empty string')
+  const { measurement, buckets, name } = options ?? {}
+  if (kind !== 'counter' && typeof measurement !== 'string' && typeof measurement !== 'function') {
+    invalid('`measurement` must be a key or a function')
+  }
+  const [from, to] = typeof options.unit === 'object' ? options.unit : [options.unit, options.unit]
+  for (const unit of [from, to]) {
+    if (unit !== undefined && !Object.hasOwn(units, unit)) invalid(`unknown unit ${JSON.stringify(unit)}`)
+  }
+  if (from && to && units[from].of !== units[to].of) invalid(`${from} cannot be converted to ${to}`)
+  if (buckets && !areBuckets(buckets)) invalid('`buckets` must be ascending finite numbers, at most 100')
+  if (name === undefined && /[*?[]/.test(pattern)) invalid('a pattern with wildcards needs a `name`')
+  for (const key of ['tagValues', 'keep', 'drop'] as const) {
+    if (options[key] !== undefined && typeof options[key] !== 'function')
+      invalid(`\`${key}\` must be a function`)
+  }
+  const text = name ?? inferredName(pattern, measurement, from, to)
+  return {
+    ...{ kind, type, measurement, buckets, ...familyNames(type, text) },
+    ...{
+      tagValues: options.tagValues,
+      keep: options.keep,
+      drop: options.drop,
+      tags: [...(options.tags ?? [])],
+    },
+    description: options.description || `The ${kind} of ${pattern} events.`,
+    matches: glob(pattern),
+    factor: from && to ? units[from].size / units[to].size : 1,
+  }
+}
+
+/** Ascending finite numbers, 1 to 100 of them. */
+export const areBuckets = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.length <= 100 &&
+  value.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > value[i - 1]))
+
+/** The names of a family whose text name is asked to be `text`. */
+export function familyNames(type: FamilyType, text: string): FamilyNames {
+  const name = metricName(text)
+  if (type !== 'counter') return { name, base: name }
+  const base = counterBase(name)
+  return { name: `${base}_total`, base }
+}
+
+/** `http.request` + `duration_ms` in seconds is `http_request_duration_seconds`. */
+function inferredName(
+  pattern: string,
+  measurement: MeasuredOptions['measurement'] | undefined,
+  from: Unit | undefined,
+  to: Unit | undefined,
+): string {
+  let text = pattern
+  if (typeof measurement === 'string') text += `_${from ? withoutUnit(measurement, from) : measurement}`
+  return to && !text.endsWith(`${to}s`) ? `${text}_${to === 'ratio' ? to : `${to}s`}` : text
+}
+
+const abbreviations: Readonly<Partial<Record<Unit, string>>> = {
+  ...{ second: 's', millisecond: 'ms', microsecond: 'us', nanosecond: 'ns' },
+  ...{ byte: 'b', kilobyte: 'kb', megabyte: 'mb', percent: 'pct' },
+}
+
+function withoutUnit(measurement: string, unit: Unit): string {
+  for (const end of [`_${unit}s`, `_${unit}`, `_${abbreviations[unit]}`]) {
+    if (measurement.endsWith(end) && measurement.length > end.length) return measurement.slice(0, -end.length)
+  }
+  return measurement
+}

@@ -1,0 +1,105 @@
+import type { Registry } from 'prom-client'
+import { TelemetryError } from '../../errors.ts'
+import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
+import { defineExporter } from '../exporter.ts'
+import { occupiedNames } from './aggregate/families.ts'
+import { ingest } from './aggregate/ingest.ts'
+import type { State } from './aggregate/state.ts'
+import { createState } from './aggregate/state.ts'
+import type { DeclaredMetric } from './declared.ts'
+import { healthNames } from './page/health.ts'
+import { join } from './page/registry.ts'
+import { createPage } from './page/source.ts'
+import type { PageServer } from './server.ts'
+import { openPageServer } from './server.ts'
+import { schema } from './settings.ts'
+import { describe } from './status.ts'
+
+export type {
+  DeclaredMetric,
+  DistributionOptions,
+  MeasuredOptions,
+  MetricOptions,
+  SumOptions,
+  Unit,
+} from './declared.ts'
+export { counter, distribution, lastValue, sum } from './declared.ts'
+
+export interface PrometheusOptions {
+  /** prom-client's registry that the metrics join; what else is in it is on the page too. Default: one of its own. */
+  readonly registry?: Registry
+  /** Metrics beside those inferred from `count` and `duration_ms`. */
+  readonly metrics?: readonly DeclaredMetric[]
+  /** The name configurations call it by. Default: `prometheus`. */
+  readonly type?: string
+}
+
+export interface PrometheusClient {
+  readonly server: PageServer
+  readonly path: () => string
+}
+
+/**
+ * Metrics for Prometheus to scrape: counters from `count`, histograms from `duration_ms`, and what is declared.
+ * Throws a TelemetryError `METRIC_INVALID` when two declared metrics would share a name.
+ */
+export function prometheus(
+  options: PrometheusOptions = {},
+): ExporterDefinition<PrometheusClient, State, never> {
+  const { registry, metrics = [], type = 'prometheus' } = options
+  assertDistinct(metrics)
+  return defineExporter<PrometheusClient, State, never>({
+    type,
+    schema,
+    state: (context) => {
+      const state = createState(metrics, registry, healthNames)
+      if (registry) join(state, registry, context.logger)
+      return state
+    },
+    open: (config, context) => open(config, context),
+    ingest,
+    close: ({ server }, { deadline }) => server.close(deadline),
+    describe,
+  })
+}
+
+async function open(config: Config, context: OpenContext<State>): Promise<PrometheusClient> {
+  const { state, logger, clock, signal } = context
+  const promClient = await import('prom-client')
+  if (!state.registry) join(state, new promClient.Registry(), logger)
+  // Under a living client the configuration changes; should it ever be unreadable, the one it opened with serves.
+  const current = (): Config => {
+    try {
+      return context.current() ?? config
+    } catch {
+      return config
+    }
+  }
+  const path = (): string => (current().path as string | undefined) ?? '/metrics'
+  const page = createPage({
+    state,
+    promClient,
+    logger,
+    current,
+    catchUp: context.catchUp,
+    status: context.status,
+  })
+  const host = (config.host as string | undefined) ?? '127.0.0.1'
+  const port = (config.port as number | undefined) ?? 9464
+  return { server: await openPageServer({ host, port, signal, clock, logger, path, page }), path }
+}
+
+function assertDistinct(metrics: readonly DeclaredMetric[]): void {
+  const taken = new Set(healthNames)
+  for (const metric of metrics) {
+    for (const name of occupiedNames(metric.type, metric)) {
+      if (taken.has(name)) {
+        throw new TelemetryError(
+          'METRIC_INVALID',
+          `the declared metric ${metric.name} needs the name ${name}, which is taken`,
+        )
+      }
+    }
+    for (const name of occupiedNames(metric.type, metric)) taken.add(name)
+  }
+}

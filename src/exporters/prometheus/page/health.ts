@@ -1,0 +1,140 @@
+import { dropReasons } from '../../../delivery/ledger.ts'
+import { occupiedNames, seriesCount } from '../aggregate/families.ts'
+import type { State } from '../aggregate/state.ts'
+import type { Labels, PlainFamily, PlainSample } from './render.ts'
+
+/**
+ * telemachine's own health as metrics, read from `status()`: plain JSON, of which each part may be missing.
+ * Names follow OpenTelemetry's `otel.sdk.*` where they exist (they speak of spans, so for exporters of spans only),
+ * Prometheus' customs otherwise.
+ */
+
+type Type = 'counter' | 'gauge'
+
+interface Found {
+  readonly families: Map<string, { samples: PlainSample[] }>
+}
+
+const described = {
+  telemachine_events_accepted_total: 'Telemetry events accepted for the exporter.',
+  telemachine_events_delivered_total: 'Telemetry events delivered by the exporter.',
+  telemachine_events_dropped_total: 'Telemetry events dropped, by reason.',
+  telemachine_events_ambiguous_total:
+    'Telemetry events sent again or dropped although they may have arrived.',
+  telemachine_events_pending: 'Telemetry events accepted and neither delivered nor dropped yet, by stage.',
+  telemachine_queue_capacity: 'Items the queue of the exporter can hold.',
+  telemachine_exporter_state: 'State of the exporter: 1 for the one it is in.',
+  telemachine_breaker_state: 'State of the circuit breaker of the exporter: 1 for the one it is in.',
+  telemachine_config_version: 'Version of the configuration in force.',
+  telemachine_config_rejected_total: 'Configuration changes that were refused.',
+  telemachine_metric_families: 'Metric families aggregated for this page.',
+  telemachine_metric_series: 'Label sets aggregated for this page.',
+  telemachine_measurements_refused_total: 'Measurements refused: negative, infinite, not a number.',
+  telemachine_measurements_limited_total: 'Measurements dropped at the limit of metric families.',
+  otel_sdk_processor_span_queue_size: 'Telemetry events that wait in the queue of the span exporter.',
+  otel_sdk_processor_span_queue_capacity: 'Items the queue of the span exporter can hold.',
+  otel_sdk_exporter_span_inflight: 'Telemetry events in requests of the span exporter under way.',
+} as const
+
+type Name = keyof typeof described
+
+const typeOf = (name: string): Type => (name.endsWith('_total') ? 'counter' : 'gauge')
+
+const names = Object.keys(described) as Name[]
+
+/** The names no metric of the user gets, whether health is shown or not: it may be switched on later. */
+export const healthNames: readonly string[] = names.flatMap((name) =>
+  occupiedNames(typeOf(name), { name, base: name.replace(/_total$/, '') }),
+)
+
+const exporterStates = [
+  ...[
+    'disabled',
+    'opening',
+    'retrying',
+    'serving',
+    'replacing',
+    'draining',
+    'stopped',
+    'restarting',
+    'failed',
+  ],
+]
+const breakerStates = ['closed', 'open', 'half_open', 'forced_open', 'disabled']
+
+/** Never throws, whatever `status` is. */
+export function healthOf(status: unknown, state: State): PlainFamily[] {
+  const found: Found = { families: new Map() }
+  const add = (name: Name, value: unknown, labels: Labels = []): void => {
+    if (typeof value !== 'number' || !Number.isFinite(value)) return
+    const family = found.families.get(name) ?? { samples: [] }
+    family.samples.push({ suffix: '', labels, value })
+    found.families.set(name, family)
+  }
+  const exporters = at(status, 'exporters')
+  for (const id of keysOf(exporters)) addExporter(add, id, at(exporters, id))
+  addConfig(add, at(status, 'config'))
+  add('telemachine_metric_families', state.families.length)
+  add(
+    'telemachine_metric_series',
+    state.families.reduce((sum, family) => sum + seriesCount(family), 0),
+  )
+  add('telemachine_measurements_refused_total', state.refused)
+  add('telemachine_measurements_limited_total', state.limited)
+  return names.flatMap((name) => {
+    const samples = found.families.get(name)?.samples
+    return samples ? [{ name, type: typeOf(name), help: described[name], samples }] : []
+  })
+}
+
+type Add = (name: Name, value: unknown, labels?: Labels) => void
+
+function addExporter(add: Add, id: string, exporter: unknown): void {
+  const labels: Labels = [['exporter', id]]
+  const ledger = at(exporter, 'ledger')
+  add('telemachine_events_accepted_total', at(ledger, 'accepted'), labels)
+  add('telemachine_events_delivered_total', at(ledger, 'delivered'), labels)
+  add('telemachine_events_ambiguous_total', at(ledger, 'ambiguous'), labels)
+  const dropped = at(ledger, 'dropped')
+  for (const reason of dropReasons) {
+    add('telemachine_events_dropped_total', at(dropped, reason), [...labels, ['reason', reason]])
+  }
+  const pending = at(ledger, 'pending')
+  for (const stage of ['buffered', 'held', 'queued', 'in_flight']) {
+    add('telemachine_events_pending', at(pending, stage), [...labels, ['stage', stage]])
+  }
+  const capacity = at(at(exporter, 'config'), 'queue_size')
+  add('telemachine_queue_capacity', capacity, labels)
+  addState(add, 'telemachine_exporter_state', at(exporter, 'state'), exporterStates, labels)
+  addState(add, 'telemachine_breaker_state', at(exporter, 'breaker'), breakerStates, labels)
+  if (at(exporter, 'type') !== 'otel') return
+  const component: Labels = [
+    ['otel_component_name', id],
+    ['otel_component_type', 'otlp_http_span_exporter'],
+  ]
+  add('otel_sdk_processor_span_queue_size', at(pending, 'queued'), component)
+  add('otel_sdk_processor_span_queue_capacity', capacity, component)
+  add('otel_sdk_exporter_span_inflight', at(pending, 'in_flight'), component)
+}
+
+function addState(add: Add, name: Name, state: unknown, known: readonly string[], labels: Labels): void {
+  if (typeof state !== 'string') return
+  for (const one of known.includes(state) ? known : [...known, state]) {
+    add(name, one === state ? 1 : 0, [...labels, ['state', one]])
+  }
+}
+
+function addConfig(add: Add, config: unknown): void {
+  add('telemachine_config_version', at(config, 'version'))
+  const rejected = at(config, 'rejected')
+  add('telemachine_config_rejected_total', Array.isArray(rejected) ? rejected.length : rejected)
+}
+
+/** An own property of whatever `value` is. */
+function at(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+  return (value as Record<string, unknown>)[key]
+}
+
+const keysOf = (value: unknown): string[] =>
+  typeof value === 'object' && value !== null ? Object.keys(value) : []

@@ -1,0 +1,216 @@
+import type { Metric, Registry } from 'prom-client'
+import type { Logger } from '../../../logger.ts'
+import type { Family, HistogramSeries, NumberSeries } from '../aggregate/families.ts'
+import { occupiedNames } from '../aggregate/families.ts'
+import type { State } from '../aggregate/state.ts'
+import type { Format } from '../names.ts'
+import { boundText, escapeLabelValue, labelName } from '../names.ts'
+import type { Labels, PlainFamily, PlainSample } from './render.ts'
+
+/**
+ * The bridge to prom-client's registry: our families are in it as metrics of their own kind, and what else is in
+ * it comes onto our page. prom-client's own rendering is not used for the page: it renames counters for good once
+ * asked for OpenMetrics, and one registry must answer both formats.
+ */
+
+type PromClient = typeof import('prom-client')
+
+/** Metrics of any exporter of ours; on a page they are never taken for the user's. */
+const ours = new WeakSet<object>()
+
+const defaults = new WeakMap<State, readonly Metric[]>()
+
+/** Puts the families, those there are and those to come, into the registry. Idempotent. */
+export function join(state: State, registry: Registry, logger: Logger): void {
+  state.registry = registry
+  state.taken = (name) => isForeign(registry.getSingleMetric(name))
+  state.announce = (family) => register(registry, family, logger)
+  for (const family of state.families) register(registry, family, logger)
+}
+
+const isForeign = (metric: unknown): boolean =>
+  typeof metric === 'object' && metric !== null && !ours.has(metric)
+
+function register(registry: Registry, family: Family, logger: Logger): void {
+  const known = registry.getSingleMetric(family.name)
+  if (known) {
+    if (isForeign(known))
+      logger.warn({ metric: family.name }, 'a metric of this name is in the registry already')
+    return
+  }
+  const metric = metricOf(registry, family)
+  ours.add(metric)
+  registry.registerMetric(metric as unknown as Metric)
+}
+
+/** A metric as a registry sees one: what prom-client's own have in common. */
+function metricOf(registry: Registry, family: Family): object {
+  let registered = false
+  const name = (): string => {
+    // prom-client cuts a counter's `_total` off, in place, before it renders OpenMetrics, and never gives it back.
+    const open = registered && registry.contentType.startsWith('application/openmetrics-text')
+    registered = true
+    return open ? family.base : family.name
+  }
+  return {
+    get name() {
+      return name()
+    },
+    set name(_: string) {},
+    ...{ help: family.help, type: family.type, aggregator: 'sum', labelNames: [] },
+    get: async () => ({
+      ...{ name: name(), help: family.help, type: family.type, aggregator: 'sum' },
+      values: family.type === 'histogram' ? histogramValues(family.name, family) : numberValues(family),
+    }),
+    /** Counters never decrease: not even for `registry.resetMetrics()`. */
+    reset: () => {},
+  }
+}
+
+const labelObject = ({ labels }: NumberSeries | HistogramSeries): Record<string, string> =>
+  Object.fromEntries(labels.names.map((name, i) => [name, labels.values[i]!]))
+
+function* all<Series>(family: {
+  series: Map<string, Series>
+  overflow: Series | undefined
+}): Iterable<Series> {
+  yield* family.series.values()
+  if (family.overflow) yield family.overflow
+}
+
+const numberValues = (family: Exclude<Family, { type: 'histogram' }>): object[] =>
+  Array.from(all(family), (series) => ({ value: series.value, labels: labelObject(series) }))
+
+function histogramValues(name: string, family: Extract<Family, { type: 'histogram' }>): object[] {
+  const values: object[] = []
+  const bounds = [...family.buckets, Infinity].map((bound) => boundText(bound, 'text'))
+  for (const series of all(family)) {
+    const labels = labelObject(series)
+    let below = 0
+    for (let i = 0; i < bounds.length; i++) {
+      below += series.counts[i]!
+      values.push({ metricName: `${name}_bucket`, labels: { ...labels, le: bounds[i] }, value: below })
+    }
+    values.push({ metricName: `${name}_sum`, labels, value: series.sum })
+    values.push({ metricName: `${name}_count`, labels, value: series.count })
+  }
+  return values
+}
+
+/** Shows or hides prom-client's metrics of the process. They are made once: their observers cannot be undone. */
+export function showDefaultMetrics(state: State, client: PromClient, show: boolean): void {
+  const { registry } = state
+  if (!registry || (!show && !defaults.has(state))) return
+  let metrics = defaults.get(state)
+  if (!metrics) {
+    const own = new client.Registry()
+    client.collectDefaultMetrics({ register: own })
+    metrics = own.getMetricsAsArray() as unknown as Metric[]
+    defaults.set(state, metrics)
+  }
+  for (const metric of metrics) {
+    const name = nameOf(metric)
+    const known = registry.getSingleMetric(name)
+    if (show && !known) registry.registerMetric(metric)
+    if (!show && known === metric) registry.removeSingleMetric(name)
+  }
+}
+
+const nameOf = (metric: unknown): string => String((metric as { name: unknown }).name)
+
+/** The registry's default labels, legal and as text. It has no public reader for them. */
+export function fixedLabels(registry: Registry): Labels {
+  const labels: unknown = Reflect.get(registry, '_defaultLabels')
+  return labelsOf(labels)
+}
+
+function labelsOf(labels: unknown): [string, string][] {
+  if (typeof labels !== 'object' || labels === null) return []
+  return Object.entries(labels)
+    .filter(([, value]) => value !== undefined && value !== null && value !== '')
+    .map(([key, value]) => [/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(key) ? key : labelName(key), String(value)])
+}
+
+export interface Foreign {
+  readonly families: readonly PlainFamily[]
+  /** Left off the page because their name is another's already, or no name. */
+  readonly conflicts: readonly string[]
+}
+
+/** What others have in the registry. Rejects when one of their metrics cannot be collected. */
+export async function collectForeign(state: State, registry: Registry, format: Format): Promise<Foreign> {
+  const metrics = registry
+    .getMetricsAsArray()
+    .filter((metric) => isForeign(metric)) as unknown as Collectable[]
+  const collected = await Promise.all(metrics.map(collect))
+  const taken = new Set<string>()
+  const families: PlainFamily[] = []
+  const conflicts: string[] = []
+  const fixed = fixedLabels(registry)
+  for (const metric of collected) {
+    const family = plain(metric, format, fixed)
+    const occupied = foreignNames(family)
+    const legal = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(family.name)
+    if (!legal || occupied.some((name) => taken.has(name) || state.names.has(name))) {
+      conflicts.push(family.name)
+      continue
+    }
+    for (const name of occupied) taken.add(name)
+    families.push(family)
+  }
+  return { families, conflicts }
+}
+
+const foreignNames = ({ name, type }: PlainFamily): readonly string[] =>
+  type === 'counter' ? [name, name.replace(/_total$/, '')] : occupiedNames(type, { name, base: name })
+
+interface Collectable {
+  get(): unknown
+  getForPromString?(): unknown
+}
+
+interface Collected {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly values?: readonly CollectedValue[]
+}
+
+interface CollectedValue {
+  readonly metricName?: string
+  readonly labels?: object
+  readonly sharedLabels?: object
+  readonly value: number
+  readonly exemplar?: { labelSet: object; value: number; timestamp: number } | null
+}
+
+async function collect(metric: Collectable): Promise<Collected> {
+  const collected = metric.getForPromString ? await metric.getForPromString() : await metric.get()
+  return collected as Collected
+}
+
+const types = new Set(['counter', 'gauge', 'histogram', 'summary'])
+
+function plain(metric: Collected, format: Format, fixed: Labels): PlainFamily {
+  const name = String(metric.name)
+  const samples = (metric.values ?? []).map((value): PlainSample => {
+    const labels = new Map([...fixed, ...labelsOf(value.sharedLabels), ...labelsOf(value.labels)])
+    const le = labels.get('le')
+    if (le !== undefined && metric.type === 'histogram') labels.set('le', bound(le, format))
+    const suffix = (value.metricName ?? name).startsWith(name)
+      ? (value.metricName ?? name).slice(name.length)
+      : ''
+    return { suffix, labels: [...labels], value: Number(value.value), exemplar: exemplarText(value) }
+  })
+  const type = types.has(metric.type) ? (metric.type as PlainFamily['type']) : 'untyped'
+  return { name, help: String(metric.help), type, samples }
+}
+
+const bound = (text: string, format: Format): string =>
+  text === '+Inf' ? text : boundText(Number(text), format)
+
+function exemplarText({ exemplar }: CollectedValue): string | undefined {
+  if (!exemplar) return undefined
+  const labels = labelsOf(exemplar.labelSet).map(([name, value]) => `${name}="${escapeLabelValue(value)}"`)
+  return ` # {${labels.join(',')}} ${exemplar.value} ${exemplar.timestamp}`
+}

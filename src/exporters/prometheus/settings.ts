@@ -1,0 +1,117 @@
+import { glob } from '../../bus/glob.ts'
+import type { Config, KeySchema } from '../exporter.ts'
+import type { SeriesLimits } from './aggregate/families.ts'
+import { labelName } from './names.ts'
+
+/** The exporter's own configuration keys, and what aggregation reads of them. */
+export const schema: Readonly<Record<string, KeySchema>> = {
+  host: {
+    format: 'host',
+    default: '127.0.0.1',
+    change: 'replace',
+    doc: 'Address the page is served on. 127.0.0.1 is reached from this machine only; 0.0.0.0 from everywhere.',
+  },
+  port: {
+    format: 'port',
+    default: 9464,
+    change: 'rebuild',
+    doc: 'Port of the page. 0 takes any free one, shown in the status. A change opens the new port before it closes the old.',
+  },
+  path: { format: 'path', default: '/metrics', change: 'hot', doc: 'Path of the page.' },
+  default_metrics: {
+    format: 'boolean',
+    default: false,
+    change: 'hot',
+    doc: "Adds prom-client's metrics of the Node.js process. They are gathered from the first time on, shown while true.",
+  },
+  labels: {
+    format: 'labels',
+    default: null,
+    nullable: true,
+    change: 'hot',
+    doc: 'Metadata keys (or globs) that become labels; none: all. correlation_id, request_id, trace_id, span_id and traceparent only if named here in full.',
+  },
+  labels_deny: {
+    format: 'labels',
+    default: [],
+    change: 'hot',
+    doc: 'Metadata keys (or globs) that never become labels; wins over `labels`.',
+  },
+  max_metrics: {
+    format: 'integer',
+    default: 1000,
+    min: 0,
+    max: 100_000,
+    unit: 'families',
+    change: 'hot',
+    doc: 'Metric families. What would need one more is dropped, counted `metric_limit`.',
+  },
+  max_series: {
+    format: 'integer',
+    default: 2000,
+    min: 0,
+    max: 1_000_000,
+    unit: 'label sets',
+    change: 'hot',
+    doc: 'Label sets per metric. One more series, otel_metric_overflow="true", takes the rest: nothing is lost but the labels.',
+  },
+  max_metric_bytes: {
+    format: 'integer',
+    default: 512 * 1024,
+    min: 1024,
+    max: 1024 * 1024 * 1024,
+    unit: 'bytes',
+    change: 'hot',
+    doc: 'Size of one metric on the page, with the same overflow. An event makes at most two metrics of its own, 1 MiB.',
+  },
+  buckets: {
+    format: 'buckets',
+    default: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    unit: 's',
+    change: 'hot',
+    doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
+  },
+  health: {
+    format: 'boolean',
+    default: true,
+    change: 'hot',
+    doc: "Shows telemachine's own health on the page: ledgers, queues, breakers, configuration.",
+  },
+}
+
+export interface Settings extends SeriesLimits {
+  readonly maxMetrics: number
+  readonly buckets: readonly number[]
+  /** Whether a metadata key is a label. */
+  readonly allows: (key: string) => boolean
+  /** Equal for settings that treat labels and limits alike. */
+  readonly fingerprint: string
+}
+
+const keys = ['labels', 'labels_deny', 'max_metrics', 'max_series', 'max_metric_bytes', 'buckets'] as const
+
+/** Ids are as many as there are events: never labels by accident. */
+const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'traceparent'])
+
+/** A configuration's settings; a key it lacks has its default. */
+export function readSettings(config: Config): Settings {
+  const read = (key: (typeof keys)[number]): unknown => config[key] ?? schema[key]!.default
+  const allowed = read('labels') as readonly string[] | null
+  const named = new Set(allowed ?? [])
+  const allow = allowed === null ? () => true : anyOf(allowed)
+  const deny = anyOf(read('labels_deny') as readonly string[])
+  return {
+    maxMetrics: read('max_metrics') as number,
+    maxSeries: read('max_series') as number,
+    maxMetricBytes: read('max_metric_bytes') as number,
+    buckets: read('buckets') as readonly number[],
+    allows: (key) => (ids.has(key) ? named.has(key) : allow(key)) && !deny(key),
+    fingerprint: JSON.stringify(keys.map(read)),
+  }
+}
+
+/** Says whether a key, as emitted or as the label it becomes, is one of `patterns`. */
+function anyOf(patterns: readonly string[]): (key: string) => boolean {
+  const matchers = patterns.map((pattern) => glob(pattern))
+  return (key) => matchers.some((matches) => matches(key) || matches(labelName(key)))
+}

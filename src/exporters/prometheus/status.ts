@@ -1,0 +1,33 @@
+import { seriesCount } from './aggregate/families.ts'
+import type { State } from './aggregate/state.ts'
+import type { PrometheusClient } from './index.ts'
+
+/** What `status()` shows of the exporter: where the page is, how much is on it, and what was not taken. */
+export function describe(
+  client: PrometheusClient | undefined,
+  state: State,
+): Readonly<Record<string, unknown>> {
+  const overflow = state.families.flatMap(({ name, overflow, culprit }) =>
+    overflow ? [{ metric: name, label: culprit ?? '' }] : [],
+  )
+  return {
+    ...(client ? whereabouts(client) : {}),
+    families: state.families.length,
+    series: state.families.reduce((sum, family) => sum + seriesCount(family), 0),
+    refused: state.refused,
+    limited: state.limited,
+    overflow,
+    conflicts: state.conflicts,
+    failed: state.failed,
+    ...(state.lastFailure === undefined ? {} : { last_failure: state.lastFailure }),
+  }
+}
+
+function whereabouts({ server, path }: PrometheusClient): Readonly<Record<string, unknown>> {
+  const { host, port } = server
+  const reached = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return {
+    ...{ host, port, path: path() },
+    url: `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}${path()}`,
+  }
+}
