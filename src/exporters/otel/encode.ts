@@ -210,15 +210,21 @@ function writeSpanId(writer: ProtobufWriter, tag: number, high: number, low: num
 }
 
 const word = 2 ** 32
+const block = 2 ** 20
 
-/** Epoch milliseconds as exact nanoseconds without BigInt; the arithmetic is explained at SpanRecord. */
+/**
+ * Epoch milliseconds as exact nanoseconds without BigInt; the arithmetic is explained at SpanRecord. Remainders are
+ * taken by subtraction: `%` of doubles is a call into the C library.
+ */
 function writeTime(writer: ProtobufWriter, tag: number, time: number): void {
   const ms = Math.floor(time)
-  const high = Math.floor(ms / 2 ** 20) * 1e6
-  const low = (ms % 2 ** 20) * 1e6 + Math.round((time - ms) * 1e6)
-  const sum = (high % 4096) * 2 ** 20 + low
+  const blocks = Math.floor(ms / block)
+  const high = blocks * 1e6
+  const upper = Math.floor(high / 4096)
+  const sum = (high - upper * 4096) * block + (ms - blocks * block) * 1e6 + Math.round((time - ms) * 1e6)
+  const carry = Math.floor(sum / word)
   writeByte(writer, tag)
-  writeFixed64(writer, Math.floor(high / 4096) + Math.floor(sum / word), sum % word)
+  writeFixed64(writer, upper + carry, sum - carry * word)
 }
 
 function writeTextField(writer: ProtobufWriter, tag: number, text: string): void {
@@ -298,7 +304,10 @@ function writeAnyValue(writer: ProtobufWriter, value: unknown): void {
 const int64 = 2 ** 63
 
 function writeNumber(writer: ProtobufWriter, value: number): void {
-  if (Number.isInteger(value) && value >= -int64 && value < int64) {
+  if ((value | 0) === value && value >= 0) {
+    writeByte(writer, 0x18)
+    writeUint32(writer, value)
+  } else if (Number.isInteger(value) && value >= -int64 && value < int64) {
     writeByte(writer, 0x18)
     writeInt64(writer, value)
   } else {

@@ -159,6 +159,10 @@ export function openMessage(writer: ProtobufWriter, prefix: number): number {
 /** Closes what `openMessage` opened. A length that takes another number of bytes than expected moves the content. */
 export function closeMessage(writer: ProtobufWriter, start: number, prefix: number): void {
   const size = writer.at - start
+  if (size < 0x80 && prefix === 1) {
+    writer.bytes[start - 1] = size
+    return
+  }
   const actual = varintSize(size)
   if (actual !== prefix) {
     if (actual > prefix) ensure(writer, actual - prefix)

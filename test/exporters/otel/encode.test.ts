@@ -1,0 +1,145 @@
+// The bytes of our encoder say what the package's serializer says of the same spans, to an independent decoder.
+
+import assert from 'node:assert/strict'
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
+import fc from 'fast-check'
+import { createEncoder, type EncoderOptions } from '../../../src/exporters/otel/encode.ts'
+import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
+import { decodeTraceRequest } from '../../../src/testing/otlp-decode.ts'
+import { toReadableSpans } from './readable-span.ts'
+import { plainSpan, spanRecord } from './span-arbitraries.ts'
+
+const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
+
+const common: EncoderOptions = {
+  resource: {
+    attributes: { 'service.name': 'shop', 'process.pid': 42, 'process.command_args': ['node', 'main.js'] },
+    schemaUrl: 'https://opentelemetry.io/schemas/1.36.0',
+  },
+  scope: { name: 'telemachine', version: '0.1.0' },
+}
+
+const decode = (bytes: Uint8Array) => decodeTraceRequest(bytes, { exactIntegers: true })
+
+const reference = (records: readonly SpanRecord[], options: EncoderOptions = common) =>
+  decode(ProtobufTraceSerializer.serializeRequest(toReadableSpans(records, options))!)
+
+const onlySpan = (bytes: Uint8Array) => decode(bytes).resourceSpans[0]!.scopeSpans[0]!.spans[0]!
+
+describe('the OTLP encoder', () => {
+  const encoder = createEncoder(common)
+  const encoded = (changes: Partial<SpanRecord>) => onlySpan(encoder.encode([plainSpan(changes)]))
+
+  it('agrees with the package on any spans', function () {
+    this.timeout(300_000)
+    fc.assert(
+      fc.property(fc.array(spanRecord, { minLength: 1, maxLength: 4 }), (records) => {
+        assert.deepEqual(decode(encoder.encode(records)), reference(records))
+      }),
+      { numRuns: nightly ? 4000 : 400 },
+    )
+  })
+
+  it('agrees with the package on any resource and scope', () => {
+    const attributes = {
+      text: 'é',
+      list: [1, 2],
+      nested: { deep: [{ a: true }] },
+      raw: new Uint8Array([0, 255]),
+    }
+    const options = [
+      { resource: { attributes: {} }, scope: { name: '' } },
+      {
+        resource: { attributes, schemaUrl: 'r' },
+        scope: { name: 'n'.repeat(200), schemaUrl: 's', attributes },
+      },
+      { resource: { attributes: { long: 'x'.repeat(100_000) } }, scope: { name: 'n', version: '1' } },
+    ]
+    for (const option of options) {
+      const records = [plainSpan()]
+      assert.deepEqual(decode(createEncoder(option).encode(records)), reference(records, option))
+    }
+  })
+
+  it('gets every length prefix right around its borders', () => {
+    // From one that fits a byte to one beyond three; every message that contains the text grows with it.
+    const lengths = [
+      ...Array(300).keys(),
+      16_200,
+      16_300,
+      16_383,
+      16_384,
+      16_385,
+      2_097_000,
+      2_097_151,
+      2_097_152,
+    ]
+    for (const length of lengths) {
+      const text = 'x'.repeat(length)
+      const event = { name: text, time: 1, attributes: ['k', text], droppedAttributesCount: 0 }
+      const records = [
+        plainSpan({ name: text, attributes: ['k', text, 'list', [text, text]], events: [event] }),
+      ]
+      assert.deepEqual(decode(encoder.encode(records)), reference(records), `at length ${length}`)
+    }
+  })
+
+  it('writes nanoseconds exactly', () => {
+    for (const [time, nanos] of [
+      [0, 0n],
+      [1_700_000_000_000.25, 1_700_000_000_000_250_000n],
+      [1_700_000_000_000 + 2 ** -12, 1_700_000_000_000_000_244n],
+      [0.000001, 1n],
+      [1.9999999, 2_000_000n],
+      [9_223_372_036_853, 9_223_372_036_853_000_000n],
+    ] as const) {
+      assert.equal(encoded({ startTime: time, endTime: time }).startTimeUnixNano, nanos)
+    }
+  })
+
+  it('writes ids as big-endian words', () => {
+    const span = encoded({ parentHigh: 0, parentLow: 1 })
+    assert.equal(span.traceId, '01234567ffffffff0000000200000003')
+    assert.equal(span.spanId, 'fffffffe00000005')
+    assert.equal(span.parentSpanId, '0000000000000001')
+  })
+
+  it('leaves the parent of a root span out', () => {
+    assert.equal(encoded({}).parentSpanId, '')
+  })
+
+  it('replaces lone surrogates and keeps pairs', () => {
+    const { name, attributes } = encoded({ name: 'a\ud800b', attributes: ['k', `${'x'.repeat(60)}\udc00😀`] })
+    assert.equal(name, 'a\ufffdb')
+    assert.equal(attributes.k, `${'x'.repeat(60)}\ufffd😀`)
+  })
+
+  it('survives values that no span record should hold, as the package does', () => {
+    const hostile = [
+      Number.NaN,
+      Infinity,
+      -Infinity,
+      null,
+      undefined,
+      [[1, ['a']], []],
+      { a: { b: null } },
+      Symbol('s'),
+      5n,
+    ]
+    const attributes = hostile.flatMap((value, index) => [`k${index}`, value]) as never[]
+    const records = [plainSpan({ attributes })]
+    assert.deepEqual(decode(encoder.encode(records)), reference(records))
+  })
+
+  it('encodes an empty batch as a request without spans', () => {
+    assert.deepEqual(decode(encoder.encode([])).resourceSpans[0]!.scopeSpans[0]!.spans, [])
+  })
+
+  it('hands out bytes that later batches leave alone', () => {
+    const first = encoder.encode([plainSpan({ name: 'first' })])
+    const copy = Uint8Array.from(first)
+    encoder.encode(Array.from({ length: 1000 }, () => plainSpan({ name: 'later' })))
+    assert.deepEqual(Uint8Array.from(first), copy)
+    assert.equal(first.buffer.byteLength, first.byteLength)
+  })
+})
