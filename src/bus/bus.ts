@@ -1,0 +1,312 @@
+import type { Clock } from '../clock.ts'
+import { guardedLogger, type Logger } from '../logger.ts'
+import type { SpanScope, TelemetryEvent } from './event.ts'
+import { createHandlerTable, type Handler, type HandlerOptions, type HandlerStatus } from './handlers.ts'
+import { createInboxTable, type Inbox } from './inbox.ts'
+import { createRoutes, nowhere, type Route } from './routes.ts'
+import { createSanitizer, type SanitizedCounts } from './sanitize.ts'
+import { processScopes, type Scopes } from './scope.ts'
+import { type About, EventRecord, isSelfTelemetry, type Origin } from './snapshot.ts'
+
+export interface BusOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** UTF-16 units a string value may have, read when an event is emitted. */
+  readonly maxValueLength: () => number
+  /** Events kept before `open`. Default 10,000. */
+  readonly bufferSize?: number
+  /** Where the running code is in its trace. Default: the process's `span()` scopes. */
+  readonly scopes?: Scopes
+}
+
+export interface BusStatus {
+  /** Events with a valid name, except those after `close`. */
+  readonly emitted: number
+  /** Of these, those that nobody wanted. */
+  readonly unrouted: number
+  /** Of these, those that wait for `open`. */
+  readonly buffered: number
+  readonly dropped: Readonly<Record<BusDropReason, number>>
+  /** Parts of events that were dropped, cut or converted, by kind. */
+  readonly sanitized: Readonly<SanitizedCounts>
+  readonly handlers: number
+  readonly handlerFailures: number
+  /** Calls of handlers left out because handlers emit to each other too deeply. */
+  readonly handlerCallsSkipped: number
+}
+
+/**
+ * `not_started`: beyond the buffer, or never replayed. `stopped`: after `close`. `recursion`: emitted by a getter that
+ * an emit was reading, too deeply. `self_telemetry`: reports beyond their queue. `failed`: could not be recorded.
+ */
+export type BusDropReason =
+  | 'not_started'
+  | 'stopped'
+  | 'invalid_name'
+  | 'recursion'
+  | 'self_telemetry'
+  | 'failed'
+
+export interface Bus {
+  /** Synchronous; never throws, whatever the arguments. */
+  emit(name: string, measurements?: unknown, metadata?: unknown): void
+  /** Calls `handler` inside each `emit` that matches. Returns its detach. @throws TelemetryError `HANDLER_EXISTS`, `HANDLER_INVALID`, `PATTERN_INVALID`. */
+  attach(
+    id: string,
+    patterns: string | readonly string[],
+    handler: Handler,
+    options?: HandlerOptions,
+  ): () => void
+  /** False if there was none. */
+  detach(id: string): boolean
+  handlers(): HandlerStatus[]
+  /** `deliver` gets the events of a turn as an array of its own. @throws TelemetryError `INBOX_EXISTS`. */
+  inbox(id: string, deliver: (events: TelemetryEvent[]) => void): Inbox
+  /** Emits a report of telemachine on itself, on a later turn, to everybody but whom it is about. */
+  emitSelf(name: string, measurements: unknown, metadata: unknown, about?: About): void
+  /** Replays what was emitted before, in order, into the inboxes; from now on they are fed directly. */
+  open(): void
+  /** From now on `emit` only counts. What waits in inboxes still goes over. */
+  close(): void
+  /** Hands over all inboxes, now. */
+  flush(): void
+  status(): BusStatus
+  /** For `span()`: the usable part of metadata, as `[key, value, …]` of at most `room` keys. Never throws. */
+  capture(metadata: unknown, room: number): unknown[]
+  /** For `span()`: emits captured fields within a scope. */
+  emitCaptured(name: string, fields: readonly unknown[], metadataStart: number, scope: SpanScope): void
+}
+
+export const maxNameLength = 1024
+const maxDepth = 8
+const maxReports = 1000
+
+export function createBus(options: BusOptions): Bus {
+  const { clock, maxValueLength, bufferSize = 10_000, scopes = processScopes } = options
+  const logger = guardedLogger(options.logger)
+  const sanitizer = createSanitizer(maxValueLength)
+  const dropped: Record<BusDropReason, number> = {
+    not_started: 0,
+    stopped: 0,
+    invalid_name: 0,
+    recursion: 0,
+    self_telemetry: 0,
+    failed: 0,
+  }
+  let phase: 'collecting' | 'open' | 'closed' = 'collecting'
+  let emitted = 0
+  let unrouted = 0
+  let handlerCallsSkipped = 0
+  let buffer: EventRecord[] = []
+  let reports: EventRecord[] = []
+  let recording = 0
+  let dispatching = 0
+  let reporting = false
+
+  const handlers = createHandlerTable(
+    () => routes.invalidate(),
+    (handler, thrown, event) => {
+      logger.debug({ handler: handler.id, event: event.name, err: thrown }, 'a telemetry handler failed')
+      if (isSelfTelemetry(event)) return
+      const metadata = {
+        handler: handler.id,
+        event: event.name,
+        error: thrown,
+        detached: handler.onError === 'detach',
+      }
+      emitSelf('telemetry.handler.failed', { count: 1 }, metadata, { handler: handler.id })
+    },
+  )
+
+  const inboxes = createInboxTable({
+    onChange: () => routes.invalidate(),
+    onThrow: (inbox, thrown) =>
+      logger.error({ exporter: inbox.id, err: thrown }, 'an exporter failed to take its events'),
+    endOfTurn: () => dispatchReports(),
+  })
+
+  const routes = createRoutes((name) => {
+    const route: Route = { inboxes: inboxes.matching(name), handlers: handlers.matching(name) }
+    return route.inboxes.length + route.handlers.length === 0 ? nowhere : route
+  })
+
+  const record = (
+    name: string,
+    measurements: unknown,
+    metadata: unknown,
+    scope: SpanScope | undefined,
+    origin: Origin,
+    about?: About,
+  ): EventRecord => {
+    const time = clock.now()
+    const fields: unknown[] = []
+    sanitizer.measurements(measurements, fields)
+    const metadataStart = fields.length
+    sanitizer.metadata(metadata, fields)
+    return new EventRecord(name, time, fields, metadataStart, scope, origin, about)
+  }
+
+  const callHandlers = (route: Route, event: EventRecord, except?: string): void => {
+    if (route.handlers.length === 0) return
+    if (dispatching >= maxDepth) {
+      handlerCallsSkipped += route.handlers.length
+      return
+    }
+    dispatching++
+    // Another handler of this very event may have detached it.
+    for (const handler of route.handlers)
+      if (handler.attached && handler.id !== except) handlers.call(handler, event)
+    dispatching--
+  }
+
+  /** Whether an event of this name is wanted; counts it. */
+  const admit = (name: unknown): name is string => {
+    if (phase === 'closed') {
+      dropped.stopped++
+      return false
+    }
+    if (typeof name !== 'string' || name.length === 0 || name.length > maxNameLength) {
+      dropped.invalid_name++
+      return false
+    }
+    emitted++
+    return true
+  }
+
+  const dispatch = (event: EventRecord, route: Route): void => {
+    const about = EventRecord.aboutOf(event)
+    if (phase === 'collecting') {
+      if (buffer.length < bufferSize) buffer.push(event)
+      else dropped.not_started++
+    } else feed(event, route, about)
+    callHandlers(route, event, about?.handler)
+  }
+
+  const feed = (event: EventRecord, route: Route, about = EventRecord.aboutOf(event)): void => {
+    for (const inbox of route.inboxes) if (inbox.id !== about?.exporter) inboxes.put(inbox, event)
+  }
+
+  /** The route of an admitted event, or undefined if it goes nowhere. */
+  const routeFor = (name: string): Route | undefined => {
+    const route = inboxes.size + handlers.size === 0 ? nowhere : routes.of(name)
+    if (route !== nowhere) return route
+    if (phase === 'open') unrouted++
+    else if (buffer.length >= bufferSize) dropped.not_started++
+    else return route
+    return undefined
+  }
+
+  const emit = (name: unknown, measurements?: unknown, metadata?: unknown): void => {
+    if (!admit(name)) return
+    const route = routeFor(name)
+    if (route === undefined) return
+    if (recording >= maxDepth) {
+      dropped.recursion++
+      return
+    }
+    let event: EventRecord
+    recording++
+    try {
+      event = record(name, measurements, metadata, scopes.current(), reporting ? 'self' : 'caller')
+    } catch {
+      // A clock that throws, a stack that is full.
+      dropped.failed++
+      return
+    } finally {
+      recording--
+    }
+    dispatch(event, route)
+  }
+
+  const emitSelf: Bus['emitSelf'] = (name, measurements, metadata, about) => {
+    if (phase === 'closed') dropped.stopped++
+    else if (reports.length >= maxReports) dropped.self_telemetry++
+    else {
+      try {
+        reports.push(record(name, measurements, metadata, undefined, 'self', about))
+        inboxes.schedule()
+      } catch {
+        dropped.failed++
+      }
+    }
+  }
+
+  const dispatchReports = (): void => {
+    const list = reports
+    reports = []
+    reporting = true
+    for (const event of list) {
+      if (!admit(event.name)) continue
+      const route = routeFor(event.name)
+      if (route !== undefined) dispatch(event, route)
+    }
+    reporting = false
+  }
+
+  return {
+    emit,
+    emitSelf,
+    attach: handlers.attach,
+    detach: handlers.detach,
+    handlers: handlers.list,
+    inbox: inboxes.add,
+    open: () => {
+      if (phase !== 'collecting') return
+      // Still collecting meanwhile: what a delivery emits comes after what was emitted before it.
+      for (let i = 0; i < buffer.length; i++) {
+        const event = buffer[i]!
+        const route = routes.of(event.name)
+        if (route.inboxes.length > 0) feed(event, route)
+        else if (route === nowhere) unrouted++
+      }
+      buffer = []
+      phase = 'open'
+    },
+    close: () => {
+      if (phase === 'closed') return
+      phase = 'closed'
+      dropped.not_started += buffer.length
+      dropped.stopped += reports.length
+      buffer = []
+      reports = []
+    },
+    flush: inboxes.flush,
+    status: () => ({
+      emitted,
+      unrouted,
+      buffered: buffer.length,
+      dropped: { ...dropped },
+      sanitized: { ...sanitizer.counts },
+      handlers: handlers.size,
+      handlerFailures: handlers.failures,
+      handlerCallsSkipped,
+    }),
+    capture: (metadata, room) => {
+      const fields: unknown[] = []
+      if (recording >= maxDepth) return fields
+      recording++
+      try {
+        sanitizer.metadata(metadata, fields, room)
+      } catch {
+        // A stack that is full: what was read so far is kept.
+      } finally {
+        recording--
+      }
+      return fields
+    },
+    emitCaptured: (name, fields, metadataStart, scope) => {
+      if (!admit(name)) return
+      const route = routeFor(name)
+      if (route === undefined) return
+      let time: number
+      try {
+        time = clock.now()
+      } catch {
+        dropped.failed++
+        return
+      }
+      const origin = reporting ? 'self' : 'span'
+      dispatch(new EventRecord(name, time, fields, metadataStart, scope, origin), route)
+    },
+  }
+}

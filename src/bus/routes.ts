@@ -1,0 +1,51 @@
+import type { AttachedHandler } from './handlers.ts'
+import type { InboxState } from './inbox.ts'
+
+/** Who receives the events of one name, each once however many of its patterns match. Never changes once made. */
+export interface Route {
+  readonly inboxes: readonly InboxState[]
+  readonly handlers: readonly AttachedHandler[]
+}
+
+/** The route of a name nobody wants; compared by identity. */
+export const nowhere: Route = { inboxes: [], handlers: [] }
+
+const maxNames = 10_000
+const maxCharacters = 1_000_000
+
+export interface Routes {
+  of(name: string): Route
+  /** A subscription changed: every name is looked up anew. */
+  invalidate(): void
+  readonly size: number
+}
+
+/**
+ * Remembers the route of each name. Names that never repeat (an id in the name) cannot grow it: it starts over when
+ * full, which costs the names that do repeat one lookup in ten thousand.
+ */
+export function createRoutes(find: (name: string) => Route): Routes {
+  const known = new Map<string, Route>()
+  let characters = 0
+
+  const invalidate = (): void => {
+    known.clear()
+    characters = 0
+  }
+
+  return {
+    of: (name) => {
+      const route = known.get(name)
+      if (route !== undefined) return route
+      if (known.size >= maxNames || characters > maxCharacters) invalidate()
+      const found = find(name)
+      known.set(name, found)
+      characters += name.length
+      return found
+    },
+    invalidate,
+    get size() {
+      return known.size
+    },
+  }
+}

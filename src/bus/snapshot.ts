@@ -1,0 +1,92 @@
+import { inspect } from 'node:util'
+import type { SpanScope, TelemetryEvent } from './event.ts'
+
+/**
+ * Who emitted an event. `self`: telemachine reports on itself (or a handler of such a report emitted it).
+ * `span`: `span()` opens or ends its own scope with it. `caller`: everybody else.
+ */
+export type Origin = 'caller' | 'span' | 'self'
+
+/** Whom a report is about: it is never delivered there. Ids of an exporter's inbox, of a handler. */
+export interface About {
+  readonly exporter?: string | undefined
+  readonly handler?: string | undefined
+}
+
+/** The snapshot that travels: handlers, inboxes and drivers share it, and nobody writes to it. */
+export class EventRecord implements TelemetryEvent {
+  readonly name: string
+  readonly time: number
+  readonly fields: readonly unknown[]
+  readonly metadataStart: number
+  readonly scope: SpanScope | undefined
+  readonly #origin: Origin
+  readonly #about: About | undefined
+  #measurements: Readonly<Record<string, number>> | undefined
+  #metadata: Readonly<Record<string, unknown>> | undefined
+
+  constructor(
+    name: string,
+    time: number,
+    fields: readonly unknown[],
+    metadataStart: number,
+    scope: SpanScope | undefined,
+    origin: Origin,
+    about?: About,
+  ) {
+    this.name = name
+    this.time = time
+    this.fields = fields
+    this.metadataStart = metadataStart
+    this.scope = scope
+    this.#origin = origin
+    this.#about = about
+  }
+
+  /** All that was kept: also strings, booleans and null, which exporters refuse. */
+  get measurements(): Readonly<Record<string, number>> {
+    this.#measurements ??= view<number>(this.fields, 0, this.metadataStart)
+    return this.#measurements
+  }
+
+  get metadata(): Readonly<Record<string, unknown>> {
+    this.#metadata ??= view(this.fields, this.metadataStart, this.fields.length)
+    return this.#metadata
+  }
+
+  toJSON(): object {
+    const { name, time, measurements, metadata } = this
+    return { name, time, measurements, metadata }
+  }
+
+  [inspect.custom](): object {
+    return this.toJSON()
+  }
+
+  static originOf(event: object): Origin {
+    return #origin in event ? event.#origin : 'caller'
+  }
+
+  static aboutOf(event: object): About | undefined {
+    return #about in event ? event.#about : undefined
+  }
+}
+
+function view<Value>(
+  fields: readonly unknown[],
+  start: number,
+  end: number,
+): Readonly<Record<string, Value>> {
+  const object: Record<string, Value> = Object.create(null)
+  for (let i = start; i < end; i += 2) object[fields[i] as string] = fields[i + 1] as Value
+  return Object.freeze(object)
+}
+
+/** True for telemachine's reports on itself: what fails while handling one is counted, never reported again. */
+export const isSelfTelemetry = (event: TelemetryEvent): boolean => EventRecord.originOf(event) === 'self'
+
+/**
+ * True for the start, success and error events of `span()`: their `scope` is the span they open or end.
+ * The scope of any other event is the span around it.
+ */
+export const isSpanBoundary = (event: TelemetryEvent): boolean => EventRecord.originOf(event) === 'span'
