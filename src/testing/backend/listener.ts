@@ -89,12 +89,13 @@ export function createListener(options: ListenerOptions): Listener {
           resolve()
         })
       }),
-    close: () => {
+    close: async () => {
       const closing = server
       server = undefined
-      const gone = new Promise<void>((resolve) => (closing ? closing.close(() => resolve()) : resolve()))
+      const gone = [...sockets.values()].map((socket) => new Promise((done) => socket.once('close', done)))
+      const shut = new Promise<void>((done) => (closing ? closing.close(() => done()) : done()))
       cut()
-      return gone
+      await Promise.all([shut, ...gone])
     },
     cut,
     reset: (socket) => {

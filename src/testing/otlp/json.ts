@@ -78,7 +78,7 @@ function readScalar(field: Field, value: unknown, where: string): unknown {
 
 function readInteger(value: unknown, where: string): bigint {
   if (typeof value === 'string' && /^-?\d{1,20}$/.test(value)) return BigInt(value)
-  if (Number.isSafeInteger(value)) return BigInt(value as number)
+  if (Number.isInteger(value)) return BigInt(value as number)
   throw malformed(where, 'is not an integer')
 }
 
