@@ -97,6 +97,7 @@ export const breakerMachine = setup({
   },
 }).createMachine({
   id: 'breaker',
+  options: { maxIterations: 1000 },
   context: ({ input }) => ({
     settings: input.settings,
     holder: undefined,

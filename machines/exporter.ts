@@ -183,6 +183,7 @@ export const exporterMachine = setup({
   },
 }).createMachine({
   id: 'exporter',
+  options: { maxIterations: 1000 },
   context: ({ input }) => ({ ...input, permit: null, version: 0, effect: 'none', afterClose: 'disabled' }),
   initial: 'disabled',
   on: {

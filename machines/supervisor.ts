@@ -48,6 +48,7 @@ export const supervisorMachine = setup({
   },
 }).createMachine({
   id: 'supervisor',
+  options: { maxIterations: 1000 },
   context: ({ input }) => ({ ...input, crashes: [] }),
   initial: 'up',
   on: { 'system.stop': { target: '.stopped' } },

@@ -288,6 +288,7 @@ export const systemMachine = setup({
   },
 }).createMachine({
   id: 'system',
+  options: { maxIterations: 1000 },
   context: { households: {}, transaction: null, awaiting: [], stopTimeoutMs: 0 },
   entry: [{ type: 'spawnHouseholds', params: ({ event }) => ({ units: unitsOf(event) }) }, 'enableAll'],
   initial: 'running',

@@ -9,6 +9,8 @@ export interface Batch extends ItemBatch<unknown> {
   deliveriesAtFirstFailure: number
   /** It goes again when everything queued before this position has been taken. */
   after: number
+  /** The drain that tried it last. */
+  round: number
 }
 
 export interface BacklogLimits {
@@ -33,6 +35,8 @@ export interface Backlog {
   taken(): number
   enqueue(item: unknown, weight: number, at: number, self: boolean): void
   take(): Batch | undefined
+  /** Takes whatever has not been tried in this round of a drain, whoever's turn it is. */
+  takeUntried(round: number): Batch | undefined
   /** To the back of the queue. */
   requeue(batch: Batch): void
   /** Both halves go next; a batch of one cannot be split and is dropped `too_large`. */
@@ -52,6 +56,7 @@ const batchOf = (
   failures: history.failures,
   deliveriesAtFirstFailure: history.deliveriesAtFirstFailure,
   after: 0,
+  round: 0,
 })
 
 function slice(batch: Batch, from: number, to: number): Batch {
@@ -62,6 +67,7 @@ function slice(batch: Batch, from: number, to: number): Batch {
     weights,
     weight: weights.reduce((sum, weight) => sum + weight, 0),
     after: 0,
+    round: 0,
   }
 }
 
@@ -88,13 +94,13 @@ export function createBacklog(options: {
     retryWeight -= batch.weight
     return batch
   }
-  const nextRetry = (): number => retries.findIndex((batch) => batch.after <= queue.head)
+  /** Failed batches stand in the order of `after`, so the first one tells. */
+  const retryDue = (): boolean => (retries[0]?.after ?? Number.POSITIVE_INFINITY) <= queue.head
 
   const bytesOf = (item: unknown): number => {
     if (!sizeOf) return 0
     try {
-      const bytes = sizeOf(item)
-      return bytes > 0 ? bytes : 0
+      return Math.max(sizeOf(item), 0) || 0
     } catch {
       return 0
     }
@@ -115,6 +121,15 @@ export function createBacklog(options: {
       queue.take(batch)
     }
     return batch.items.length === 0 ? undefined : batchOf(batch, { failures: 0, deliveriesAtFirstFailure: 0 })
+  }
+
+  /** A batch that failed keeps its items, unless `batch_size` was lowered meanwhile. */
+  const takeRetry = (): Batch => {
+    const batch = removeRetry(0)
+    const { batchSize } = limits()
+    if (batch.items.length <= batchSize) return batch
+    addRetry(slice(batch, batchSize, batch.items.length), true)
+    return slice(batch, 0, batchSize)
   }
 
   /** Room for one more: the oldest fresh item goes first, then the oldest of the batch that failed first. */
@@ -143,7 +158,7 @@ export function createBacklog(options: {
       return queue.tail
     },
     oldest: () => queue.oldest(),
-    retryDue: () => retries.length > 0 && nextRetry() >= 0,
+    retryDue,
     taken: () => retries.reduce((first, batch) => Math.min(first, batch.firstPosition), queue.head),
     enqueue(item, weight, at, self) {
       const { queueSize, overflow } = limits()
@@ -157,8 +172,14 @@ export function createBacklog(options: {
       queue.push(item, weight, at, self)
     },
     take() {
-      const index = nextRetry()
-      return index >= 0 ? removeRetry(index) : takeFresh()
+      return retryDue() ? takeRetry() : takeFresh()
+    },
+    takeUntried(round) {
+      // What fails goes to the back, so a tried batch in front means that only tried ones are left.
+      const [first] = retries
+      const batch = first && first.round !== round ? takeRetry() : takeFresh()
+      if (batch) batch.round = round
+      return batch
     },
     requeue(batch) {
       batch.after = queue.tail

@@ -28,6 +28,8 @@ export interface Clients {
   discard(): void
   /** Waits for what retiring clients have in flight, then closes them. */
   retire(): Promise<void>
+  /** Resolves when nothing that is running now is in flight any more. */
+  idle(): Promise<void>
   /** Ends every running attempt. */
   cut(): void
   /** Cuts and closes every client. */
@@ -175,6 +177,9 @@ export function createClients(options: {
       candidate = undefined
     },
     retire,
+    async idle() {
+      for (const slot of [current, ...retiring]) if (slot) await settled(slot)
+    },
     cut() {
       for (const slot of [current, candidate, ...retiring]) if (slot) cutSlot(slot)
     },

@@ -1,4 +1,5 @@
-import { isSelfTelemetry, type TelemetryEvent } from '../bus/event.ts'
+import type { TelemetryEvent } from '../bus/event.ts'
+import { isSelfTelemetry } from '../bus/snapshot.ts'
 import type { Clock } from '../clock.ts'
 import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.ts'
 import type { DropReason, Ledger } from './ledger.ts'

@@ -1,0 +1,166 @@
+import { createActor, type InspectionEvent, type Observer, type SnapshotFrom } from 'xstate'
+import type { BreakerCommand, PlannedChange, Refusal, systemMachine, UnitPort } from '../../machines/index.ts'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../logger.ts'
+import { type BreakerState, breakerState, type ExporterState, exporterState } from './states.ts'
+
+export type InspectObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void)
+
+/** What is running for one exporter, now. */
+export interface ExporterView {
+  readonly state: ExporterState
+  readonly breaker: BreakerState
+  /** Consecutive failures while closed. */
+  readonly breakerFailures: number
+}
+
+/** State values of all charts, as XState writes them. */
+export interface SystemPicture {
+  readonly system: unknown
+  readonly exporters: Readonly<Record<string, { exporter: unknown; breaker: unknown; supervisor: unknown }>>
+}
+
+/** A change of what an exporter or its breaker shows. */
+export interface StateChange {
+  readonly id: string
+  readonly what: 'exporter' | 'breaker'
+  readonly from: string
+  readonly to: string
+}
+
+/** The running actor system, from outside. */
+export interface Control {
+  /** Sends a batch to an exporter's actor; false when none is running. */
+  forward(id: string, events: readonly unknown[]): boolean
+  /** Resolves with what was refused, once the change is in force everywhere, or nowhere. */
+  change(version: number, changes: readonly PlannedChange[]): Promise<readonly Refusal[]>
+  flush(ids: readonly string[]): void
+  restart(id: string): void
+  commandBreaker(id: string, command: BreakerCommand): void
+  view(id: string): ExporterView | undefined
+  snapshot(): SystemPicture
+  /** Resolves when everything has stopped, a little after `timeoutMs` at the latest. */
+  stop(timeoutMs: number): Promise<void>
+}
+
+const ended = 'telemetry has stopped'
+
+/** Starts the root actor with its exporters. */
+export function startControl(options: {
+  machine: typeof systemMachine
+  units: readonly UnitPort[]
+  clock: Clock
+  logger: Logger
+  inspect: InspectObserver | undefined
+  onStateChange: (change: StateChange) => void
+  onRemoved: (id: string) => void
+}): Control {
+  const { machine, units, clock, logger, inspect, onStateChange, onRemoved } = options
+  const pending = new Map<number, (refusals: readonly Refusal[]) => void>()
+  const watched = new WeakSet<object>()
+  const shown = new Map<string, ExporterView>()
+
+  const root = createActor(machine, {
+    input: { units },
+    clock,
+    inspect,
+    systemId: 'system',
+  })
+
+  type Household = SnapshotFrom<typeof systemMachine>['context']['households'][string]
+  const household = (id: string): Household | undefined => root.getSnapshot().context.households[id]
+
+  const view = (id: string): ExporterView | undefined => {
+    const found = household(id)
+    if (!found) return undefined
+    const breaker = found.breaker.getSnapshot()
+    return {
+      state: exporterState(found.exporter.getSnapshot(), found.supervisor.getSnapshot()),
+      breaker: breakerState(breaker),
+      breakerFailures: breaker.context.failures,
+    }
+  }
+
+  const compare = (id: string): void => {
+    const now = view(id)
+    const before = shown.get(id)
+    if (!now) return
+    shown.set(id, now)
+    if (before && before.state !== now.state)
+      onStateChange({ id, what: 'exporter', from: before.state, to: now.state })
+    if (before && before.breaker !== now.breaker)
+      onStateChange({ id, what: 'breaker', from: before.breaker, to: now.breaker })
+  }
+
+  /** Follows the actors of an exporter from the first snapshot that has them. */
+  const watch = (id: string, { exporter, breaker, supervisor }: Household): void => {
+    for (const actor of [exporter, breaker, supervisor]) {
+      if (watched.has(actor)) continue
+      watched.add(actor)
+      // Without an error observer a handled crash would become an uncaught exception.
+      actor.subscribe({ next: () => compare(id), error: () => compare(id) })
+    }
+    compare(id)
+  }
+
+  root.subscribe({
+    next: ({ context }) => {
+      for (const [id, actors] of Object.entries(context.households)) watch(id, actors)
+    },
+    error: (error) => {
+      logger.error({ error: String(error) }, 'the system actor died; telemetry is off')
+      for (const settle of pending.values()) settle([{ id: '', reason: ended }])
+    },
+  })
+  root.on('config.settled', ({ version, refusals }) => {
+    pending.get(version)?.(refusals)
+    pending.delete(version)
+  })
+  root.on('exporter.removed', ({ id }) => {
+    shown.delete(id)
+    onRemoved(id)
+  })
+  root.start()
+
+  return {
+    forward(id, events) {
+      const exporter = household(id)?.exporter
+      if (exporter?.getSnapshot().status !== 'active') return false
+      exporter.send({ type: 'telemetry.batch', events })
+      return true
+    },
+    change: (version, changes) =>
+      new Promise((resolve) => {
+        if (root.getSnapshot().status !== 'active') return resolve([{ id: '', reason: ended }])
+        pending.set(version, resolve)
+        root.send({ type: 'config.change', version, changes })
+      }),
+    flush: (ids) => root.send({ type: 'exporters.flush', ids }),
+    restart: (id) => root.send({ type: 'exporter.restart', id }),
+    commandBreaker: (id, command) => root.send({ type: 'breaker.command', id, command }),
+    view,
+    snapshot() {
+      const { value, context } = root.getSnapshot()
+      const exporters = Object.entries(context.households).map(([id, actors]) => [
+        id,
+        {
+          exporter: actors.exporter.getSnapshot().value,
+          breaker: actors.breaker.getSnapshot().value,
+          supervisor: actors.supervisor.getSnapshot().value,
+        },
+      ])
+      return { system: value, exporters: Object.fromEntries(exporters) }
+    },
+    stop: (timeoutMs) =>
+      new Promise((resolve) => {
+        const done = (): void => {
+          for (const settle of pending.values()) settle([{ id: '', reason: ended }])
+          pending.clear()
+          resolve()
+        }
+        if (root.getSnapshot().status !== 'active') return done()
+        root.subscribe({ complete: done, error: done })
+        root.send({ type: 'system.stop', timeoutMs })
+      }),
+  }
+}

@@ -1,0 +1,56 @@
+export type { BusStatus } from './bus/bus.ts'
+export {
+  ErrorSnapshot,
+  measurementValue,
+  metadataValue,
+  type SpanScope,
+  type TelemetryEvent,
+} from './bus/event.ts'
+export { glob } from './bus/glob.ts'
+export type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
+export type { Span, SpanHandle } from './bus/span.ts'
+export type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
+export { type Clock, createSystemClock } from './clock.ts'
+export type { Explanation } from './config/explain.ts'
+export type { ConfigOptions, ConfigSource, ConfigStatus, PutResult } from './config/store.ts'
+export type { Subscriber } from './config/subscribers.ts'
+export type { SystemPicture } from './control/control.ts'
+export type { ControlListener, ControlRecord } from './control/observe.ts'
+export type { BreakerState, ExporterState } from './control/states.ts'
+export { type DropReason, dropReasons, type LedgerStatus } from './delivery/ledger.ts'
+export type { Outcome } from './delivery/outcome.ts'
+export { type ConfigProblem, TelemetryConfigError, TelemetryError } from './errors.ts'
+export { builtInTypes } from './exporters/built-in.ts'
+export {
+  type AnyExporterDefinition,
+  type Change,
+  type Config,
+  defineExporter,
+  type EcosystemVariable,
+  type ExportContext,
+  type ExporterContext,
+  type ExporterDefinition,
+  type KeySchema,
+  type OpenContext,
+  type Sink,
+} from './exporters/exporter.ts'
+export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
+export {
+  counter,
+  distribution,
+  lastValue,
+  type PrometheusOptions,
+  prometheus,
+  sum,
+} from './exporters/prometheus/index.ts'
+export type { Logger } from './logger.ts'
+export type { ExporterStatus, TelemetryStatus } from './status.ts'
+export {
+  type BreakerControl,
+  createTelemetry,
+  type FlushReport,
+  type StopReport,
+  type Telemetry,
+  type TelemetryConfig,
+  type TelemetryOptions,
+} from './telemetry.ts'

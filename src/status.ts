@@ -1,0 +1,61 @@
+import type { Bus, BusStatus } from './bus/bus.ts'
+import type { ConfigStatus, ConfigStore } from './config/store.ts'
+import type { Control } from './control/control.ts'
+import type { BreakerState, ExporterState } from './control/states.ts'
+import type { LedgerStatus } from './delivery/ledger.ts'
+import type { LastError, Unit } from './delivery/unit.ts'
+
+/** `idle` before `start`. */
+export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'
+
+export interface ExporterStatus {
+  readonly type: string
+  readonly state: ExporterState
+  readonly breaker: BreakerState
+  /** Consecutive failures the breaker has counted. */
+  readonly failures: number
+  /** Redacted. */
+  readonly config: Readonly<Record<string, unknown>>
+  readonly ledger: LedgerStatus
+  readonly lastError: LastError | null
+  /** What the driver tells of its client: the port it is bound to, say. */
+  readonly client: Readonly<Record<string, unknown>>
+}
+
+/** Everything an operator may know; plain JSON, nothing secret. */
+export interface TelemetryStatus {
+  readonly system: SystemState
+  readonly exporters: Readonly<Record<string, ExporterStatus>>
+  readonly bus: BusStatus
+  readonly config: ConfigStatus
+}
+
+export function buildStatus({
+  state,
+  units,
+  control,
+  bus,
+  store,
+}: {
+  state: SystemState
+  units: ReadonlyMap<string, Unit>
+  control: Control | undefined
+  bus: Bus
+  store: ConfigStore
+}): TelemetryStatus {
+  const exporters: Record<string, ExporterStatus> = {}
+  for (const [id, unit] of units) {
+    const view = control?.view(id)
+    exporters[id] = {
+      type: unit.definition.type,
+      state: state === 'stopped' ? 'stopped' : (view?.state ?? 'stopped'),
+      breaker: view?.breaker ?? 'closed',
+      failures: view?.breakerFailures ?? 0,
+      config: store.redacted(id),
+      ledger: unit.ledger(),
+      lastError: unit.lastError() ?? null,
+      client: unit.describe(),
+    }
+  }
+  return { system: state, exporters, bus: bus.status(), config: store.status() }
+}

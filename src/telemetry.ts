@@ -1,0 +1,337 @@
+import type { ChangeEffect, PlannedChange } from '../machines/index.ts'
+import { type Bus, createBus } from './bus/bus.ts'
+import type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
+import { createSpan, type Span } from './bus/span.ts'
+import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
+import { type Clock, createSystemClock, holdProcess } from './clock.ts'
+import type { Explanation } from './config/explain.ts'
+import type { ConfigPlan, ExporterChange } from './config/plan.ts'
+import { type ConfigOptions, type ConfigStore, createConfigStore } from './config/store.ts'
+import type { Subscriber } from './config/subscribers.ts'
+import type { PutResult } from './config/transactions.ts'
+import { type Control, type InspectObserver, type SystemPicture, startControl } from './control/control.ts'
+import { wireSystem } from './control/effects.ts'
+import { type ControlListener, createObservation } from './control/observe.ts'
+import { drainOnProcessExit } from './control/process-exit.ts'
+import { createTimerScope } from './control/timers.ts'
+import type { LedgerStatus } from './delivery/ledger.ts'
+import { createUnit, type Unit } from './delivery/unit.ts'
+import { TelemetryConfigError, TelemetryError } from './errors.ts'
+import { builtInTypes } from './exporters/built-in.ts'
+import type { AnyExporterDefinition } from './exporters/exporter.ts'
+import { guardedLogger, type Logger, stderrLogger } from './logger.ts'
+import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
+
+export interface TelemetryOptions {
+  /** What a configuration may name as an exporter's `type`. Default: all built-in types. */
+  readonly types?: readonly AnyExporterDefinition[]
+  /** Layers, lowest first: defaults, environment, file, init, runtime. An exporter exists because a table names it. */
+  readonly config?: ConfigOptions
+  /** Default: the system's. XState's SimulatedClock fits. */
+  readonly clock?: Clock
+  /** pino-shaped. Default: warnings and errors to stderr. */
+  readonly logger?: Logger
+  /** XState inspection observer. It sees live references: copy, and mind what you show. */
+  readonly inspect?: InspectObserver
+  /** Stop, and so drain, when the process has nothing left to do. Default true. Signals are the application's. */
+  readonly drainOnExit?: boolean
+  /** Events kept from before `start`. Default 10,000; later ones count as `not_started`. */
+  readonly bufferSize?: number
+}
+
+export interface TelemetryConfig {
+  /** Resolves when the change is in force everywhere. @throws TelemetryConfigError listing every problem; nothing changed. */
+  put(path: string, value: unknown): Promise<PutResult>
+  put(changes: Record<string, unknown>): Promise<PutResult>
+  /** As `put`, with the stricter rules for changes that come from afar. */
+  putFrom(source: 'admin' | 'remote', changes: Record<string, unknown>): Promise<PutResult>
+  get(path: string): unknown
+  /** Removes a runtime value: the layer below shows again. */
+  unset(path: string | readonly string[]): Promise<PutResult>
+  explain(): Explanation[]
+  /** Calls back with effective values that changed, after the commit. Returns its end. */
+  subscribe(pattern: string, callback: Subscriber): () => void
+}
+
+/** Per exporter the final ledger, and whether nothing accepted was left undelivered at the end. */
+export interface StopReport {
+  readonly complete: boolean
+  readonly exporters: Readonly<Record<string, LedgerStatus>>
+}
+
+export interface FlushReport {
+  /** False when the time ran out. */
+  readonly complete: boolean
+  readonly exporters: Readonly<Record<string, LedgerStatus>>
+}
+
+export interface BreakerControl {
+  /** No traffic until `reset`. */
+  forceOpen(): void
+  /** All traffic, whatever happens, until `reset`. */
+  disable(): void
+  /** Closed, counting from zero. */
+  reset(): void
+}
+
+export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
+  /** Loads the configuration and starts its exporters. @throws TelemetryConfigError; it may be called again. */
+  start(): Promise<void>
+  /** Synchronous; never throws. Before `start` events wait, after `stop` they are counted. */
+  readonly emit: TypedEmit<Events>
+  readonly span: Span
+  /** @throws TelemetryError `HANDLER_EXISTS` for a taken id. */
+  attach(
+    id: string,
+    patterns: string | readonly string[],
+    handler: Handler,
+    options?: HandlerOptions,
+  ): () => void
+  detach(id: string): boolean
+  handlers(): HandlerStatus[]
+  readonly config: TelemetryConfig
+  status(): TelemetryStatus
+  /** Exports what was emitted so far. Default `timeoutMs` 10,000. Never rejects. */
+  flush(options?: { readonly timeoutMs?: number }): Promise<FlushReport>
+  /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
+  restart(id: string): Promise<void>
+  /** @throws TelemetryError `EXPORTER_UNKNOWN`. */
+  breaker(id: string): BreakerControl
+  /** Drains, closes and ends everything of ours. Default `timeoutMs` 5,000. Never rejects; the second call gets the first's report. */
+  stop(options?: { readonly timeoutMs?: number }): Promise<StopReport>
+  /** The state values of all charts. */
+  snapshot(): SystemPicture
+  /** Follows the control plane, read-only. Returns its end. */
+  observe(listener: ControlListener): () => void
+}
+
+const defaultStopMs = 5_000
+const defaultFlushMs = 10_000
+
+/** What a changed configuration asks of the exporter's chart. */
+function effectOf({ action, change, before, after }: ExporterChange): ChangeEffect {
+  const was = action !== 'add' && before?.config.enabled !== false
+  const is = action !== 'remove' && after?.config.enabled !== false
+  if (action === 'remove' || (!was && !is)) return 'none'
+  if (!is) return 'disable'
+  if (!was) return 'open'
+  if (change === 'hot') return 'hot'
+  return change === 'replace' ? 'replace' : 'open'
+}
+
+/** Makes a telemetry system. Wires the two planes: the bus and the units to the statecharts. */
+export function createTelemetry<Events extends EventMap<Events> = AnyEvents>(
+  options: TelemetryOptions = {},
+): Telemetry<Events> {
+  return assembleTelemetry<Events>(options, wireSystem())
+}
+
+/** {@link createTelemetry} with charts of one's own, for tests. */
+export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
+  options: TelemetryOptions,
+  machine: ReturnType<typeof wireSystem>,
+): Telemetry<Events> {
+  const hostClock = options.clock ?? createSystemClock()
+  const timers = createTimerScope(hostClock)
+  const { clock } = timers
+  const logger = guardedLogger(options.logger ?? stderrLogger)
+  const observation = createObservation(options.inspect)
+  const units = new Map<string, Unit>()
+  let control: Control | undefined
+  let state: SystemState = 'idle'
+  let starting: Promise<void> | undefined
+  let stopping: Promise<StopReport> | undefined
+
+  const store: ConfigStore = createConfigStore({
+    ...options.config,
+    types: options.types ?? builtInTypes(),
+    clock,
+    logger,
+    apply: (plan) => apply(plan),
+  })
+  const bus: Bus = createBus({
+    clock,
+    logger,
+    maxValueLength: () => store.system().max_value_length,
+    bufferSize: options.bufferSize,
+  })
+  const span = createSpan({ bus, clock })
+
+  const status = (): TelemetryStatus => buildStatus({ state, units, control, bus, store })
+
+  const addUnit = (id: string, { definition, config }: NonNullable<ExporterChange['after']>): Unit => {
+    const unit = createUnit({
+      id,
+      definition,
+      config,
+      clock,
+      logger,
+      random: Math.random,
+      redact: (text) => store.redactor.text(text),
+      inbox: (deliver) => bus.inbox(id, deliver),
+      forward: (events) => control?.forward(id, events) ?? false,
+      announce: (name, measurements, metadata) =>
+        bus.emitSelf(name, measurements, { exporter: id, ...metadata }, { exporter: id }),
+      status,
+    })
+    units.set(id, unit)
+    return unit
+  }
+
+  const removeUnit = (id: string): void => {
+    units.get(id)?.dispose()
+    units.delete(id)
+  }
+
+  /** Carries a validated plan through the charts: prepared everywhere, then in force everywhere or nowhere. */
+  const apply = async (plan: ConfigPlan): Promise<void> => {
+    if (!control) return
+    const changes = plan.exporters.flatMap((change): PlannedChange[] => {
+      const { id, action, after } = change
+      const unit = action === 'add' && after ? addUnit(id, after) : units.get(id)
+      if (!unit) return []
+      if (action === 'update' && after) unit.stage(after.config)
+      return [{ unit, action, effect: effectOf(change) }]
+    })
+    if (changes.length === 0) return
+    const refusals = await control.change(plan.version, changes)
+    if (refusals.length === 0) return
+    throw new TelemetryConfigError(
+      refusals.map(({ id, reason }) => ({
+        code: 'EXPORTER_REFUSED',
+        path: id ? `telemetry.${id}` : 'telemetry',
+        message: id ? `telemetry.${id} cannot be changed: ${reason}` : reason,
+      })),
+    )
+  }
+
+  store.onSettled(({ type, source, version, changes, problems }) =>
+    bus.emitSelf(
+      `telemetry.config.${type}`,
+      { count: 1 },
+      {
+        source,
+        version,
+        ...(changes && { keys: changes.map(({ path }) => path) }),
+        ...(problems && { problems: problems.map(({ message }) => message) }),
+      },
+    ),
+  )
+
+  const releaseExit =
+    options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void telemetry.stop())
+
+  const start = async (): Promise<void> => {
+    const exporters = await store.start()
+    if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
+    for (const [id, exporter] of exporters) addUnit(id, exporter)
+    control = startControl({
+      machine,
+      units: [...units.values()],
+      clock,
+      logger,
+      inspect: observation.inspect,
+      onStateChange: ({ id, what, from, to }) =>
+        bus.emitSelf(`telemetry.${what}.state`, { count: 1 }, { exporter: id, from, to }, { exporter: id }),
+      onRemoved: removeUnit,
+    })
+    state = 'running'
+    bus.open()
+  }
+
+  const ledgers = (): Record<string, LedgerStatus> =>
+    Object.fromEntries([...units].map(([id, unit]) => [id, unit.ledger()]))
+
+  /** Order of shutdown: the bus takes no more, configuration stands still, exporters drain and close, timers end. */
+  const shutDown = async (timeoutMs: number): Promise<StopReport> => {
+    const release = holdProcess(hostClock)
+    try {
+      state = 'stopping'
+      const deadline = clock.now() + timeoutMs
+      for (const unit of units.values()) unit.hasToEndBy(deadline)
+      bus.flush()
+      bus.close()
+      const storeStopped = store.stop()
+      await starting?.catch(() => {})
+      await control?.stop(timeoutMs)
+      // What a crashed or hanging exporter left open: its own close is bounded.
+      await Promise.all([...units.values()].map((unit) => unit.close()))
+      for (const unit of units.values()) unit.abandon('shutdown')
+      await storeStopped
+    } finally {
+      state = 'stopped'
+      timers.end()
+      releaseExit()
+      release()
+    }
+    const exporters = ledgers()
+    const complete = Object.values(exporters).every(({ dropped }) => !dropped.shutdown)
+    return { complete, exporters }
+  }
+
+  const known = (id: string): void => {
+    if (!units.has(id))
+      throw new TelemetryError('EXPORTER_UNKNOWN', `there is no exporter ${JSON.stringify(id)}`)
+  }
+
+  const telemetry: Telemetry<Events> = {
+    start() {
+      if (stopping) return Promise.reject(new TelemetryError('STOPPED', 'telemetry is stopped'))
+      starting ??= start().catch((error) => {
+        starting = undefined
+        throw error
+      })
+      return starting
+    },
+    emit: bus.emit as TypedEmit<Events>,
+    span,
+    attach: bus.attach,
+    detach: bus.detach,
+    handlers: bus.handlers,
+    config: {
+      put: store.put,
+      putFrom: store.putFrom,
+      get: store.get,
+      unset: store.unset,
+      explain: store.explain,
+      subscribe: store.subscribe,
+    },
+    status,
+    async flush({ timeoutMs = defaultFlushMs } = {}) {
+      const release = holdProcess(hostClock)
+      try {
+        bus.flush()
+        control?.flush([...units.keys()])
+        let timer: unknown
+        const late = new Promise<false>((resolve) => {
+          timer = clock.setTimeout(() => resolve(false), timeoutMs)
+        })
+        const all = Promise.all([...units.values()].map((unit) => unit.flushed())).then(() => true as const)
+        const complete = await Promise.race([all, late])
+        clock.clearTimeout(timer)
+        return { complete, exporters: ledgers() }
+      } finally {
+        release()
+      }
+    },
+    async restart(id) {
+      known(id)
+      control?.restart(id)
+    },
+    breaker(id) {
+      known(id)
+      return {
+        forceOpen: () => control?.commandBreaker(id, 'force_open'),
+        disable: () => control?.commandBreaker(id, 'disable'),
+        reset: () => control?.commandBreaker(id, 'reset'),
+      }
+    },
+    stop({ timeoutMs = defaultStopMs } = {}) {
+      stopping ??= shutDown(timeoutMs)
+      return stopping
+    },
+    snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
+    observe: observation.observe,
+  }
+  return telemetry
+}
