@@ -7,15 +7,16 @@ import { isRecord } from './formats/reading.ts'
 import { interpolate, type Variables } from './interpolate.ts'
 import type { Entry, Place } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { JsonError, jsonPositions } from './positions/json.ts'
+import type { Positions } from './positions/positions.ts'
+import { tomlPositions } from './positions/toml.ts'
 import type { Redactor } from './redact.ts'
 
 /** More is no configuration, and would block the process while it is read. */
 const largestFile = 1024 * 1024
 
-export interface ParsedFile {
+interface ParsedFile extends Positions {
   readonly value: unknown
-  /** Where a key stands: line and column, both from 1. */
-  locate(keys: readonly string[]): { readonly line: number; readonly column: number } | undefined
 }
 
 const refused = (
@@ -49,7 +50,7 @@ export function readConfigText(file: string): string {
 
 function parseToml(file: string, text: string): ParsedFile {
   try {
-    return { value: parse(text, { unsafeKeyBehaviour: 'throw' }), locate: () => undefined }
+    return { value: parse(text, { unsafeKeyBehaviour: 'throw' }), ...tomlPositions(text) }
   } catch (error) {
     if (!(error instanceof TomlError)) throw refused(file, 'CONFIG_FILE_SYNTAX', 'is no TOML')
     // The rest of its message quotes the lines around, which may hold secrets.
@@ -61,9 +62,12 @@ function parseToml(file: string, text: string): ParsedFile {
 
 function parseJson(file: string, text: string): ParsedFile {
   try {
-    return { value: JSON.parse(text), locate: () => undefined }
-  } catch {
-    throw refused(file, 'CONFIG_FILE_SYNTAX', 'is no JSON')
+    const positions = jsonPositions(text)
+    return { value: JSON.parse(text), ...positions }
+  } catch (error) {
+    const at = error instanceof JsonError ? error.position : {}
+    const why = error instanceof JsonError ? `: ${error.message}` : ''
+    throw refused(file, 'CONFIG_FILE_SYNTAX', `is no JSON${why}`, at)
   }
 }
 

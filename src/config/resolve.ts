@@ -5,7 +5,7 @@ import type { Environment, EnvironmentEntry } from './environment.ts'
 import type { Reading } from './formats/reading.ts'
 import { readKey } from './formats.ts'
 import { type SystemConfig, systemSchema } from './keys.ts'
-import { type Entry, exporterIds, type LayerName, type Layers, strongestFirst } from './layers.ts'
+import { type Entry, exporterIds, type LayerName, type Layers, strongestFirst, type Table } from './layers.ts'
 import { pathOf } from './paths.ts'
 import { nearest, problemAt, valueProblem } from './problems.ts'
 import type { Redactor } from './redact.ts'
@@ -68,31 +68,39 @@ function holds(
   return { held, problems }
 }
 
+interface Resolution {
+  readonly tables: readonly (Table | undefined)[]
+  readonly environmental: ReadonlyMap<string, readonly EnvironmentEntry[]>
+  readonly resolved: Resolved
+  /** Nothing was wrong with it, so that it can be built upon. */
+  readonly sound: boolean
+}
+
+const samePeers = (a: Peers, b: Peers): boolean =>
+  a === b || (a.size === b.size && [...a].every(([id, schema]) => b.get(id) === schema))
+
 export function createResolver(
   schemas: ReadonlyMap<string, TypeSchema>,
   environment: Environment,
   redactor: Redactor,
 ): Resolver {
-  const readings = new WeakMap<Entry, Map<KeySchema, Reading>>()
-  let cachedFor = ''
+  const readings = new WeakMap<Entry, { readonly key: KeySchema; readonly reading: Reading }>()
+  let cachedFor: Peers = new Map()
   let variables = new Map<string, ReadonlyMap<string, readonly EnvironmentEntry[]>>()
 
   const read = (key: KeySchema, entry: Entry): Reading => {
-    const known = readings.get(entry) ?? new Map<KeySchema, Reading>()
-    readings.set(entry, known)
-    const before = known.get(key)
-    if (before) return before
+    const known = readings.get(entry)
+    if (known?.key === key) return known.reading
     const reading = readKey(key, entry.value, entry.text === true)
-    known.set(key, reading)
+    readings.set(entry, { key, reading })
     if (isSensitive(key)) redactor.learn(entry.value)
     if (isSensitive(key) && 'value' in reading) redactor.learn(reading.value)
     return reading
   }
 
   const variablesOf = (id: string, peers: Peers) => {
-    const peersNow = [...peers].map(([peer, { type }]) => `${peer}=${type}`).join()
-    if (peersNow !== cachedFor) {
-      cachedFor = peersNow
+    if (!samePeers(cachedFor, peers)) {
+      cachedFor = peers
       variables = new Map()
     }
     const entries = variables.get(id) ?? environment.of(id, peers)
@@ -108,12 +116,17 @@ export function createResolver(
     return { name: id, held: undefined }
   }
 
+  /** Of the latest two layers: what is in force or waits, and what would come upon it. */
+  let peersOf: readonly (readonly [Layers, Peers])[] = []
   const peers = (layers: Layers): Peers => {
+    const known = peersOf.find(([of]) => of === layers)?.[1]
+    if (known) return known
     const found = new Map<string, TypeSchema>()
     for (const id of exporterIds(layers)) {
       const schema = schemas.get(typeOf(id, layers).name as string)
       if (schema) found.set(id, schema)
     }
+    peersOf = [[layers, found], ...peersOf.slice(0, 1)]
     return found
   }
 
@@ -163,25 +176,45 @@ export function createResolver(
     }
   }
 
+  /** The last resolution of each exporter: most changes touch one key of it. */
+  const latest = new Map<string, Resolution>()
+
+  /** Keys about which the tables say something else than last time. */
+  const changedSince = (last: Resolution, tables: Resolution['tables']): Set<string> => {
+    const names = new Set<string>()
+    tables.forEach((table, i) => {
+      const old = last.tables[i]
+      if (table === old) return
+      for (const [name, entry] of table ?? []) if (old?.get(name) !== entry) names.add(name)
+      for (const name of old?.keys() ?? []) if (!table?.has(name)) names.add(name)
+    })
+    return names
+  }
+
   const exporter: Resolver['exporter'] = (id, layers, among) => {
     const schema = among.get(id)
     if (!schema) return { problems: [noType(id, layers)] }
-    const problems = unknownKeys(id, layers, schema)
-    const tables = strongestFirst(layers).map(([layer, { exporters }]) => [layer, exporters.get(id)] as const)
+    const named = strongestFirst(layers).map(([layer, { exporters }]) => [layer, exporters.get(id)] as const)
+    const tables = named.map(([, table]) => table)
     const environmental = variablesOf(id, among)
-    const config: Record<string, unknown> = {}
-    const held = new Map<string, readonly Held[]>()
-    for (const [name, key] of schema.keys) {
+    const known = latest.get(id)
+    const last =
+      known?.environmental === environmental && known.resolved.schema === schema && known.sound
+        ? known
+        : undefined
+    const names = last ? changedSince(last, tables) : schema.keys.keys()
+    const config: Record<string, unknown> = { ...last?.resolved.config }
+    const held = new Map(last?.resolved.held)
+    const problems = unknownKeys(id, layers, schema)
+    for (const name of names) {
+      const key = schema.keys.get(name)
+      if (!key) continue
       const said: (readonly [LayerName, Entry])[] = []
-      for (const [layer, table] of tables) {
+      for (const [layer, table] of named) {
         const entry = table?.get(name)
         if (entry) said.push([layer, entry])
       }
       for (const entry of environmental.get(name) ?? []) said.push(['environment', entry])
-      if (said.length === 0) {
-        config[name] = schema.defaults.get(name)
-        continue
-      }
       const result = holds(pathOf(id, name), key, said, read, redactor)
       problems.push(...result.problems)
       held.set(name, result.held)
@@ -189,12 +222,25 @@ export function createResolver(
     }
     Object.freeze(config)
     if (problems.length === 0) problems.push(...crossKey(id, schema, config))
-    return { resolved: { id, schema, config, held, type: typeOf(id, layers).held }, problems }
+    const resolved: Resolved = { id, schema, config, held, type: typeOf(id, layers).held }
+    latest.set(id, { tables, environmental, resolved, sound: problems.length === 0 })
+    return { resolved, problems }
   }
 
+  const environmental = environment.system(Object.keys(systemSchema))
+  let systemBefore: { tables: readonly Table[]; result: ReturnType<Resolver['system']> } | undefined
+
+  /** Nearly every change leaves these keys alone. */
   const system: Resolver['system'] = (layers) => {
+    const tables = strongestFirst(layers).map(([, one]) => one.system)
+    const known = systemBefore
+    if (known && tables.every((table, i) => table === known.tables[i])) return known.result
+    systemBefore = { tables, result: resolveSystem(layers) }
+    return systemBefore.result
+  }
+
+  const resolveSystem: Resolver['system'] = (layers) => {
     const problems: ConfigProblem[] = []
-    const environmental = environment.system(Object.keys(systemSchema))
     const config: Record<string, unknown> = {}
     const held = new Map<string, readonly Held[]>()
     for (const [name, key] of Object.entries(systemSchema)) {

@@ -1,0 +1,106 @@
+import type { Clock } from '../clock.ts'
+import { messageOf, TelemetryConfigError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { SourceStatus } from './contract.ts'
+import type { ReadDocument } from './document.ts'
+import { parseConfigText, readConfigText } from './file.ts'
+import type { Variables } from './interpolate.ts'
+import { noTables } from './layers.ts'
+import type { Redactor } from './redact.ts'
+import { watchFile } from './watch.ts'
+
+export interface FileFeed {
+  /** Reads the file now; what is wrong with it comes as problems. */
+  read(variables: Variables): ReadDocument
+  /** Hears of each new content, good or bad, until stopped. */
+  watch(heard: (document: ReadDocument) => void): Promise<void>
+  status(): SourceStatus
+  stop(): void
+}
+
+/** The file as a source: reads it, and keeps up with it. A file that is gone changes nothing. */
+export function createFileFeed(file: string, clock: Clock, logger: Logger, redactor: Redactor): FileFeed {
+  let text: string | undefined
+  let variables: Variables = {}
+  let status: SourceStatus = { name: file, state: 'idle' }
+  let unwatch: (() => void) | undefined
+  let stopped = false
+
+  const read: FileFeed['read'] = (now) => {
+    variables = now
+    try {
+      text = readConfigText(file)
+    } catch (error) {
+      text = undefined
+      if (!(error instanceof TelemetryConfigError)) throw error
+      return { tables: noTables, problems: error.problems }
+    }
+    return parseConfigText(file, text, variables, redactor)
+  }
+
+  const missing = (): void => {
+    if (status.state === 'missing') return
+    status = { name: file, state: 'missing' }
+    logger.warn({ file }, 'the configuration file is gone; what it said last stays in force')
+  }
+
+  const look = (heard: (document: ReadDocument) => void): void => {
+    let now: string
+    try {
+      now = readConfigText(file)
+    } catch (error) {
+      if (!(error instanceof TelemetryConfigError)) throw error
+      if (error.code === 'CONFIG_FILE_MISSING') {
+        missing()
+        return
+      }
+      const message = messageOf(error)
+      if (status.error !== message) heard({ tables: noTables, problems: error.problems })
+      status = { name: file, state: 'watching', error: message }
+      text = undefined
+      return
+    }
+    status = { name: file, state: 'watching' }
+    if (now === text) return
+    text = now
+    if (now.trim() === '') {
+      // Written in two steps, or cut off by a full disk: taking it at its word would remove every exporter.
+      const message = `${file}: the file is empty; what it said last stays in force`
+      const problem = { code: 'CONFIG_FILE_EMPTY', path: 'telemetry', message, source: 'file', file }
+      heard({ tables: noTables, problems: [problem] })
+      return
+    }
+    heard(parseConfigText(file, now, variables, redactor))
+  }
+
+  const guarded = (heard: (document: ReadDocument) => void) => (): void => {
+    if (stopped) return
+    try {
+      look(heard)
+    } catch (error) {
+      logger.error(
+        { file, error: redactor.text(messageOf(error)) },
+        'the configuration file could not be read',
+      )
+    }
+  }
+
+  return {
+    read,
+    watch: async (heard) => {
+      const changed = guarded(heard)
+      const end = await watchFile(file, clock, changed)
+      if (stopped) return end()
+      unwatch = end
+      status = { name: file, state: 'watching' }
+      // It may have changed between the reading and the watching.
+      changed()
+    },
+    status: () => status,
+    stop: () => {
+      stopped = true
+      unwatch?.()
+      status = { name: file, state: 'idle' }
+    },
+  }
+}

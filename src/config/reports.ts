@@ -1,0 +1,46 @@
+import type { Clock } from '../clock.ts'
+import { messageOf, type TelemetryConfigError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import type { ConfigStatus, SettledChange } from './contract.ts'
+import type { ValueChange } from './plan.ts'
+import type { Redactor } from './redact.ts'
+
+export interface Reports {
+  applied(source: string, version: number, changes: readonly ValueChange[]): void
+  /** An error is reported once, however often it is handed in. */
+  rejected(source: string, version: number, error: TelemetryConfigError): void
+  onSettled(listener: (change: SettledChange) => void): void
+  status(): Pick<ConfigStatus, 'accepted' | 'rejected'>
+}
+
+/** Remembers the last change that was accepted and the last that was refused, and tells who listens. */
+export function createReports(clock: Clock, logger: Logger, redactor: Redactor): Reports {
+  const listeners: ((change: SettledChange) => void)[] = []
+  const reported = new WeakSet<TelemetryConfigError>()
+  let status: Pick<ConfigStatus, 'accepted' | 'rejected'> = {}
+
+  const tell = (change: SettledChange): void => {
+    for (const listener of listeners) {
+      try {
+        listener(change)
+      } catch (error) {
+        logger.error({ error: redactor.text(messageOf(error)) }, 'a listener of the configuration failed')
+      }
+    }
+  }
+
+  return {
+    applied: (source, version, changes) => {
+      status = { ...status, accepted: { source, at: clock.now(), version, changes } }
+      tell({ type: 'applied', source, version, changes })
+    },
+    rejected: (source, version, error) => {
+      if (reported.has(error)) return
+      reported.add(error)
+      status = { ...status, rejected: { source, at: clock.now(), problems: error.problems } }
+      tell({ type: 'rejected', source, version, problems: error.problems })
+    },
+    onSettled: (listener) => void listeners.push(listener),
+    status: () => status,
+  }
+}
