@@ -1,0 +1,38 @@
+import { defineExporter, type ExporterDefinition } from '../exporter.ts'
+import type { OtelClient } from './client.ts'
+import { otelSchema } from './schema.ts'
+import type { SpanRecord } from './span-record.ts'
+import { sizeOfSpan } from './spans/size.ts'
+import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
+
+/** The OTLP exporter: spans from events, sent over HTTP as protobuf. Loads what it needs when it first opens. */
+export function otel(): ExporterDefinition<OtelClient, SpanState, SpanRecord> {
+  return defineExporter<OtelClient, SpanState, SpanRecord>({
+    type: 'otel',
+    schema: otelSchema,
+    validate: ({ client_certificate, client_key }) =>
+      Boolean(client_certificate) === Boolean(client_key)
+        ? []
+        : [
+            client_key
+              ? ['client_certificate', 'must be given together with client_key']
+              : ['client_key', 'must be given together with client_certificate'],
+          ],
+    state: createSpanState,
+    open: async (config, context) => {
+      if (config.client === 'package') {
+        const { openPackageClient } = await import('./package-client.ts')
+        return openPackageClient(config, context)
+      }
+      const { openNativeClient } = await import('./native-client.ts')
+      return openNativeClient(config, context)
+    },
+    ingest: ingestSpanEvent,
+    tick: expireSpans,
+    forget: (state) => state.open.clear(),
+    sizeOf: sizeOfSpan,
+    export: (client, batch, context) => client.export(batch, context),
+    close: (client, context) => client.close(context),
+    describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),
+  })
+}

@@ -1,0 +1,47 @@
+import type { Config, OpenContext } from '../exporter.ts'
+import { type Compression, openHttpClient, outcomeOf } from '../http.ts'
+import type { OtelClient } from './client.ts'
+import { createEncoder } from './encode.ts'
+import { rejectedSpans } from './export-response.ts'
+import { detectOrigin, packageVersion } from './resource.ts'
+import type { SpanState } from './spans.ts'
+import { readTlsFiles } from './tls-files.ts'
+
+/** Our encoder and transport: every batch is tried once and its outcome is exact. */
+export async function openNativeClient(
+  config: Config,
+  { clock, logger }: OpenContext<SpanState>,
+): Promise<OtelClient> {
+  const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
+  const encoder = createEncoder(origin)
+  const http = openHttpClient({
+    url: config.endpoint as string,
+    headers: {
+      ...(config.headers as Record<string, string>),
+      'content-type': 'application/x-protobuf',
+    },
+    compression: config.compression as Compression,
+    tls,
+    userAgent: `telemachine/${packageVersion()}`,
+    clock,
+  })
+
+  return {
+    export: async (batch, { signal, config: current }) => {
+      const body = encoder.encode(batch)
+      if (body.byteLength > (current.max_request_bytes as number)) return { type: 'too_large' }
+      const attempt = await http.post(body, { signal })
+      return outcomeOf(attempt, {
+        now: clock.now(),
+        redact: http.redact,
+        partialSuccess: (response, headers) => {
+          const { rejected, message } = rejectedSpans(response, headers['content-type'])
+          if (rejected > 0 || message !== '')
+            logger.warn({ rejected, message: http.redact(message) }, 'the backend answered a partial success')
+          return Math.min(rejected, batch.length)
+        },
+      })
+    },
+    close: () => http.close(),
+  }
+}

@@ -1,0 +1,133 @@
+import { createContextKey, context as otelContext } from '@opentelemetry/api'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import type { Outcome } from '../../delivery/outcome.ts'
+import { messageOf, TelemetryError } from '../../errors.ts'
+import type { Config, OpenContext } from '../exporter.ts'
+import { openConnections } from '../http/connections.ts'
+import { secretsOf } from '../http/redact.ts'
+import { redactor } from '../http.ts'
+import type { OtelClient } from './client.ts'
+import { outcomeOfPackage } from './package-outcome.ts'
+import { createReadableSpans } from './readable-span.ts'
+import { detectOrigin, packageVersion } from './resource.ts'
+import type { SpanState } from './spans.ts'
+import { readTlsFiles } from './tls-files.ts'
+
+// The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
+const suppressTracing = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+
+/** The package would mix these into headers that the configuration has already decided. */
+const headerVariables = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']
+
+/** Queue, breaker and `max_in_flight` bound what is under way; an export given up on must not block the next. */
+const concurrencyLimit = 2000
+
+/**
+ * OpenTelemetry's own `OTLPTraceExporter`, unmodified. It retries by itself inside `timeout` and hides Retry-After,
+ * partial success and which of 429, 502, 503 and 504 it met: outcomes are what it reports. A retry it still has
+ * planned when it is given up on keeps its timer (and so the process) until then; the retry itself is refused.
+ */
+export async function openPackageClient(
+  config: Config,
+  { clock }: OpenContext<SpanState>,
+): Promise<OtelClient> {
+  const url = new URL(config.endpoint as string)
+  const headers = config.headers as Record<string, string>
+  const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
+  const connections = openConnections({ tls }, url.protocol === 'https:')
+  const redact = redactor(secretsOf(headers, url))
+  const readable = createReadableSpans(origin)
+  const underWay = new Set<Promise<unknown>>()
+  let established = 0
+  let exporter: OTLPTraceExporter | undefined
+  let exporterTimeout = 0
+
+  const { agent } = connections
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (...args) => {
+    const socket = connect(...args)
+    socket?.once('connect', () => established++)
+    return socket
+  }
+
+  /** `timeout` is a hot key, the package's is for life: a new one is cheap and shares the connections. */
+  const exporterFor = (timeoutMillis: number): OTLPTraceExporter => {
+    if (exporter === undefined || exporterTimeout !== timeoutMillis) {
+      exporterTimeout = timeoutMillis
+      exporter = withoutVariables(
+        headerVariables,
+        () =>
+          new OTLPTraceExporter({
+            url: url.href,
+            headers,
+            timeoutMillis,
+            concurrencyLimit,
+            compression: config.compression as never,
+            httpAgentOptions: () => agent,
+            userAgent: `telemachine/${packageVersion()}`,
+          }),
+      )
+    }
+    return exporter
+  }
+
+  const send: OtelClient['export'] = (batch, { signal, config: current }) =>
+    new Promise<Outcome>((resolve) => {
+      if (signal.aborted) return resolve({ type: 'retry', cause: gaveUp() })
+      const before = established
+      const kept = connections.count() > 0
+      const mayHaveArrived = (): boolean => kept || established > before
+      const onAbort = (): void => resolve({ type: 'retry', ambiguous: true, cause: gaveUp() })
+      signal.addEventListener('abort', onAbort, { once: true })
+      const spans = batch.map(readable)
+      const active = otelContext.active().setValue(suppressTracing, true)
+      otelContext.with(active, () =>
+        exporterFor((current.timeout as number) * 1000).export(spans, (result) => {
+          signal.removeEventListener('abort', onAbort)
+          resolve(outcomeOfPackage(result, mayHaveArrived(), redact))
+        }),
+      )
+    })
+
+  const close: OtelClient['close'] = async ({ deadline }) => {
+    let timer: unknown
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(() => resolve(), Math.max(deadline - clock.now(), 0))
+    })
+    if (underWay.size > 0) await Promise.race([Promise.allSettled(underWay), late])
+    clock.clearTimeout(timer)
+    agent.createConnection = () => {
+      throw new TelemetryError('HTTP_CLOSED', `the client of ${url.origin} is closed`)
+    }
+    await connections.destroy()
+  }
+
+  return {
+    export: (batch, context) => {
+      const sent = send(batch, context).catch(
+        (thrown: unknown): Outcome => ({
+          type: 'refused',
+          unhealthy: true,
+          cause: new TelemetryError('OTEL_EXPORT_FAILED', redact(messageOf(thrown))),
+        }),
+      )
+      underWay.add(sent)
+      return sent.finally(() => underWay.delete(sent))
+    },
+    close,
+  }
+}
+
+const gaveUp = (): TelemetryError =>
+  new TelemetryError('OTEL_EXPORT_GIVEN_UP', 'the export was given up before it answered')
+
+/** The constructor reads the environment while it runs, and only then. */
+function withoutVariables<T>(names: readonly string[], run: () => T): T {
+  const kept = names.map((name) => [name, process.env[name]] as const)
+  for (const name of names) delete process.env[name]
+  try {
+    return run()
+  } finally {
+    for (const [name, value] of kept) if (value !== undefined) process.env[name] = value
+  }
+}

@@ -1,0 +1,47 @@
+import type { Outcome } from '../../delivery/outcome.ts'
+import { messageOf, TelemetryError } from '../../errors.ts'
+import { classifyStatus } from '../http.ts'
+
+/** What the package's exporters call back with; code 0 is success. */
+export interface PackageResult {
+  readonly code: number
+  readonly error?: Error
+}
+
+/**
+ * The outcome of an export by the package. It reports a number (the status of a final answer), a string (Node's code
+ * of a network error) or nothing (a retryable status, a timeout). A request that may have arrived may have been one
+ * of several, and 502 and 504 look like 503: all that is ambiguous.
+ */
+export function outcomeOfPackage(
+  { code, error }: PackageResult,
+  mayHaveArrived: boolean,
+  redact: (text: string) => string,
+): Outcome {
+  if (code === 0) return { type: 'delivered' }
+  const said: unknown = error !== undefined && 'code' in error ? error.code : undefined
+  const cause = describe(error, said, redact)
+  if (typeof said === 'number') {
+    switch (classifyStatus(said)) {
+      case 'misdirected':
+        return { type: 'misdirected', cause }
+      case 'too_large':
+        return { type: 'too_large' }
+      default:
+        return { type: 'refused', cause, ...(said >= 500 && { unhealthy: true }) }
+    }
+  }
+  if (typeof said === 'string' || retryable.test(messageOf(error)))
+    return { type: 'retry', cause, ...(mayHaveArrived && { ambiguous: true }) }
+  return { type: 'refused', cause, unhealthy: true }
+}
+
+/** The package gives these no code. */
+const retryable = /retryable status|timed out|limit reached/i
+
+function describe(error: Error | undefined, said: unknown, redact: (text: string) => string): TelemetryError {
+  const message = redact(messageOf(error)).slice(0, 300)
+  return typeof said === 'number'
+    ? new TelemetryError('HTTP_STATUS', `HTTP ${said}${message === '' ? '' : `: ${message}`}`)
+    : new TelemetryError('OTEL_EXPORT_FAILED', message)
+}

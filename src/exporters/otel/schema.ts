@@ -1,0 +1,166 @@
+import type { KeySchema } from '../exporter.ts'
+import { parseResourceAttributes } from './resource.ts'
+
+const traces = 'v1/traces'
+
+/** The signal's path is added to the general endpoint (OTLP exporter specification, endpoint URLs). */
+function tracesEndpoint(base: string): string {
+  if (!URL.canParse(base)) return base
+  const url = new URL(base)
+  url.pathname += url.pathname.endsWith('/') ? traces : `/${traces}`
+  return url.href
+}
+
+/** By the specification a value that is none is ignored. */
+const milliseconds = (text: string): number | undefined => {
+  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) : 0
+  return ms > 0 ? ms / 1000 : undefined
+}
+
+const limit = (text: string): number | undefined => {
+  const count = /^\s*\d+\s*$/.test(text) ? Number(text) : 0
+  return count > 0 ? count : undefined
+}
+
+const compression = (text: string): string | undefined =>
+  ['none', 'gzip'].includes(text.trim()) ? text.trim() : undefined
+
+const otlp = (key: string, read?: (text: string) => unknown) => [
+  { name: `OTEL_EXPORTER_OTLP_TRACES_${key}`, read },
+  { name: `OTEL_EXPORTER_OTLP_${key}`, read },
+]
+
+/** The keys of the otel exporter, beside those that every exporter has. */
+export const otelSchema: Readonly<Record<string, KeySchema>> = {
+  endpoint: {
+    format: 'http-url',
+    default: 'http://localhost:4318/v1/traces',
+    change: 'rebuild',
+    doc: 'URL that spans are posted to, with its path.',
+    env: [
+      { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT' },
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', read: tracesEndpoint },
+    ],
+  },
+  headers: {
+    format: 'headers',
+    default: {},
+    change: 'rebuild',
+    sensitive: true,
+    doc: 'Headers of every request, such as an API key.',
+    env: otlp('HEADERS'),
+  },
+  compression: {
+    format: ['none', 'gzip'],
+    default: 'none',
+    change: 'rebuild',
+    doc: 'Compression of requests.',
+    env: otlp('COMPRESSION', compression),
+  },
+  timeout: {
+    format: 'seconds',
+    default: 10,
+    min: 0.001,
+    max: 3600,
+    unit: 's',
+    change: 'hot',
+    doc: 'How long one attempt to deliver a batch may take.',
+    env: otlp('TIMEOUT', milliseconds),
+  },
+  certificate: {
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'PEM file with the authorities that the backend is trusted by, instead of those Node has.',
+    env: otlp('CERTIFICATE'),
+  },
+  client_certificate: {
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'PEM file with the certificate chain of this client; with client_key.',
+    env: otlp('CLIENT_CERTIFICATE'),
+  },
+  client_key: {
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'PEM file with the private key of this client; with client_certificate.',
+    env: otlp('CLIENT_KEY'),
+  },
+  client: {
+    format: ['native', 'package'],
+    default: 'native',
+    change: 'rebuild',
+    doc: "`native` sends with exact outcomes; `package` uses OpenTelemetry's own OTLPTraceExporter, which retries by itself within timeout.",
+  },
+  service_name: {
+    format: 'name',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'The service.name of the resource. None: what OTEL_RESOURCE_ATTRIBUTES says, or unknown_service:node.',
+    env: [{ name: 'OTEL_SERVICE_NAME' }],
+  },
+  resource_attributes: {
+    format: 'tags',
+    default: {},
+    change: 'rebuild',
+    doc: 'More attributes of the resource; they win over those of OTEL_RESOURCE_ATTRIBUTES.',
+    env: [{ name: 'OTEL_RESOURCE_ATTRIBUTES', read: parseResourceAttributes }],
+  },
+  sampling_rate: {
+    format: 'number',
+    default: 1,
+    min: 0,
+    max: 1,
+    change: 'hot',
+    doc: 'Share of traces that are kept, decided by the trace id. A remote parent that was or was not sampled decides instead.',
+  },
+  max_active_spans: {
+    format: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    unit: 'spans',
+    change: 'hot',
+    doc: 'Spans that may be open; beyond it the oldest is given up (`span_limit`).',
+  },
+  span_ttl: {
+    format: 'seconds',
+    default: 300,
+    min: 0.001,
+    max: 31_536_000,
+    unit: 's',
+    change: 'hot',
+    doc: 'How long a span may be open; then it is given up (`expired`).',
+  },
+  max_attributes: {
+    format: 'integer',
+    default: 128,
+    min: 0,
+    max: 100_000,
+    change: 'hot',
+    doc: 'Attributes of a span; the rest is counted in its dropped_attributes_count.',
+    env: [
+      { name: 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', read: limit },
+      { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', read: limit },
+    ],
+  },
+  max_attribute_length: {
+    format: 'integer',
+    default: 16_384,
+    min: 1,
+    max: 10_000_000,
+    unit: 'characters',
+    change: 'hot',
+    doc: 'A longer string value is cut, never inside a character.',
+    env: [
+      { name: 'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: limit },
+      { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: limit },
+    ],
+  },
+}

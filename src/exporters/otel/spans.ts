@@ -1,0 +1,127 @@
+import type { SpanScope, TelemetryEvent } from '../../bus/event.ts'
+import type { Sink } from '../exporter.ts'
+import type { SpanRecord } from './span-record.ts'
+import { keptFields, spanKeyOf } from './spans/correlation.ts'
+import { createNameReader, type SpanEventName } from './spans/names.ts'
+import { createOpenSpans, type OpenSpan, type OpenSpans } from './spans/open-spans.ts'
+import { placeInside, placeOwn } from './spans/placement.ts'
+import { finishSpan } from './spans/record.ts'
+import { spanWords, traceWords } from './spans/trace-context.ts'
+
+/** What outlives the clients of an otel exporter: its open spans. */
+export interface SpanState {
+  readonly open: OpenSpans
+  readonly nameOf: (event: string) => SpanEventName | undefined
+}
+
+export type SpanSink = Sink<SpanState, SpanRecord>
+
+export const createSpanState = (): SpanState => ({ open: createOpenSpans(), nameOf: createNameReader() })
+
+/**
+ * Spans from events: `X.start` opens span X; `X.success`, `.error`, `.stop` or `.exception` ends it. The two are paired
+ * by (X, correlation id), or by the `span()` they belong to. An open span's start is held, its end makes an item of
+ * weight 2; whatever makes no span is dropped with its reason. Constant time per event.
+ */
+export function ingestSpanEvent(event: TelemetryEvent, sink: SpanSink): void {
+  const name = sink.state.nameOf(event.name)
+  if (name === undefined) sink.drop('not_a_span')
+  else if (name.phase === 'start') startSpan(name.span, event, sink)
+  else endSpan(name, event, sink)
+}
+
+/** Drops what has been open for `span_ttl`. Touches only what expires. */
+export function expireSpans(sink: SpanSink): void {
+  const { open } = sink.state
+  const limit = sink.now - (sink.config.span_ttl as number) * 1000
+  for (let span = open.oldest; span !== undefined && span.openedAt <= limit; span = open.oldest)
+    evict(span, 'expired', sink)
+}
+
+function evict(span: OpenSpan, reason: 'expired' | 'span_limit' | 'superseded', sink: SpanSink): void {
+  sink.state.open.remove(span)
+  // The start of one that is not sampled was counted when it came.
+  if (span.trace.sampled) sink.drop(reason, 1)
+}
+
+const noFields: readonly unknown[] = []
+
+function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
+  const { config, state } = sink
+  const { open } = state
+  const key = spanKeyOf(event)
+  const scope = usable(event.scope, open)
+  const own = scope !== undefined && scope.name === name && open.own(scope) === undefined
+  if (key === undefined && !own) {
+    sink.drop('no_correlation_id')
+    return
+  }
+
+  const earlier = own ? undefined : open.find(name, key!)
+  const rate = config.sampling_rate as number
+  const place = own
+    ? placeOwn(event, scope, key, open, rate)
+    : placeInside(event, scope, key!, earlier, open, rate)
+  const { sampled } = place.trace
+
+  // First this event is held: the drops that follow then take what older starts have held.
+  if (sampled) sink.hold()
+  else sink.drop('sampled_out')
+  if (earlier !== undefined) evict(earlier, 'superseded', sink)
+  const room = (config.max_active_spans as number) - 1
+  for (let span = open.oldest; span !== undefined && open.size > room; span = open.oldest)
+    evict(span, 'span_limit', sink)
+
+  open.add({
+    name,
+    group: key === undefined ? undefined : open.groupFor(key),
+    scope,
+    own,
+    trace: place.trace,
+    spanHigh: place.spanHigh,
+    spanLow: place.spanLow,
+    parentHigh: place.parentHigh,
+    parentLow: place.parentLow,
+    parentIsRemote: place.parentIsRemote,
+    openedAt: sink.now,
+    startTime: event.time,
+    fields: sampled ? keptFields(event, config.max_attribute_length as number) : noFields,
+    metadataStart: sampled ? event.metadataStart : 0,
+    shadowed: 0,
+    older: undefined,
+    newer: undefined,
+    outer: undefined,
+    inner: undefined,
+  })
+}
+
+function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): void {
+  const span = openSpanOf(name.span, event, sink.state.open)
+  if (span === undefined) {
+    sink.drop('unmatched_end')
+    return
+  }
+  sink.state.open.remove(span)
+  if (span.trace.sampled) {
+    span.trace.exported = true
+    sink.item(finishSpan(span, event, name.phase === 'error', sink.config), 2)
+  } else sink.drop('sampled_out')
+}
+
+/** An end inside a `span()` of its name ends that one, unless a span of the name was opened by hand in there. */
+function openSpanOf(name: string, event: TelemetryEvent, open: OpenSpans): OpenSpan | undefined {
+  const { scope } = event
+  const own = scope !== undefined && scope.name === name ? open.own(scope) : undefined
+  if (own !== undefined && own.shadowed === 0) return own
+  const key = spanKeyOf(event)
+  const found = key === undefined ? undefined : open.find(name, key)
+  return own === undefined || found?.scope === scope ? found : own
+}
+
+/** A scope whose ids are what W3C calls valid; another says nothing. */
+function usable(scope: SpanScope | undefined, open: OpenSpans): SpanScope | undefined {
+  if (scope === undefined || open.own(scope) !== undefined) return scope
+  const { traceId, spanId } = scope
+  const valid = traceId.length === 32 && spanId.length === 16 && spanWords(spanId, 0)
+  return valid && traceWords(traceId, 0) !== undefined ? scope : undefined
+}

@@ -1,0 +1,39 @@
+/** What an event's name says: the span's name, and whether the event opens it, ends it well or ends it badly. */
+export interface SpanEventName {
+  readonly span: string
+  readonly phase: 'start' | 'end' | 'error'
+}
+
+const phases: Readonly<Record<string, SpanEventName['phase']>> = {
+  start: 'start',
+  success: 'end',
+  stop: 'end',
+  error: 'error',
+  exception: 'error',
+}
+
+/** Only the last segment is the suffix; a name that is nothing but one (`start`, `.start`) is none. */
+export function parseSpanEventName(name: string): SpanEventName | undefined {
+  const dot = name.lastIndexOf('.')
+  if (dot <= 0) return undefined
+  const suffix = name.slice(dot + 1)
+  return Object.hasOwn(phases, suffix) ? { span: name.slice(0, dot), phase: phases[suffix]! } : undefined
+}
+
+const remembered = 2000
+const longest = 256
+
+/** {@link parseSpanEventName} that remembers up to 2,000 names: a program says the same few over and over. */
+export function createNameReader(): (name: string) => SpanEventName | undefined {
+  const known = new Map<string, SpanEventName | undefined>()
+  return (name) => {
+    const seen = known.get(name)
+    if (seen !== undefined) return seen
+    const parsed = parseSpanEventName(name)
+    if (parsed !== undefined && name.length <= longest) {
+      if (known.size >= remembered) known.clear()
+      known.set(name, parsed)
+    }
+    return parsed
+  }
+}

@@ -1,0 +1,199 @@
+import type { SpanScope } from '../../../bus/event.ts'
+import type { TraceId } from '../span-record.ts'
+
+/** A correlation id as a key: `42` and `"42"` differ. */
+export type SpanKey = string | number
+
+/** A trace with open spans; the decision to sample it is made once, when its first span opens. */
+export interface OpenTrace extends TraceId {
+  w0: number
+  w1: number
+  w2: number
+  w3: number
+  readonly sampled: boolean
+  readonly traceState: string
+  /** The remote span through which the trace came in; 0, 0: it began here. */
+  readonly remoteHigh: number
+  readonly remoteLow: number
+  /** Set when `span()` knows the trace, by this text; such a trace is found again by it. */
+  hex: string
+  /** Open spans. */
+  open: number
+  /** A span of it was handed over: its id can no longer change. */
+  exported: boolean
+}
+
+export interface OpenSpan {
+  readonly name: string
+  readonly group: SpanGroup | undefined
+  /** The `span()` around its start event. */
+  readonly scope: SpanScope | undefined
+  /** It is that scope's own span: found by the scope's identity, never by name and id. */
+  readonly own: boolean
+  readonly trace: OpenTrace
+  readonly spanHigh: number
+  readonly spanLow: number
+  readonly parentHigh: number
+  readonly parentLow: number
+  readonly parentIsRemote: boolean
+  /** Milliseconds of the clock when it was opened here; expiry counts from it. */
+  readonly openedAt: number
+  readonly startTime: number
+  /** Of the start event; empty when not sampled. */
+  readonly fields: readonly unknown[]
+  readonly metadataStart: number
+  /** Of an own span: how many spans of its name were opened by hand inside its scope. */
+  shadowed: number
+  older: OpenSpan | undefined
+  newer: OpenSpan | undefined
+  outer: OpenSpan | undefined
+  inner: OpenSpan | undefined
+}
+
+/** The open spans of one id, as a stack that can lose any member. */
+export interface SpanGroup {
+  readonly id: SpanKey
+  innermost: OpenSpan | undefined
+  size: number
+  /** Built when scanning the stack would no longer be cheap. */
+  byName: Map<string, OpenSpan> | undefined
+}
+
+const scanned = 8
+
+/** The open spans by (name, id), by scope and by age. Every operation takes constant time. */
+export interface OpenSpans {
+  readonly size: number
+  readonly ids: number
+  readonly oldest: OpenSpan | undefined
+  find(name: string, id: SpanKey): OpenSpan | undefined
+  own(scope: SpanScope): OpenSpan | undefined
+  trace(hex: string): OpenTrace | undefined
+  group(id: SpanKey): SpanGroup | undefined
+  /** The group of `id`, made if there is none; one that gets no span must not be kept. */
+  groupFor(id: SpanKey): SpanGroup
+  add(span: OpenSpan): void
+  /** Names a trace by the text `span()` knows it by; it is found by it while a span of it is open. */
+  nameTrace(trace: OpenTrace, hex: string): void
+  remove(span: OpenSpan): void
+  clear(): void
+}
+
+export function createOpenSpans(): OpenSpans {
+  const groups = new Map<SpanKey, SpanGroup>()
+  const scopes = new Map<SpanScope, OpenSpan>()
+  const traces = new Map<string, OpenTrace>()
+  let oldest: OpenSpan | undefined
+  let newest: OpenSpan | undefined
+  let size = 0
+
+  const link = (span: OpenSpan): void => {
+    span.older = newest
+    if (newest === undefined) oldest = span
+    else newest.newer = span
+    newest = span
+    size++
+  }
+
+  const unlink = (span: OpenSpan): void => {
+    if (span.older === undefined) oldest = span.newer
+    else span.older.newer = span.newer
+    if (span.newer === undefined) newest = span.older
+    else span.newer.older = span.older
+    span.older = undefined
+    span.newer = undefined
+    size--
+  }
+
+  const push = (group: SpanGroup, span: OpenSpan): void => {
+    span.outer = group.innermost
+    if (group.innermost !== undefined) group.innermost.inner = span
+    group.innermost = span
+    group.size++
+    if (group.byName !== undefined) {
+      if (!span.own) group.byName.set(span.name, span)
+    } else if (group.size > scanned) {
+      group.byName = new Map()
+      for (let each: OpenSpan | undefined = span; each !== undefined; each = each.outer)
+        if (!each.own) group.byName.set(each.name, each)
+    }
+  }
+
+  const pull = (group: SpanGroup, span: OpenSpan): void => {
+    if (span.inner === undefined) group.innermost = span.outer
+    else span.inner.outer = span.outer
+    if (span.outer !== undefined) span.outer.inner = span.inner
+    span.outer = undefined
+    span.inner = undefined
+    if (!span.own) group.byName?.delete(span.name)
+    if (--group.size === 0) groups.delete(group.id)
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    get ids() {
+      return groups.size
+    },
+    get oldest() {
+      return oldest
+    },
+    find: (name, id) => {
+      const group = groups.get(id)
+      if (group === undefined) return undefined
+      if (group.byName !== undefined) return group.byName.get(name)
+      let span = group.innermost
+      while (span !== undefined && (span.own || span.name !== name)) span = span.outer
+      return span
+    },
+    own: (scope) => scopes.get(scope),
+    trace: (hex) => traces.get(hex),
+    group: (id) => groups.get(id),
+    groupFor: (id) => {
+      let group = groups.get(id)
+      if (group === undefined) {
+        group = { id, innermost: undefined, size: 0, byName: undefined }
+        groups.set(id, group)
+      }
+      return group
+    },
+    add: (span) => {
+      link(span)
+      const { trace } = span
+      if (trace.open++ === 0 && trace.hex !== '') traces.set(trace.hex, trace)
+      if (span.group !== undefined) push(span.group, span)
+      if (span.scope === undefined) return
+      if (span.own) scopes.set(span.scope, span)
+      else if (span.scope.name === span.name) {
+        const own = scopes.get(span.scope)
+        if (own !== undefined) own.shadowed++
+      }
+    },
+    nameTrace: (trace, hex) => {
+      if (traces.get(trace.hex) === trace) traces.delete(trace.hex)
+      trace.hex = hex
+      if (trace.open > 0) traces.set(hex, trace)
+    },
+    remove: (span) => {
+      unlink(span)
+      const { trace, group, scope } = span
+      if (--trace.open === 0 && traces.get(trace.hex) === trace) traces.delete(trace.hex)
+      if (group !== undefined) pull(group, span)
+      if (scope === undefined) return
+      if (span.own) scopes.delete(scope)
+      else if (scope.name === span.name) {
+        const own = scopes.get(scope)
+        if (own !== undefined && own.shadowed > 0) own.shadowed--
+      }
+    },
+    clear: () => {
+      groups.clear()
+      scopes.clear()
+      traces.clear()
+      oldest = undefined
+      newest = undefined
+      size = 0
+    },
+  }
+}

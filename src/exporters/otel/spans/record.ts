@@ -1,0 +1,131 @@
+import type { TelemetryEvent } from '../../../bus/event.ts'
+import type { Config } from '../../exporter.ts'
+import { noAttributes, noEvents, type SpanEvent, type SpanRecord } from '../span-record.ts'
+import {
+  type AttributeLimits,
+  cutText,
+  type EventFields,
+  type Failure,
+  failureFrom,
+  failureOf,
+  spanAttributes,
+} from './attributes.ts'
+import { isLinks, type Links, linksOf, noSpanLinks } from './links.ts'
+import type { OpenSpan } from './open-spans.ts'
+import { parseTraceparent } from './trace-context.ts'
+
+const internal = 1
+const kinds: ReadonlyMap<unknown, number> = new Map([
+  ['internal', internal],
+  ['server', 2],
+  ['client', 3],
+  ['producer', 4],
+  ['consumer', 5],
+])
+
+const unset = 0
+const failed = 2
+const hasRemoteBit = 0x100
+const parentIsRemote = 0x200
+const sampledFlag = 1
+
+/** The span of an open one and the event that ends it. */
+export function finishSpan(
+  span: OpenSpan,
+  end: TelemetryEvent,
+  isError: boolean,
+  config: Config,
+): SpanRecord {
+  const limits = {
+    count: config.max_attributes as number,
+    length: config.max_attribute_length as number,
+  }
+  const { attributes, dropped } = spanAttributes(end, span, limits, isError ? consumedByError : consumed)
+  const failure = isError ? failureOf(end) : undefined
+  const links = linksBetween(span, end, limits)
+  const startTime = epoch(span.startTime)
+  const endTime = Math.max(epoch(end.time), startTime)
+  return {
+    name: span.name,
+    kind: kindOf(end) ?? kindOf(span) ?? internal,
+    traceId: span.trace,
+    spanHigh: span.spanHigh,
+    spanLow: span.spanLow,
+    parentHigh: span.parentHigh,
+    parentLow: span.parentLow,
+    traceState: span.trace.traceState,
+    flags: sampledFlag | hasRemoteBit | (span.parentIsRemote ? parentIsRemote : 0),
+    startTime,
+    endTime,
+    attributes,
+    droppedAttributesCount: dropped,
+    events: failure?.error === undefined ? noEvents : [exceptionEvent(failure, endTime, limits)],
+    droppedEventsCount: 0,
+    links: links.links,
+    droppedLinksCount: links.dropped,
+    statusCode: isError ? failed : unset,
+    statusMessage: failure === undefined ? '' : cutText(failure.message, limits.length),
+  }
+}
+
+const epoch = (time: number): number => (time > 0 && time < Number.POSITIVE_INFINITY ? time : 0)
+
+function kindOf({ fields, metadataStart }: EventFields): number | undefined {
+  for (let i = metadataStart; i < fields.length; i += 2) {
+    const key = fields[i]
+    if (key !== 'span_kind' && key !== 'span.kind') continue
+    const kind = kinds.get(fields[i + 1])
+    if (kind !== undefined) return kind
+  }
+  return undefined
+}
+
+/**
+ * Metadata that becomes part of the span itself is no attribute beside it. What only looks like it (a count named
+ * `links`, a `traceparent` that is none) stays an attribute, so that nothing vanishes.
+ */
+function consumed(key: string, value: unknown): boolean {
+  switch (key) {
+    case 'traceparent':
+      return parseTraceparent(value) !== undefined
+    case 'tracestate':
+      return typeof value === 'string'
+    case 'span_kind':
+    case 'span.kind':
+      return kinds.has(value)
+    case 'links':
+      return isLinks(value)
+    default:
+      return false
+  }
+}
+
+/** An Error is the exception event and the status; a plain message is the status and an attribute. */
+const consumedByError = (key: string, value: unknown): boolean =>
+  ((key === 'error' || key === 'reason') && typeof value === 'object' && failureFrom(value) !== undefined) ||
+  consumed(key, value)
+
+function exceptionEvent({ error }: Failure, time: number, limits: AttributeLimits): SpanEvent {
+  const attributes: string[] = []
+  const add = (key: string, value: string | undefined): void => {
+    if (value) attributes.push(key, cutText(value, limits.length))
+  }
+  add('exception.type', error?.type)
+  add('exception.message', error?.message)
+  add('exception.stacktrace', error?.stack)
+  return {
+    name: 'exception',
+    time,
+    attributes: attributes.length > 0 ? attributes : noAttributes,
+    droppedAttributesCount: 0,
+  }
+}
+
+function linksBetween(start: EventFields, end: EventFields, limits: AttributeLimits): Links {
+  const first = linksOf(start, limits)
+  const last = linksOf(end, limits)
+  if (last === noSpanLinks) return first
+  return first === noSpanLinks
+    ? last
+    : { links: [...first.links, ...last.links], dropped: first.dropped + last.dropped }
+}
