@@ -5,7 +5,8 @@ import { createCertificate } from './backend/certificate.ts'
 import type { Backend, BackendOptions } from './backend/contract.ts'
 import { type ConnectionFault, createFaultPlan, type RequestFault, takes } from './backend/faults.ts'
 import { createListener } from './backend/listener.ts'
-import { type BackendRequest, formatOf, type ReceivedSpan, readBody } from './backend/request.ts'
+import { createRecord } from './backend/record.ts'
+import { type BackendRequest, formatOf, readBody } from './backend/request.ts'
 import { createWaiting } from './backend/waiting.ts'
 import { encodeStatus } from './otlp/response.ts'
 
@@ -17,14 +18,11 @@ export function createBackend(options: BackendOptions = {}): Backend {
     decode: options.decode ?? 'full',
   }
   const tls = options.tls === true ? createCertificate() : options.tls
+  const record = createRecord(limit, logLimit)
   const plan = createFaultPlan<RequestFault>()
   const handshakes = createFaultPlan<Extract<ConnectionFault, { type: 'slow_tls' }>>()
   const listeners = new Set<(request: BackendRequest) => void>()
   const waiting = createWaiting()
-  const spans: ReceivedSpan[] = []
-  const log: BackendRequest[] = []
-  const nothing = { requests: 0, spanCount: 0, received: 0, answered: 0, rejected: 0, malformed: 0 }
-  const count = { ...nothing }
   let port = options.port ?? 0
   let refusing = false
 
@@ -37,8 +35,8 @@ export function createBackend(options: BackendOptions = {}): Backend {
       return slow ? (slow.delayMs ?? Number.POSITIVE_INFINITY) : 0
     },
     onNotHttp: () => {
-      count.requests += 1
-      count.malformed += 1
+      record.count.requests += 1
+      record.count.malformed += 1
       waiting.changed()
     },
     onConnections: waiting.changed,
@@ -58,8 +56,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
       fault: undefined,
       ...seen,
     }
-    log.push(whole)
-    if (log.length > logLimit) log.shift()
+    record.log(whole)
     for (const tell of listeners) tell(whole)
     waiting.changed()
   }
@@ -68,14 +65,13 @@ export function createBackend(options: BackendOptions = {}): Backend {
     const format = formatOf(request.headers['content-type']) ?? 'protobuf'
     const wire = request.socket
     const exchange: Exchange = { response, format, wire, reset: () => listener.reset(wire) }
-    count.requests += 1
+    record.count.requests += 1
     request.on('error', () => {})
     response.on('error', () => {})
 
     const refuse = (status: number, problem: string, seen: Partial<BackendRequest> = {}): void => {
-      if (status === 400 || status === 415) count.malformed += 1
-      const headers = { ...(status === 405 ? { allow: 'POST' } : {}), connection: 'close' }
-      answer(exchange, status, encodeStatus(format, problem), headers)
+      if (status === 400 || status === 415) record.count.malformed += 1
+      answer(exchange, status, encodeStatus(format, problem), status === 405 ? { allow: 'POST' } : {})
       note(request, { ...seen, status })
     }
     if (request.url?.split('?')[0] !== path) {
@@ -136,14 +132,15 @@ export function createBackend(options: BackendOptions = {}): Backend {
       return
     }
 
-    count.received += seen.spanCount
+    record.count.received += seen.spanCount
     const rejected = fault?.type === 'partial' ? Math.min(Math.max(fault.rejected, 0), seen.spanCount) : 0
     const accepted = !fault || takes(fault) ? seen.spanCount - rejected : 0
-    count.rejected += rejected
-    count.spanCount += accepted
-    keep(seen.spans.slice(0, accepted))
+    record.count.rejected += rejected
+    record.count.spanCount += accepted
+    record.keep(seen.spans.slice(0, accepted))
+    const counters = record.count
     const answered = (): void => {
-      count.answered += accepted
+      counters.answered += accepted
       waiting.changed()
     }
     if (fault) note(request, { ...seen, accepted, status: play(fault, exchange, answered), fault })
@@ -154,15 +151,10 @@ export function createBackend(options: BackendOptions = {}): Backend {
     }
   }
 
-  const keep = (accepted: readonly ReceivedSpan[]): void => {
-    for (const span of accepted) spans.push(span)
-    if (spans.length > limit) spans.splice(0, spans.length - limit)
-  }
-
   const listen = async (): Promise<void> => {
-    refusing = false
     await listener.listen(port)
     port = listener.port
+    refusing = false
   }
 
   const backend: Backend = {
@@ -174,25 +166,25 @@ export function createBackend(options: BackendOptions = {}): Backend {
       return port
     },
     certificate: tls?.cert?.toString(),
-    spans,
-    log,
+    spans: record.spans,
+    log: record.requests,
     get requests() {
-      return count.requests
+      return record.count.requests
     },
     get spanCount() {
-      return count.spanCount
+      return record.count.spanCount
     },
     get received() {
-      return count.received
+      return record.count.received
     },
     get acceptedWithoutAnswer() {
-      return count.spanCount - count.answered
+      return record.count.spanCount - record.count.answered
     },
     get rejected() {
-      return count.rejected
+      return record.count.rejected
     },
     get malformed() {
-      return count.malformed
+      return record.count.malformed
     },
     get connections() {
       return listener.open
@@ -212,9 +204,17 @@ export function createBackend(options: BackendOptions = {}): Backend {
     }),
     listen,
     reopen: listen,
-    close: () => listener.close(),
+    close: () => {
+      refusing = false
+      return listener.close()
+    },
     fault: (fault, { times } = {}) => {
       if (fault.type === 'refuse') {
+        if (times !== undefined)
+          throw new TelemetryError(
+            'TESTING_FAULT_INVALID',
+            'refuse lasts until clear(): what is refused is not seen',
+          )
         refusing = true
         void listener.close()
       } else if (fault.type === 'slow_tls') {
@@ -228,9 +228,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
       if (refusing) await listen()
     },
     forget: () => {
-      Object.assign(count, nothing)
-      spans.length = 0
-      log.length = 0
+      record.forget()
     },
     onRequest: (tell) => {
       listeners.add(tell)
@@ -241,15 +239,15 @@ export function createBackend(options: BackendOptions = {}): Backend {
       waiting.until(holds, timeoutMs, () => `not yet, with ${JSON.stringify(backend.stats())}`),
     waitForSpans: (spanCount, timeoutMs = 5000) =>
       waiting.until(
-        () => count.spanCount >= spanCount,
+        () => record.count.spanCount >= spanCount,
         timeoutMs,
-        () => `${count.spanCount} spans accepted of ${spanCount}, ${count.received} received`,
+        () => `${record.count.spanCount} spans accepted of ${spanCount}, ${record.count.received} received`,
       ),
     waitForRequests: (requests, timeoutMs = 5000) =>
       waiting.until(
-        () => count.requests >= requests,
+        () => record.count.requests >= requests,
         timeoutMs,
-        () => `${count.requests} requests of ${requests}`,
+        () => `${record.count.requests} requests of ${requests}`,
       ),
   }
   return backend

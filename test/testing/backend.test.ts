@@ -5,6 +5,7 @@ import { Agent, type IncomingHttpHeaders, type RequestOptions, request } from 'n
 import { request as secureRequest } from 'node:https'
 import { connect } from 'node:net'
 import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { type Backend, type BackendOptions, createBackend } from '../../src/testing/index.ts'
 import { spanOf } from './spans.ts'
@@ -382,5 +383,32 @@ describe('the test backend', () => {
       code: 'TESTING_TIMEOUT',
       message: /4 spans accepted of 9/,
     })
+  })
+
+  it('receives what the OpenTelemetry exporter sends', async () => {
+    const backend = await open()
+    const exporter = new OTLPTraceExporter({ url: backend.url, compression: 'gzip' as never })
+    const result = await new Promise<{ code: number }>((done) => exporter.export([spanOf(), spanOf()], done))
+    await exporter.shutdown()
+    assert.equal(result.code, 0)
+    assert.equal(backend.spanCount, 2)
+    assert.equal(backend.log[0]?.headers['content-encoding'], 'gzip')
+  })
+
+  it('can be closed and opened at any moment', async () => {
+    const backend = await open()
+    backend.fault({ type: 'refuse' })
+    await backend.close()
+    await backend.clear()
+    assert.equal(await codeOf(post(backend, bodyOf(1))), 'ECONNREFUSED')
+    const opening = backend.listen()
+    await backend.close()
+    await opening
+    await Promise.all([backend.listen(), backend.listen()])
+    assert.equal((await post(backend, bodyOf(1))).status, 200)
+    assert.throws(() => backend.fault({ type: 'refuse' }, { times: 1 }), { code: 'TESTING_FAULT_INVALID' })
+    const taken = createBackend({ port: backend.port })
+    await assert.rejects(taken.listen(), { code: 'EADDRINUSE' })
+    await taken.close()
   })
 })

@@ -34,7 +34,7 @@ export interface BackendStats {
   readonly rejected: number
   /** Requests that were not HTTP, not OTLP, or not what they said they were. */
   readonly malformed: number
-  /** Connections open now. */
+  /** Connections open now. The end of one that a `hang` does not read from is seen only when it is cut. */
   readonly connections: number
   /** Connections ever made, `forget()` or not. */
   readonly connectionsTotal: number
@@ -63,7 +63,10 @@ export interface Backend extends BackendStats {
   reopen(): Promise<void>
   /** Cuts every connection (FIN), and goes on listening. */
   cutConnections(): void
-  /** Misbehaves from now on, or for some requests. At once in force: `refuse` has closed the port when this returns. */
+  /**
+   * Misbehaves from now on, or for some requests. At once in force: `refuse` has closed the port when this
+   * returns. Throws `TESTING_FAULT_INVALID`: `slow_tls` without TLS, `times` with `refuse`.
+   */
   fault(fault: Fault, options?: FaultOptions): void
   /** Forgets all faults; resolves when the port is open again, if it was refusing. Hung requests stay hung. */
   clear(): Promise<void>

@@ -27,8 +27,10 @@ export interface Listener {
   reset(socket: Socket): void
 }
 
+const peerOf = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
+
 export function createListener(options: ListenerOptions): Listener {
-  const sockets = new Map<number, Socket>()
+  const sockets = new Map<string, Socket>()
   let total = 0
   let port = 0
   let server: Server | undefined
@@ -46,7 +48,7 @@ export function createListener(options: ListenerOptions): Listener {
   web.on('tlsClientError', (_error, socket) => socket.destroy())
 
   const accept = (socket: Socket): void => {
-    const key = socket.remotePort ?? -1
+    const key = peerOf(socket)
     total += 1
     sockets.set(key, socket)
     socket.setNoDelay(true)
@@ -79,12 +81,16 @@ export function createListener(options: ListenerOptions): Listener {
     },
     listen: (wanted) =>
       new Promise((resolve, reject) => {
+        if (server) return resolve()
         const opening = createServer({ noDelay: true }, accept)
-        opening.once('error', reject)
+        server = opening
+        opening.on('error', (error) => {
+          if (server === opening && !opening.listening) server = undefined
+          reject(error)
+        })
+        // Closed before it could listen.
+        opening.on('close', resolve)
         opening.listen(wanted, options.host, () => {
-          opening.off('error', reject)
-          opening.on('error', () => {})
-          server = opening
           port = (opening.address() as AddressInfo).port
           resolve()
         })
@@ -100,7 +106,7 @@ export function createListener(options: ListenerOptions): Listener {
     cut,
     reset: (socket) => {
       // A TLS socket cannot be reset itself.
-      const raw = sockets.get(socket.remotePort ?? -1)
+      const raw = sockets.get(peerOf(socket))
       if (raw) raw.resetAndDestroy()
       else socket.destroy()
     },
