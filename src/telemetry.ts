@@ -75,7 +75,10 @@ export interface BreakerControl {
 }
 
 export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
-  /** Loads the configuration and starts its exporters. @throws TelemetryConfigError; it may be called again. */
+  /**
+   * Loads the configuration and starts its exporters; resolves when each client is open, or has failed to open
+   * (it is retried), or takes longer than a second. @throws TelemetryConfigError; it may be called again.
+   */
   start(): Promise<void>
   /** Synchronous; never throws. Before `start` events wait, after `stop` they are counted. */
   readonly emit: TypedEmit<Events>
@@ -105,6 +108,8 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   observe(listener: ControlListener): () => void
 }
 
+/** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
+const openPatienceMs = 1_000
 const defaultStopMs = 5_000
 const defaultFlushMs = 10_000
 
@@ -237,6 +242,17 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     })
     state = 'running'
     bus.open()
+    await opened(control)
+  }
+
+  /** The host's own time: a backend that hangs while it is opened delays the host no longer, whatever clock is injected. */
+  const opened = async (running: Control): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, openPatienceMs)
+    })
+    await Promise.race([running.settled(), patience])
+    clearTimeout(timer)
   }
 
   const ledgers = (): Record<string, LedgerStatus> =>
@@ -316,7 +332,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     },
     async restart(id) {
       known(id)
-      control?.restart(id)
+      if (!control) return
+      control.restart(id)
+      await opened(control)
     },
     breaker(id) {
       known(id)

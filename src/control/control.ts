@@ -38,6 +38,8 @@ export interface Control {
   restart(id: string): void
   commandBreaker(id: string, command: BreakerCommand): void
   view(id: string): ExporterView | undefined
+  /** Resolves when no exporter is at its first opening, or restart, any more. */
+  settled(): Promise<void>
   snapshot(): SystemPicture
   /** Resolves when everything has stopped, a little after `timeoutMs` at the latest. */
   stop(timeoutMs: number): Promise<void>
@@ -58,6 +60,7 @@ export function startControl(options: {
   const { machine, units, clock, logger, inspect, onStateChange, onRemoved } = options
   const pending = new Map<number, (refusals: readonly Refusal[]) => void>()
   const watched = new WeakSet<object>()
+  const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
 
   const root = createActor(machine, {
@@ -81,8 +84,20 @@ export function startControl(options: {
     }
   }
 
+  const isSettling = (): boolean =>
+    Object.keys(root.getSnapshot().context.households).some((id) => {
+      const state = view(id)?.state
+      return state === 'opening' || state === 'draining'
+    })
+
+  const wake = (): void => {
+    if (waiting.length === 0 || isSettling()) return
+    for (const resolve of waiting.splice(0)) resolve()
+  }
+
   const compare = (id: string): void => {
     const now = view(id)
+    if (waiting.length > 0) wake()
     const before = shown.get(id)
     if (!now) return
     shown.set(id, now)
@@ -94,11 +109,15 @@ export function startControl(options: {
 
   /** Follows the actors of an exporter from the first snapshot that has them. */
   const watch = (id: string, { exporter, breaker, supervisor }: Household): void => {
-    for (const actor of [exporter, breaker, supervisor]) {
-      if (watched.has(actor)) continue
-      watched.add(actor)
-      // Without an error observer a handled crash would become an uncaught exception.
-      actor.subscribe({ next: () => compare(id), error: () => compare(id) })
+    if (watched.has(exporter)) return
+    watched.add(exporter)
+    // Without an error observer a handled crash would become an uncaught exception.
+    const observer = { next: () => compare(id), error: () => compare(id) }
+    exporter.subscribe(observer)
+    if (!watched.has(breaker)) {
+      watched.add(breaker)
+      breaker.subscribe(observer)
+      supervisor.subscribe(observer)
     }
     compare(id)
   }
@@ -139,6 +158,11 @@ export function startControl(options: {
     restart: (id) => root.send({ type: 'exporter.restart', id }),
     commandBreaker: (id, command) => root.send({ type: 'breaker.command', id, command }),
     view,
+    settled: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve)
+        wake()
+      }),
     snapshot() {
       const { value, context } = root.getSnapshot()
       const exporters = Object.entries(context.households).map(([id, actors]) => [
@@ -156,6 +180,7 @@ export function startControl(options: {
         const done = (): void => {
           for (const settle of pending.values()) settle([{ id: '', reason: ended }])
           pending.clear()
+          for (const settle of waiting.splice(0)) settle()
           resolve()
         }
         if (root.getSnapshot().status !== 'active') return done()
