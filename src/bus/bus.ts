@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import { guardedLogger, type Logger } from '../logger.ts'
 import type { SpanScope, TelemetryEvent } from './event.ts'
 import { createHandlerTable, type Handler, type HandlerOptions, type HandlerStatus } from './handlers.ts'
 import { createInboxTable, type Inbox } from './inbox.ts'
 import { createRoutes, nowhere, type Route } from './routes.ts'
-import { createSanitizer, type SanitizedCounts } from './sanitize.ts'
+import type { SanitizedCounts } from './sanitize.ts'
 import { processScopes, type Scopes } from './scope.ts'
-import { type About, EventRecord, isSelfTelemetry, type Origin } from './snapshot.ts'
+import { type About, createRecorder, EventRecord, isSelfTelemetry } from './snapshot.ts'
 
 export interface BusOptions {
   readonly clock: Clock
@@ -78,13 +79,14 @@ export interface Bus {
 }
 
 export const maxNameLength = 1024
+/** How deeply handlers may emit to each other. */
 const maxDepth = 8
+/** Reports that wait for the end of the turn. */
 const maxReports = 1000
 
 export function createBus(options: BusOptions): Bus {
   const { clock, maxValueLength, bufferSize = 10_000, scopes = processScopes } = options
   const logger = guardedLogger(options.logger)
-  const sanitizer = createSanitizer(maxValueLength)
   const dropped: Record<BusDropReason, number> = {
     not_started: 0,
     stopped: 0,
@@ -99,14 +101,20 @@ export function createBus(options: BusOptions): Bus {
   let handlerCallsSkipped = 0
   let buffer: EventRecord[] = []
   let reports: EventRecord[] = []
-  let recording = 0
   let dispatching = 0
   let reporting = false
+
+  const recorder = createRecorder(clock, maxValueLength, (reason) => {
+    dropped[reason]++
+  })
 
   const handlers = createHandlerTable(
     () => routes.invalidate(),
     (handler, thrown, event) => {
-      logger.debug({ handler: handler.id, event: event.name, err: thrown }, 'a telemetry handler failed')
+      logger.debug(
+        { handler: handler.id, event: event.name, error: messageOf(thrown) },
+        'a telemetry handler failed',
+      )
       if (isSelfTelemetry(event)) return
       const metadata = {
         handler: handler.id,
@@ -121,7 +129,7 @@ export function createBus(options: BusOptions): Bus {
   const inboxes = createInboxTable({
     onChange: () => routes.invalidate(),
     onThrow: (inbox, thrown) =>
-      logger.error({ exporter: inbox.id, err: thrown }, 'an exporter failed to take its events'),
+      logger.error({ exporter: inbox.id, error: messageOf(thrown) }, 'an exporter failed to take its events'),
     endOfTurn: () => dispatchReports(),
   })
 
@@ -130,22 +138,6 @@ export function createBus(options: BusOptions): Bus {
     return route.inboxes.length + route.handlers.length === 0 ? nowhere : route
   })
 
-  const record = (
-    name: string,
-    measurements: unknown,
-    metadata: unknown,
-    scope: SpanScope | undefined,
-    origin: Origin,
-    about?: About,
-  ): EventRecord => {
-    const time = clock.now()
-    const fields: unknown[] = []
-    sanitizer.measurements(measurements, fields)
-    const metadataStart = fields.length
-    sanitizer.metadata(metadata, fields)
-    return new EventRecord(name, time, fields, metadataStart, scope, origin, about)
-  }
-
   const callHandlers = (route: Route, event: EventRecord, except?: string): void => {
     if (route.handlers.length === 0) return
     if (dispatching >= maxDepth) {
@@ -153,10 +145,13 @@ export function createBus(options: BusOptions): Bus {
       return
     }
     dispatching++
-    // Another handler of this very event may have detached it.
-    for (const handler of route.handlers)
-      if (handler.attached && handler.id !== except) handlers.call(handler, event)
-    dispatching--
+    try {
+      // Another handler of this very event may have detached it.
+      for (const handler of route.handlers)
+        if (handler.attached && handler.id !== except) handlers.call(handler, event)
+    } finally {
+      dispatching--
+    }
   }
 
   /** Whether an event of this name is wanted; counts it. */
@@ -200,34 +195,18 @@ export function createBus(options: BusOptions): Bus {
     if (!admit(name)) return
     const route = routeFor(name)
     if (route === undefined) return
-    if (recording >= maxDepth) {
-      dropped.recursion++
-      return
-    }
-    let event: EventRecord
-    recording++
-    try {
-      event = record(name, measurements, metadata, scopes.current(), reporting ? 'self' : 'caller')
-    } catch {
-      // A clock that throws, a stack that is full.
-      dropped.failed++
-      return
-    } finally {
-      recording--
-    }
-    dispatch(event, route)
+    const event = recorder.record(name, measurements, metadata, scopes, reporting ? 'self' : 'caller')
+    if (event !== undefined) dispatch(event, route)
   }
 
   const emitSelf: Bus['emitSelf'] = (name, measurements, metadata, about) => {
     if (phase === 'closed') dropped.stopped++
     else if (reports.length >= maxReports) dropped.self_telemetry++
     else {
-      try {
-        reports.push(record(name, measurements, metadata, undefined, 'self', about))
-        inboxes.schedule()
-      } catch {
-        dropped.failed++
-      }
+      const event = recorder.record(name, measurements, metadata, undefined, 'self', about)
+      if (event === undefined) return
+      reports.push(event)
+      inboxes.schedule()
     }
   }
 
@@ -235,12 +214,15 @@ export function createBus(options: BusOptions): Bus {
     const list = reports
     reports = []
     reporting = true
-    for (const event of list) {
-      if (!admit(event.name)) continue
-      const route = routeFor(event.name)
-      if (route !== undefined) dispatch(event, route)
+    try {
+      for (const event of list) {
+        if (!admit(event.name)) continue
+        const route = routeFor(event.name)
+        if (route !== undefined) dispatch(event, route)
+      }
+    } finally {
+      reporting = false
     }
-    reporting = false
   }
 
   return {
@@ -276,37 +258,18 @@ export function createBus(options: BusOptions): Bus {
       unrouted,
       buffered: buffer.length,
       dropped: { ...dropped },
-      sanitized: { ...sanitizer.counts },
+      sanitized: { ...recorder.sanitized },
       handlers: handlers.size,
       handlerFailures: handlers.failures,
       handlerCallsSkipped,
     }),
-    capture: (metadata, room) => {
-      const fields: unknown[] = []
-      if (recording >= maxDepth) return fields
-      recording++
-      try {
-        sanitizer.metadata(metadata, fields, room)
-      } catch {
-        // A stack that is full: what was read so far is kept.
-      } finally {
-        recording--
-      }
-      return fields
-    },
+    capture: recorder.capture,
     emitCaptured: (name, fields, metadataStart, scope) => {
       if (!admit(name)) return
       const route = routeFor(name)
       if (route === undefined) return
-      let time: number
-      try {
-        time = clock.now()
-      } catch {
-        dropped.failed++
-        return
-      }
-      const origin = reporting ? 'self' : 'span'
-      dispatch(new EventRecord(name, time, fields, metadataStart, scope, origin), route)
+      const event = recorder.wrap(name, fields, metadataStart, scope, reporting ? 'self' : 'span')
+      if (event !== undefined) dispatch(event, route)
     },
   }
 }

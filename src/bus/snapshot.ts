@@ -1,5 +1,8 @@
 import { inspect } from 'node:util'
+import type { Clock } from '../clock.ts'
 import type { SpanScope, TelemetryEvent } from './event.ts'
+import { createSanitizer, type SanitizedCounts } from './sanitize.ts'
+import type { Scopes } from './scope.ts'
 
 /**
  * Who emitted an event. `self`: telemachine reports on itself (or a handler of such a report emitted it).
@@ -90,3 +93,77 @@ export const isSelfTelemetry = (event: TelemetryEvent): boolean => EventRecord.o
  * The scope of any other event is the span around it.
  */
 export const isSpanBoundary = (event: TelemetryEvent): boolean => EventRecord.originOf(event) === 'span'
+
+/** Makes records. Never throws: what cannot be recorded is told to `onDrop`, and undefined comes back. */
+export interface Recorder {
+  /** The snapshot of what was emitted. `scopes`: where the emitter's scope is found; none has none. */
+  record(
+    name: string,
+    measurements: unknown,
+    metadata: unknown,
+    scopes: Scopes | undefined,
+    origin: Origin,
+    about?: About,
+  ): EventRecord | undefined
+  /** The usable part of metadata as `[key, value, …]`, of at most `room` keys. */
+  capture(metadata: unknown, room: number): unknown[]
+  /** The record of fields that were captured before. */
+  wrap(
+    name: string,
+    fields: readonly unknown[],
+    metadataStart: number,
+    scope: SpanScope,
+    origin: Origin,
+  ): EventRecord | undefined
+  readonly sanitized: SanitizedCounts
+}
+
+/** How deeply getters that a recording reads may record in turn. */
+const maxRecordings = 8
+
+export function createRecorder(
+  clock: Clock,
+  maxValueLength: () => number,
+  onDrop: (reason: 'recursion' | 'failed') => void,
+): Recorder {
+  const sanitizer = createSanitizer(maxValueLength)
+  let recordings = 0
+
+  const guarded = <Result>(read: () => Result): Result | undefined => {
+    if (recordings >= maxRecordings) {
+      onDrop('recursion')
+      return undefined
+    }
+    recordings++
+    try {
+      return read()
+    } catch {
+      // A clock that throws, a stack that is full.
+      onDrop('failed')
+      return undefined
+    } finally {
+      recordings--
+    }
+  }
+
+  return {
+    record: (name, measurements, metadata, scopes, origin, about) =>
+      guarded(() => {
+        const time = clock.now()
+        const scope = scopes?.current()
+        const fields: unknown[] = []
+        sanitizer.measurements(measurements, fields)
+        const metadataStart = fields.length
+        sanitizer.metadata(metadata, fields)
+        return new EventRecord(name, time, fields, metadataStart, scope, origin, about)
+      }),
+    capture: (metadata, room) => {
+      const fields: unknown[] = []
+      guarded(() => sanitizer.metadata(metadata, fields, room))
+      return fields
+    },
+    wrap: (name, fields, metadataStart, scope, origin) =>
+      guarded(() => new EventRecord(name, clock.now(), fields, metadataStart, scope, origin)),
+    sanitized: sanitizer.counts,
+  }
+}
