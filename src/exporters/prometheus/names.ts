@@ -14,7 +14,7 @@ export const noLabels: LabelSet = { names: [], values: [] }
 /** OpenTelemetry's name for the series that takes what a cardinality limit leaves over. */
 export const overflowLabels: LabelSet = { names: ['otel_metric_overflow'], values: ['true'] }
 
-const longestMetricName = 512
+const longestMetricName = 1024
 const longestLabelName = 256
 const longestValueBytes = 1024
 
@@ -48,11 +48,12 @@ export function labelText(value: unknown): string | undefined {
   return typeof value === 'boolean' ? String(value) : undefined
 }
 
-/**
- * `text` as a label value: well-formed, at most 1 KiB of UTF-8, cut between characters. Always a copy: a slice
- * of a request body would keep the whole body alive.
- */
+/** Text so short is within the limit whatever its characters are. */
+const surelyShort = Math.floor(longestValueBytes / 3)
+
+/** `text` as a label value: well-formed, at most 1 KiB of UTF-8, cut between characters. */
 export function labelValue(text: string): string {
+  if (text.length <= surelyShort && !/[\ud800-\udfff]/.test(text)) return text
   const bytes = Buffer.from(text.slice(0, longestValueBytes + 1))
   let end = bytes.length
   if (end > longestValueBytes) {
@@ -62,16 +63,27 @@ export function labelValue(text: string): string {
   return bytes.toString('utf8', 0, end)
 }
 
+/** Equal text that shares no memory with a bigger one it may be a slice of, such as a request's body. */
+export function ownCopy(text: string): string {
+  // V8 copies shorter slices anyway.
+  if (text.length < 13) return text
+  const copy = Buffer.from(text).toString()
+  return copy === text ? copy : text
+}
+
 /**
  * The label set of metadata pairs. Keys that become the same name share one label, their values joined by `;`
  * in the order of the keys, as OpenTelemetry prescribes for Prometheus: it depends on nothing but the pairs.
  */
-export function labelSet(pairs: readonly (readonly [key: string, value: unknown])[]): LabelSet {
+export function labelSet(
+  pairs: readonly (readonly [key: string, value: unknown])[],
+  nameOf: (key: string) => string = labelName,
+): LabelSet {
   const found = new Map<string, { key: string; text: string }[]>()
   for (const [key, value] of pairs) {
     const text = labelText(value)
     if (text === undefined || text === '') continue
-    const name = labelName(key)
+    const name = nameOf(key)
     const same = found.get(name)
     if (same) same.push({ key, text })
     else found.set(name, [{ key, text }])
@@ -80,7 +92,7 @@ export function labelSet(pairs: readonly (readonly [key: string, value: unknown]
   const values = names.map((name) => {
     const same = found.get(name)!
     if (same.length > 1) same.sort((a, b) => (a.key < b.key ? -1 : 1))
-    return labelValue(same.map(({ text }) => text).join(';'))
+    return labelValue(same.length > 1 ? same.map(({ text }) => text).join(';') : same[0]!.text)
   })
   return { names, values }
 }

@@ -1,5 +1,5 @@
 import type { LabelSet } from '../names.ts'
-import { labelsText, overflowLabels } from '../names.ts'
+import { labelsText, overflowLabels, ownCopy } from '../names.ts'
 
 /** Metric families and their series: what the page shows. Outlives clients; counters only ever grow. */
 
@@ -121,7 +121,7 @@ function admit<Series extends { readonly labels: LabelSet }>(
     family.overflow ??= make(overflowLabels, labelsText(overflowLabels))
     return family.overflow
   }
-  const series = make(kept, text)
+  const series = make({ names: kept.names, values: kept.values.map(ownCopy) }, text)
   for (const name of kept.names) family.labelNames.add(name)
   family.series.set(text, series)
   family.bytes += bytes

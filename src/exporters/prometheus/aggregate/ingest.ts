@@ -8,9 +8,9 @@ import { labelSet } from '../names.ts'
 import type { Family } from './families.ts'
 import { histogramSeries, numberSeries, observe } from './families.ts'
 import type { Bound } from './intern.ts'
-import { find, labelsOf, place } from './intern.ts'
+import { find, place } from './intern.ts'
 import type { DeclaredFamily, Plan, State } from './state.ts'
-import { configure, inferCounter, inferHistogram, planFor } from './state.ts'
+import { configure, inferCounter, inferHistogram, labelsFor, planFor } from './state.ts'
 
 // What became of an event's measurements, as flags: it may have several.
 const applied = 1
@@ -77,7 +77,7 @@ function addCount(
     plan.counter ??= inferCounter(state, event.name)
     const family = plan.counter
     if (!family) return limit(state)
-    series = numberSeries(family, labelsOf(event, state.rule), state.settings)
+    series = numberSeries(family, labelsFor(state, event), state.settings)
     const at = bound ?? (series === family.overflow ? undefined : remember(state, plan, event))
     if (at) at.counter = series
   }
@@ -102,7 +102,7 @@ function addDuration(
   if (!family) return limit(state)
   let series = bound?.histogram
   if (series === undefined) {
-    series = histogramSeries(family, labelsOf(event, state.rule), state.settings)
+    series = histogramSeries(family, labelsFor(state, event), state.settings)
     const at = bound ?? (series === family.overflow ? undefined : remember(state, plan, event))
     if (at) at.histogram = series
   }

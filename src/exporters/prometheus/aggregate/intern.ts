@@ -1,6 +1,6 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
 import type { LabelSet } from '../names.ts'
-import { labelSet } from '../names.ts'
+import { labelName, labelSet, ownCopy } from '../names.ts'
 import type { HistogramSeries, NumberSeries } from './families.ts'
 
 /**
@@ -32,9 +32,15 @@ export interface LabelRule {
   readonly allows: (key: string) => boolean
   /** Keys that `allows` refused, remembered: a bounded share of them. */
   readonly skipped: Set<string>
+  /** Label names by key, remembered: a bounded share of them. */
+  readonly names: Map<string, string>
 }
 
-const mostSkipped = 1024
+const mostRemembered = 1024
+
+export const labelRule = (allows: (key: string) => boolean): LabelRule => ({
+  ...{ allows, skipped: new Set(), names: new Map() },
+})
 
 /** A longer value would be cut; the tree need not keep such text alive. */
 const longestEdge = 1024
@@ -113,19 +119,22 @@ function valuesOf(at: Node, key: string): Map<unknown, Node> {
   return values
 }
 
-/** Equal text that shares no memory with a bigger string it was cut from (ill-formed text would not stay equal). */
-function ownCopy(text: string): string {
-  if (text.length < 13) return text
-  const copy = Buffer.from(text).toString()
-  return copy === text ? copy : text
-}
-
 export function labelsOf({ fields, metadataStart }: TelemetryEvent, rule: LabelRule): LabelSet {
   const pairs: [string, unknown][] = []
   for (let i = metadataStart; i < fields.length; i += 2) {
     const key = fields[i] as string
-    if (rule.allows(key)) pairs.push([key, fields[i + 1]])
-    else if (rule.skipped.size < mostSkipped) rule.skipped.add(key)
+    if (rule.skipped.has(key)) continue
+    if (rule.names.has(key) || rule.allows(key)) pairs.push([key, fields[i + 1]])
+    else if (rule.skipped.size < mostRemembered) rule.skipped.add(key)
   }
-  return labelSet(pairs)
+  return labelSet(pairs, (key) => nameOf(rule, key))
+}
+
+function nameOf({ names }: LabelRule, key: string): string {
+  let name = names.get(key)
+  if (name === undefined) {
+    name = labelName(key)
+    if (names.size < mostRemembered) names.set(key, name)
+  }
+  return name
 }

@@ -1,14 +1,16 @@
 import type { Registry } from 'prom-client'
+import type { TelemetryEvent } from '../../../bus/event.ts'
 import type { Config } from '../../exporter.ts'
 import type { DeclaredMetric } from '../declared.ts'
 import { familyNames } from '../declared.ts'
-import { metricName } from '../names.ts'
+import type { LabelSet } from '../names.ts'
+import { metricName, noLabels } from '../names.ts'
 import type { Settings } from '../settings.ts'
 import { readSettings } from '../settings.ts'
 import type { Family, FamilyNames, FamilyType, HistogramFamily, NumberFamily } from './families.ts'
 import { histogramFamily, numberFamily, occupiedNames, seriesCount } from './families.ts'
 import type { LabelRule, Tree } from './intern.ts'
-import { tree } from './intern.ts'
+import { labelRule, labelsOf, tree } from './intern.ts'
 
 /** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
 export interface State {
@@ -23,6 +25,9 @@ export interface State {
   config: Config | undefined
   settings: Settings
   rule: LabelRule
+  /** The labels of the event whose labels were made last: its counter and its histogram have the same. */
+  labelled: TelemetryEvent | undefined
+  labels: LabelSet
   /** Set by the first open, or by the user from the start. */
   registry: Registry | undefined
   /** Whether the registry holds a foreign metric of this name. */
@@ -70,7 +75,13 @@ export function createState(
   for (const name of reserved) names.set(name, undefined)
   const state: State = {
     ...{ families: [], declared: [], names, inferred: new Map(), plans: new Map() },
-    ...{ config: undefined, settings, rule: { allows: settings.allows, skipped: new Set() } },
+    ...{
+      config: undefined,
+      settings,
+      rule: labelRule(settings.allows),
+      labelled: undefined,
+      labels: noLabels,
+    },
     ...{ registry, taken: () => false, announce: () => {} },
     ...{ revision: 0, refused: 0, limited: 0, failed: 0, lastFailure: undefined, conflicts: [] },
   }
@@ -85,13 +96,22 @@ function declaredFamily(state: State, metric: DeclaredMetric): Family {
   return add(state, family)
 }
 
+export function labelsFor(state: State, event: TelemetryEvent): LabelSet {
+  if (state.labelled !== event) {
+    state.labels = labelsOf(event, state.rule)
+    state.labelled = event
+  }
+  return state.labels
+}
+
 /** Takes a configuration over; every cache that depends on it is forgotten, no series is. */
 export function configure(state: State, config: Config): void {
   state.config = config
   const settings = readSettings(config)
   if (settings.fingerprint === state.settings.fingerprint) return
   state.settings = settings
-  state.rule = { allows: settings.allows, skipped: new Set() }
+  state.rule = labelRule(settings.allows)
+  state.labelled = undefined
   state.plans.clear()
   for (const { metric, family } of state.declared) {
     const undecided = metric.type === 'histogram' && !metric.buckets && seriesCount(family) === 0

@@ -1,0 +1,157 @@
+/**
+ * What a count event and a scrape cost, beside prom-client used by hand, in one run.
+ * `npx tsx bench/prometheus.ts`; the ratios are what counts, absolute figures drift with the machine.
+ */
+import { Counter, Histogram, Registry } from 'prom-client'
+import type { TelemetryEvent } from '../src/bus/event.ts'
+import type { Sink } from '../src/exporters/exporter.ts'
+import type { State } from '../src/exporters/prometheus/aggregate/state.ts'
+import { prometheus } from '../src/exporters/prometheus/index.ts'
+import { renderFamilies } from '../src/exporters/prometheus/page/render.ts'
+
+const config = { max_series: 20_000, max_metric_bytes: 1e9, max_metrics: 20_000 }
+const nothing = (): void => {}
+const logger = { debug: nothing, info: nothing, warn: console.warn, error: console.error }
+const clock = { setTimeout, clearTimeout, now: Date.now } as never
+
+function exporter() {
+  const definition = prometheus()
+  const state = definition.state!({ id: 'bench', clock, logger })
+  const sink: Sink<State, never> = {
+    ...{ state, config, now: 0, item: nothing, hold: nothing },
+    drop: (reason) => {
+      throw new Error(reason)
+    },
+  }
+  return { state, ingest: (event: TelemetryEvent) => definition.ingest!(event, sink) }
+}
+
+/** As the bus hands it over: one flat array, objects only for those who ask. */
+class Event implements TelemetryEvent {
+  readonly name: string
+  readonly time = 0
+  readonly fields: readonly unknown[]
+  readonly metadataStart: number
+  readonly scope = undefined
+  constructor(name: string, measurements: object, metadata: object) {
+    this.name = name
+    this.fields = [...Object.entries(measurements), ...Object.entries(metadata)].flat()
+    this.metadataStart = Object.keys(measurements).length * 2
+  }
+  get measurements(): never {
+    throw new Error('nobody asked')
+  }
+  get metadata(): never {
+    throw new Error('nobody asked')
+  }
+}
+
+const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numbers.length >> 1]!
+
+/** Medians of interleaved rounds: a slow moment of the machine meets both. */
+async function compare(rounds: number, run: readonly (() => unknown)[]): Promise<number[]> {
+  const times = run.map((): number[] => [])
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, one] of run.entries()) {
+      const start = performance.now()
+      await one()
+      times[i]!.push(performance.now() - start)
+    }
+  }
+  return times.map(median)
+}
+
+const print = (what: string, unit: string, [ours, theirs]: number[], target: number): void => {
+  const ratio = ours! / theirs!
+  console.log(
+    `${what.padEnd(46)} ${ours!.toFixed(2).padStart(9)} ${unit}  prom-client ${theirs!.toFixed(2).padStart(9)} ${unit}` +
+      `  ratio ${ratio.toFixed(2)} (target ${target}) ${ratio <= target ? 'ok' : 'MISSED'}`,
+  )
+}
+
+const methods = ['GET', 'POST', 'PUT', 'DELETE']
+const statuses = ['200', '201', '404', '500']
+const queues = Array.from({ length: 16 }, (_, i) => `queue-${i}`)
+const labelSets = methods.flatMap((method) =>
+  statuses.flatMap((status) => queues.map((queue) => ({ method, status, queue }))),
+)
+
+async function countEvents(): Promise<void> {
+  const perRound = 200_000
+  const { ingest } = exporter()
+  // Fresh records and label objects, as an application makes them; built outside the measured part for both.
+  const records = Array.from({ length: perRound }, (_, i) => {
+    const labels = labelSets[(i * 7) % labelSets.length]!
+    return new Event('http.request.done', { count: 1 }, { ...labels, correlation_id: `id-${i}` })
+  })
+  const objects = Array.from({ length: perRound }, (_, i) => ({ ...labelSets[(i * 7) % labelSets.length]! }))
+  const counter = new Counter({
+    name: 'http_request_done_total',
+    help: 'x',
+    labelNames: ['method', 'status', 'queue'],
+    registers: [],
+  })
+  const times = await compare(11, [
+    () => {
+      for (const record of records) ingest(record)
+    },
+    () => {
+      for (const labels of objects) counter.inc(labels)
+    },
+  ])
+  print(
+    'count event, 3 labels and an id, ingest',
+    'ns',
+    times.map((ms) => (ms * 1e6) / perRound),
+    0.6,
+  )
+}
+
+async function scrape(series: number, families: number): Promise<void> {
+  const perFamily = series / families
+  for (const kind of ['counter', 'histogram'] as const) {
+    const { state, ingest } = exporter()
+    const registry = new Registry()
+    for (let family = 0; family < families; family++) {
+      const options = { help: 'x', labelNames: ['method', 'queue'], registers: [registry] }
+      const measure = (labels: Record<string, string>, value: number) => {
+        if (kind === 'counter') theirs.inc(labels, value)
+        else histogram.observe(labels, value / 1000)
+      }
+      const theirs = new Counter({
+        ...options,
+        name: `bench_${family}_total`,
+        registers: kind === 'counter' ? [registry] : [],
+      })
+      const histogram = new Histogram({
+        ...{ ...options, name: `bench_${family}_duration_seconds`, buckets: [...state.settings.buckets] },
+        registers: kind === 'histogram' ? [registry] : [],
+      })
+      for (let i = 0; i < perFamily; i++) {
+        const labels = { method: methods[i % 4]!, queue: `queue-${i}` }
+        const value = (i * 37) % 9000
+        ingest(
+          new Event(
+            `bench.${family}`,
+            kind === 'counter' ? { count: value } : { duration_ms: value },
+            labels,
+          ),
+        )
+        measure(labels, value)
+      }
+    }
+    let size = 0
+    const times = await compare(series > 1000 ? 7 : 31, [
+      () => {
+        size = Buffer.from(renderFamilies(state.families, 'text', [])).length
+      },
+      async () => Buffer.from(await registry.metrics()),
+    ])
+    const what = `scrape, ${series} ${kind}s in ${families} families, ${(size / 1e6).toFixed(1)} MB`
+    print(what, 'ms', times, kind === 'counter' ? 0.5 : 0.8)
+  }
+}
+
+await countEvents()
+await scrape(1000, 10)
+await scrape(10_000, 10)
