@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { ErrorSnapshot, type SpanScope, type TelemetryEvent } from '../../../src/bus/event.ts'
+import type { DropReason } from '../../../src/delivery/ledger.ts'
+import type { Config } from '../../../src/exporters/exporter.ts'
+import { otelSchema } from '../../../src/exporters/otel/schema.ts'
+import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
+import { traceHex, wordHex } from '../../../src/exporters/otel/spans/trace-context.ts'
+import {
+  createSpanState,
+  expireSpans,
+  ingestSpanEvent,
+  type SpanSink,
+} from '../../../src/exporters/otel/spans.ts'
+
+export const startOfTime = 1_700_000_000_000
+
+/** The defaults of the otel exporter's own keys, and `max_request_bytes`. */
+export const otelConfig = (changes: Config = {}): Config => ({
+  max_request_bytes: 4 * 1024 * 1024,
+  ...Object.fromEntries(Object.entries(otelSchema).map(([key, { default: value }]) => [key, value])),
+  ...changes,
+})
+
+const flat = (fields: object): unknown[] =>
+  Object.entries(fields).flatMap(([key, value]) => [
+    key,
+    value instanceof Error ? new ErrorSnapshot(value.name, value.message, value.stack) : value,
+  ])
+
+export function eventOf(
+  name: string,
+  measurements: object,
+  metadata: object,
+  time: number,
+  scope?: SpanScope,
+): TelemetryEvent {
+  const head = flat(measurements)
+  return {
+    name,
+    time,
+    fields: [...head, ...flat(metadata)],
+    metadataStart: head.length,
+    measurements: measurements as Record<string, number>,
+    metadata: metadata as Record<string, unknown>,
+    scope,
+  }
+}
+
+/** A finished span as a reader likes it: hex ids, attributes as an object. */
+export interface ShownSpan extends Omit<SpanRecord, 'traceId' | 'attributes'> {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId: string
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly record: SpanRecord
+}
+
+export const shown = (record: SpanRecord): ShownSpan => ({
+  ...record,
+  traceId: traceHex(record.traceId),
+  spanId: wordHex(record.spanHigh) + wordHex(record.spanLow),
+  parentSpanId:
+    (record.parentHigh | record.parentLow) === 0
+      ? ''
+      : wordHex(record.parentHigh) + wordHex(record.parentLow),
+  attributes: attributesOf(record.attributes),
+  record,
+})
+
+export function attributesOf(flatAttributes: readonly unknown[]): Record<string, unknown> {
+  const attributes: Record<string, unknown> = {}
+  for (let i = 0; i < flatAttributes.length; i += 2)
+    Object.defineProperty(attributes, flatAttributes[i] as string, {
+      value: flatAttributes[i + 1],
+      enumerable: true,
+      configurable: true,
+    })
+  return attributes
+}
+
+/**
+ * Plays the unit around the driver: weights go where the contract of `Sink` says, and the ledger must add up after
+ * every event.
+ */
+export function createSpanHarness(changes: Config = {}) {
+  let config = otelConfig(changes)
+  const state = createSpanState()
+  const items: SpanRecord[] = []
+  const dropped = new Map<DropReason, number>()
+  let now = startOfTime
+  let accepted = 0
+  let delivered = 0
+  let held = 0
+  let ofEvent = 0
+
+  const take = (weight: number): void => {
+    const fromEvent = Math.min(weight, ofEvent)
+    ofEvent -= fromEvent
+    held -= weight - fromEvent
+    assert.ok(held >= 0, 'released more than was held')
+  }
+  const sink: SpanSink = {
+    state,
+    get config() {
+      return config
+    },
+    get now() {
+      return now
+    },
+    item: (record, weight = 1) => {
+      take(weight)
+      delivered += weight
+      items.push(record)
+    },
+    hold: () => {
+      assert.equal(ofEvent, 1, 'an event is held once, before anything else becomes of it')
+      ofEvent = 0
+      held++
+    },
+    drop: (reason, weight = 1) => {
+      take(weight)
+      dropped.set(reason, (dropped.get(reason) ?? 0) + weight)
+    },
+  }
+  const totalDropped = (): number => [...dropped.values()].reduce((sum, weight) => sum + weight, 0)
+  const addsUp = (): void => {
+    assert.equal(ofEvent, 0, 'an event was not accounted')
+    assert.equal(delivered + held + totalDropped(), accepted)
+  }
+
+  return {
+    state,
+    emit(name: string, metadata: object = {}, measurements: object = {}, scope?: SpanScope): void {
+      accepted++
+      ofEvent = 1
+      ingestSpanEvent(eventOf(name, measurements, metadata, now, scope), sink)
+      addsUp()
+    },
+    /** Moves the time and lets the exporter tick. */
+    pass(ms: number): void {
+      now += ms
+      expireSpans(sink)
+      addsUp()
+    },
+    configure(more: Config): void {
+      config = { ...config, ...more }
+    },
+    get items() {
+      return items
+    },
+    get spans(): ShownSpan[] {
+      return items.map(shown)
+    },
+    /** The one finished span of a name. */
+    span(name: string): ShownSpan {
+      const found = items.filter((record) => record.name === name)
+      assert.equal(found.length, 1, `${found.length} spans named ${name}`)
+      return shown(found[0]!)
+    },
+    get dropped(): Readonly<Record<string, number>> {
+      return Object.fromEntries(dropped)
+    },
+    get held() {
+      return held
+    },
+  }
+}
+
+let scopes = 0
+
+/** A scope as `span()` makes it; a child of `parent`. */
+export function scopeOf(name: string, parent?: SpanScope, more: Partial<SpanScope> = {}): SpanScope {
+  const n = (++scopes).toString(16)
+  return {
+    name,
+    traceId: parent?.traceId ?? `a${n.padStart(31, '0')}`,
+    spanId: `b${n.padStart(15, '0')}`,
+    parentSpanId: parent?.spanId,
+    traceFlags: parent?.traceFlags,
+    ...more,
+  }
+}
