@@ -43,6 +43,8 @@ export interface MockConfigChange {
 
 export interface MockClient {
   readonly config: Config
+  /** The configuration in force, with the hot changes since the opening. */
+  readonly current: () => Config
 }
 
 /** What a mock exporter remembers of one exporter of its type. */
@@ -128,7 +130,7 @@ export function mock(options: MockOptions = {}): MockExporter {
       configChanges.push({ id: context.id, change: 'open', config })
       state.opened = config
       await options.open?.(config, context)
-      const client = { config }
+      const client = { config, current: context.current }
       open.add(client)
       return client
     },
@@ -136,8 +138,8 @@ export function mock(options: MockOptions = {}): MockExporter {
       observe(sink.state, sink.config)
       sink.item(event)
     },
-    async export(_client, batch, context) {
-      observe(context.state, context.config)
+    async export(client, batch, context) {
+      observe(context.state, client.current())
       const [first] = batch
       const attempt = (first && attempts.get(first)) ?? 0
       if (first) attempts.set(first, attempt + 1)

@@ -18,7 +18,7 @@ export function decodeTraceRequestJson(text: string): DecodedTraceRequest {
   return decodeJson(traceRequest, text) as DecodedTraceRequest
 }
 
-/** The number of spans in a request, by its framing alone: some 30 times as fast as decoding it. */
+/** The number of spans in a request, by its framing alone: about a hundred times as fast as decoding it. */
 export function countSpans(bytes: Uint8Array): number {
   return countField(traceRequest, bytes, ['resourceSpans', 'scopeSpans', 'spans'])
 }

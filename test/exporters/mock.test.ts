@@ -41,7 +41,7 @@ function hostOf(exporter: MockExporter, id = 'mock') {
       for (const name of names) exporter.ingest!(eventOf(name), sink)
     },
     export: (config: Config, batch = queue.splice(0)) =>
-      exporter.export!({ config }, batch, {
+      exporter.export!({ config, current: () => config }, batch, {
         ...context,
         config,
         deadline: 0,

@@ -42,6 +42,7 @@ function readMessage(of: Message, value: unknown, where: string, depth: number):
 
 function readScalar(field: Field, value: unknown, where: string): unknown {
   const { type } = field
+  const fail = (problem: string) => malformed(where, problem)
   switch (type) {
     case 'bool':
       if (typeof value !== 'boolean') throw malformed(where, 'is not a boolean')
@@ -61,16 +62,16 @@ function readScalar(field: Field, value: unknown, where: string): unknown {
     }
     case 'uint32':
     case 'fixed32':
-      return checkScalar(where, type, Number(readInteger(value, where)))
+      return checkScalar(fail, type, Number(readInteger(value, where)))
     case 'kind':
     case 'statusCode':
       if (typeof value !== 'number') throw malformed(where, 'is not a number, as OTLP/JSON wants its enums')
-      return checkScalar(where, type, value)
+      return checkScalar(fail, type, value)
     default:
       if (typeof value !== 'string') throw malformed(where, 'is not a string')
       if (isId(type)) {
         if (!/^[0-9a-f]*$/i.test(value)) throw malformed(where, 'is not hex')
-        return checkId(where, type, value.toLowerCase())
+        return checkId(fail, type, value.toLowerCase())
       }
       return type === 'bytes' ? readBase64(value, where) : value
   }

@@ -1,3 +1,4 @@
+import type { TelemetryError } from '../../errors.ts'
 import type { Field, Message } from './messages.ts'
 import { checkId, checkScalar, complete, deepestMessage, isId, malformed, place } from './rules.ts'
 
@@ -13,12 +14,19 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const { exactIntegers = false } = options
   let at = 0
+  // What is being read, for the text of an error alone.
+  let inside = message
+  let reading: Field | undefined
+
+  const fail = (problem: string): TelemetryError =>
+    malformed(reading ? `${inside.name}.${reading.name}` : inside.name, problem)
 
   // Exact up to 49 bits; longer values are read again as a bigint by `readInt64`.
-  const readVarint = (end: number, where: string): number => {
+  const readVarint = (end: number): number => {
+    if (at < end && buffer[at]! < 0x80) return buffer[at++]!
     let value = 0
     for (let factor = 1; factor < 2 ** 49; factor *= 128) {
-      if (at >= end) throw malformed(where, `a varint is cut off at byte ${at}`)
+      if (at >= end) throw fail(`a varint is cut off at byte ${at}`)
       const byte = buffer[at++]!
       value += (byte & 0x7f) * factor
       if (byte < 0x80) return value
@@ -26,17 +34,16 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
     return -1
   }
 
-  const readInt64 = (end: number, where: string): number | bigint => {
+  const readInt64 = (end: number): number | bigint => {
     const start = at
-    const short = readVarint(end, where)
+    const short = readVarint(end)
     if (short >= 0) return exactIntegers ? BigInt(short) : short
     at = start
     let value = 0n
     for (let shift = 0n; ; shift += 7n) {
-      if (at >= end) throw malformed(where, `a varint is cut off at byte ${at}`)
+      if (at >= end) throw fail(`a varint is cut off at byte ${at}`)
       const byte = buffer[at++]!
-      if (shift === 63n && byte > 1)
-        throw malformed(where, `a varint at byte ${start} is longer than 64 bits`)
+      if (shift === 63n && byte > 1) throw fail(`a varint at byte ${start} is longer than 64 bits`)
       value |= BigInt(byte & 0x7f) << shift
       if (byte < 0x80) break
     }
@@ -45,63 +52,63 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
     return exactIntegers || !Number.isSafeInteger(small) ? signed : small
   }
 
-  const readLength = (end: number, where: string): number => {
-    const length = readVarint(end, where)
+  const readLength = (end: number): number => {
+    const length = readVarint(end)
     if (length < 0 || length > end - at)
-      throw malformed(where, `at byte ${at} a length goes beyond the end of its message`)
+      throw fail(`at byte ${at} a length goes beyond the end of its message`)
     return length
   }
 
-  const need = (size: number, end: number, where: string): number => {
-    if (end - at < size) throw malformed(where, `is cut off at byte ${at}`)
+  const need = (size: number, end: number): number => {
+    if (end - at < size) throw fail(`is cut off at byte ${at}`)
     at += size
     return at - size
   }
 
-  const readString = (end: number, where: string): string => {
-    const length = readLength(end, where)
+  const readString = (end: number): string => {
+    const length = readLength(end)
     const text = buffer.toString('utf8', at, at + length)
     if (text.includes('\ufffd')) {
       try {
         strictText.decode(buffer.subarray(at, at + length))
       } catch {
-        throw malformed(where, `at byte ${at} a string is not UTF-8`)
+        throw fail(`at byte ${at} a string is not UTF-8`)
       }
     }
     at += length
     return text
   }
 
-  const readScalar = (field: Field, end: number, where: string): unknown => {
+  const readScalar = (field: Field, end: number): unknown => {
     const { type } = field
     if (isId(type)) {
-      const length = readLength(end, where)
+      const length = readLength(end)
       at += length
-      return checkId(where, type, buffer.toString('hex', at - length, at))
+      return checkId(fail, type, buffer.toString('hex', at - length, at))
     }
     switch (type) {
       case 'string':
-        return readString(end, where)
+        return readString(end)
       case 'bytes': {
-        const length = readLength(end, where)
+        const length = readLength(end)
         at += length
         return new Uint8Array(buffer.subarray(at - length, at))
       }
       case 'bool': {
-        const value = readVarint(end, where)
-        if (value !== 0 && value !== 1) throw malformed(where, 'is neither true nor false')
+        const value = readVarint(end)
+        if (value !== 0 && value !== 1) throw fail('is neither true nor false')
         return value === 1
       }
       case 'int64':
-        return readInt64(end, where)
+        return readInt64(end)
       case 'double':
-        return buffer.readDoubleLE(need(8, end, where))
+        return buffer.readDoubleLE(need(8, end))
       case 'fixed64':
-        return buffer.readBigUInt64LE(need(8, end, where))
+        return buffer.readBigUInt64LE(need(8, end))
       case 'fixed32':
-        return buffer.readUInt32LE(need(4, end, where))
+        return buffer.readUInt32LE(need(4, end))
       default:
-        return checkScalar(where, type as Field['type'], readVarint(end, where))
+        return checkScalar(fail, type as Field['type'], readVarint(end))
     }
   }
 
@@ -111,15 +118,17 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
     let seen = 0
     while (at < end) {
       const start = at
-      const tag = readVarint(end, of.name)
+      inside = of
+      reading = undefined
+      const tag = readVarint(end)
       const field = tag < 0 ? undefined : of.fields[Math.floor(tag / 8)]
       if (!field) throw malformed(of.name, `unknown field ${Math.floor(tag / 8)} at byte ${start}`)
-      const where = `${of.name}.${field.name}`
-      if ((tag & 7) !== wireType(field)) throw malformed(where, `at byte ${start} wire type ${tag & 7}`)
+      reading = field
+      if ((tag & 7) !== wireType(field)) throw fail(`at byte ${start} wire type ${tag & 7}`)
       let value: unknown
-      if (typeof field.type === 'string') value = readScalar(field, end, where)
+      if (typeof field.type === 'string') value = readScalar(field, end)
       else {
-        const length = readLength(end, where)
+        const length = readLength(end)
         value = readMessage(field.type, at + length, depth + 1)
       }
       seen = place(of, field, into, value, seen)

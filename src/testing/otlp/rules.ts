@@ -8,6 +8,9 @@ export const deepestMessage = 100
 export const malformed = (where: string, problem: string): TelemetryError =>
   new TelemetryError('OTLP_MALFORMED', `${where}: ${problem}`)
 
+/** Makes the error that says `problem` of what is being read. */
+export type Fail = (problem: string) => TelemetryError
+
 /** Puts what was read of `field` in place; `seen` has a bit for each field number met so far. */
 export function place(
   message: Message,
@@ -52,10 +55,10 @@ export function complete(message: Message, into: Record<string, unknown>): unkno
 }
 
 /** Checks the values that a scalar's wire type alone would let through. */
-export function checkScalar(where: string, type: Field['type'], value: number): number {
+export function checkScalar(fail: Fail, type: Field['type'], value: number): number {
   const most = type === 'kind' ? 5 : type === 'statusCode' ? 2 : 0xffffffff
   if (!(Number.isInteger(value) && value >= 0 && value <= most))
-    throw malformed(where, `${value} is not between 0 and ${most}`)
+    throw fail(`${value} is not between 0 and ${most}`)
   return value
 }
 
@@ -67,9 +70,9 @@ export const isId = (type: Field['type']): type is IdType =>
   type === 'traceId' || type === 'spanId' || type === 'parentSpanId'
 
 /** Checks an id given as hex. A parent may be empty; no id may be all zeros. */
-export function checkId(where: string, type: IdType, hex: string): string {
+export function checkId(fail: Fail, type: IdType, hex: string): string {
   if (hex === '' && type === 'parentSpanId') return hex
-  if (hex.length !== idBytes[type] * 2) throw malformed(where, `is not ${idBytes[type]} bytes long`)
-  if (/^0*$/.test(hex)) throw malformed(where, 'is all zeros')
+  if (hex.length !== idBytes[type] * 2) throw fail(`is not ${idBytes[type]} bytes long`)
+  if (/^0*$/.test(hex)) throw fail('is all zeros')
   return hex
 }
