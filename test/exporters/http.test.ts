@@ -2,9 +2,9 @@
 // by its deadline, and leaves nothing behind.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { type ContextManager, context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
@@ -14,8 +14,9 @@ import {
   type HttpClientOptions,
   openHttpClient,
   outcomeOf,
+  type PostOptions,
 } from '../../src/exporters/http.ts'
-import { deadPort, type Loopback, loopback, ok, type Script } from './http/loopback.ts'
+import { deadPort, gone, type Loopback, loopback, ok, type Script } from './http/loopback.ts'
 
 const body = Buffer.from('telemetry')
 
@@ -152,19 +153,24 @@ describe('the HTTP transport', () => {
         )
       for (const url of ['', 'ftp://h/', 'http://', 'h:4318', 'http://u:secret@h/'])
         refused({ url }, 'HTTP_URL_INVALID')
-      for (const headers of [
-        { a: 'secret\r\nb: c' },
-        { 'b d': 'secret' },
-        { a: 'secret漢' },
-        { host: 'secret' },
-      ])
-        refused({ headers }, 'HTTP_HEADER_INVALID')
-      refused({ headers: { 'Transfer-Encoding': 'chunked' } }, 'HTTP_HEADER_INVALID')
+      const headers = [
+        ['a', 'secret\r\nb: c'],
+        ['b d', 'secret'],
+        ['a', 'secret漢'],
+        ['host', 'secret'],
+        ['Transfer-Encoding', 'chunked'],
+      ]
+      for (const header of headers) refused({ headers: Object.fromEntries([header]) }, 'HTTP_HEADER_INVALID')
     })
 
     it('reports a request that cannot be formed as not sent', async () => {
       const { client } = await echo({})
-      for (const options of [{ path: '/a b' }, { headers: { x: '\n' } }, { headers: { host: 'h' } }]) {
+      const impossible: PostOptions[] = [
+        { path: '/a b' },
+        { headers: { x: '\n' } },
+        { headers: { host: 'h' } },
+      ]
+      for (const options of impossible) {
         const answer = await client.post(body, options)
         assert(answer.type === 'failed')
         assert.equal(answer.sent, 'nothing')
@@ -306,10 +312,8 @@ describe('the HTTP transport', () => {
 
     it('is cut at its deadline when the server hangs', async () => {
       const clock = new SimulatedClock() as SimulatedClock & { now(): number }
-      let post: ReturnType<HttpClient['post']> | undefined
       const { url } = await server(() => clock.increment(1000))
-      post = client({ url, clock }).post(body, { timeoutMs: 1000 })
-      await maybeSent(post, 'HTTP_TIMEOUT')
+      await maybeSent(client({ url, clock }).post(body, { timeoutMs: 1000 }), 'HTTP_TIMEOUT')
     })
 
     it('is cut at its deadline when the server says nothing but 1xx', async () => {
@@ -323,24 +327,16 @@ describe('the HTTP transport', () => {
     })
 
     it('is cut when the client closes, and the server sees it', async () => {
-      let seen: Socket | undefined
-      const arrived = new Promise<void>((resolve) => {
-        void server((socket) => {
-          seen = socket
-          resolve()
-        }).then(({ url }) => {
-          closing = client({ url })
-          pending = closing.post(body)
-        })
-      })
-      let closing: HttpClient | undefined
-      let pending: ReturnType<HttpClient['post']> | undefined
-      await arrived
-      const gone = once(seen!, 'close')
-      await closing!.close()
-      assert.equal(closing!.connections(), 0)
-      await maybeSent(pending!, 'HTTP_CLOSED')
-      await gone
+      const arrivals = new EventEmitter()
+      const { url } = await server((socket) => void arrivals.emit('request', socket))
+      const closing = client({ url })
+      const arrival = once(arrivals, 'request')
+      const pending = closing.post(body)
+      const [socket] = await arrival
+      await closing.close()
+      assert.equal(closing.connections(), 0)
+      await maybeSent(pending, 'HTTP_CLOSED')
+      await gone(socket)
     })
 
     const attemptWith = async (controller: AbortController, script: Script) => {
@@ -405,7 +401,7 @@ describe('the HTTP transport', () => {
       assert.equal(answer.cut, 'oversized')
       assert(answer.body.length <= 100_000)
       const socket = await accepted(1)
-      if (!socket.destroyed) await once(socket, 'close')
+      await gone(socket)
     })
 
     it('does not even begin to read a body that announces too much', async () => {
@@ -439,7 +435,7 @@ describe('the HTTP transport', () => {
       assert.deepEqual(outcomeOf(answer), { type: 'too_large' })
       const socket = await accepted(1)
       socket.resume()
-      if (!socket.destroyed) await once(socket, 'close')
+      await gone(socket)
       assert.equal(early.connections(), 0)
     })
 
@@ -466,11 +462,10 @@ describe('the HTTP transport', () => {
     const busy = client({ url })
     await Promise.all(Array.from({ length: 10 }, () => busy.post(body)))
     assert.equal(sockets.length, 10)
-    const gone = sockets.map((socket) => socket.destroyed || once(socket, 'close'))
     await busy.close()
     await busy.close()
     assert.equal(busy.connections(), 0)
-    await Promise.all(gone)
+    await Promise.all(sockets.map(gone))
   })
 
   it('leaves a signal that outlives the request without listeners', async () => {
@@ -479,10 +474,14 @@ describe('the HTTP transport', () => {
     const listening = new Set<unknown>()
     const add = signal.addEventListener.bind(signal)
     const remove = signal.removeEventListener.bind(signal)
-    signal.addEventListener = (type: string, listener: never) =>
-      void (listening.add(listener), add(type, listener))
-    signal.removeEventListener = (type: string, listener: never) =>
-      void (listening.delete(listener), remove(type, listener))
+    signal.addEventListener = (type: string, listener: never) => {
+      listening.add(listener)
+      add(type, listener)
+    }
+    signal.removeEventListener = (type: string, listener: never) => {
+      listening.delete(listener)
+      remove(type, listener)
+    }
     await client({ url }).post(body, { signal })
     assert.equal(listening.size, 0)
   })

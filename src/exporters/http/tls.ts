@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { TelemetryError } from '../../errors.ts'
@@ -35,13 +36,19 @@ export function secureContextOf(material: TlsMaterial): SecureContext {
   if ((material.cert === undefined) !== (material.key === undefined)) {
     throw new TelemetryError('TLS_INVALID', 'a TLS client certificate and its key must be given together')
   }
-  if (material.ca !== undefined && !material.ca.includes('-----BEGIN ')) {
-    throw new TelemetryError('TLS_INVALID', 'the TLS ca is not in PEM form')
-  }
   try {
+    if (material.ca !== undefined) checkAuthorities(material.ca)
     return createSecureContext({ ...material })
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'malformed'
     throw new TelemetryError('TLS_INVALID', `the TLS certificates or key cannot be used (${code})`)
   }
+}
+
+/** OpenSSL silently trusts nobody when it cannot read the authorities. */
+function checkAuthorities(ca: string): void {
+  const certificates = ca.match(
+    /-----BEGIN [A-Z\d ]*CERTIFICATE-----.+?-----END [A-Z\d ]*CERTIFICATE-----/gs,
+  ) ?? ['']
+  for (const certificate of certificates) new X509Certificate(certificate)
 }

@@ -61,3 +61,10 @@ export async function deadPort(): Promise<number> {
   await server.close()
   return server.port
 }
+
+/** Resolves when the peer has closed the connection, with or without an error. */
+export const gone = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
