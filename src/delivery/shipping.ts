@@ -124,7 +124,7 @@ export function createShipping(options: {
           ...context,
           signal,
           deadline,
-          config: slot.config,
+          config: config(),
         }),
       { clock, timeoutMs },
     )

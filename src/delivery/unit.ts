@@ -1,6 +1,6 @@
 import type { BreakerSettings, UnitPort, WaveReport } from '../../machines/index.ts'
-import type { Inbox } from '../bus/inbox.ts'
 import type { TelemetryEvent } from '../bus/event.ts'
+import type { Inbox } from '../bus/inbox.ts'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
