@@ -62,7 +62,9 @@ export function admitted(
     ...judge.admit(candidate, ids, complete ? base : undefined),
   ]
   const written = new Set(steps.map(writtenBy))
-  const own = complete ? problems : problems.filter(({ path }) => written.has(path))
+  const isOwn = ({ path, code }: ConfigProblem): boolean =>
+    written.has(path) || (code === 'CONFIG_UNKNOWN_TYPE' && ids.has(path.split('.')[1] ?? ''))
+  const own = complete ? problems : problems.filter(isOwn)
   if (own.length > 0) throw new TelemetryConfigError(own)
   return steps
 }

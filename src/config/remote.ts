@@ -82,7 +82,7 @@ export function createRemoteFeed(
   const start = (): Promise<void> =>
     new Promise((resolve) => {
       const began = elapsed(clock)
-      const timer = clock.setTimeout(resolve, patienceMs)
+      const timer = clock.setTimeout(() => resolve(), patienceMs)
       void connect().then(() => {
         if (elapsed(clock) - began < patienceMs) clock.clearTimeout(timer)
         resolve()

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { control, type Format, type Reading, wrong } from './reading.ts'
 
 const longestUrl = 2048
@@ -47,7 +48,7 @@ export const httpUrl = textual((value) => {
 
 export const host = textual(
   (value) =>
-    value.length <= 253 && /^(?:[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?)$/.test(value)
+    value.length <= 253 && (/^[A-Za-z0-9_.-]+$/.test(value) || isIP(value) !== 0)
       ? { value }
       : wrong('a host name or an IP address'),
   'a host name or an IP address, as a string',
