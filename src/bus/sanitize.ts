@@ -83,7 +83,7 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
       case 'bigint':
         if (value > maxBigInt || value < -maxBigInt) return drop('unusable')
         counts.converted++
-        return String(value)
+        return bounded(String(value))
       case 'object':
         return value === null ? null : object(value, walk)
       default:

@@ -21,7 +21,7 @@ type NoFields = Readonly<Record<string, never>>
 type Part<Shape, Key extends keyof EventShape> = Key extends keyof Shape ? NonNullable<Shape[Key]> : NoFields
 
 /** `Then` if an empty object would do. */
-type IfOptional<Fields, Then, Else> = Partial<Fields> extends Fields ? Then : Else
+type IfOptional<Fields, Then, Else> = Record<never, never> extends Fields ? Then : Else
 
 type Carried<
   Shape,

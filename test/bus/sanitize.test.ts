@@ -92,7 +92,11 @@ describe('sanitizing', () => {
   it('keeps type, message and stack of an Error, at any depth and of any realm', () => {
     class Refused extends Error {}
     const error = new Refused('no')
-    const { kept } = sanitize({ error, list: [new TypeError('t')], foreign: runInNewContext('new RangeError("r")') })
+    const { kept } = sanitize({
+      error,
+      list: [new TypeError('t')],
+      foreign: runInNewContext('new RangeError("r")'),
+    })
     assert.deepEqual(kept.error, new ErrorSnapshot('Refused', 'no', error.stack))
     assert.equal((kept.list as ErrorSnapshot[])[0]!.type, 'TypeError')
     assert.equal((kept.foreign as ErrorSnapshot).message, 'r')
@@ -238,7 +242,14 @@ describe('sanitizing', () => {
   it('takes anything, and yields only what an event may hold', () => {
     fc.assert(
       fc.property(
-        fc.anything({ withBigInt: true, withDate: true, withMap: true, withTypedArray: true, withSparseArray: true, withNullPrototype: true }),
+        fc.anything({
+          withBigInt: true,
+          withDate: true,
+          withMap: true,
+          withTypedArray: true,
+          withSparseArray: true,
+          withNullPrototype: true,
+        }),
         (source) => {
           const { kept } = sanitize(source, 20)
           assertClean(kept, 0)
