@@ -51,7 +51,7 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
   const { open } = state
   const key = spanKeyOf(event)
   const scope = usable(event.scope, open)
-  const own = scope !== undefined && scope.name === name && open.own(scope) === undefined
+  const own = scope !== undefined && scope.name === name && !open.hadOwn(scope)
   if (key === undefined && !own) {
     sink.drop('no_correlation_id')
     return

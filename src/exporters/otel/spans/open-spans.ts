@@ -67,7 +67,10 @@ export interface OpenSpans {
   readonly ids: number
   readonly oldest: OpenSpan | undefined
   find(name: string, id: SpanKey): OpenSpan | undefined
+  /** The open own span of a `span()`. */
   own(scope: SpanScope): OpenSpan | undefined
+  /** Whether it is open, or was. */
+  hadOwn(scope: SpanScope): boolean
   trace(hex: string): OpenTrace | undefined
   group(id: SpanKey): SpanGroup | undefined
   /** The group of `id`, made if there is none; one that gets no span must not be kept. */
@@ -81,7 +84,8 @@ export interface OpenSpans {
 
 export function createOpenSpans(): OpenSpans {
   const groups = new Map<SpanKey, SpanGroup>()
-  const scopes = new Map<SpanScope, OpenSpan>()
+  /** Null: its own span has ended, and no other may have its ids. */
+  let scopes = new WeakMap<SpanScope, OpenSpan | null>()
   const traces = new Map<string, OpenTrace>()
   let oldest: OpenSpan | undefined
   let newest: OpenSpan | undefined
@@ -147,7 +151,8 @@ export function createOpenSpans(): OpenSpans {
       while (span !== undefined && (span.own || span.name !== name)) span = span.outer
       return span
     },
-    own: (scope) => scopes.get(scope),
+    own: (scope) => scopes.get(scope) ?? undefined,
+    hadOwn: (scope) => scopes.has(scope),
     trace: (hex) => traces.get(hex),
     group: (id) => groups.get(id),
     groupFor: (id) => {
@@ -167,7 +172,7 @@ export function createOpenSpans(): OpenSpans {
       if (span.own) scopes.set(span.scope, span)
       else if (span.scope.name === span.name) {
         const own = scopes.get(span.scope)
-        if (own !== undefined) own.shadowed++
+        if (own) own.shadowed++
       }
     },
     nameTrace: (trace, hex) => {
@@ -181,15 +186,15 @@ export function createOpenSpans(): OpenSpans {
       if (--trace.open === 0 && traces.get(trace.hex) === trace) traces.delete(trace.hex)
       if (group !== undefined) pull(group, span)
       if (scope === undefined) return
-      if (span.own) scopes.delete(scope)
+      if (span.own) scopes.set(scope, null)
       else if (scope.name === span.name) {
         const own = scopes.get(scope)
-        if (own !== undefined && own.shadowed > 0) own.shadowed--
+        if (own && own.shadowed > 0) own.shadowed--
       }
     },
     clear: () => {
       groups.clear()
-      scopes.clear()
+      scopes = new WeakMap()
       traces.clear()
       oldest = undefined
       newest = undefined
