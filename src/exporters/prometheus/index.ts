@@ -51,9 +51,9 @@ export function prometheus(
   return defineExporter<PrometheusClient, State, never>({
     type,
     schema,
-    state: (context) => {
+    state: () => {
       const state = createState(metrics, registry, healthNames)
-      if (registry) join(state, registry, context.logger)
+      if (registry) join(state, registry)
       return state
     },
     open: (config, context) => open(config, context),
@@ -66,7 +66,7 @@ export function prometheus(
 async function open(config: Config, context: OpenContext<State>): Promise<PrometheusClient> {
   const { state, logger, clock, signal } = context
   const promClient = await import('prom-client')
-  if (!state.registry) join(state, new promClient.Registry(), logger)
+  if (!state.registry) join(state, new promClient.Registry())
   // Under a living client the configuration changes; should it ever be unreadable, the one it opened with serves.
   const current = (): Config => {
     try {

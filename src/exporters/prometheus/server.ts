@@ -185,9 +185,9 @@ export async function openPageServer(options: PageServerOptions): Promise<PageSe
   }
 
   async function close(deadline: number): Promise<void> {
+    closing = true
     // What has already arrived is read first: a scraper that reached us gets its page.
     await new Promise((resolve) => setImmediate(resolve))
-    closing = true
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     for (const [socket, connection] of connections) if (isIdle(socket, connection)) socket.destroy()
     const patience = Math.max(0, Math.min(longestFarewell, deadline - clock.now()))

@@ -26,21 +26,28 @@ export function harness(options: PrometheusOptions = {}, settings: Config = {}) 
   let config: Config = { ...defaults, port: 0, ...settings }
   let waiting: TelemetryEvent[] = []
 
+  let drops = 0
+  const sink: Sink<State, never> = {
+    state,
+    get config() {
+      return config
+    },
+    get now() {
+      return clock.now()
+    },
+    item: () => {
+      throw new Error('a pull exporter has no items')
+    },
+    hold: () => {
+      throw new Error('a pull exporter holds nothing')
+    },
+    drop: (reason, weight = 1) => {
+      drops += weight
+      ledger.dropped[reason] = (ledger.dropped[reason] ?? 0) + weight
+    },
+  }
   const ingest = (event: TelemetryEvent): void => {
-    let drops = 0
-    const sink: Sink<State, never> = {
-      ...{ state, config, now: clock.now() },
-      item: () => {
-        throw new Error('a pull exporter has no items')
-      },
-      hold: () => {
-        throw new Error('a pull exporter holds nothing')
-      },
-      drop: (reason, weight = 1) => {
-        drops += weight
-        ledger.dropped[reason] = (ledger.dropped[reason] ?? 0) + weight
-      },
-    }
+    drops = 0
     definition.ingest!(event, sink)
     if (drops > 1) throw new Error('one event was dropped twice')
     ledger.accepted++

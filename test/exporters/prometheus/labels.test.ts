@@ -34,8 +34,8 @@ describe('prometheus: labels', () => {
     emit('x', count)
     emit('x', count, { a: '1', b: '2' })
     const { value } = await page()
-    for (const labels of [{ a: '1' }, { b: '2' }, {}, { a: '1', b: '2' }])
-      assert.equal(value('x_total', labels), 1)
+    const sets: Record<string, string>[] = [{ a: '1' }, { b: '2' }, {}, { a: '1', b: '2' }]
+    for (const labels of sets) assert.equal(value('x_total', labels), 1)
   })
 
   it('leave ids out, unless they are named in full', async () => {

@@ -1,5 +1,4 @@
 import type { Metric, Registry } from 'prom-client'
-import type { Logger } from '../../../logger.ts'
 import type { Family, HistogramSeries, NumberSeries } from '../aggregate/families.ts'
 import { occupiedNames } from '../aggregate/families.ts'
 import type { State } from '../aggregate/state.ts'
@@ -20,24 +19,20 @@ const ours = new WeakSet<object>()
 
 const defaults = new WeakMap<State, readonly Metric[]>()
 
-/** Puts the families, those there are and those to come, into the registry. Idempotent. */
-export function join(state: State, registry: Registry, logger: Logger): void {
+/** Puts the families, those there are and those to come, into the registry. Idempotent: a cleared one is refilled. */
+export function join(state: State, registry: Registry): void {
   state.registry = registry
   state.taken = (name) => isForeign(registry.getSingleMetric(name))
-  state.announce = (family) => register(registry, family, logger)
-  for (const family of state.families) register(registry, family, logger)
+  state.announce = (family) => register(registry, family)
+  for (const family of state.families) register(registry, family)
 }
 
 const isForeign = (metric: unknown): boolean =>
   typeof metric === 'object' && metric !== null && !ours.has(metric)
 
-function register(registry: Registry, family: Family, logger: Logger): void {
-  const known = registry.getSingleMetric(family.name)
-  if (known) {
-    if (isForeign(known))
-      logger.warn({ metric: family.name }, 'a metric of this name is in the registry already')
-    return
-  }
+/** A name that is taken stays so: the page settles who is shown. */
+function register(registry: Registry, family: Family): void {
+  if (registry.getSingleMetric(family.name)) return
   const metric = metricOf(registry, family)
   ours.add(metric)
   registry.registerMetric(metric as unknown as Metric)

@@ -4,7 +4,7 @@ import type { Config } from '../../exporter.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Format } from '../names.ts'
 import { healthOf } from './health.ts'
-import { collectForeign, fixedLabels, showDefaultMetrics } from './registry.ts'
+import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registry.ts'
 import type { Labels, PlainFamily } from './render.ts'
 import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
 
@@ -35,6 +35,7 @@ export function createPage(source: PageSource): (format: Format) => Promise<stri
 
   return async (format) => {
     const registry = state.registry!
+    join(state, registry)
     showDefaultMetrics(state, promClient, current().default_metrics === true)
     const foreign = await collectForeign(state, registry, format)
     state.conflicts = foreign.conflicts
