@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in the configuration look like this.
 // Guards the file: references filled in once and in the file only, errors with file, line, column and key, and a
 // syntax error that repeats nothing of the content, which may be secret.
 import assert from 'node:assert/strict'
@@ -169,7 +170,7 @@ describe('the configuration file', () => {
     const table = fc.dictionary(
       fc.oneof(
         fc.stringMatching(/^[a-z_-]{1,6}$/),
-        fc.string({ maxLength: 4 }).filter((key) => key !== '__proto__' && key.isWellFormed()),
+        fc.string({ maxLength: 4 }).filter((key) => key !== '__proto__'),
       ),
       fc.oneof(
         fc.string({ unit: 'grapheme-ascii' }),

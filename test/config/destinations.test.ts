@@ -1,0 +1,193 @@
+// Guards stored credentials: they never go to a host that someone merely named through the admin API or a remote
+// store, in one step or in several; and nobody out there may point at link-local addresses or at files.
+import assert from 'node:assert/strict'
+import { isAllowedDestination, isForbiddenAddress } from '../../src/config/destinations.ts'
+import { createStore } from './fake.ts'
+
+const endpoint = 'https://own.example:4318/v1/traces'
+
+async function started(init: Record<string, unknown> = {}, otel: Record<string, unknown> = {}) {
+  const { store } = createStore({
+    init: { ...init, otel: { endpoint, headers: { authorization: 'Bearer stored' }, ...otel } },
+  })
+  await store.start()
+  return store
+}
+
+const refused = { code: 'CONFIG_DESTINATION' }
+
+describe('destinations from outside', () => {
+  for (const source of ['admin', 'remote'] as const) {
+    it(`must bring their credentials when ${source} names them`, async () => {
+      const store = await started()
+      await assert.rejects(store.putFrom(source, { 'otel.endpoint': 'https://evil.example/' }), refused)
+      await assert.rejects(
+        store.putFrom(source, { 'otel.endpoint': 'http://own.example:4318/v1/traces' }),
+        refused,
+      )
+      await assert.rejects(
+        store.putFrom(source, { 'otel.endpoint': 'https://own.example:4319/v1/traces' }),
+        refused,
+      )
+      assert.equal(store.get('otel.endpoint'), endpoint)
+      await store.putFrom(source, { 'otel.endpoint': 'https://own.example:4318/other' })
+      await store.putFrom(source, {
+        'otel.endpoint': 'https://new.example/',
+        'otel.headers': { authorization: 'Bearer new' },
+      })
+      assert.equal(store.get('otel.endpoint'), 'https://new.example/')
+      assert.equal(store.exporters().get('otel')?.guarded, true)
+      await store.stop()
+    })
+  }
+
+  it('get no stored credentials in two steps either', async () => {
+    const store = await started({}, { api_key: 'stored-key' })
+    const both = { 'otel.headers': { a: 'mine' }, 'otel.api_key': 'mine' }
+    await store.putFrom('admin', { 'otel.endpoint': 'https://evil.example/', ...both })
+    await assert.rejects(store.unsetFrom('admin', 'otel.headers'), refused)
+    await assert.rejects(store.unsetFrom('admin', 'otel.api_key'), refused)
+    await assert.rejects(store.put('otel.api_key', 'rotated by the program'), refused)
+    await assert.rejects(store.putFrom('admin', { 'otel.endpoint': 'https://other.example/' }), refused)
+    await store.unsetFrom('admin', ['otel.endpoint', 'otel.headers', 'otel.api_key'])
+    assert.equal(store.get('otel.endpoint'), endpoint)
+    await store.stop()
+  })
+
+  it('get none of the environment by way of a new exporter', async () => {
+    const { store } = createStore({ env: { TELEMETRY_API_KEY: 'stored-key' }, init: {} })
+    await store.start()
+    await assert.rejects(store.putFrom('admin', { otel: { endpoint: 'https://evil.example/' } }), refused)
+    await store.putFrom('admin', { otel: { endpoint: 'https://new.example/', api_key: 'its own' } })
+    await store.stop()
+  })
+
+  it('may be named freely when they are allowed', async () => {
+    const store = await started({
+      allowed_destinations: ['*.good.example', 'https://one.example:444', '169.254.1.1'],
+    })
+    for (const url of [
+      'https://a.good.example/',
+      'http://b.c.good.example:1/x',
+      'https://one.example:444/y',
+      'http://169.254.1.1/',
+    ]) {
+      await store.putFrom('admin', { 'otel.endpoint': url })
+      assert.equal(store.exporters().get('otel')?.guarded, false)
+    }
+    for (const url of [
+      'https://good.example/',
+      'https://a.good.example.evil/',
+      'https://one.example/',
+      'http://one.example:444/',
+    ]) {
+      await assert.rejects(store.putFrom('admin', { 'otel.endpoint': url }), refused)
+    }
+    await assert.rejects(store.putFrom('admin', { allowed_destinations: ['*'] }), {
+      code: 'CONFIG_FORBIDDEN',
+    })
+    await assert.rejects(store.putFrom('admin', { telemetry: { allowed_destinations: ['*'] } }), {
+      code: 'CONFIG_FORBIDDEN',
+    })
+    await store.stop()
+  })
+
+  it('may not be link-local or of a metadata service', async () => {
+    const store = await started({}, { headers: {} })
+    for (const host of [
+      '169.254.169.254',
+      '2852039166',
+      '0xa9.254.0xa9fe',
+      '[fe80::1]',
+      '[::ffff:169.254.169.254]',
+      '[fd00:ec2::254]',
+      'metadata.google.internal',
+      'METADATA.google.internal.',
+      '100.100.100.200',
+    ]) {
+      await assert.rejects(store.putFrom('admin', { 'otel.endpoint': `http://${host}/` }), refused, host)
+    }
+    await store.put('otel.endpoint', 'http://169.254.169.254/')
+    await store.stop()
+  })
+
+  it('may not be files at all', async () => {
+    const store = await started()
+    await assert.rejects(store.putFrom('admin', { 'otel.certificate': '/etc/passwd' }), {
+      code: 'CONFIG_FORBIDDEN',
+    })
+    await store.put('otel.certificate', '/etc/own.pem')
+    await store.stop()
+  })
+
+  it('are held to the same rules as documents of a remote source', async () => {
+    let tell: (document: Record<string, unknown>) => void = () => {}
+    const { store } = createStore({
+      init: { otel: { endpoint, api_key: 'stored' } },
+      remote: [
+        {
+          load: () => ({ otel: { endpoint: 'https://evil.example/' } }),
+          watch: (heard) => {
+            tell = heard
+            return () => {}
+          },
+        },
+      ],
+    })
+    await store.start()
+    assert.equal(store.get('otel.endpoint'), endpoint)
+    assert.equal(store.status().rejected?.source, 'remote')
+    const applied = new Promise<void>((resolve) =>
+      store.onSettled(({ type }) => type === 'applied' && resolve()),
+    )
+    tell({ otel: { endpoint: 'https://new.example/', api_key: 'new' } })
+    await applied
+    assert.equal(store.get('otel.endpoint'), 'https://new.example/')
+    await store.stop()
+  })
+})
+
+describe('an address', () => {
+  it('is forbidden when it is link-local or of a metadata service, however it is spelt', () => {
+    for (const ip of [
+      '169.254.0.1',
+      '169.254.169.254',
+      'fe80::1',
+      'fe80::1%eth0',
+      'febf::1',
+      '::ffff:169.254.1.1',
+      '::ffff:a9fe:a9fe',
+      '64:ff9b::a9fe:a9fe',
+      '::a9fe:a9fe',
+      'fd00:ec2::254',
+      '0:0:0:0:0:ffff:a9fe:0101',
+      '168.63.129.16',
+      '[fe80::1]',
+    ]) {
+      assert.equal(isForbiddenAddress(ip), true, ip)
+    }
+    for (const ip of [
+      '127.0.0.1',
+      '10.0.0.1',
+      '::1',
+      '::',
+      '2001:db8::1',
+      '169.253.1.1',
+      '::ffff:10.0.0.1',
+      'fec0::1',
+      'nonsense',
+      '',
+    ]) {
+      assert.equal(isForbiddenAddress(ip), false, ip)
+    }
+  })
+
+  it('matches an allowed host only as a whole', () => {
+    assert.equal(isAllowedDestination('https://a.b/', ['a.b']), true)
+    assert.equal(isAllowedDestination('https://a.b:99/', ['a.b:99']), true)
+    assert.equal(isAllowedDestination('https://a.b:99/', ['https://a.b']), false)
+    assert.equal(isAllowedDestination('https://xa.b/', ['a.b']), false)
+    assert.equal(isAllowedDestination('https://a.b/', ['https://A.B:443']), true)
+    assert.equal(isAllowedDestination('nonsense', ['*']), false)
+  })
+})
