@@ -36,6 +36,7 @@ export {
   type Sink,
 } from './exporters/exporter.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
+export { otel } from './exporters/otel/index.ts'
 export {
   counter,
   distribution,

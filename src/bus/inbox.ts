@@ -5,8 +5,11 @@ import { outside } from './scope.ts'
 
 /** One exporter's side of the bus: events wait here for the end of the turn, then go over as one array. */
 export interface Inbox {
-  /** From now on receives the events that match; replaces earlier patterns. @throws TelemetryError `PATTERN_INVALID`. */
-  subscribe(patterns: readonly string[]): void
+  /**
+   * From now on receives the events that match, of those whose name `accepts` says yes to (asked once per name);
+   * replaces earlier patterns. @throws TelemetryError `PATTERN_INVALID`.
+   */
+  subscribe(patterns: readonly string[], accepts?: (name: string) => boolean): void
   /** Receives no more; what still waits is handed over first. */
   unsubscribe(): void
   /** Hands over what waits, now. */
@@ -123,8 +126,9 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
         onChange()
       }
       return {
-        subscribe: (patterns) => {
-          inbox.matches = anyOf(checkedPatterns(patterns))
+        subscribe: (patterns, accepts) => {
+          const matches = anyOf(checkedPatterns(patterns))
+          inbox.matches = accepts ? (name) => matches(name) && accepts(name) : matches
           onChange()
         },
         unsubscribe,

@@ -191,6 +191,18 @@ export function createUnit(options: UnitOptions): Unit {
     dropsToAnnounce.clear()
   }
 
+  /** A driver that throws here gets everything, and answers for it event by event. */
+  const accepts =
+    definition.accepts &&
+    ((name: string): boolean => {
+      try {
+        return definition.accepts?.(name) !== false
+      } catch (error) {
+        noteError(error)
+        return true
+      }
+    })
+
   const takeOver = (): void => {
     for (const events of offered) unit.ingest(events)
   }
@@ -213,7 +225,7 @@ export function createUnit(options: UnitOptions): Unit {
     },
     subscribe() {
       subscribed = true
-      inbox.subscribe(inForce.event_patterns as readonly string[])
+      inbox.subscribe(inForce.event_patterns as readonly string[], accepts)
     },
     unsubscribe() {
       subscribed = false

@@ -92,6 +92,8 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
   /** Makes what outlives clients (open spans, aggregates, a registry). Default: undefined. */
   state?(context: Omit<ExporterContext<undefined>, 'state'>): State
   open(config: Config, context: OpenContext<State>): Client | Promise<Client>
+  /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
+  accepts?(name: string): boolean
   /** Default: the event itself is the item. Runs per event: total, quick, no I/O. */
   ingest?(event: TelemetryEvent, sink: Sink<State, Item>): void
   /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */

@@ -167,7 +167,7 @@ describe('a circuit breaker', () => {
         const clock = createSimulatedClock()
         const breaker = createBreaker({ clock, failureThreshold: 3, resetTimeoutMs: 1000 })
         let failures = 0
-        let state: 'closed' | 'open' | 'half_open' = 'closed'
+        let state = 'closed' as 'closed' | 'open' | 'half_open'
         let openUntil = 0
         for (const next of steps) {
           if (typeof next === 'number') {

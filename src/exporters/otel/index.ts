@@ -2,6 +2,7 @@ import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { OtelClient } from './client.ts'
 import { otelSchema } from './schema.ts'
 import type { SpanRecord } from './span-record.ts'
+import { concernsSpans } from './spans/names.ts'
 import { sizeOfSpan } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
@@ -27,6 +28,7 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanRecord> {
       const { openNativeClient } = await import('./native-client.ts')
       return openNativeClient(config, context)
     },
+    accepts: concernsSpans,
     ingest: ingestSpanEvent,
     tick: expireSpans,
     forget: (state) => state.open.clear(),

@@ -20,6 +20,10 @@ export function parseSpanEventName(name: string): SpanEventName | undefined {
   return Object.hasOwn(phases, suffix) ? { span: name.slice(0, dot), phase: phases[suffix]! } : undefined
 }
 
+/** Whether a name speaks of a span: it ends in one of the suffixes, or is nothing but one (which is then counted). */
+export const concernsSpans = (name: string): boolean =>
+  Object.hasOwn(phases, name.slice(name.lastIndexOf('.') + 1))
+
 const remembered = 2000
 const longest = 256
 
