@@ -103,13 +103,15 @@ export function createBus(options: BusOptions): Bus {
   let reports: EventRecord[] = []
   let dispatching = 0
   let reporting = false
+  /** Nobody listens to anything. */
+  let unheard = true
 
   const recorder = createRecorder(clock, maxValueLength, (reason) => {
     dropped[reason]++
   })
 
   const handlers = createHandlerTable(
-    () => routes.invalidate(),
+    () => subscriptionsChanged(),
     (handler, thrown, event) => {
       logger.debug(
         { handler: handler.id, event: event.name, error: messageOf(thrown) },
@@ -127,7 +129,7 @@ export function createBus(options: BusOptions): Bus {
   )
 
   const inboxes = createInboxTable({
-    onChange: () => routes.invalidate(),
+    onChange: () => subscriptionsChanged(),
     onThrow: (inbox, thrown) =>
       logger.error({ exporter: inbox.id, error: messageOf(thrown) }, 'an exporter failed to take its events'),
     endOfTurn: () => dispatchReports(),
@@ -137,6 +139,11 @@ export function createBus(options: BusOptions): Bus {
     const route: Route = { inboxes: inboxes.matching(name), handlers: handlers.matching(name) }
     return route.inboxes.length + route.handlers.length === 0 ? nowhere : route
   })
+
+  const subscriptionsChanged = (): void => {
+    routes.invalidate()
+    unheard = inboxes.size + handlers.size === 0
+  }
 
   const callHandlers = (route: Route, event: EventRecord, except?: string): void => {
     if (route.handlers.length === 0) return
@@ -183,7 +190,7 @@ export function createBus(options: BusOptions): Bus {
 
   /** The route of an admitted event, or undefined if it goes nowhere. */
   const routeFor = (name: string): Route | undefined => {
-    const route = inboxes.size + handlers.size === 0 ? nowhere : routes.of(name)
+    const route = unheard ? nowhere : routes.of(name)
     if (route !== nowhere) return route
     if (phase === 'open') unrouted++
     else if (buffer.length >= bufferSize) dropped.not_started++

@@ -139,6 +139,7 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
         remove: () => {
           unsubscribe()
           if (inboxes.get(id) === inbox) inboxes.delete(id)
+          onChange()
         },
       }
     },
