@@ -46,7 +46,7 @@ export async function openPackageClient(
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (...args) => {
     const socket = connect(...args)
-    socket?.once('connect', () => established++)
+    socket?.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => established++)
     return socket
   }
 

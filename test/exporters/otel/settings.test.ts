@@ -1,0 +1,157 @@
+// What the otel exporter takes from its surroundings: OpenTelemetry's variables, the resource, the size of a request.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import fc from 'fast-check'
+import { createEncoder } from '../../../src/exporters/otel/encode.ts'
+import { rejectedSpans } from '../../../src/exporters/otel/export-response.ts'
+import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/otel/resource.ts'
+import { otelSchema } from '../../../src/exporters/otel/schema.ts'
+import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
+import { createSpanHarness, otelConfig } from './harness.ts'
+
+/** What a variable says for a key. */
+function said(key: string, name: string, text: string): unknown {
+  const variable = otelSchema[key]?.env?.find((each) => each.name === name)
+  assert.ok(variable, `${key} does not listen to ${name}`)
+  return variable.read ? variable.read(text) : text
+}
+
+describe('the variables of OTLP exporters', () => {
+  it('add the path of the signal to the general endpoint only', () => {
+    const general = (text: string) => said('endpoint', 'OTEL_EXPORTER_OTLP_ENDPOINT', text)
+    assert.equal(general('http://c:4318'), 'http://c:4318/v1/traces')
+    assert.equal(general('http://c:4318/'), 'http://c:4318/v1/traces')
+    assert.equal(general('https://c/otlp'), 'https://c/otlp/v1/traces')
+    assert.equal(general('https://c/otlp/?a=b'), 'https://c/otlp/v1/traces?a=b')
+    assert.equal(general('nonsense'), 'nonsense')
+    assert.equal(said('endpoint', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://c/x'), 'http://c/x')
+  })
+
+  it('count time in milliseconds, and are ignored when they are none', () => {
+    assert.equal(said('timeout', 'OTEL_EXPORTER_OTLP_TIMEOUT', '2500'), 2.5)
+    for (const text of ['0', '-1', 'soon', '1e3'])
+      assert.equal(said('timeout', 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', text), undefined)
+  })
+
+  it('name the compression', () => {
+    assert.equal(said('compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', ' gzip'), 'gzip')
+    assert.equal(said('compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', 'zstd'), undefined)
+  })
+
+  it('are stronger for the signal than in general', () => {
+    for (const key of ['endpoint', 'headers', 'compression', 'timeout', 'certificate', 'client_key'])
+      assert.match(otelSchema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
+  })
+
+  it('may describe the resource; malformed they are discarded whole', () => {
+    assert.deepEqual(parseResourceAttributes('a=1, b.c = x%2Cy ,'), { a: '1', 'b.c': 'x,y' })
+    for (const text of ['a', 'a=b=c', '=b', 'a=%zz', 'a=1,b'])
+      assert.equal(parseResourceAttributes(text), undefined, text)
+  })
+})
+
+describe('the resource', () => {
+  const withVariables = async <T>(variables: Record<string, string>, run: () => Promise<T>): Promise<T> => {
+    Object.assign(process.env, variables)
+    try {
+      return await run()
+    } finally {
+      for (const name of Object.keys(variables)) delete process.env[name]
+    }
+  }
+
+  it('has what OpenTelemetry detects by default', async () => {
+    const { attributes } = (await detectOrigin(otelConfig())).resource
+    assert.match(String(attributes['service.name']), /^unknown_service:/)
+    for (const key of [
+      'telemetry.sdk.name',
+      'telemetry.sdk.version',
+      'host.name',
+      'host.arch',
+      'process.pid',
+    ])
+      assert.ok(attributes[key], key)
+  })
+
+  it('is what the variables say, and above them the configuration', async () => {
+    const variables = { OTEL_RESOURCE_ATTRIBUTES: 'service.name=env,host.name=here,team=a,zone=z' }
+    const read = (changes: Record<string, unknown>) =>
+      withVariables(variables, async () => (await detectOrigin(otelConfig(changes))).resource.attributes)
+    const plain = await read({})
+    assert.deepEqual([plain['service.name'], plain['host.name'], plain.zone], ['env', 'here', 'z'])
+    const configured = await read({ service_name: 'shop', resource_attributes: { team: 'b' } })
+    assert.deepEqual([configured['service.name'], configured.team, configured.zone], ['shop', 'b', 'z'])
+    assert.equal((await read({ resource_attributes: ['team:c:d', 'flag'] })).team, 'c:d')
+  })
+})
+
+describe('the size of a span', () => {
+  it('is never said to be less than it is, and exact enough for a large one', () => {
+    const encoder = createEncoder({ resource: { attributes: {} }, scope: { name: '' } })
+    const value = fc.oneof(
+      fc.string({ unit: fc.constantFrom('a', 'é', '漢', '😀', '\ud800'), maxLength: 900 }),
+      fc.double(),
+      fc.boolean(),
+      fc.array(fc.string({ maxLength: 40 }), { maxLength: 40 }),
+      fc.array(fc.double(), { maxLength: 40 }),
+    )
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), value, { maxKeys: 20 }), fc.string(), (metadata, message) => {
+        const source = createSpanHarness()
+        source.emit('job.start', { correlation_id: 1, ...metadata })
+        source.emit('job.error', { correlation_id: 1, error: new Error(message) })
+        for (const record of source.items) {
+          const actual = encoder.encode([record]).length
+          const size = sizeOfSpan(record)
+          assert.ok(size >= actual, `${size} for ${actual} bytes`)
+          if (actual > 10_000) assert.ok(size < actual * 2, `${size} for ${actual} bytes`)
+        }
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('the answer to an export', () => {
+  it('is read with unknown fields in it, or refused as malformed', () => {
+    const bytes = (...parts: number[]) => Uint8Array.from(parts)
+    assert.deepEqual(rejectedSpans(bytes(), undefined), { rejected: 0, message: '' })
+    // partial_success { rejected_spans: 300, error_message: "no" }, then unknown fields of every wire type.
+    const partial = bytes(0x0a, 7, 0x08, 0xac, 0x02, 0x12, 2, 0x6e, 0x6f)
+    const unknown = bytes(0x78, 1, 0x7d, 0, 0, 0, 0, 0x79, 0, 0, 0, 0, 0, 0, 0, 0, 0x7a, 1, 0)
+    const answer = Uint8Array.from([...unknown, ...partial, ...unknown])
+    assert.deepEqual(rejectedSpans(answer, 'application/x-protobuf'), { rejected: 300, message: 'no' })
+    assert.deepEqual(rejectedSpans(answer, 'application/json'), { rejected: 0, message: '' })
+    for (const junk of [bytes(0x0a, 9, 1), bytes(0x7b), bytes(0x08), bytes(...Array(11).fill(0xff))])
+      assert.throws(() => rejectedSpans(junk, undefined), RangeError)
+  })
+
+  it('never brings us down', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (body) => {
+        try {
+          const { rejected } = rejectedSpans(body, undefined)
+          assert.ok(rejected >= 0)
+        } catch (thrown) {
+          assert.ok(thrown instanceof RangeError)
+        }
+      }),
+    )
+  })
+})
+
+describe('the module of the otel exporter', () => {
+  it('loads neither OpenTelemetry nor an HTTP client', () => {
+    const script = `
+      import { createRequire } from 'node:module'
+      const { otel } = await import('${new URL('../../../src/exporters/otel/index.ts', import.meta.url).href}')
+      otel()
+      const loaded = Object.keys(createRequire(import.meta.url).cache)
+      console.log(loaded.filter((path) => path.includes('@opentelemetry')).length, process.moduleLoadList.some((name) => name === 'NativeModule https'))`
+    const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      cwd: new URL('../../..', import.meta.url),
+    })
+    assert.equal(output.toString().trim(), '0 false')
+  })
+})
