@@ -2,8 +2,10 @@ import {
   closeMessage,
   createWriter,
   ensure,
+  int64Size,
   openMessage,
   type ProtobufWriter,
+  putAscii,
   shrink,
   varintSize,
   writeByte,
@@ -119,26 +121,29 @@ const flatten = (attributes: Readonly<Record<string, unknown>>): unknown[] =>
   Object.entries(attributes).flat()
 
 function writeSpan(writer: ProtobufWriter, span: SpanRecord): void {
-  ensure(writer, 64)
+  ensure(writer, 48)
   writeByte(writer, scopeSpansSpans)
   const start = openMessage(writer, 2)
   writeTraceId(writer, 0x0a, span.traceId)
   writeSpanId(writer, 0x12, span.spanHigh, span.spanLow)
   writeTextField(writer, 0x1a, span.traceState)
-  ensure(writer, 16)
+  ensure(writer, 10)
   if (span.parentHigh !== 0 || span.parentLow !== 0)
     writeSpanId(writer, 0x22, span.parentHigh, span.parentLow)
   writeTextField(writer, 0x2a, span.name)
-  ensure(writer, 32)
+  ensure(writer, 24)
   writeCount(writer, 0x30, span.kind)
   writeTime(writer, 0x39, span.startTime)
   writeTime(writer, 0x41, span.endTime)
   writeAttributes(writer, 0x4a, span.attributes)
-  writeCountField(writer, 0x50, span.droppedAttributesCount)
+  ensure(writer, 24)
+  writeCount(writer, 0x50, span.droppedAttributesCount)
   for (const event of span.events) writeEvent(writer, event)
-  writeCountField(writer, 0x60, span.droppedEventsCount)
+  ensure(writer, 6)
+  writeCount(writer, 0x60, span.droppedEventsCount)
   for (const link of span.links) writeLink(writer, link)
-  writeCountField(writer, 0x70, span.droppedLinksCount)
+  ensure(writer, 6)
+  writeCount(writer, 0x70, span.droppedLinksCount)
   writeStatus(writer, span.statusCode, span.statusMessage)
   writeFlags(writer, span.flags)
   closeMessage(writer, start, 2)
@@ -152,7 +157,8 @@ function writeEvent(writer: ProtobufWriter, event: SpanEvent): void {
   writeTime(writer, 0x09, event.time)
   writeTextField(writer, 0x12, event.name)
   writeAttributes(writer, 0x1a, event.attributes)
-  writeCountField(writer, 0x20, event.droppedAttributesCount)
+  ensure(writer, 6)
+  writeCount(writer, 0x20, event.droppedAttributesCount)
   closeMessage(writer, start, 1)
 }
 
@@ -164,7 +170,8 @@ function writeLink(writer: ProtobufWriter, link: SpanLink): void {
   writeSpanId(writer, 0x12, link.spanHigh, link.spanLow)
   writeTextField(writer, 0x1a, link.traceState)
   writeAttributes(writer, 0x22, link.attributes)
-  writeCountField(writer, 0x28, link.droppedAttributesCount)
+  ensure(writer, 6)
+  writeCount(writer, 0x28, link.droppedAttributesCount)
   if (link.flags !== 0) {
     ensure(writer, 5)
     writeByte(writer, 0x35)
@@ -241,11 +248,6 @@ function writeCount(writer: ProtobufWriter, tag: number, count: number): void {
   writeUint32(writer, count)
 }
 
-function writeCountField(writer: ProtobufWriter, tag: number, count: number): void {
-  ensure(writer, 6)
-  writeCount(writer, tag, count)
-}
-
 function writeAttributes(
   writer: ProtobufWriter,
   tag: number,
@@ -257,6 +259,7 @@ function writeAttributes(
 }
 
 function writeKeyValue(writer: ProtobufWriter, tag: number, key: string, value: unknown): void {
+  if (writeShortKeyValue(writer, tag, key, value)) return
   ensure(writer, 3)
   writeByte(writer, tag)
   const start = openMessage(writer, 1)
@@ -266,6 +269,62 @@ function writeKeyValue(writer: ProtobufWriter, tag: number, key: string, value: 
   writeByte(writer, 0x12)
   writeAnyValue(writer, value)
   closeMessage(writer, start, 1)
+}
+
+/** Such a pair has only lengths of one byte, known before it is written. */
+const shortChars = 100
+
+/** The usual attribute: a key and a scalar that are short and ASCII. False, with nothing written, for any other. */
+function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: string, value: unknown): boolean {
+  const keyChars = key.length
+  if (typeof value === 'string') {
+    const chars = value.length
+    if (keyChars + chars > shortChars) return false
+    ensure(writer, 8 + keyChars + chars)
+    const at = putShortKey(writer, tag, key, chars + 2)
+    if (at < 0) return false
+    const { bytes } = writer
+    bytes[at] = 0x0a
+    bytes[at + 1] = chars
+    const end = putAscii(bytes, at + 2, value)
+    if (end < 0) return false
+    writer.at = end
+    return true
+  }
+  if (keyChars > shortChars) return false
+  if (typeof value === 'number') {
+    const size = numberSize(value)
+    ensure(writer, 6 + keyChars + size)
+    const at = putShortKey(writer, tag, key, size)
+    if (at < 0) return false
+    writer.at = at
+    writeNumber(writer, value)
+    return true
+  }
+  if (typeof value === 'boolean') {
+    ensure(writer, 8 + keyChars)
+    const at = putShortKey(writer, tag, key, 2)
+    if (at < 0) return false
+    writer.bytes[at] = 0x10
+    writer.bytes[at + 1] = value ? 1 : 0
+    writer.at = at + 2
+    return true
+  }
+  return false
+}
+
+/** Everything of a pair up to its AnyValue of `valueSize` bytes; returns where that goes, or -1 if the key is not ASCII. */
+function putShortKey(writer: ProtobufWriter, tag: number, key: string, valueSize: number): number {
+  const { bytes, at } = writer
+  bytes[at] = tag
+  bytes[at + 1] = 4 + key.length + valueSize
+  bytes[at + 2] = 0x0a
+  bytes[at + 3] = key.length
+  const end = putAscii(bytes, at + 4, key)
+  if (end < 0) return -1
+  bytes[end] = 0x12
+  bytes[end + 1] = valueSize
+  return end + 2
 }
 
 /** A length-prefixed AnyValue; null, undefined and what OTLP has no type for is an empty one. */
@@ -303,11 +362,19 @@ function writeAnyValue(writer: ProtobufWriter, value: unknown): void {
 
 const int64 = 2 ** 63
 
+/** Bytes of what `writeNumber` writes. */
+function numberSize(value: number): number {
+  if ((value | 0) === value && value >= 0) return 1 + varintSize(value)
+  return isInt64(value) ? 1 + int64Size(value) : 9
+}
+
+const isInt64 = (value: number): boolean => Number.isInteger(value) && value >= -int64 && value < int64
+
 function writeNumber(writer: ProtobufWriter, value: number): void {
   if ((value | 0) === value && value >= 0) {
     writeByte(writer, 0x18)
     writeUint32(writer, value)
-  } else if (Number.isInteger(value) && value >= -int64 && value < int64) {
+  } else if (isInt64(value)) {
     writeByte(writer, 0x18)
     writeInt64(writer, value)
   } else {

@@ -76,6 +76,14 @@ export function writeInt64(writer: ProtobufWriter, value: number): void {
   writer.at = at
 }
 
+/** Bytes that `writeInt64` takes. */
+export function int64Size(value: number): number {
+  if (value < 0) return 10
+  let size = 1
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
+  return size
+}
+
 /** Needs 8 bytes. */
 export function writeDouble(writer: ProtobufWriter, value: number): void {
   writer.view.setFloat64(writer.at, value, true)
@@ -111,18 +119,24 @@ export function writeText(writer: ProtobufWriter, text: string): void {
 }
 
 function writeShortAscii(writer: ProtobufWriter, text: string): boolean {
+  ensure(writer, 1 + text.length)
+  const { bytes, at } = writer
+  const end = putAscii(bytes, at + 1, text)
+  if (end < 0) return false
+  bytes[at] = text.length
+  writer.at = end
+  return true
+}
+
+/** Puts a text that may be ASCII at a place with room for it, and returns its end, or -1 if it is not ASCII. */
+export function putAscii(bytes: Uint8Array, at: number, text: string): number {
   const { length } = text
-  ensure(writer, 1 + length)
-  const { bytes, at: start } = writer
-  let at = start + 1
   for (let i = 0; i < length; i++) {
     const unit = text.charCodeAt(i)
-    if (unit > 0x7f) return false
-    bytes[at++] = unit
+    if (unit > 0x7f) return -1
+    bytes[at + i] = unit
   }
-  bytes[start] = length
-  writer.at = at
-  return true
+  return at + length
 }
 
 function writeLongText(writer: ProtobufWriter, text: string): void {
