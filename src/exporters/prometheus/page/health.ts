@@ -9,11 +9,7 @@ import type { Labels, PlainFamily, PlainSample } from './render.ts'
  * Prometheus' customs otherwise.
  */
 
-type Type = 'counter' | 'gauge'
-
-interface Found {
-  readonly families: Map<string, { samples: PlainSample[] }>
-}
+type Type = 'counter' | 'gauge' | 'summary'
 
 const described = {
   telemachine_events_accepted_total: 'Telemetry events accepted for the exporter.',
@@ -26,7 +22,11 @@ const described = {
   telemachine_exporter_state: 'State of the exporter: 1 for the one it is in.',
   telemachine_breaker_state: 'State of the circuit breaker of the exporter: 1 for the one it is in.',
   telemachine_config_version: 'Version of the configuration in force.',
-  telemachine_config_rejected_total: 'Configuration changes that were refused.',
+  telemachine_config_last_reload_successful: 'Whether the last configuration change was accepted.',
+  telemachine_config_last_reload_success_timestamp_seconds: 'When a configuration change was last accepted.',
+  telemachine_bus_emitted_total: 'Telemetry events emitted.',
+  telemachine_bus_dropped_total: 'Telemetry events that reached no exporter or handler, by reason.',
+  telemachine_handler_failures_total: 'Calls of telemetry handlers that threw.',
   telemachine_metric_families: 'Metric families aggregated for this page.',
   telemachine_metric_series: 'Label sets aggregated for this page.',
   telemachine_measurements_refused_total: 'Measurements refused: negative, infinite, not a number.',
@@ -34,11 +34,15 @@ const described = {
   otel_sdk_processor_span_queue_size: 'Telemetry events that wait in the queue of the span exporter.',
   otel_sdk_processor_span_queue_capacity: 'Items the queue of the span exporter can hold.',
   otel_sdk_exporter_span_inflight: 'Telemetry events in requests of the span exporter under way.',
+  otel_sdk_exporter_operation_duration_seconds: 'Duration of attempts to export a batch.',
 } as const
 
 type Name = keyof typeof described
 
-const typeOf = (name: string): Type => (name.endsWith('_total') ? 'counter' : 'gauge')
+const typeOf = (name: Name): Type => {
+  if (name === 'otel_sdk_exporter_operation_duration_seconds') return 'summary'
+  return name.endsWith('_total') ? 'counter' : 'gauge'
+}
 
 const names = Object.keys(described) as Name[]
 
@@ -64,16 +68,17 @@ const breakerStates = ['closed', 'open', 'half_open', 'forced_open', 'disabled']
 
 /** Never throws, whatever `status` is. */
 export function healthOf(status: unknown, state: State): PlainFamily[] {
-  const found: Found = { families: new Map() }
-  const add = (name: Name, value: unknown, labels: Labels = []): void => {
-    if (typeof value !== 'number' || !Number.isFinite(value)) return
-    const family = found.families.get(name) ?? { samples: [] }
-    family.samples.push({ suffix: '', labels, value })
-    found.families.set(name, family)
+  const found = new Map<Name, PlainSample[]>()
+  const add: Add = (name, value, labels = [], suffix = '') => {
+    if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) return
+    const samples = found.get(name) ?? []
+    found.set(name, samples)
+    samples.push({ suffix, labels, value })
   }
   const exporters = at(status, 'exporters')
   for (const id of keysOf(exporters)) addExporter(add, id, at(exporters, id))
   addConfig(add, at(status, 'config'))
+  addBus(add, at(status, 'bus'))
   add('telemachine_metric_families', state.families.length)
   add(
     'telemachine_metric_series',
@@ -82,12 +87,12 @@ export function healthOf(status: unknown, state: State): PlainFamily[] {
   add('telemachine_measurements_refused_total', state.refused)
   add('telemachine_measurements_limited_total', state.limited)
   return names.flatMap((name) => {
-    const samples = found.families.get(name)?.samples
+    const samples = found.get(name)
     return samples ? [{ name, type: typeOf(name), help: described[name], samples }] : []
   })
 }
 
-type Add = (name: Name, value: unknown, labels?: Labels) => void
+type Add = (name: Name, value: unknown, labels?: Labels, suffix?: string) => void
 
 function addExporter(add: Add, id: string, exporter: unknown): void {
   const labels: Labels = [['exporter', id]]
@@ -107,11 +112,16 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
   add('telemachine_queue_capacity', capacity, labels)
   addState(add, 'telemachine_exporter_state', at(exporter, 'state'), exporterStates, labels)
   addState(add, 'telemachine_breaker_state', at(exporter, 'breaker'), breakerStates, labels)
-  if (at(exporter, 'type') !== 'otel') return
+  const type = at(exporter, 'type')
+  const spans = type === 'otel'
   const component: Labels = [
     ['otel_component_name', id],
-    ['otel_component_type', 'otlp_http_span_exporter'],
+    ['otel_component_type', spans ? 'otlp_http_span_exporter' : typeof type === 'string' ? type : 'unknown'],
   ]
+  const exports = at(exporter, 'exports')
+  add('otel_sdk_exporter_operation_duration_seconds', at(exports, 'seconds'), component, '_sum')
+  add('otel_sdk_exporter_operation_duration_seconds', at(exports, 'attempts'), component, '_count')
+  if (!spans) return
   add('otel_sdk_processor_span_queue_size', at(pending, 'queued'), component)
   add('otel_sdk_processor_span_queue_capacity', capacity, component)
   add('otel_sdk_exporter_span_inflight', at(pending, 'in_flight'), component)
@@ -124,10 +134,31 @@ function addState(add: Add, name: Name, state: unknown, known: readonly string[]
   }
 }
 
+/** `accepted` and `rejected` are the last change of each kind, with its time `at` in milliseconds. */
 function addConfig(add: Add, config: unknown): void {
   add('telemachine_config_version', at(config, 'version'))
-  const rejected = at(config, 'rejected')
-  add('telemachine_config_rejected_total', Array.isArray(rejected) ? rejected.length : rejected)
+  if (config === undefined) return
+  const accepted = timeOf(at(config, 'accepted'))
+  const rejected = timeOf(at(config, 'rejected'))
+  const successful = rejected === undefined || (accepted !== undefined && accepted > rejected)
+  add('telemachine_config_last_reload_successful', successful ? 1 : 0)
+  if (accepted !== undefined) {
+    add('telemachine_config_last_reload_success_timestamp_seconds', accepted / 1000)
+  }
+}
+
+function timeOf(change: unknown): number | undefined {
+  const time = at(change, 'at')
+  return typeof time === 'number' ? time : undefined
+}
+
+function addBus(add: Add, bus: unknown): void {
+  add('telemachine_bus_emitted_total', at(bus, 'emitted'))
+  const dropped = at(bus, 'dropped')
+  for (const reason of keysOf(dropped)) {
+    add('telemachine_bus_dropped_total', at(dropped, reason), [['reason', reason]])
+  }
+  add('telemachine_handler_failures_total', at(bus, 'handlerFailures'))
 }
 
 /** An own property of whatever `value` is. */
