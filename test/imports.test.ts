@@ -1,0 +1,46 @@
+// Guards what an application pays for importing telemachine: heavy packages load when an exporter first opens.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Runs a script in a process of its own and returns the files of packages it has loaded by then. */
+function loadedAfter(script: string): string[] {
+  const program = `
+    import { createRequire } from 'node:module'
+    const require = createRequire(import.meta.url)
+    ${script}
+    const commonJs = Object.keys(require.cache)
+    process.stdout.write('LOADED ' + JSON.stringify(commonJs) + '\\n', () => process.exit(0))`
+  const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  const line = output.split('\n').find((text) => text.startsWith('LOADED ')) as string
+  return JSON.parse(line.slice('LOADED '.length)) as string[]
+}
+
+const heavy = /node_modules\/(prom-client|@opentelemetry\/(exporter|otlp|sdk|resources|core))/
+
+describe('importing telemachine', () => {
+  it('loads neither the OTLP packages nor prom-client', () => {
+    const loaded = loadedAfter(`
+      const { createTelemetry } = await import('./src/index.ts')
+      createTelemetry({ config: { env: {}, init: { otel: {}, prometheus: {} } } })`)
+    assert.deepEqual(
+      loaded.filter((file) => heavy.test(file)),
+      [],
+    )
+  })
+
+  it('loads prom-client when a Prometheus exporter opens, and the OTLP package when its client does', () => {
+    const loaded = loadedAfter(`
+      const { createTelemetry } = await import('./src/index.ts')
+      const telemetry = createTelemetry({ config: { env: {}, init: {
+        otel: { client: 'package' }, prometheus: { port: 0 } } } })
+      await telemetry.start()`)
+    assert.ok(loaded.some((file) => file.includes('node_modules/prom-client/')))
+    assert.ok(loaded.some((file) => file.includes('node_modules/@opentelemetry/exporter-trace-otlp-proto/')))
+  })
+})
