@@ -19,7 +19,10 @@ function gate() {
       arrived()
     })
   const next = async () => {
-    while (waiting.length === 0) await new Promise<void>((resolve) => void (arrived = resolve))
+    while (waiting.length === 0)
+      await new Promise<void>((resolve) => {
+        arrived = resolve
+      })
     return waiting.shift()!
   }
   return { apply, next }
@@ -116,7 +119,10 @@ describe('a change of the configuration', () => {
     const before = JSON.stringify(store.explain())
     const error: TelemetryConfigError = await store
       .put({ 'otel.batch_size': 7, 'page.port': 'x', 'otel.nope': 1 })
-      .then(assert.fail, (thrown) => thrown)
+      .then(
+        () => assert.fail('it was not refused'),
+        (thrown) => thrown,
+      )
     assert.deepEqual(error.problems.map(({ path }) => path).sort(), [
       'telemetry.otel.nope',
       'telemetry.page.port',

@@ -26,19 +26,19 @@ const mostHeaders = 128
 const polluting: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 function readPairs(pairs: readonly (readonly [string, unknown])[]): Reading {
-  if (pairs.length > mostHeaders) return wrong(`at most ${mostHeaders} headers`)
+  if (pairs.length > mostHeaders) return wrong(`a table of at most ${mostHeaders} headers`)
   const seen = new Set<string>()
   const headers: [string, string][] = []
   for (const [name, value] of pairs) {
     // A name that is no token may be a credential in the wrong place: it is not repeated.
     if (!token.test(name) || polluting.has(name)) return wrong('a table whose keys are valid header names')
     const lower = name.toLowerCase()
-    if (framing.has(lower)) return wrong(`without ${name}, which belongs to the connection`)
-    if (seen.has(lower)) return wrong(`without two headers ${name}`)
+    if (framing.has(lower)) return wrong(`a table without ${name}, which belongs to the connection`)
+    if (seen.has(lower)) return wrong(`a table without two headers ${name}`)
     if (typeof value !== 'string') return wrong(`a table of strings (see ${name})`)
-    if (tooLong(value)) return wrong(`with values of at most 8 KiB (see ${name})`)
+    if (tooLong(value)) return wrong(`a table of values of at most 8 KiB (see ${name})`)
     if (!latin1.test(value))
-      return wrong(`with values of Latin-1 characters, no control characters (see ${name})`)
+      return wrong(`a table of values in Latin-1 without control characters (see ${name})`)
     seen.add(lower)
     headers.push([name, value])
   }
