@@ -1,0 +1,166 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { relative } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { createTelemetry, otel, prometheus } from '../../src/index.ts'
+import type { QueuemizerEvents } from './events.ts'
+import { createJobs } from './jobs.ts'
+import type { LoadReport } from './load.ts'
+import { freePort } from './ports.ts'
+import { createReceivers } from './receivers.ts'
+import { droppedOf, type Entry, ledgerEntry, pageEntry, pendingOf, spansEntry } from './reckoning.ts'
+import { playScenario } from './scenario.ts'
+import { createScreen } from './screen.ts'
+import { startService } from './service.ts'
+
+/** The time to watch one step of the scenario, and how many such times it takes beside what the outage takes. */
+const longestBeatMs = 2_000
+const shortestBeatMs = 250
+const beatsOfScenario = 9
+const outageMs = 5_000
+const workers = 4
+const defaultRate = 150
+
+const { seconds, rate } = readArguments()
+const ending = new AbortController()
+const screen = createScreen(process.stdout)
+process.exitCode = await run()
+
+function readArguments(): { seconds: number | undefined; rate: number } {
+  const args = process.argv.slice(2).filter((arg) => arg !== '--')
+  try {
+    const { values } = parseArgs({ args, options: { seconds: { type: 'string' }, rate: { type: 'string' } } })
+    const positive = (name: 'seconds' | 'rate'): number | undefined => {
+      const text = values[name]
+      if (text === undefined) return undefined
+      const number = Number(text)
+      if (!(number > 0 && number < 1e6)) throw new Error(`--${name} is a number above 0`)
+      return number
+    }
+    return { seconds: positive('seconds'), rate: positive('rate') ?? defaultRate }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nusage: npm start -- [--seconds 30] [--rate 150]\n`)
+    process.exit(2)
+  }
+}
+
+/** A load generator in a process of its own. */
+function startLoad(url: string) {
+  const child = fork(fileURLToPath(new URL('./load.ts', import.meta.url)), [url, String(rate)])
+  let report: LoadReport = { posted: 0, refused: 0, failed: 0 }
+  let isWanted = true
+  child.on('message', (message) => {
+    report = message as LoadReport
+  })
+  const ended = once(child, 'exit')
+  child.on('exit', () => {
+    if (isWanted) screen.say('    the load generator ended before its time')
+  })
+  child.on('error', (error) => screen.say(`    the load generator: ${error.message}`))
+  return {
+    report: () => report,
+    async stop(): Promise<void> {
+      isWanted = false
+      if (child.connected) child.send('stop')
+      const patience = new AbortController()
+      await Promise.race([ended, pause(7_000, undefined, patience).catch(() => {})])
+      patience.abort()
+      if (child.exitCode === null) child.kill('SIGKILL')
+    },
+  }
+}
+
+async function run(): Promise<number> {
+  const file = fileURLToPath(new URL('./telemetry.toml', import.meta.url))
+  const beatMs =
+    seconds === undefined
+      ? longestBeatMs
+      : Math.min(Math.max((seconds * 1000 - outageMs) / beatsOfScenario, shortestBeatMs), longestBeatMs)
+  const receivers = createReceivers()
+  await receivers.open()
+
+  const telemetry = createTelemetry<QueuemizerEvents>({
+    types: [otel(), prometheus()],
+    config: {
+      file,
+      init: {
+        otel: { endpoint: receivers.a.url, ...(beatMs < longestBeatMs && { reset_timeout: 0.5 }) },
+        prometheus: { port: await freePort(9464) },
+      },
+    },
+    logger: screen.logger,
+  })
+  await telemetry.start()
+  const jobs = createJobs(telemetry, workers)
+  const service = await startService({ telemetry, jobs, preferredPort: 8080 })
+  const load = startLoad(service.url)
+
+  const end = (): void => {
+    if (ending.signal.aborted) process.exit(130)
+    ending.abort()
+  }
+  process.on('SIGINT', end)
+  process.on('SIGTERM', end)
+  const timeUp = seconds === undefined ? undefined : setTimeout(() => ending.abort(), seconds * 1000)
+
+  const pageUrl = (): string => String(telemetry.status().exporters.prometheus?.client.url)
+  screen.say(
+    [
+      'queuemizer compresses and hashes what is posted to it; a load generator posts.',
+      `  service   ${service.url}/health, and: curl --data-binary @package.json '${service.url}/jobs?kind=hash'`,
+      `  metrics   ${pageUrl()}`,
+      `  traces    receiver A ${receivers.a.url}, receiver B ${receivers.b.url}`,
+      `  settings  ${relative('.', file)} (watched: edit it while this runs)`,
+      seconds === undefined ? 'Ctrl-C ends it.' : `It ends after ${seconds} s.`,
+      '',
+    ].join('\n'),
+  )
+
+  const started = performance.now()
+  const live = setInterval(() => {
+    const { done, failed, queued } = jobs.counts()
+    const { state, breaker, ledger } = telemetry.status().exporters.otel!
+    const seconds = Math.round((performance.now() - started) / 1000)
+    screen.live(
+      `${String(seconds).padStart(3)} s  jobs ${done} done ${failed} failed ${queued} queued | spans A ${receivers.a.spanCount}` +
+        ` B ${receivers.b.spanCount} | otel ${state}, breaker ${breaker} | ledger ${ledger.accepted} =` +
+        ` ${ledger.delivered} + ${droppedOf(ledger)} dropped + ${pendingOf(ledger)} pending`,
+    )
+  }, 1_000)
+
+  const findings: Entry[] = []
+  try {
+    await playScenario({ telemetry, receivers, jobs, screen, beatMs, signal: ending.signal }, findings)
+    if (!ending.signal.aborted) await once(ending.signal, 'abort')
+  } catch (error) {
+    findings.push({ text: `the scenario failed: ${(error as Error).stack}`, holds: false })
+  }
+
+  clearTimeout(timeUp)
+  clearInterval(live)
+  screen.settle()
+  screen.say('\nEnding: the load stops, the queue is worked off, telemetry drains and closes.')
+  await load.stop()
+  await jobs.idle()
+  const page = await fetch(pageUrl()).then(
+    (response) => response.text(),
+    () => '',
+  )
+  const { exporters } = await telemetry.stop()
+  await Promise.all([service.close(), receivers.close()])
+
+  const { posted, refused, failed } = load.report()
+  screen.say(`\nLoad: ${posted} jobs posted, ${refused} refused, ${failed} not answered. Ledgers, in events:`)
+  const account = [
+    ...Object.entries(exporters).map(([id, ledger]) => ledgerEntry(id, ledger)),
+    spansEntry(exporters.otel!, receivers.a.spanCount, receivers.b.spanCount),
+    pageEntry(page, jobs.counts()),
+    ...findings,
+  ]
+  for (const { text, holds } of account) screen.say(`  ${holds ? 'ok ' : 'NOT'} ${text}`)
+  const adds = account.every(({ holds }) => holds)
+  screen.say(adds ? 'It adds up.' : 'It does not add up.')
+  return adds ? 0 : 1
+}
