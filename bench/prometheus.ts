@@ -3,7 +3,10 @@
  * `npx tsx bench/prometheus.ts`; the ratios are what counts, absolute figures drift with the machine.
  */
 import { Counter, Histogram, Registry } from 'prom-client'
+import { createBus } from '../src/bus/bus.ts'
 import type { TelemetryEvent } from '../src/bus/event.ts'
+import { EventRecord } from '../src/bus/snapshot.ts'
+import { createSystemClock } from '../src/clock.ts'
 import type { Sink } from '../src/exporters/exporter.ts'
 import type { State } from '../src/exporters/prometheus/aggregate/state.ts'
 import { prometheus } from '../src/exporters/prometheus/index.ts'
@@ -12,7 +15,7 @@ import { renderFamilies } from '../src/exporters/prometheus/page/render.ts'
 const config = { max_series: 20_000, max_metric_bytes: 1e9, max_metrics: 20_000 }
 const nothing = (): void => {}
 const logger = { debug: nothing, info: nothing, warn: console.warn, error: console.error }
-const clock = { setTimeout, clearTimeout, now: Date.now } as never
+const clock = createSystemClock()
 
 function exporter() {
   const definition = prometheus()
@@ -26,24 +29,10 @@ function exporter() {
   return { state, ingest: (event: TelemetryEvent) => definition.ingest!(event, sink) }
 }
 
-/** As the bus hands it over: one flat array, objects only for those who ask. */
-class Event implements TelemetryEvent {
-  readonly name: string
-  readonly time = 0
-  readonly fields: readonly unknown[]
-  readonly metadataStart: number
-  readonly scope = undefined
-  constructor(name: string, measurements: object, metadata: object) {
-    this.name = name
-    this.fields = [...Object.entries(measurements), ...Object.entries(metadata)].flat()
-    this.metadataStart = Object.keys(measurements).length * 2
-  }
-  get measurements(): never {
-    throw new Error('nobody asked')
-  }
-  get metadata(): never {
-    throw new Error('nobody asked')
-  }
+/** As the bus hands it over. */
+function event(name: string, measurements: object, metadata: object): TelemetryEvent {
+  const fields = [...Object.entries(measurements), ...Object.entries(metadata)].flat()
+  return new EventRecord(name, 0, fields, Object.keys(measurements).length * 2, undefined, 'caller')
 }
 
 const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numbers.length >> 1]!
@@ -76,22 +65,27 @@ const labelSets = methods.flatMap((method) =>
   statuses.flatMap((status) => queues.map((queue) => ({ method, status, queue }))),
 )
 
-async function countEvents(): Promise<void> {
-  const perRound = 200_000
-  const { ingest } = exporter()
-  // Fresh records and label objects, as an application makes them; built outside the measured part for both.
-  const records = Array.from({ length: perRound }, (_, i) => {
-    const labels = labelSets[(i * 7) % labelSets.length]!
-    return new Event('http.request.done', { count: 1 }, { ...labels, correlation_id: `id-${i}` })
-  })
-  const objects = Array.from({ length: perRound }, (_, i) => ({ ...labelSets[(i * 7) % labelSets.length]! }))
-  const counter = new Counter({
+const perRound = 100_000
+
+const newCounter = () =>
+  new Counter({
     name: 'http_request_done_total',
     help: 'x',
     labelNames: ['method', 'status', 'queue'],
     registers: [],
   })
-  const times = await compare(11, [
+
+/** Fresh label objects, as an application makes them; built outside the measured part for both sides. */
+const labelObjects = <Extra extends object>(extra: (i: number) => Extra) =>
+  Array.from({ length: perRound }, (_, i) => ({ ...labelSets[(i * 7) % labelSets.length]!, ...extra(i) }))
+
+async function countEvents(): Promise<void> {
+  const { ingest } = exporter()
+  const withIds = labelObjects((i) => ({ correlation_id: `id-${i}` }))
+  const records = withIds.map((labels) => event('http.request.done', { count: 1 }, labels))
+  const objects = labelObjects(() => ({}))
+  const counter = newCounter()
+  const times = await compare(15, [
     () => {
       for (const record of records) ingest(record)
     },
@@ -99,12 +93,51 @@ async function countEvents(): Promise<void> {
       for (const labels of objects) counter.inc(labels)
     },
   ])
-  print(
-    'count event, 3 labels and an id, ingest',
-    'ns',
-    times.map((ms) => (ms * 1e6) / perRound),
-    0.6,
+  print('count event with 3 labels and an id, ingest', 'ns', perEvent(times), 0.6)
+}
+
+/** From the application's call to the series, the hand-over at the end of the turn included. */
+async function countEventsAllIn(): Promise<void> {
+  const { ingest } = exporter()
+  const bus = createBus({ clock, logger, maxValueLength: () => 16_384 })
+  const inbox = bus.inbox('bench', (events) => {
+    for (const one of events) ingest(one)
+  })
+  inbox.subscribe(['*'])
+  bus.open()
+  const objects = labelObjects(() => ({}))
+  const counter = newCounter()
+  const times = await compare(15, [
+    () => {
+      for (const labels of objects) bus.emit('http.request.done', { count: 1 }, labels)
+      bus.flush()
+    },
+    () => {
+      for (const labels of objects) counter.inc(labels)
+    },
+  ])
+  bus.close()
+  print('count event with 3 labels, emit to series', 'ns', perEvent(times), 0.6)
+}
+
+const perEvent = (times: number[]): number[] => times.map((ms) => (ms * 1e6) / perRound)
+
+/** Every event a label set of its own: what a hostile label costs once the metric is full. */
+async function overflowing(): Promise<void> {
+  const definition = prometheus()
+  const state = definition.state!({ id: 'bench', clock, logger })
+  const sink: Sink<State, never> = { state, config: {}, now: 0, item: nothing, hold: nothing, drop: nothing }
+  const records = labelObjects((i) => ({ user: `user-${i}` })).map((labels) =>
+    event('http.request.done', { count: 1 }, labels),
   )
+  const [ns] = perEvent(
+    await compare(5, [
+      () => {
+        for (const record of records) definition.ingest!(record, sink)
+      },
+    ]),
+  )
+  console.log(`${'count event that overflows, 4 labels, ingest'.padEnd(46)} ${ns!.toFixed(2).padStart(9)} ns`)
 }
 
 async function scrape(series: number, families: number): Promise<void> {
@@ -131,11 +164,7 @@ async function scrape(series: number, families: number): Promise<void> {
         const labels = { method: methods[i % 4]!, queue: `queue-${i}` }
         const value = (i * 37) % 9000
         ingest(
-          new Event(
-            `bench.${family}`,
-            kind === 'counter' ? { count: value } : { duration_ms: value },
-            labels,
-          ),
+          event(`bench.${family}`, kind === 'counter' ? { count: value } : { duration_ms: value }, labels),
         )
         measure(labels, value)
       }
@@ -153,5 +182,7 @@ async function scrape(series: number, families: number): Promise<void> {
 }
 
 await countEvents()
+await countEventsAllIn()
+await overflowing()
 await scrape(1000, 10)
 await scrape(10_000, 10)
