@@ -2,6 +2,7 @@
 // by its deadline, and leaves nothing behind.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -466,6 +467,19 @@ describe('the HTTP transport', () => {
     await busy.close()
     assert.equal(busy.connections(), 0)
     await Promise.all(sockets.map(gone))
+  })
+
+  it('does not keep a process alive while its connections are idle', async () => {
+    const { url } = await server((socket) => socket.write(ok))
+    const module = new URL('../../src/exporters/http.ts', import.meta.url)
+    const script = `
+      const { openHttpClient } = await import('${module}')
+      const client = openHttpClient({ url: '${url}' })
+      await client.post(Buffer.from('x'))
+      process.on('exit', () => console.log(client.connections(), 'open'))`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+    const [output] = await Promise.all([once(child.stdout, 'data'), once(child, 'exit')])
+    assert.equal(String(output[0]).trim(), '1 open')
   })
 
   it('leaves a signal that outlives the request without listeners', async () => {
