@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { type ContextManager, context, ROOT_CONTEXT } from '@opentelemetry/api'
 import { isTracingSuppressed } from '@opentelemetry/core'
+import fc from 'fast-check'
 import { SimulatedClock } from 'xstate'
 import {
   type HttpClient,
@@ -456,6 +457,49 @@ describe('the HTTP transport', () => {
       assert.deepEqual(outcomeOf(await wary.post(body)), { type: 'delivered' })
       assert.deepEqual(outcomeOf(await wary.post(body)), { type: 'delivered' })
     })
+  })
+
+  it('settles once, with a value, whatever bytes come back', async () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        'HTTP/1.1 ',
+        '200 OK',
+        '503 x',
+        '100 Continue',
+        '\r\n',
+        '\r\n\r\n',
+        'Content-Length: 3',
+        ': ',
+      ),
+      fc.constantFrom(
+        'Transfer-Encoding: chunked',
+        'Connection: close',
+        'Upgrade: h2c',
+        '0\r\n\r\n',
+        ok,
+        '\0',
+        'abc',
+      ),
+      fc.string(),
+    )
+    let pieces: readonly string[] = []
+    let reset = false
+    const { url } = await server((socket) => {
+      for (const text of pieces) socket.write(text)
+      if (reset) socket.resetAndDestroy()
+      else socket.end()
+    })
+    const fuzzed = client({ url })
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 12 }), fc.boolean(), async (answer, resets) => {
+        pieces = answer
+        reset = resets
+        const settled = await fuzzed.post(body)
+        assert(settled.type === 'response' || settled.sent === 'maybe')
+        outcomeOf(settled)
+      }),
+      { numRuns: process.env.TELEMACHINE_NIGHTLY === '1' ? 5000 : 200 },
+    )
   })
 
   it('closes every connection on close, idle ones too', async () => {
