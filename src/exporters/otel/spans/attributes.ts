@@ -51,51 +51,50 @@ function arrayValue(items: readonly unknown[], length: number): AttributeValue |
   ) as AttributeValue
 }
 
-/** Collects attributes under the limits: the first value of a key stays. */
-export interface AttributeCollector {
-  add(key: string, value: AttributeValue | undefined): void
-  readonly attributes: FlatAttributes
+/** Attributes collected under limits: the first value of a key stays. */
+export interface Collector {
+  readonly limits: AttributeLimits
+  readonly attributes: (string | AttributeValue)[]
   /** What found no room, or has no attribute type. */
-  readonly dropped: number
+  dropped: number
+  /** The keys seen, once there are too many to look through. */
+  seen: Set<string> | undefined
 }
+
+export const createCollector = (limits: AttributeLimits): Collector => ({
+  limits,
+  attributes: [],
+  dropped: 0,
+  seen: undefined,
+})
 
 const scannedKeys = 32
 
-export function createCollector(limits: AttributeLimits): AttributeCollector {
-  const attributes: (string | AttributeValue)[] = []
-  let dropped = 0
-  let seen: Set<string> | undefined
-
-  const has = (key: string): boolean => {
-    if (seen !== undefined) return seen.has(key)
-    for (let i = 0; i < attributes.length; i += 2) if (attributes[i] === key) return true
-    return false
+/** Adds an attribute, or counts one whose value is undefined. */
+export function collect(collector: Collector, key: string, value: AttributeValue | undefined): void {
+  const { attributes, limits } = collector
+  if (key === '' || isCollected(collector, key)) return
+  if (value !== undefined && attributes.length < limits.count * 2) {
+    attributes.push(key, value)
+    if (collector.seen !== undefined) collector.seen.add(key)
+    else if (attributes.length > scannedKeys * 2) collector.seen = keysOf(attributes)
+    return
   }
+  collector.dropped++
+  collector.seen ??= keysOf(attributes)
+  collector.seen.add(key)
+}
 
-  const index = (): Set<string> => {
-    const keys = new Set<string>()
-    for (let i = 0; i < attributes.length; i += 2) keys.add(attributes[i] as string)
-    return keys
-  }
+function isCollected({ attributes, seen }: Collector, key: string): boolean {
+  if (seen !== undefined) return seen.has(key)
+  for (let i = 0; i < attributes.length; i += 2) if (attributes[i] === key) return true
+  return false
+}
 
-  return {
-    add: (key, value) => {
-      if (key === '' || has(key)) return
-      if (value !== undefined && attributes.length < limits.count * 2) {
-        attributes.push(key, value)
-        if (seen !== undefined) seen.add(key)
-        else if (attributes.length > scannedKeys * 2) seen = index()
-      } else {
-        dropped++
-        seen ??= index()
-        seen.add(key)
-      }
-    },
-    attributes,
-    get dropped() {
-      return dropped
-    },
-  }
+function keysOf(attributes: FlatAttributes): Set<string> {
+  const keys = new Set<string>()
+  for (let i = 0; i < attributes.length; i += 2) keys.add(attributes[i] as string)
+  return keys
 }
 
 /** `[key, value]` pairs of metadata that say something about the span itself and are no attributes of it. */
@@ -110,7 +109,7 @@ export function spanAttributes(
   start: EventFields,
   limits: AttributeLimits,
   consumed: Consumed,
-): AttributeCollector {
+): Collector {
   const collector = createCollector(limits)
   addFields(collector, end, limits, consumed)
   addFields(collector, start, limits, consumed)
@@ -118,20 +117,20 @@ export function spanAttributes(
 }
 
 function addFields(
-  collector: AttributeCollector,
+  collector: Collector,
   { fields, metadataStart }: EventFields,
   limits: AttributeLimits,
   consumed: Consumed,
 ): void {
   for (let i = 0; i < metadataStart; i += 2) {
     const value = fields[i + 1]
-    if (typeof value === 'number' && Number.isFinite(value)) collector.add(fields[i] as string, value)
+    if (typeof value === 'number' && Number.isFinite(value)) collect(collector, fields[i] as string, value)
   }
   for (let i = metadataStart; i < fields.length; i += 2) {
     const key = fields[i] as string
     const value = fields[i + 1]
     if (value === null || value === undefined || consumed(key, value)) continue
-    collector.add(key, attributeValue(value, limits.length))
+    collect(collector, key, attributeValue(value, limits.length))
   }
 }
 

@@ -22,7 +22,10 @@ let seed: TraceId | undefined
  */
 export function traceIdOf(id: string | number): TraceId {
   seed ??= { w0: randomWord(), w1: randomWord(), w2: randomWord(), w3: randomWord() }
-  lanes.set([seed.w0, seed.w1, seed.w2, seed.w3])
+  laneW = seed.w0
+  laneX = seed.w1
+  laneY = seed.w2
+  laneZ = seed.w3
   if (typeof id === 'number') {
     double[0] = id
     absorb(words[0]!, words[1]!, 1, 0)
@@ -34,7 +37,10 @@ export function traceIdOf(id: string | number): TraceId {
   return digest()
 }
 
-const lanes = new Int32Array(4)
+let laneW = 0
+let laneX = 0
+let laneY = 0
+let laneZ = 0
 const double = new Float64Array(1)
 const words = new Int32Array(double.buffer)
 
@@ -50,15 +56,10 @@ const rotate = (word: number, by: number): number => (word << by) | (word >>> (3
 
 /** Invertible for a given state, so that ids of up to eight characters cannot collide. */
 function absorb(a: number, b: number, c: number, d: number): void {
-  let [w, x, y, z] = lanes as unknown as [number, number, number, number]
-  w = (Math.imul(rotate(w ^ Math.imul(a, 0x9e3779b1), 15), 0x85ebca77) + x) | 0
-  x = (Math.imul(rotate(x ^ Math.imul(b, 0xc2b2ae3d), 13), 0x27d4eb2f) + y) | 0
-  y = (Math.imul(rotate(y ^ Math.imul(c, 0x165667b1), 17), 0x9e3779b1) + z) | 0
-  z = (Math.imul(rotate(z ^ Math.imul(d, 0x85ebca77), 19), 0xc2b2ae3d) + w) | 0
-  lanes[0] = w
-  lanes[1] = x
-  lanes[2] = y
-  lanes[3] = z
+  laneW = (Math.imul(rotate(laneW ^ Math.imul(a, 0x9e3779b1), 15), 0x85ebca77) + laneX) | 0
+  laneX = (Math.imul(rotate(laneX ^ Math.imul(b, 0xc2b2ae3d), 13), 0x27d4eb2f) + laneY) | 0
+  laneY = (Math.imul(rotate(laneY ^ Math.imul(c, 0x165667b1), 17), 0x9e3779b1) + laneZ) | 0
+  laneZ = (Math.imul(rotate(laneZ ^ Math.imul(d, 0x85ebca77), 19), 0xc2b2ae3d) + laneW) | 0
 }
 
 function avalanche(word: number): number {
@@ -70,10 +71,10 @@ function avalanche(word: number): number {
 function digest(): TraceId {
   absorb(0, 0, 0, 0)
   absorb(0, 0, 0, 0)
-  const w0 = avalanche(lanes[0]!)
-  const w1 = avalanche(lanes[1]! ^ w0)
-  const w2 = avalanche(lanes[2]! ^ w1)
-  const w3 = avalanche(lanes[3]! ^ w2)
+  const w0 = avalanche(laneW)
+  const w1 = avalanche(laneX ^ w0)
+  const w2 = avalanche(laneY ^ w1)
+  const w3 = avalanche(laneZ ^ w2)
   return (w0 | w1 | w2 | w3) === 0 ? { w0: 0, w1: 0, w2: 0, w3: 1 } : { w0, w1, w2, w3 }
 }
 

@@ -1,5 +1,11 @@
 import { noAttributes, noLinks, type SpanLink } from '../span-record.ts'
-import { type AttributeLimits, attributeValue, createCollector, type EventFields } from './attributes.ts'
+import {
+  type AttributeLimits,
+  attributeValue,
+  collect,
+  createCollector,
+  type EventFields,
+} from './attributes.ts'
 import { parseTraceparent, parseTracestate } from './trace-context.ts'
 
 export interface Links {
@@ -40,7 +46,7 @@ function readLink(item: unknown, limits: AttributeLimits): SpanLink | undefined 
   const attributes = fieldOf(item, 'attributes')
   if (typeof attributes === 'object' && attributes !== null && !Array.isArray(attributes))
     for (const [key, value] of Object.entries(attributes))
-      if (value !== null) collector.add(key, attributeValue(value, limits.length))
+      if (value !== null) collect(collector, key, attributeValue(value, limits.length))
   return {
     traceId: context.trace,
     spanHigh: context.spanHigh,

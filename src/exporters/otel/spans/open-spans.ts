@@ -1,11 +1,12 @@
 import type { SpanScope } from '../../../bus/event.ts'
 import type { TraceId } from '../span-record.ts'
+import { createLingering, type MayLinger } from './lingering.ts'
 
 /** A correlation id as a key: `42` and `"42"` differ. */
 export type SpanKey = string | number
 
 /** A trace with open spans; the decision to sample it is made once, when its first span opens. */
-export interface OpenTrace extends TraceId {
+export interface OpenTrace extends TraceId, MayLinger {
   w0: number
   w1: number
   w2: number
@@ -51,12 +52,12 @@ export interface OpenSpan {
 }
 
 /** The open spans of one id, as a stack that can lose any member. */
-export interface SpanGroup {
+export interface SpanGroup extends MayLinger {
   readonly id: SpanKey
   innermost: OpenSpan | undefined
   size: number
   /** Built when scanning the stack would no longer be cheap. */
-  byName: Map<string, OpenSpan> | undefined
+  byName: Map<string, OpenSpan | undefined> | undefined
 }
 
 const scanned = 8
@@ -83,10 +84,11 @@ export interface OpenSpans {
 }
 
 export function createOpenSpans(): OpenSpans {
-  const groups = new Map<SpanKey, SpanGroup>()
+  const groups = createLingering<SpanKey, SpanGroup>((group) => group.size === 0)
+  let ids = 0
   /** Null: its own span has ended, and no other may have its ids. */
   let scopes = new WeakMap<SpanScope, OpenSpan | null>()
-  const traces = new Map<string, OpenTrace>()
+  const traces = createLingering<string, OpenTrace>((trace) => trace.open === 0)
   let oldest: OpenSpan | undefined
   let newest: OpenSpan | undefined
   let size = 0
@@ -113,14 +115,14 @@ export function createOpenSpans(): OpenSpans {
     span.outer = group.innermost
     if (group.innermost !== undefined) group.innermost.inner = span
     group.innermost = span
-    group.size++
-    if (group.byName !== undefined) {
-      if (!span.own) group.byName.set(span.name, span)
-    } else if (group.size > scanned) {
+    if (group.size++ === 0) ids++
+    const { byName } = group
+    // Names that ended stay as undefined, for the reason that dead entries linger; too many are swept out.
+    if (byName === undefined ? group.size > scanned : byName.size > group.size * 2 + scanned) {
       group.byName = new Map()
       for (let each: OpenSpan | undefined = span; each !== undefined; each = each.outer)
         if (!each.own) group.byName.set(each.name, each)
-    }
+    } else if (!span.own) byName?.set(span.name, span)
   }
 
   const pull = (group: SpanGroup, span: OpenSpan): void => {
@@ -129,8 +131,11 @@ export function createOpenSpans(): OpenSpans {
     if (span.outer !== undefined) span.outer.inner = span.inner
     span.outer = undefined
     span.inner = undefined
-    if (!span.own) group.byName?.delete(span.name)
-    if (--group.size === 0) groups.delete(group.id)
+    if (!span.own) group.byName?.set(span.name, undefined)
+    if (--group.size > 0) return
+    group.byName = undefined
+    ids--
+    groups.died(group.id, group)
   }
 
   return {
@@ -138,7 +143,7 @@ export function createOpenSpans(): OpenSpans {
       return size
     },
     get ids() {
-      return groups.size
+      return ids
     },
     get oldest() {
       return oldest
@@ -153,12 +158,15 @@ export function createOpenSpans(): OpenSpans {
     },
     own: (scope) => scopes.get(scope) ?? undefined,
     hadOwn: (scope) => scopes.has(scope),
-    trace: (hex) => traces.get(hex),
+    trace: (hex) => {
+      const trace = traces.get(hex)
+      return trace !== undefined && trace.open > 0 ? trace : undefined
+    },
     group: (id) => groups.get(id),
     groupFor: (id) => {
       let group = groups.get(id)
       if (group === undefined) {
-        group = { id, innermost: undefined, size: 0, byName: undefined }
+        group = { id, innermost: undefined, size: 0, byName: undefined, lingers: false }
         groups.set(id, group)
       }
       return group
@@ -176,14 +184,13 @@ export function createOpenSpans(): OpenSpans {
       }
     },
     nameTrace: (trace, hex) => {
-      if (traces.get(trace.hex) === trace) traces.delete(trace.hex)
       trace.hex = hex
       if (trace.open > 0) traces.set(hex, trace)
     },
     remove: (span) => {
       unlink(span)
       const { trace, group, scope } = span
-      if (--trace.open === 0 && traces.get(trace.hex) === trace) traces.delete(trace.hex)
+      if (--trace.open === 0 && trace.hex !== '') traces.died(trace.hex, trace)
       if (group !== undefined) pull(group, span)
       if (scope === undefined) return
       if (span.own) scopes.set(scope, null)
@@ -199,6 +206,7 @@ export function createOpenSpans(): OpenSpans {
       oldest = undefined
       newest = undefined
       size = 0
+      ids = 0
     },
   }
 }

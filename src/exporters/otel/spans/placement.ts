@@ -191,4 +191,5 @@ const newTrace = (
   hex: '',
   open: 0,
   exported: false,
+  lingers: false,
 })
