@@ -72,6 +72,9 @@ export function writtenBy(step: Step): string {
   }
 }
 
+/** More keys than any configuration has; each costs a copy of its table. */
+const mostSteps = 2000
+
 interface ReadChanges {
   readonly steps: readonly Step[]
   readonly problems: readonly ConfigProblem[]
@@ -83,6 +86,7 @@ export function readPut(given: readonly unknown[], source: Source, from?: string
   const problems: ConfigProblem[] = []
 
   const visit = (path: string, value: unknown): void => {
+    if (steps.length + problems.length > mostSteps) return
     const target = parsePath(path)
     if (isProblem(target)) {
       problems.push({ ...target, source })
@@ -113,16 +117,16 @@ export function readPut(given: readonly unknown[], source: Source, from?: string
     for (const [key, inner] of Object.entries(value)) visit(`${prefix}.${key}`, inner)
   }
 
-  if (typeof given[0] === 'string') {
-    visit(given[0], snapshot(given[1]))
-    return { steps, problems }
-  }
-  const changes = snapshot(given[0])
+  const changes = snapshot(typeof given[0] === 'string' ? { [given[0]]: given[1] } : given[0])
   if (!isRecord(changes)) {
     const message = `put (${source}) takes a path and a value, or an object of paths and values`
     return { steps, problems: [{ code: 'CONFIG_INVALID_VALUE', path: '', message, source }] }
   }
   for (const [path, value] of Object.entries(changes)) visit(path, value)
+  if (steps.length + problems.length > mostSteps) {
+    const message = `put (${source}) takes at most ${mostSteps} keys at once`
+    return { steps: [], problems: [{ code: 'CONFIG_INVALID_VALUE', path: 'telemetry', message, source }] }
+  }
   return { steps, problems }
 }
 

@@ -1,9 +1,10 @@
 import { BlockList, isIP } from 'node:net'
 import type { ConfigProblem } from '../errors.ts'
+import type { Held } from './holds.ts'
 import type { Entry } from './layers.ts'
 import { pathOf } from './paths.ts'
 import { problemAt } from './problems.ts'
-import type { Held, Resolved } from './resolve.ts'
+import type { Resolved } from './resolve.ts'
 import { isSensitive } from './schema.ts'
 
 const isUntrusted = (entry: Entry): boolean => entry.source === 'admin' || entry.source === 'remote'

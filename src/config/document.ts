@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../errors.ts'
 import { isRecord } from './formats/reading.ts'
 import { systemKeys } from './keys.ts'
-import { type Entry, noTables, type Place, type Source, type Tables, withEntry, withTable } from './layers.ts'
+import type { Entry, Place, Source, Tables } from './layers.ts'
 import { isExporterId, isPolluting, pathOf, shownName } from './paths.ts'
 import { snapshot } from './snapshot.ts'
 
@@ -25,7 +25,9 @@ export interface ReadDocument {
 /** Reads a whole document into one layer. Never throws; hostile shapes are problems. */
 export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument {
   const problems: ConfigProblem[] = []
-  let tables = noTables
+  const system = new Map<string, Entry>()
+  const exporters = new Map<string, Map<string, Entry>>()
+  const tables: Tables = { system, exporters }
   const { source } = reader
   const from = reader.from === undefined ? {} : { from: reader.from }
 
@@ -39,11 +41,11 @@ export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument
     if (value === undefined) return
     const entry = reader.entry?.(place, value) ?? { value, source, ...from }
     if ('code' in entry) problems.push(entry)
-    else tables = withEntry(tables, place, entry)
+    else (place.id === undefined ? system : exporters.get(place.id))?.set(place.key, entry)
   }
 
   const readExporter = (keys: readonly string[], id: string, table: Record<string, unknown>): void => {
-    tables = withTable(tables, id)
+    exporters.set(id, new Map())
     for (const [key, value] of Object.entries(table)) {
       if (isPolluting(key)) refuse([...keys, key], 'is reserved', 'CONFIG_PATH')
       else if (key === '' || key.includes('.') || key.length > 64) refuse([...keys, key], 'is no key')

@@ -1,11 +1,12 @@
 import type { Change, KeySchema } from '../exporters/exporter.ts'
+import type { Held } from './holds.ts'
 import { type SystemConfig, systemSchema } from './keys.ts'
 import type { LayerName, Source } from './layers.ts'
 import { isProblem, parsePath, pathOf } from './paths.ts'
 import type { Picture } from './plan.ts'
 import { shownValue, whereOf } from './problems.ts'
 import type { Redactor } from './redact.ts'
-import type { Held, Resolved } from './resolve.ts'
+import type { Resolved } from './resolve.ts'
 import { isSensitive } from './schema.ts'
 
 /** What is in force for one key, and where it comes from. Plain JSON; what is secret in it is a placeholder. */

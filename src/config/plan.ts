@@ -5,7 +5,8 @@ import { systemSchema } from './keys.ts'
 import { pathOf } from './paths.ts'
 import { shownValue } from './problems.ts'
 import type { Redactor } from './redact.ts'
-import type { Resolved, ResolvedSystem } from './resolve.ts'
+import type { Resolved } from './resolve.ts'
+import type { ResolvedSystem } from './resolve-system.ts'
 
 export interface ExporterConfig {
   readonly id: string

@@ -3,6 +3,7 @@ export const redacted = '[redacted]'
 
 /** Shorter secrets would blank out half of every text they occur in. */
 const shortestSecret = 4
+const longSecret = 8
 
 /** Rotated secrets are kept too, because a backend may still echo them; this many in all. */
 const mostSecrets = 2000
@@ -10,11 +11,16 @@ const mostSecrets = 2000
 export interface Redactor {
   /** Learns a secret: a string, or every string inside a list or record. */
   learn(value: unknown): void
+  /**
+   * Learns the values of headers. One whose name says nothing of a credential (a tenant, say) is hidden in foreign
+   * texts, but not where it is the value of another key: that would make `get` lie about a name.
+   */
+  learnHeaders(headers: unknown): void
   /** A text without known secrets, and without the userinfo and query of the URLs in it. */
   text(text: string): string
   /** A URL without its userinfo and query. */
   url(url: string): string
-  /** Any value with `text` applied to each string in it. */
+  /** A value of a key that is not secret: each string in it as `text` has it, headers that are no credentials apart. */
   value(value: unknown): unknown
 }
 
@@ -52,9 +58,26 @@ function* partsOf(secret: string): Generator<string> {
   }
 }
 
-export function createRedactor(): Redactor {
+const credentialName = /auth|key|token|secret|password|cookie|credential|signature|session/i
+
+/** A short secret goes only where it stands alone: it may be part of a longer word by chance. */
+function patternOf(secrets: Iterable<string>): RegExp | undefined {
+  // Longest first, so that a secret which contains another goes whole.
+  const longestFirst = [...secrets].sort((a, b) => b.length - a.length)
+  if (longestFirst.length === 0) return undefined
+  const sources = longestFirst.map((secret) =>
+    secret.length < longSecret
+      ? `(?<![\\w-]|\\w\\.)${escapeRegExp(secret)}(?![\\w-]|\\.\\w)`
+      : escapeRegExp(secret),
+  )
+  return new RegExp(sources.join('|'), 'g')
+}
+
+/** Secrets with the pattern that finds them, made when first wanted. */
+function createSecrets() {
   const secrets = new Set<string>()
   let pattern: RegExp | undefined
+  let fresh = true
 
   const add = (secret: string): void => {
     for (const part of partsOf(secret)) {
@@ -62,7 +85,7 @@ export function createRedactor(): Redactor {
         if (spelling.length < shortestSecret || secrets.has(spelling)) continue
         if (secrets.size >= mostSecrets) secrets.delete(secrets.values().next().value as string)
         secrets.add(spelling)
-        pattern = undefined
+        fresh = false
       }
     }
   }
@@ -73,26 +96,40 @@ export function createRedactor(): Redactor {
       for (const inner of Object.values(value)) learn(inner)
   }
 
-  const text = (raw: string): string => {
-    const safe = raw.includes('://') ? raw.replace(urls, redactUrl) : raw
-    if (secrets.size === 0) return safe
-    // Longest first, so that a secret which contains another goes whole.
-    pattern ??= new RegExp(
-      [...secrets]
-        .sort((a, b) => b.length - a.length)
-        .map(escapeRegExp)
-        .join('|'),
-      'g',
-    )
-    return safe.replace(pattern, redacted)
+  const hide = (text: string): string => {
+    if (!fresh) pattern = patternOf(secrets)
+    fresh = true
+    return pattern ? text.replace(pattern, redacted) : text
+  }
+
+  return { learn, hide }
+}
+
+export function createRedactor(): Redactor {
+  const credentials = createSecrets()
+  const others = createSecrets()
+
+  const withoutUrls = (raw: string): string => (raw.includes('://') ? raw.replace(urls, redactUrl) : raw)
+  const shown = (raw: string): string => credentials.hide(withoutUrls(raw))
+  const text = (raw: string): string => others.hide(shown(raw))
+
+  const learnHeaders = (headers: unknown): void => {
+    if (typeof headers !== 'object' || headers === null) {
+      credentials.learn(headers)
+      return
+    }
+    for (const [name, inner] of Object.entries(headers)) {
+      if (credentialName.test(name)) credentials.learn(inner)
+      else others.learn(inner)
+    }
   }
 
   const value = (raw: unknown): unknown => {
-    if (typeof raw === 'string') return text(raw)
+    if (typeof raw === 'string') return shown(raw)
     if (Array.isArray(raw)) return raw.map(value)
     if (typeof raw !== 'object' || raw === null) return raw
-    return Object.fromEntries(Object.entries(raw).map(([key, inner]) => [text(key), value(inner)]))
+    return Object.fromEntries(Object.entries(raw).map(([key, inner]) => [shown(key), value(inner)]))
   }
 
-  return { learn, text, url: (url) => text(redactUrl(url)), value }
+  return { learn: credentials.learn, learnHeaders, text, url: (url) => text(redactUrl(url)), value }
 }

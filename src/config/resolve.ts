@@ -4,19 +4,13 @@ import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Environment, EnvironmentEntry } from './environment.ts'
 import type { Reading } from './formats/reading.ts'
 import { readKey } from './formats.ts'
-import { type SystemConfig, systemSchema } from './keys.ts'
+import { type Held, holds, type ReadEntry } from './holds.ts'
 import { type Entry, exporterIds, type LayerName, type Layers, strongestFirst, type Table } from './layers.ts'
 import { pathOf } from './paths.ts'
 import { nearest, problemAt, valueProblem } from './problems.ts'
 import type { Redactor } from './redact.ts'
+import { createSystemResolver, type SystemResolver } from './resolve-system.ts'
 import { isSensitive, type TypeSchema } from './schema.ts'
-
-/** A value that a layer gives to a key, in the shape drivers see. */
-export interface Held {
-  readonly layer: LayerName
-  readonly entry: Entry
-  readonly value: unknown
-}
 
 /** An exporter as all layers together make it. */
 export interface Resolved {
@@ -29,11 +23,6 @@ export interface Resolved {
   readonly type: Held | undefined
 }
 
-export interface ResolvedSystem {
-  readonly config: SystemConfig
-  readonly held: ReadonlyMap<string, readonly Held[]>
-}
-
 export type Peers = ReadonlyMap<string, TypeSchema>
 
 export interface Resolver {
@@ -44,28 +33,7 @@ export interface Resolver {
     layers: Layers,
     peers: Peers,
   ): { resolved?: Resolved; problems: readonly ConfigProblem[] }
-  system(layers: Layers): { resolved: ResolvedSystem; problems: readonly ConfigProblem[] }
-}
-
-/** What layers say about one key, strongest first, and what is wrong with it. */
-function holds(
-  path: string,
-  key: KeySchema,
-  said: readonly (readonly [LayerName, Entry])[],
-  read: (key: KeySchema, entry: Entry) => Reading,
-  redactor: Redactor,
-): { held: Held[]; problems: ConfigProblem[] } {
-  const held: Held[] = []
-  const problems: ConfigProblem[] = []
-  for (const [layer, entry] of said) {
-    const { ecosystem, failed } = entry as Partial<EnvironmentEntry>
-    const reading = failed === undefined ? read(key, entry) : { wrong: 'readable' }
-    if ('value' in reading) held.push({ layer, entry, value: reading.value })
-    // A variable that others share is our business only where it would be in force.
-    else if (!ecosystem || held.length === 0)
-      problems.push(valueProblem(path, key, entry, reading.wrong, redactor))
-  }
-  return { held, problems }
+  readonly system: SystemResolver
 }
 
 interface Resolution {
@@ -88,13 +56,13 @@ export function createResolver(
   let cachedFor: Peers = new Map()
   let variables = new Map<string, ReadonlyMap<string, readonly EnvironmentEntry[]>>()
 
-  const read = (key: KeySchema, entry: Entry): Reading => {
+  const read: ReadEntry = (key, entry) => {
     const known = readings.get(entry)
     if (known?.key === key) return known.reading
     const reading = readKey(key, entry.value, entry.text === true)
     readings.set(entry, { key, reading })
-    if (isSensitive(key)) redactor.learn(entry.value)
-    if (isSensitive(key) && 'value' in reading) redactor.learn(reading.value)
+    if (key.format === 'headers') redactor.learnHeaders('value' in reading ? reading.value : entry.value)
+    else if (isSensitive(key)) redactor.learn(entry.value)
     return reading
   }
 
@@ -227,37 +195,5 @@ export function createResolver(
     return { resolved, problems }
   }
 
-  const environmental = environment.system(Object.keys(systemSchema))
-  let systemBefore: { tables: readonly Table[]; result: ReturnType<Resolver['system']> } | undefined
-
-  /** Nearly every change leaves these keys alone. */
-  const system: Resolver['system'] = (layers) => {
-    const tables = strongestFirst(layers).map(([, one]) => one.system)
-    const known = systemBefore
-    if (known && tables.every((table, i) => table === known.tables[i])) return known.result
-    systemBefore = { tables, result: resolveSystem(layers) }
-    return systemBefore.result
-  }
-
-  const resolveSystem: Resolver['system'] = (layers) => {
-    const problems: ConfigProblem[] = []
-    const config: Record<string, unknown> = {}
-    const held = new Map<string, readonly Held[]>()
-    for (const [name, key] of Object.entries(systemSchema)) {
-      const said: (readonly [LayerName, Entry])[] = []
-      for (const [layer, tables] of strongestFirst(layers)) {
-        const entry = tables.system.get(name)
-        if (entry) said.push([layer, entry])
-      }
-      const variable = environmental.get(name)
-      if (variable) said.push(['environment', variable])
-      const result = holds(pathOf(undefined, name), key, said, read, redactor)
-      problems.push(...result.problems)
-      held.set(name, result.held)
-      config[name] = result.held.length > 0 ? result.held[0]!.value : key.default
-    }
-    return { resolved: { config: Object.freeze(config) as unknown as SystemConfig, held }, problems }
-  }
-
-  return { peers, exporter, system }
+  return { peers, exporter, system: createSystemResolver(environment, read, redactor) }
 }

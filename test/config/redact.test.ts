@@ -111,6 +111,18 @@ describe('a redactor', () => {
     assert.equal(url('https://u:p@h/?q'), 'https://[redacted]@h/?[redacted]')
   })
 
+  it('does not garble words that a short secret is part of by chance', () => {
+    const { learn, learnHeaders, text, value } = createRedactor()
+    learn('otel')
+    assert.equal(
+      text('telemetry.otel.endpoint of http://otel-collector: key otel, otel.'),
+      'telemetry.otel.endpoint of http://otel-collector: key [redacted], [redacted].',
+    )
+    learnHeaders({ 'x-tenant': 'checkout-service', 'x-api-key': 'abcdefgh' })
+    assert.equal(text('checkout-service abcdefgh'), '[redacted] [redacted]')
+    assert.deepEqual(value(['checkout-service', 'abcdefgh']), ['checkout-service', '[redacted]'])
+  })
+
   it('takes a longer secret before one it contains', () => {
     const { learn, text } = createRedactor()
     learn(['abcd', 'abcdefgh'])

@@ -17,11 +17,24 @@ export function positionAt(text: string, offset: number): Position {
 
 /** Positions out of offsets under paths joined by NUL, which no document can hold in a key. */
 export function positionsOf(text: string, offsets: ReadonlyMap<string, number>): Positions {
+  const lines = [0]
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) lines.push(end + 1)
+
+  const position = (offset: number): Position => {
+    let [low, high] = [0, lines.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (lines[middle]! <= offset) low = middle
+      else high = middle - 1
+    }
+    return { line: low + 1, column: offset - lines[low]! + 1 }
+  }
+
   return {
     locate: (keys) => {
       for (let length = keys.length; length > 0; length--) {
         const offset = offsets.get(pathKey(keys.slice(0, length)))
-        if (offset !== undefined) return positionAt(text, offset)
+        if (offset !== undefined) return position(offset)
       }
       return undefined
     },
