@@ -1,0 +1,387 @@
+/**
+ * The ledger adds up at every moment (semantics, section 9), whatever backends, drivers, operators and time do:
+ * random schedules over the real actor tree, counted by an independent sink.
+ */
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { TelemetryEvent } from '../../src/bus/event.ts'
+import { wireExporter, wireSystem } from '../../src/control/effects.ts'
+import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
+import { assembleTelemetry, type Telemetry } from '../../src/telemetry.ts'
+import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
+import { assertExact, quietLogger, totalPending } from '../delivery/harness.ts'
+
+const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
+const runs = nightly ? 1000 : 100
+const maxSteps = nightly ? 200 : 40
+
+type Item = readonly TelemetryEvent[]
+
+/** How the backend takes attempts. What it counts is what arrived, whatever the exporter comes to hear. */
+const faults = [
+  'delivered',
+  'retry',
+  'retry_after',
+  'refused',
+  'misdirected',
+  'too_large',
+  'partial',
+  'sync_throw',
+  'ambiguous_lost',
+  'ambiguous_arrived',
+  'hang_lost',
+  'hang_arrived',
+  'late',
+  'reject_arrived',
+  'garbage_arrived',
+] as const
+type Fault = (typeof faults)[number]
+/** After these the exporter cannot know whether the batch arrived. */
+const ambiguousFaults: ReadonlySet<Fault> = new Set(faults.slice(faults.indexOf('ambiguous_lost')))
+
+const ids = ['a', 'b', 'c'] as const
+type Id = (typeof ids)[number]
+
+type Step =
+  | { type: 'emit'; id: Id; kind: 'plain' | 'begin' | 'end' | 'drop' | 'bad'; count: number }
+  | { type: 'fault'; id: Id; fault: Fault }
+  | { type: 'put'; changes: Record<string, unknown> }
+  | { type: 'advance'; ms: number }
+  | { type: 'turn' }
+  | { type: 'crash' | 'restart'; id: Id }
+  | { type: 'breaker'; id: Id; command: 'forceOpen' | 'disable' | 'reset' }
+  | { type: 'flush' }
+  | { type: 'open_fails'; id: Id; fails: boolean }
+  | { type: 'add' | 'remove' }
+
+const id = fc.constantFrom<Id>('a', 'b')
+const anyId = fc.constantFrom(...ids)
+
+const put = (path: string, values: fc.Arbitrary<unknown>): fc.Arbitrary<Step> =>
+  fc.tuple(id, values).map(([of, value]): Step => ({ type: 'put', changes: { [`${of}.${path}`]: value } }))
+
+const stepsOf = (allowed: readonly Fault[]): fc.Arbitrary<Step[]> =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 10,
+        arbitrary: fc.record({
+          type: fc.constant('emit' as const),
+          id: anyId,
+          kind: fc.constantFrom('plain', 'plain', 'plain', 'begin', 'end', 'drop', 'bad'),
+          count: fc.integer({ min: 1, max: 12 }),
+        }),
+      },
+      {
+        weight: 5,
+        arbitrary: fc.record({
+          type: fc.constant('fault' as const),
+          id: anyId,
+          fault: fc.constantFrom(...allowed),
+        }),
+      },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          type: fc.constant('advance' as const),
+          ms: fc.oneof(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 500, max: 20_000 })),
+        }),
+      },
+      { weight: 3, arbitrary: fc.record({ type: fc.constant('turn' as const) }) },
+      { weight: 1, arbitrary: put('batch_size', fc.integer({ min: 1, max: 8 })) },
+      { weight: 1, arbitrary: put('queue_size', fc.integer({ min: 1, max: 30 })) },
+      { weight: 2, arbitrary: put('endpoint', fc.constantFrom('one', 'two', 'three')) },
+      { weight: 1, arbitrary: put('address', fc.constantFrom('here', 'there')) },
+      { weight: 2, arbitrary: put('enabled', fc.boolean()) },
+      { weight: 1, arbitrary: put('max_in_flight', fc.integer({ min: 1, max: 5 })) },
+      { weight: 1, arbitrary: put('retry_attempts', fc.integer({ min: 0, max: 3 })) },
+      { weight: 1, arbitrary: put('failure_threshold', fc.integer({ min: 1, max: 4 })) },
+      { weight: 1, arbitrary: put('reset_timeout', fc.integer({ min: 1, max: 10 })) },
+      { weight: 1, arbitrary: put('overflow', fc.constantFrom('drop_newest', 'drop_oldest')) },
+      { weight: 1, arbitrary: put('max_age', fc.constantFrom(2, 10, null)) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          type: fc.constant('put' as const),
+          changes: fc.record({
+            'a.endpoint': fc.constantFrom('four', 'five'),
+            'b.endpoint': fc.constantFrom('four', 'five'),
+            'b.enabled': fc.boolean(),
+          }),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('crash' as const), id }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const), id: anyId }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          type: fc.constant('breaker' as const),
+          id: anyId,
+          command: fc.constantFrom('forceOpen' as const, 'disable' as const, 'reset' as const),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('flush' as const) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          type: fc.constant('open_fails' as const),
+          id: anyId,
+          fails: fc.boolean(),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('add' as const, 'remove' as const) }) },
+    ),
+    { maxLength: maxSteps, size: 'max' },
+  )
+
+interface World {
+  readonly telemetry: Telemetry
+  readonly clock: SimulatedClock
+  readonly fault: Record<Id, Fault>
+  readonly openFails: Record<Id, boolean>
+  /** Events the independent sink of each exporter took. */
+  readonly sunk: Record<Id, number>
+  readonly crashing: Set<string>
+  readonly puts: Promise<unknown>[]
+  removed: boolean
+}
+
+const perId = <Value>(value: Value): Record<Id, Value> => ({ a: value, b: value, c: value })
+
+function createWorld(): World {
+  const clock = createSimulatedClock()
+  const fault = perId<Fault>('delivered')
+  const openFails = perId(false)
+  const sunk = perId(0)
+  const crashing = new Set<string>()
+
+  const take = (of: Id, batch: readonly Item[]): void => {
+    for (const events of batch) sunk[of] += events.length
+  }
+
+  const definitionOf = (of: Id): AnyExporterDefinition => ({
+    type: of,
+    schema: {
+      endpoint: { format: 'string', default: 'one', change: 'rebuild', doc: 'Where to.' },
+      address: { format: 'string', default: 'here', change: 'replace', doc: 'What is bound.' },
+    },
+    state: () => [] as TelemetryEvent[],
+    open: async () => {
+      if (openFails[of]) throw new Error('cannot open')
+      return {}
+    },
+    ingest(event: TelemetryEvent, sink: Sink<TelemetryEvent[], Item>) {
+      if (event.name.endsWith('.begin')) {
+        sink.state.push(event)
+        sink.hold()
+      } else if (event.name.endsWith('.end')) {
+        const begin = sink.state.pop()
+        sink.item(begin ? [begin, event] : [event], begin ? 2 : 1)
+      } else if (event.name.endsWith('.drop')) sink.drop('not_a_span')
+      else if (event.name.endsWith('.bad')) throw new Error('bad event')
+      else sink.item([event])
+    },
+    forget: (state: TelemetryEvent[]) => {
+      state.length = 0
+    },
+    export(_client: unknown, batch: readonly Item[]) {
+      switch (fault[of]) {
+        case 'delivered':
+          take(of, batch)
+          return Promise.resolve({ type: 'delivered' })
+        case 'retry':
+          return Promise.resolve({ type: 'retry', cause: 'down' })
+        case 'retry_after':
+          return Promise.resolve({ type: 'retry', afterSeconds: 3, cause: 'busy' })
+        case 'refused':
+          return Promise.resolve({ type: 'refused', cause: 'no' })
+        case 'misdirected':
+          return Promise.resolve({ type: 'misdirected', cause: 'where' })
+        case 'too_large':
+          return Promise.resolve({ type: 'too_large' })
+        case 'partial':
+          take(of, batch.slice(0, -1))
+          return Promise.resolve({ type: 'delivered', rejected: 1 })
+        case 'sync_throw':
+          throw new Error('driver')
+        case 'ambiguous_arrived':
+          take(of, batch)
+          return Promise.resolve({ type: 'retry', ambiguous: true, cause: 'reset' })
+        case 'ambiguous_lost':
+          return Promise.resolve({ type: 'retry', ambiguous: true, cause: 'reset' })
+        case 'hang_arrived':
+          take(of, batch)
+          return new Promise(() => {})
+        case 'hang_lost':
+          return new Promise(() => {})
+        case 'late':
+          return new Promise((resolve) => {
+            clock.setTimeout(() => {
+              take(of, batch)
+              resolve({ type: 'delivered' })
+            }, 12_000)
+          })
+        case 'reject_arrived':
+          take(of, batch)
+          return Promise.reject(new Error('rejected'))
+        case 'garbage_arrived':
+          take(of, batch)
+          return Promise.resolve({ type: 'nonsense' } as never)
+      }
+    },
+    close: () => {},
+  })
+
+  const wired = wireExporter()
+  const crashes = wired.provide({
+    actions: {
+      ingest: ({ context, event }) => {
+        if (crashing.delete(context.unit.id)) throw new Error('the actor crashed')
+        if (event.type === 'telemetry.batch') context.unit.ingest(event.events)
+      },
+    },
+  })
+  const common = { batch_size: 4, queue_size: 20, flush_interval: 0.5, reset_timeout: 5, timeout: 10 }
+  const telemetry = assembleTelemetry(
+    {
+      types: ids.map(definitionOf),
+      config: {
+        env: {},
+        init: {
+          a: { ...common, event_patterns: ['a.*'] },
+          b: { ...common, event_patterns: ['b.*'] },
+        },
+      },
+      clock,
+      logger: quietLogger,
+      drainOnExit: false,
+    },
+    wireSystem(crashes),
+  )
+  return { telemetry, clock, fault, openFails, sunk, crashing, puts: [], removed: false }
+}
+
+async function take(world: World, step: Step): Promise<void> {
+  const { telemetry, clock } = world
+  const exists = (of: Id): boolean => of in telemetry.status().exporters
+  switch (step.type) {
+    case 'emit':
+      for (let i = 0; i < step.count; i += 1) telemetry.emit(`${step.id}.${step.kind}`)
+      return
+    case 'fault':
+      world.fault[step.id] = step.fault
+      return
+    case 'put':
+      world.puts.push(telemetry.config.put(step.changes).catch(() => {}))
+      return
+    case 'advance':
+      await clock.advance(step.ms)
+      return
+    case 'turn':
+      await clock.settle(2)
+      return
+    case 'crash':
+      world.crashing.add(step.id)
+      return
+    case 'restart':
+      if (exists(step.id)) world.puts.push(telemetry.restart(step.id))
+      return
+    case 'breaker':
+      if (exists(step.id)) telemetry.breaker(step.id)[step.command]()
+      return
+    case 'flush':
+      world.puts.push(telemetry.flush({ timeoutMs: 1000 }))
+      return
+    case 'open_fails':
+      world.openFails[step.id] = step.fails
+      return
+    case 'add':
+      world.puts.push(
+        telemetry.config
+          .put({ 'c.batch_size': 4, 'c.event_patterns': ['c.*'], 'c.flush_interval': 0.5 })
+          .catch(() => {}),
+      )
+      return
+    case 'remove':
+      world.removed = true
+      world.puts.push(telemetry.config.unset('c').catch(() => {}))
+      return
+  }
+}
+
+const assertAllExact = ({ telemetry }: World, after: string): void => {
+  for (const [of, { ledger }] of Object.entries(telemetry.status().exporters))
+    assertExact(ledger, `${of} after ${after}:`)
+}
+
+async function runSchedule(steps: readonly Step[], ambiguous: boolean): Promise<void> {
+  const world = createWorld()
+  const { telemetry, clock, sunk } = world
+  let settled = false
+  try {
+    await telemetry.start()
+    for (const step of steps) {
+      await take(world, step)
+      assertAllExact(world, JSON.stringify(step))
+    }
+  } finally {
+    const stopping = telemetry.stop({ timeoutMs: 5000 }).finally(() => {
+      settled = true
+    })
+    const from = clock.now()
+    await clock.until(() => settled, { stepMs: 250 })
+    assert.ok(clock.now() - from <= 5500, `stop took ${clock.now() - from} ms`)
+    await stopping
+  }
+  await Promise.all(world.puts)
+  // Whatever a driver settles after the end changes no ledger.
+  const report = await telemetry.stop()
+  await clock.advance(20_000)
+  const { exporters, bus } = telemetry.status()
+  let accepted = 0
+  for (const [of, { ledger }] of Object.entries(exporters)) {
+    assertExact(ledger, `${of} at the end:`)
+    assert.equal(totalPending(ledger), 0, `${of} has nothing pending`)
+    assert.deepEqual(ledger, report.exporters[of], 'the report is final')
+    accepted += ledger.accepted
+    if (world.removed && of === 'c') continue
+    const taken = sunk[of as Id]
+    assert.ok(taken >= ledger.delivered, `${of}: ${taken} arrived, ${ledger.delivered} delivered`)
+    assert.ok(
+      taken <= ledger.delivered + ledger.ambiguous,
+      `${of}: ${taken} arrived, ${JSON.stringify(ledger)}`,
+    )
+    if (!ambiguous) assert.equal(taken, ledger.delivered, `${of} knows exactly what arrived`)
+  }
+  assert.equal(clock.timers, 0, 'no timer is left')
+  if (!world.removed) assert.equal(accepted, bus.emitted - bus.unrouted, 'what was routed was accepted')
+}
+
+describe('the ledger', function () {
+  this.timeout(nightly ? 3_600_000 : 120_000)
+  const uncaught: unknown[] = []
+  const note = (error: unknown): number => uncaught.push(error)
+  before(() => {
+    process.on('uncaughtException', note)
+    process.on('unhandledRejection', note)
+  })
+  after(() => {
+    process.off('uncaughtException', note)
+    process.off('unhandledRejection', note)
+    assert.deepEqual(uncaught, [])
+  })
+
+  const exactFaults = faults.filter((fault) => !ambiguousFaults.has(fault))
+
+  it('adds up after every step, and knows exactly what arrived where no fault is ambiguous', () =>
+    fc.assert(
+      fc.asyncProperty(stepsOf(exactFaults), (steps) => runSchedule(steps, false)),
+      { numRuns: runs / 2 },
+    ))
+
+  it('adds up after every step of any schedule, and bounds what arrived', () =>
+    fc.assert(
+      fc.asyncProperty(stepsOf(faults), (steps) => runSchedule(steps, true)),
+      { numRuns: runs / 2 },
+    ))
+})
