@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { glob } from '../bus/glob.ts'
 import type { ConfigProblem } from '../errors.ts'
 import type { Held } from './holds.ts'
 import type { Entry } from './layers.ts'
@@ -56,26 +57,15 @@ function isForbiddenHost(hostname: string): boolean {
   return metadataHosts.has(bare) || isForbiddenAddress(bare)
 }
 
-/** `*` any run, `?` one character; host names know no more. */
-function matchesHost(glob: string, hostname: string): boolean {
-  const source = glob
-    .toLowerCase()
-    .split('')
-    .map((char) => (char === '*' ? '.*' : char === '?' ? '.' : char.replace(/[.+^${}()|[\]\\]/g, '\\$&')))
-    .join('')
-    .replace(/(?:\.\*)+/g, '.*')
-  return new RegExp(`^${source}$`).test(hostname)
-}
-
 /** Whether `allowed_destinations` names the destination: by its origin, or its host (with a port, if the glob has one). */
 export function isAllowedDestination(url: string, allowed: readonly string[]): boolean {
   if (!URL.canParse(url)) return false
   const { origin, hostname, host } = new URL(url)
-  return allowed.some((one) =>
-    /^https?:\/\//i.test(one)
-      ? new URL(one).origin === origin
-      : matchesHost(one, hostname) || matchesHost(one, host),
-  )
+  return allowed.some((one) => {
+    if (/^https?:\/\//i.test(one)) return URL.canParse(one) && new URL(one).origin === origin
+    const matches = glob(one.toLowerCase())
+    return matches(hostname) || matches(host)
+  })
 }
 
 const originOf = (value: unknown): string | undefined =>

@@ -80,7 +80,7 @@ function interpolateValue(
   if (typeof value === 'string') {
     const result = interpolate(value, variables)
     if (typeof result === 'string') return { value, shown: undefined, whole: false, wrong: result }
-    redactor.learn(result.secrets)
+    redactor.learn(result.secrets, true)
     return { value: result.text, shown: result.shown, whole: result.whole }
   }
   if (typeof value !== 'object' || value === null) return { value, shown: value, whole: false }

@@ -9,13 +9,16 @@ const longSecret = 8
 const mostSecrets = 2000
 
 export interface Redactor {
-  /** Learns a secret: a string, or every string inside a list or record. */
-  learn(value: unknown): void
+  /**
+   * Learns a secret: a string, or every string inside a list or record. Many later ones push it out, unless it is
+   * `lasting` or learnt again meanwhile.
+   */
+  learn(value: unknown, lasting?: boolean): void
   /**
    * Learns the values of headers. One whose name says nothing of a credential (a tenant, say) is hidden in foreign
    * texts, but not where it is the value of another key: that would make `get` lie about a name.
    */
-  learnHeaders(headers: unknown): void
+  learnHeaders(headers: unknown, lasting?: boolean): void
   /** A text without known secrets, and without the userinfo and query of the URLs in it. */
   text(text: string): string
   /** A URL without its userinfo and query. */
@@ -61,7 +64,7 @@ function* partsOf(secret: string): Generator<string> {
 const credentialName = /auth|key|token|secret|password|cookie|credential|signature|session/i
 
 /** A short secret goes only where it stands alone: it may be part of a longer word by chance. */
-function patternOf(secrets: Iterable<string>): RegExp | undefined {
+function patternOf(secrets: readonly string[]): RegExp | undefined {
   // Longest first, so that a secret which contains another goes whole.
   const longestFirst = [...secrets].sort((a, b) => b.length - a.length)
   if (longestFirst.length === 0) return undefined
@@ -76,28 +79,32 @@ function patternOf(secrets: Iterable<string>): RegExp | undefined {
 /** Secrets with the pattern that finds them, made when first wanted. */
 function createSecrets() {
   const secrets = new Set<string>()
+  const lasting = new Set<string>()
   let pattern: RegExp | undefined
   let fresh = true
 
-  const add = (secret: string): void => {
+  const add = (secret: string, lasts: boolean): void => {
     for (const part of partsOf(secret)) {
       for (const spelling of spellings(part)) {
-        if (spelling.length < shortestSecret || secrets.has(spelling)) continue
-        if (secrets.size >= mostSecrets) secrets.delete(secrets.values().next().value as string)
-        secrets.add(spelling)
-        fresh = false
+        if (spelling.length < shortestSecret || lasting.has(spelling)) continue
+        fresh &&= secrets.has(spelling)
+        // Put in again, it is the youngest.
+        secrets.delete(spelling)
+        if (lasts) lasting.add(spelling)
+        else secrets.add(spelling)
+        if (secrets.size > mostSecrets) secrets.delete(secrets.values().next().value as string)
       }
     }
   }
 
-  const learn = (value: unknown): void => {
-    if (typeof value === 'string') add(value)
+  const learn = (value: unknown, lasts = false): void => {
+    if (typeof value === 'string') add(value, lasts)
     else if (typeof value === 'object' && value !== null)
-      for (const inner of Object.values(value)) learn(inner)
+      for (const inner of Object.values(value)) learn(inner, lasts)
   }
 
   const hide = (text: string): string => {
-    if (!fresh) pattern = patternOf(secrets)
+    if (!fresh) pattern = patternOf([...secrets, ...lasting])
     fresh = true
     return pattern ? text.replace(pattern, redacted) : text
   }
@@ -113,14 +120,14 @@ export function createRedactor(): Redactor {
   const shown = (raw: string): string => credentials.hide(withoutUrls(raw))
   const text = (raw: string): string => others.hide(shown(raw))
 
-  const learnHeaders = (headers: unknown): void => {
+  const learnHeaders = (headers: unknown, lasting = false): void => {
     if (typeof headers !== 'object' || headers === null) {
-      credentials.learn(headers)
+      credentials.learn(headers, lasting)
       return
     }
     for (const [name, inner] of Object.entries(headers)) {
-      if (credentialName.test(name)) credentials.learn(inner)
-      else others.learn(inner)
+      if (credentialName.test(name)) credentials.learn(inner, lasting)
+      else others.learn(inner, lasting)
     }
   }
 

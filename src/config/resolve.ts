@@ -36,6 +36,10 @@ export interface Resolver {
   readonly system: SystemResolver
 }
 
+/** What operators wrote down is bounded by them; what comes at runtime is not. */
+const lasts = ({ source }: Entry): boolean =>
+  source === 'environment' || source === 'file' || source === 'init'
+
 interface Resolution {
   readonly tables: readonly (Table | undefined)[]
   readonly environmental: ReadonlyMap<string, readonly EnvironmentEntry[]>
@@ -61,8 +65,9 @@ export function createResolver(
     if (known?.key === key) return known.reading
     const reading = readKey(key, entry.value, entry.text === true)
     readings.set(entry, { key, reading })
-    if (key.format === 'headers') redactor.learnHeaders('value' in reading ? reading.value : entry.value)
-    else if (isSensitive(key)) redactor.learn(entry.value)
+    if (key.format === 'headers')
+      redactor.learnHeaders('value' in reading ? reading.value : entry.value, lasts(entry))
+    else if (isSensitive(key)) redactor.learn(entry.value, lasts(entry))
     return reading
   }
 

@@ -13,7 +13,7 @@ import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } fro
 import { createRedactor } from './redact.ts'
 import { createRemoteFeed } from './remote.ts'
 import { createReports } from './reports.ts'
-import { createTypeSchemas } from './schema.ts'
+import { createTypeSchemas, isSensitive } from './schema.ts'
 import { createSubscribers } from './subscribers.ts'
 import {
   createTransactions,
@@ -76,7 +76,18 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
 
   const inForce = (): InForce => transactions?.inForce() ?? before
 
+  /** Secrets in force are not forgotten, however many were tried since they were put. */
+  const remember = ({ picture }: InForce): void => {
+    for (const { schema, config } of picture.exporters.values()) {
+      for (const [name, key] of schema.keys) {
+        if (key.format === 'headers') redactor.learnHeaders(config[name])
+        else if (isSensitive(key)) redactor.learn(config[name])
+      }
+    }
+  }
+
   const committed = (now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void => {
+    remember(now)
     subscribers.notify(changes)
     reports.applied(sources.join(', '), now.version, changes)
   }

@@ -129,6 +129,19 @@ describe('a redactor', () => {
     assert.equal(text('abcdefgh abcd'), '[redacted] [redacted]')
   })
 
+  it('forgets what operators wrote down under no flood of others', async () => {
+    const { store } = createStore({
+      init: { otel: { api_key: 'canary-init', headers: { authorization: 'canary-header' } } },
+    })
+    await store.start()
+    await store.put('otel.headers', { authorization: 'canary-put' })
+    for (let i = 0; i < 2100; i++) await store.put('otel.api_key', `${i}\nrefused`).catch(() => {})
+    await store.put('otel.batch_size', 1)
+    for (let i = 0; i < 100; i++) await store.put('otel.api_key', `${i}\nrefused again`).catch(() => {})
+    assert.doesNotMatch(store.redactor.text('canary-init canary-header canary-put'), canary)
+    await store.stop()
+  })
+
   it('hides userinfo and query of what is no URL too', () => {
     assert.equal(redactUrl('http://a:b@c:d@e/?x?y#z'), 'http://[redacted]@e/?[redacted]#z')
     assert.equal(redactUrl('http://h'), 'http://h')
