@@ -16,6 +16,8 @@ import { readTlsFiles } from './tls-files.ts'
 // The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
 const suppressTracing = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
 
+type PackageOptions = NonNullable<ConstructorParameters<typeof OTLPTraceExporter>[0]>
+
 /** The package would mix these into headers that the configuration has already decided. */
 const headerVariables = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS']
 
@@ -62,7 +64,7 @@ export async function openPackageClient(
             headers,
             timeoutMillis,
             concurrencyLimit,
-            compression: config.compression as never,
+            compression: config.compression as PackageOptions['compression'],
             httpAgentOptions: () => agent,
             userAgent: `telemachine/${packageVersion()}`,
           }),

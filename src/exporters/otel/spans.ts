@@ -57,11 +57,12 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
     return
   }
 
-  const earlier = own ? undefined : open.find(name, key!)
+  const group = key === undefined ? undefined : open.groupFor(key)
+  const earlier = own ? undefined : open.find(name, group)
   const rate = config.sampling_rate as number
   const place = own
-    ? placeOwn(event, scope, key, open, rate)
-    : placeInside(event, scope, key!, earlier, open, rate)
+    ? placeOwn(event, scope, group, open, rate)
+    : placeInside(event, scope, group!, earlier, open, rate)
   const { sampled } = place.trace
 
   // First this event is held: the drops that follow then take what older starts have held.
@@ -74,7 +75,7 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
 
   open.add({
     name,
-    group: key === undefined ? undefined : open.groupFor(key),
+    group,
     scope,
     own,
     trace: place.trace,
@@ -114,7 +115,7 @@ function openSpanOf(name: string, event: TelemetryEvent, open: OpenSpans): OpenS
   const own = scope !== undefined && scope.name === name ? open.own(scope) : undefined
   if (own !== undefined && own.shadowed === 0) return own
   const key = spanKeyOf(event)
-  const found = key === undefined ? undefined : open.find(name, key)
+  const found = key === undefined ? undefined : open.find(name, open.group(key))
   return own === undefined || found?.scope === scope ? found : own
 }
 

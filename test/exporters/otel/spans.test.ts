@@ -1,6 +1,7 @@
 // How two events become one span: names, keys, times, status, and what becomes of those that make none.
 
 import assert from 'node:assert/strict'
+import { otel as otelExporter } from '../../../src/exporters/otel/index.ts'
 import { createSpanHarness, startOfTime } from './harness.ts'
 
 describe('spans from events', () => {
@@ -151,5 +152,27 @@ describe('spans from events', () => {
     assert.equal(otel.items.length, 5000)
     assert.equal(otel.state.open.size, 0)
     assert.equal(otel.state.open.ids, 0)
+  })
+
+  it('forgets what is open when it is disabled, and says how much is', () => {
+    const definition = otelExporter()
+    const otel = createSpanHarness()
+    for (const correlation_id of [1, 1, 2]) otel.emit(`job${otel.held}.start`, { correlation_id })
+    assert.deepEqual(definition.describe?.(undefined, otel.state), { open_spans: 3, open_ids: 2 })
+    definition.forget?.(otel.state)
+    assert.deepEqual(definition.describe?.(undefined, otel.state), { open_spans: 0, open_ids: 0 })
+    otel.emit('job0.success', { correlation_id: 1 })
+    assert.deepEqual(otel.dropped, { unmatched_end: 1 })
+  })
+
+  it('stays quick for an id that comes and goes while thousands are open', () => {
+    const otel = createSpanHarness()
+    for (let id = 0; id < 9000; id++) otel.emit('open.start', { correlation_id: id })
+    for (let i = 0; i < 20_000; i++) {
+      otel.emit('loop.start', { correlation_id: 'always' })
+      otel.emit('loop.success', { correlation_id: 'always' })
+    }
+    assert.equal(otel.items.length, 20_000)
+    assert.equal(otel.state.open.ids, 9000)
   })
 })

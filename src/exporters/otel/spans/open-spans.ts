@@ -67,14 +67,14 @@ export interface OpenSpans {
   readonly size: number
   readonly ids: number
   readonly oldest: OpenSpan | undefined
-  find(name: string, id: SpanKey): OpenSpan | undefined
+  find(name: string, group: SpanGroup | undefined): OpenSpan | undefined
   /** The open own span of a `span()`. */
   own(scope: SpanScope): OpenSpan | undefined
   /** Whether it is open, or was. */
   hadOwn(scope: SpanScope): boolean
   trace(hex: string): OpenTrace | undefined
   group(id: SpanKey): SpanGroup | undefined
-  /** The group of `id`, made if there is none; one that gets no span must not be kept. */
+  /** The group of `id`, made if there is none: then a span must be added to it. */
   groupFor(id: SpanKey): SpanGroup
   add(span: OpenSpan): void
   /** Names a trace by the text `span()` knows it by; it is found by it while a span of it is open. */
@@ -148,8 +148,7 @@ export function createOpenSpans(): OpenSpans {
     get oldest() {
       return oldest
     },
-    find: (name, id) => {
-      const group = groups.get(id)
+    find: (name, group) => {
       if (group === undefined) return undefined
       if (group.byName !== undefined) return group.byName.get(name)
       let span = group.innermost

@@ -1,7 +1,7 @@
 import { metadataValue, type SpanScope, type TelemetryEvent } from '../../../bus/event.ts'
 import type { TraceId } from '../span-record.ts'
 import { randomWord, sampledAt, traceIdOf } from './ids.ts'
-import type { OpenSpan, OpenSpans, OpenTrace, SpanKey } from './open-spans.ts'
+import type { OpenSpan, OpenSpans, OpenTrace, SpanGroup } from './open-spans.ts'
 import {
   parseTraceparent,
   parseTracestate,
@@ -25,12 +25,12 @@ export interface Place {
 export function placeOwn(
   event: TelemetryEvent,
   scope: SpanScope,
-  key: SpanKey | undefined,
+  group: SpanGroup | undefined,
   open: OpenSpans,
   rate: number,
 ): Place {
   const remote = remoteOf(event)
-  const outer = key === undefined ? undefined : open.group(key)?.innermost
+  const outer = group?.innermost
   const ids = traceWords(scope.traceId, 0)!
   const hasParent = scope.parentSpanId?.length === 16 && spanWords(scope.parentSpanId, 0)
   const place = {
@@ -65,13 +65,13 @@ export function placeOwn(
 export function placeInside(
   event: TelemetryEvent,
   scope: SpanScope | undefined,
-  key: SpanKey,
+  group: SpanGroup,
   earlier: OpenSpan | undefined,
   open: OpenSpans,
   rate: number,
 ): Place {
   const remote = remoteOf(event)
-  const innermost = open.group(key)?.innermost
+  const { innermost } = group
   const outer = innermost === earlier ? innermost?.outer : innermost
   const place: Place = newPlace()
   let placed = true
@@ -90,7 +90,7 @@ export function placeInside(
       becomeRemoteChild(place, remote)
     } else if (!isEntry(place.trace, remote) && !isParent(place, remote)) becomeRemoteChild(place, remote)
   } else if (!placed) {
-    const ids = traceIdOf(key)
+    const ids = traceIdOf(group.id)
     place.trace = newTrace(ids, sampledAt(rate, ids), '', undefined)
   }
   return place
