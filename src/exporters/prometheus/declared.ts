@@ -107,7 +107,7 @@ function declare(
     if (unit !== undefined && !Object.hasOwn(units, unit)) invalid(`unknown unit ${JSON.stringify(unit)}`)
   }
   if (from && to && units[from].of !== units[to].of) invalid(`${from} cannot be converted to ${to}`)
-  if (buckets && !areBuckets(buckets)) invalid('`buckets` must be ascending finite numbers, at most 100')
+  if (buckets && !areBuckets(buckets)) invalid('`buckets` must be ascending finite numbers, at most 1000')
   if (name === undefined && /[*?[]/.test(pattern)) invalid('a pattern with wildcards needs a `name`')
   for (const key of ['tagValues', 'keep', 'drop'] as const) {
     if (options[key] !== undefined && typeof options[key] !== 'function')
@@ -128,11 +128,11 @@ function declare(
   }
 }
 
-/** Ascending finite numbers, 1 to 100 of them. */
+/** Ascending finite numbers, 1 to 1000 of them. */
 export const areBuckets = (value: unknown): value is readonly number[] =>
   Array.isArray(value) &&
   value.length > 0 &&
-  value.length <= 100 &&
+  value.length <= 1000 &&
   value.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > value[i - 1]))
 
 /** The names of a family whose text name is asked to be `text`. */

@@ -61,6 +61,8 @@ interface Connection {
 
 const compress = promisify(gzip)
 
+const ignore = (): void => {}
+
 /** Rejects with a TelemetryError `PORT_TAKEN`, or `LISTEN_FAILED`, when the address cannot be bound. */
 export async function openPageServer(options: PageServerOptions): Promise<PageServer> {
   const { host, clock, logger } = options
@@ -69,6 +71,9 @@ export async function openPageServer(options: PageServerOptions): Promise<PageSe
   let closing = false
 
   const server = createServer(limits, (request, response) => {
+    // A client that vanishes at any moment is no news.
+    request.on('error', ignore)
+    response.on('error', ignore)
     const connection = connections.get(request.socket)
     if (connection) begin(request.socket, connection, response)
     answer(request, response).catch((thrown: unknown) => {
@@ -88,7 +93,7 @@ export async function openPageServer(options: PageServerOptions): Promise<PageSe
     connections.set(socket, { running: 0, readAtRest: undefined })
     socket.once('close', () => connections.delete(socket))
     // Once a CONNECT detached it from the server, nobody else listens.
-    socket.on('error', () => {})
+    socket.on('error', ignore)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const status = clientErrors[error.code ?? ''] ?? '400 Bad Request'
@@ -218,6 +223,7 @@ function refuse(
   text: string,
   headers: Readonly<Record<string, string>> = {},
 ): void {
+  if (response.destroyed) return
   if (response.headersSent) return void response.destroy()
   // A body we did not ask for is not worth reading to its end.
   response.shouldKeepAlive = false

@@ -169,7 +169,7 @@ describe('prometheus: declared metrics', () => {
         ],
       }),
     'the name of a health metric': () =>
-      prometheus({ metrics: [counter('x', { name: 'telemachine_config_rejected' })] }),
+      prometheus({ metrics: [counter('x', { name: 'telemachine_bus_dropped' })] }),
   })) {
     it(`refuse ${what} where they are declared`, () => {
       assert.throws(make, { code: 'METRIC_INVALID' })

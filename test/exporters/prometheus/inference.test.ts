@@ -34,6 +34,16 @@ describe('prometheus: inferred metrics', () => {
     assert.equal(value('x_duration_seconds_bucket', { le: '1' }), 1)
   })
 
+  it('finds the bucket among many', async () => {
+    const { emit, page } = harness({}, { buckets: Array.from({ length: 500 }, (_, i) => i) })
+    for (const seconds of [0, 0.5, 17, 250, 250.1, 499, 1000]) emit('x', { duration_ms: seconds * 1000 })
+    const { value } = await page()
+    const counts = ['0', '1', '17', '250', '251', '498', '499', '+Inf'].map((le) =>
+      value('x_duration_seconds_bucket', { le }),
+    )
+    assert.deepEqual(counts, [1, 2, 3, 4, 5, 5, 6, 7])
+  })
+
   it('gives no family to an event with neither, and counts it delivered', async () => {
     const { emit, page, ledger } = harness({}, { health: false })
     emit('job.note', { size: 3 }, { queue: 'mail' })
@@ -46,6 +56,8 @@ describe('prometheus: inferred metrics', () => {
     ['http_requests_total', 'http_requests_total'],
     ['a.total.total', 'a_total_total'],
     ['subtotal', 'subtotal_total'],
+    ['__proto__', '__proto___total'],
+    ['constructor', 'constructor_total'],
     ['a:b', 'a_b_total'],
     ['1st', '_1st_total'],
     ['größe', 'gr__e_total'],

@@ -76,18 +76,19 @@ describe('prometheus: the registry', () => {
 
   it('gives its default labels to every series that has no such label of its own', async () => {
     const registry = new Registry()
-    registry.setDefaultLabels({ app: 'shop', queue: 'none' })
+    registry.setDefaultLabels({ app: 'shop', queue: 'none', le: '7' })
     const { emit, page } = harness({ registry })
     new Counter({ name: 'hits_total', help, labelNames: ['queue'], registers: [registry] }).inc({
       queue: 'own',
     })
     emit('job', { count: 1, duration_ms: 1 }, { queue: 'mail' })
     emit('job', { count: 1 })
+    const all = { app: 'shop', exported_le: '7' }
     const { value, samples } = await page()
-    assert.equal(value('job_total', { app: 'shop', queue: 'mail' }), 1)
-    assert.equal(value('job_total', { app: 'shop', queue: 'none' }), 1)
-    assert.equal(value('job_duration_seconds_count', { app: 'shop', queue: 'mail' }), 1)
-    assert.equal(value('hits_total', { app: 'shop', queue: 'own' }), 1)
+    assert.equal(value('job_total', { ...all, queue: 'mail' }), 1)
+    assert.equal(value('job_total', { ...all, queue: 'none' }), 1)
+    assert.equal(value('job_duration_seconds_count', { ...all, queue: 'mail' }), 1)
+    assert.equal(value('hits_total', { ...all, queue: 'own' }), 1)
     assert.ok(samples.every(({ labels }) => labels.app === 'shop'))
   })
 
@@ -103,6 +104,25 @@ describe('prometheus: the registry', () => {
     assert.equal(value('job_2_total'), 1)
     assert.equal(value('db_duration_seconds_sum'), 88)
     assert.equal(value('db_2_duration_seconds_count'), 1)
+  })
+
+  it('may have a gauge beside a counter of that name; OpenMetrics, where they would clash, has one of them', async () => {
+    const registry = new Registry()
+    const { emit, page } = harness({ registry }, { health: false })
+    emit('job', { count: 1 })
+    new Gauge({ name: 'job', help, registers: [registry] }).set(2)
+    new Counter({ name: 'hits_total', help, registers: [registry] }).inc(3)
+    new Gauge({ name: 'hits', help, registers: [registry] }).set(4)
+    const { value } = await page()
+    assert.deepEqual(
+      ['job_total', 'job', 'hits_total', 'hits'].map((name) => value(name)),
+      [1, 2, 3, 4],
+    )
+    const open = await page('openmetrics')
+    assert.deepEqual(
+      ['job_total', 'job', 'hits_total', 'hits'].map((name) => open.value(name)),
+      [1, undefined, 3, undefined],
+    )
   })
 
   it('whose later metric would break the page has it left off, and the status says so', async () => {

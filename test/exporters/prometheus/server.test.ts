@@ -266,6 +266,42 @@ describe('prometheus: the HTTP server', () => {
     await closed
   })
 
+  it('lives on when clients vanish while their page is made, also a page that fails', async () => {
+    const registry = new Registry()
+    let asked = (): void => {}
+    let settle: ((failing: boolean) => void)[] = []
+    new Gauge({
+      ...{ name: 'slow', help: 'x', registers: [registry] },
+      collect: () =>
+        new Promise<void>((resolve, reject) => {
+          settle.push((failing) => (failing ? reject(new Error('failed')) : resolve()))
+          asked()
+        }),
+    })
+    const slow = harness({ registry })
+    const server = await slow.open()
+    for (const failing of [true, false]) {
+      const begun = new Promise<void>((resolve) => {
+        asked = resolve
+      })
+      const socket = connect(portOf(slow, server), '127.0.0.1')
+      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+      await begun
+      socket.resetAndDestroy()
+      await once(socket, 'close')
+      await turn()
+      for (const one of settle) one(failing)
+      settle = []
+    }
+    const scrape = ask(portOf(slow, server))
+    await new Promise<void>((resolve) => {
+      asked = resolve
+    })
+    for (const one of settle) one(false)
+    assert.equal((await scrape).status, 200)
+    await slow.closeAll()
+  })
+
   it('cuts whoever is not done within its deadline', async () => {
     const stuck = connect(port, '127.0.0.1')
     stuck.on('error', () => {})

@@ -85,6 +85,10 @@ export function occupiedNames(type: string, { name, base }: FamilyNames): readon
   return type === 'summary' ? ['', '_sum', '_count', '_created'].map((end) => name + end) : [name]
 }
 
+/** The names of its samples in the text format, where a counter and a gauge of its base may stand side by side. */
+export const textNames = (type: string, name: string): readonly string[] =>
+  type === 'counter' ? [name] : occupiedNames(type, { name, base: name })
+
 /** The number of series, an overflow included; a histogram's label set is one. */
 export const seriesCount = (family: Family): number => family.series.size + (family.overflow ? 1 : 0)
 
@@ -165,10 +169,21 @@ function mostVaried(series: Iterable<{ readonly labels: LabelSet }>): string {
 
 /** Observes a finite value that is not negative (or, for a declared distribution, any finite one). */
 export function observe(family: HistogramFamily, series: HistogramSeries, value: number): void {
-  const { buckets } = family
-  let i = 0
-  while (i < buckets.length && value > buckets[i]!) i++
+  const i = bucketOf(family.buckets, value)
   series.counts[i]!++
   series.sum += value
   series.count++
+}
+
+/** The first bucket whose bound is not below `value`. Values tend to be low: a scan wins until there are many. */
+function bucketOf(bounds: readonly number[], value: number): number {
+  let low = 0
+  let high = bounds.length
+  while (high - low > 32) {
+    const middle = (low + high) >>> 1
+    if (value > bounds[middle]!) low = middle + 1
+    else high = middle
+  }
+  while (low < high && value > bounds[low]!) low++
+  return low
 }

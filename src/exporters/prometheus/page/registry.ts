@@ -1,9 +1,10 @@
 import type { Metric, Registry } from 'prom-client'
 import type { Family, HistogramSeries, NumberSeries } from '../aggregate/families.ts'
-import { occupiedNames } from '../aggregate/families.ts'
+import { textNames } from '../aggregate/families.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Format } from '../names.ts'
-import { boundText, escapeLabelValue, labelName } from '../names.ts'
+import { boundText, escapeLabelValue, labelName, labelValue } from '../names.ts'
+import { healthNames } from './health.ts'
 import type { Labels, PlainFamily, PlainSample } from './render.ts'
 
 /**
@@ -27,8 +28,9 @@ export function join(state: State, registry: Registry): void {
   for (const family of state.families) register(registry, family)
 }
 
+/** A registry finds `Object.prototype` under the name `__proto__`: what cannot be collected is no metric. */
 const isForeign = (metric: unknown): boolean =>
-  typeof metric === 'object' && metric !== null && !ours.has(metric)
+  typeof metric === 'object' && metric !== null && 'get' in metric && !ours.has(metric)
 
 /** A name that is taken stays so: the page settles who is shown. */
 function register(registry: Registry, family: Family): void {
@@ -113,10 +115,10 @@ export function showDefaultMetrics(state: State, client: PromClient, show: boole
 
 const nameOf = (metric: unknown): string => String((metric as { name: unknown }).name)
 
-/** The registry's default labels, legal and as text. It has no public reader for them. */
+/** The registry's default labels, made legal for any family. It has no public reader for them. */
 export function fixedLabels(registry: Registry): Labels {
-  const labels: unknown = Reflect.get(registry, '_defaultLabels')
-  return labelsOf(labels)
+  const labels = labelsOf(Reflect.get(registry, '_defaultLabels'))
+  return [...new Map(labels.map(([key, value]) => [labelName(key), labelValue(value)]))]
 }
 
 function labelsOf(labels: unknown): [string, string][] {
@@ -138,15 +140,15 @@ export async function collectForeign(state: State, registry: Registry, format: F
     .getMetricsAsArray()
     .filter((metric) => isForeign(metric)) as unknown as Collectable[]
   const collected = await Promise.all(metrics.map(collect))
-  const taken = new Set<string>()
+  const taken = new Set(metrics.length > 0 ? takenNames(state, format) : [])
   const families: PlainFamily[] = []
   const conflicts: string[] = []
   const fixed = fixedLabels(registry)
   for (const metric of collected) {
     const family = plain(metric, format, fixed)
-    const occupied = foreignNames(family)
+    const occupied = namesOf(family, format)
     const legal = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(family.name)
-    if (!legal || occupied.some((name) => taken.has(name) || state.names.has(name))) {
+    if (!legal || occupied.some((name) => taken.has(name))) {
       conflicts.push(family.name)
       continue
     }
@@ -156,8 +158,14 @@ export async function collectForeign(state: State, registry: Registry, format: F
   return { families, conflicts }
 }
 
-const foreignNames = ({ name, type }: PlainFamily): readonly string[] =>
-  type === 'counter' ? [name, name.replace(/_total$/, '')] : occupiedNames(type, { name, base: name })
+/** What is taken before any foreign metric comes: in OpenMetrics also the bases of counters. */
+function takenNames(state: State, format: Format): Iterable<string> {
+  if (format === 'openmetrics') return state.names.keys()
+  return [...state.families.flatMap(({ type, name }) => textNames(type, name)), ...healthNames]
+}
+
+const namesOf = ({ name, type }: PlainFamily, format: Format): readonly string[] =>
+  type === 'counter' && format === 'openmetrics' ? [name, name.replace(/_total$/, '')] : textNames(type, name)
 
 interface Collectable {
   get(): unknown
