@@ -20,18 +20,27 @@ const longestBeatMs = 2_000
 const shortestBeatMs = 250
 const beatsOfScenario = 9
 const outageMs = 5_000
+/** A second Ctrl-C after this long ends the process at once. */
+const impatienceMs = 1_000
 const workers = 4
 const defaultRate = 150
 
-const { seconds, rate } = readArguments()
+const { seconds, rate, brisk } = readArguments()
 const ending = new AbortController()
 const screen = createScreen(process.stdout)
 process.exitCode = await run()
 
-function readArguments(): { seconds: number | undefined; rate: number } {
+function readArguments(): { seconds: number | undefined; rate: number; brisk: boolean } {
   const args = process.argv.slice(2).filter((arg) => arg !== '--')
   try {
-    const { values } = parseArgs({ args, options: { seconds: { type: 'string' }, rate: { type: 'string' } } })
+    const { values } = parseArgs({
+      args,
+      options: {
+        seconds: { type: 'string' },
+        rate: { type: 'string' },
+        brisk: { type: 'boolean', default: false },
+      },
+    })
     const positive = (name: 'seconds' | 'rate'): number | undefined => {
       const text = values[name]
       if (text === undefined) return undefined
@@ -39,11 +48,22 @@ function readArguments(): { seconds: number | undefined; rate: number } {
       if (!(number > 0 && number < 1e6)) throw new Error(`--${name} is a number above 0`)
       return number
     }
-    return { seconds: positive('seconds'), rate: positive('rate') ?? defaultRate }
+    return { seconds: positive('seconds'), rate: positive('rate') ?? defaultRate, brisk: values.brisk }
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nusage: npm start -- [--seconds 30] [--rate 150]\n`)
+    process.stderr.write(`${(error as Error).message}
+usage: npm start -- [--seconds 30] [--rate 150] [--brisk]
+  --seconds  ends after so long; else Ctrl-C ends it
+  --rate     jobs posted a second
+  --brisk    hurries through the scenario, and ends with it
+`)
     process.exit(2)
   }
+}
+
+function timeToWatch(): number {
+  if (brisk) return shortestBeatMs
+  if (seconds === undefined) return longestBeatMs
+  return Math.min(Math.max((seconds * 1000 - outageMs) / beatsOfScenario, shortestBeatMs), longestBeatMs)
 }
 
 /** A load generator in a process of its own. */
@@ -74,10 +94,7 @@ function startLoad(url: string) {
 
 async function run(): Promise<number> {
   const file = fileURLToPath(new URL('./telemetry.toml', import.meta.url))
-  const beatMs =
-    seconds === undefined
-      ? longestBeatMs
-      : Math.min(Math.max((seconds * 1000 - outageMs) / beatsOfScenario, shortestBeatMs), longestBeatMs)
+  const beatMs = timeToWatch()
   const receivers = createReceivers()
   await receivers.open()
 
@@ -97,8 +114,11 @@ async function run(): Promise<number> {
   const service = await startService({ telemetry, jobs, preferredPort: 8080 })
   const load = startLoad(service.url)
 
+  let askedAt = Number.NEGATIVE_INFINITY
   const end = (): void => {
-    if (ending.signal.aborted) process.exit(130)
+    // One Ctrl-C may arrive several times: from the terminal, npm and tsx.
+    if (ending.signal.aborted && performance.now() - askedAt > impatienceMs) process.exit(130)
+    if (!ending.signal.aborted) askedAt = performance.now()
     ending.abort()
   }
   process.on('SIGINT', end)
@@ -113,7 +133,7 @@ async function run(): Promise<number> {
       `  metrics   ${pageUrl()}`,
       `  traces    receiver A ${receivers.a.url}, receiver B ${receivers.b.url}`,
       `  settings  ${relative('.', file)} (watched: edit it while this runs)`,
-      seconds === undefined ? 'Ctrl-C ends it.' : `It ends after ${seconds} s.`,
+      seconds === undefined ? 'Ctrl-C ends it.' : `It ends after ${seconds} s, or with Ctrl-C.`,
       '',
     ].join('\n'),
   )
@@ -124,16 +144,16 @@ async function run(): Promise<number> {
     const { state, breaker, ledger } = telemetry.status().exporters.otel!
     const seconds = Math.round((performance.now() - started) / 1000)
     screen.live(
-      `${String(seconds).padStart(3)} s  jobs ${done} done ${failed} failed ${queued} queued | spans A ${receivers.a.spanCount}` +
-        ` B ${receivers.b.spanCount} | otel ${state}, breaker ${breaker} | ledger ${ledger.accepted} =` +
-        ` ${ledger.delivered} + ${droppedOf(ledger)} dropped + ${pendingOf(ledger)} pending`,
+      `${String(seconds).padStart(3)} s | jobs ${done} done ${failed} failed ${queued} queued` +
+        ` | spans A ${receivers.a.spanCount} B ${receivers.b.spanCount} | otel ${state}, breaker ${breaker}` +
+        ` | ${ledger.accepted} = ${ledger.delivered} + ${droppedOf(ledger)} dropped + ${pendingOf(ledger)} pending`,
     )
   }, 1_000)
 
   const findings: Entry[] = []
   try {
     await playScenario({ telemetry, receivers, jobs, screen, beatMs, signal: ending.signal }, findings)
-    if (!ending.signal.aborted) await once(ending.signal, 'abort')
+    if (!brisk && !ending.signal.aborted) await once(ending.signal, 'abort')
   } catch (error) {
     findings.push({ text: `the scenario failed: ${(error as Error).stack}`, holds: false })
   }

@@ -1,4 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { LedgerStatus } from '../../src/index.ts'
+import type { Backend } from '../../src/testing/index.ts'
 import type { QueuemizerTelemetry } from './events.ts'
 import { hostileMetadata } from './hostile.ts'
 import type { Jobs } from './jobs.ts'
@@ -20,9 +22,10 @@ export interface Stage {
 
 /** What an operator would do on a bad day, while the load runs. Adds to `findings` what was checked on the way. */
 export async function playScenario(stage: Stage, findings: Entry[]): Promise<void> {
-  const { screen, signal } = stage
+  const { receivers, screen, signal } = stage
   const steps = [moveEndpoint, disableAndEnable, outage, movePort, carelessCallers]
   try {
+    await spansArrive(stage, receivers.a)
     await beats(stage, 1)
     for (const step of steps) {
       screen.say()
@@ -39,6 +42,11 @@ export async function playScenario(stage: Stage, findings: Entry[]): Promise<voi
 const beats = ({ beatMs, signal }: Stage, count: number): Promise<void> =>
   pause(beatMs * count, undefined, { signal })
 
+/** The load generator takes a moment to start, and a busy machine may need another. */
+async function spansArrive({ signal }: Stage, at: Backend): Promise<void> {
+  while (at.spanCount === 0) await pause(20, undefined, { signal })
+}
+
 const otelOf = (stage: Stage) => stage.telemetry.status().exporters.otel!
 
 async function timed(change: Promise<unknown>): Promise<string> {
@@ -54,6 +62,7 @@ async function moveEndpoint(stage: Stage): Promise<Entry[]> {
   const took = await timed(telemetry.config.put('telemetry.otel.endpoint', receivers.b.url))
   screen.say(`   in force after ${took}; the exporter is ${otelOf(stage).state}`)
   await beats(stage, 2)
+  await spansArrive(stage, receivers.b)
   const lost = droppedOf(otelOf(stage).ledger) - before
   screen.say(
     `   A stands at ${receivers.a.spanCount} spans, B has ${receivers.b.spanCount}; events lost: ${lost}`,
@@ -95,7 +104,7 @@ async function disableAndEnable(stage: Stage): Promise<Entry[]> {
 
 /** Follows the breaker; `reaches` resolves once it has been seen in a state. */
 function watchBreaker({ telemetry, signal }: Stage) {
-  const path: string[] = [otelOf({ telemetry } as Stage).breaker]
+  const path: string[] = [telemetry.status().exporters.otel!.breaker]
   const waiting = new Set<() => void>()
   const detach = telemetry.attach('scenario.breaker', 'telemetry.breaker.state', ({ metadata }) => {
     if (metadata.exporter !== 'otel') return
@@ -118,10 +127,13 @@ function watchBreaker({ telemetry, signal }: Stage) {
   return { path, reaches, detach }
 }
 
+/** Without the ends of spans that began while the exporter was disabled: they are no loss of the outage. */
+const lostOf = (ledger: LedgerStatus): number => droppedOf(ledger) - (ledger.dropped.unmatched_end ?? 0)
+
 async function outage(stage: Stage): Promise<Entry[]> {
   const { receivers, screen } = stage
   screen.say('3. Receiver B goes down: connections are refused')
-  const before = droppedOf(otelOf(stage).ledger)
+  const before = lostOf(otelOf(stage).ledger)
   const breaker = watchBreaker(stage)
   try {
     await receivers.b.close()
@@ -141,7 +153,7 @@ async function outage(stage: Stage): Promise<Entry[]> {
     breaker.detach()
   }
   const { ledger } = otelOf(stage)
-  const lost = droppedOf(ledger) - before
+  const lost = lostOf(ledger) - before
   screen.say(
     `   the queue was sent on: ${ledger.pending.queued + ledger.pending.in_flight} wait now; events lost: ${lost}`,
   )
@@ -185,17 +197,22 @@ async function carelessCallers(stage: Stage): Promise<Entry[]> {
     )
   screen.say(`   refused as a whole: ${refusal}`)
   const before = jobs.counts().done
-  telemetry.attach('scenario.pager', 'queuemizer.*', () => {
+  let wasCalled = false
+  telemetry.attach('scenario.pager', 'queuemizer.job.done', () => {
+    wasCalled = true
     throw new Error('the pager is down')
   })
   try {
     for (const metadata of hostileMetadata()) telemetry.emit('queuemizer.hostile', { count: 1 }, metadata)
     await beats(stage, 1)
+    while (!wasCalled) await pause(20, undefined, { signal: stage.signal })
   } finally {
     const failures = telemetry.handlers().find(({ id }) => id === 'scenario.pager')?.failures
     telemetry.detach('scenario.pager')
-    const cut = Object.entries(telemetry.status().bus.sanitized).filter(([, count]) => count > 0)
-    screen.say(`   the handler threw ${failures} times; from metadata was cut or dropped: ${cut.join(' ')}`)
+    const cut = Object.entries(telemetry.status().bus.sanitized).flatMap(([what, count]) =>
+      count > 0 ? [`${what} ${count}`] : [],
+    )
+    screen.say(`   the handler threw ${failures} times; from metadata was cut or dropped: ${cut.join(', ')}`)
   }
   const served = jobs.counts().done - before
   screen.say(`   the service went on: ${served} jobs`)
