@@ -1,9 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { breakerMachine, exporterMachine, supervisorMachine, systemMachine } from '../machines/index.ts'
 import { chartOf } from './chart.ts'
+import { place } from './layout.ts'
 import { mermaidOf } from './mermaid.ts'
+import { definitionOf } from './stately.ts'
+import { svgOf } from './svg.ts'
 
 /** The charts of the control plane, by the name of their files. */
 export const machines: Readonly<Record<string, AnyStateMachine>> = {
@@ -17,13 +20,15 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
 export async function generate(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for (const [name, machine] of Object.entries(machines)) {
-    files.set(`${name}.mmd`, mermaidOf(chartOf(machine)))
+    const chart = chartOf(machine)
+    files.set(`${name}.svg`, svgOf(name, await place(chart)))
+    files.set(`${name}.mmd`, mermaidOf(chart))
+    files.set(`${name}.json`, `${JSON.stringify(definitionOf(machine), null, 2)}\n`)
   }
   return files
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = new URL('./', import.meta.url)
-  await mkdir(folder, { recursive: true })
   for (const [name, content] of await generate()) await writeFile(new URL(name, folder), content)
 }

@@ -1,4 +1,4 @@
-import { type Chart, type ChartEdge, type ChartState, labelOf } from './chart.ts'
+import { type Chart, type ChartEdge, type ChartRule, type ChartState, labelOf } from './chart.ts'
 
 /** Mermaid's ids know no dots. */
 const idOf = (id: string): string => id.replaceAll(/\W/g, '_')
@@ -8,23 +8,26 @@ const textOf = (text: string): string => text.replaceAll(/[:;#]/g, ' ')
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
 
-function stateLines(state: ChartState): string[] {
+/** A leaf says what runs in it, and what leads to it from anywhere around: Mermaid cannot draw that. */
+function stateLines(state: ChartState, around: readonly ChartRule[]): string[] {
   const id = idOf(state.id)
-  if (state.states.length === 0) {
-    const running = state.invokes.map((actor) => `${id} : runs ${textOf(actor)}`)
-    return [`state "${state.key}" as ${id}`, ...running]
-  }
-  return [`state "${state.key}" as ${id} {`, ...indented(childLines(state)), '}']
+  if (state.states.length > 0)
+    return [`state "${state.key}" as ${id} {`, ...indented(childLines(state, around)), '}']
+  const running = state.invokes.map((actor) => `${id} : runs ${textOf(actor)}`)
+  const entered = around.filter(({ to }) => to === state.id)
+  const entering = entered.map((rule) => `${id} : from anywhere on ${textOf(labelOf(rule))}`)
+  return [`state "${state.key}" as ${id}`, ...running, ...entering]
 }
 
 /**
  * Regions of a parallel state are plain nested states: Mermaid crashes on a transition of a composite state
  * beside a `--` divider.
  */
-function childLines(state: ChartState): string[] {
+function childLines(state: ChartState, around: readonly ChartRule[]): string[] {
+  const rules = [...around, ...state.rules]
   const initial = state.initial ? [`[*] --> ${idOf(state.initial)}`] : []
   const finals = state.states.filter(({ type }) => type === 'final').map(({ id }) => `${idOf(id)} --> [*]`)
-  return [...state.states.flatMap(stateLines), ...initial, ...finals]
+  return [...state.states.flatMap((child) => stateLines(child, rules)), ...initial, ...finals]
 }
 
 function edgeLine({ from, to, steps }: ChartEdge): string {
@@ -34,6 +37,6 @@ function edgeLine({ from, to, steps }: ChartEdge): string {
 
 /** A stateDiagram-v2 as GitHub renders it: states and transitions; rules that keep a state are left out. */
 export function mermaidOf({ root, edges }: Chart): string {
-  const lines = ['direction TB', ...childLines(root), ...edges.map(edgeLine)]
+  const lines = ['direction TB', ...childLines(root, []), ...edges.map(edgeLine)]
   return ['stateDiagram-v2', ...indented(lines), ''].join('\n')
 }
