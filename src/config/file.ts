@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from 'node:fs'
-import { basename } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { type ConfigProblem, messageOf, TelemetryConfigError } from '../errors.ts'
 import { type ReadDocument, readDocument } from './document.ts'
@@ -27,13 +26,14 @@ const refused = (
 ): TelemetryConfigError => {
   const place = at.line === undefined ? '' : `:${at.line}:${at.column}`
   return new TelemetryConfigError([
-    { code, path: 'telemetry', message: `${basename(file)}${place}: ${why}`, source: 'file', file, ...at },
+    { code, path: 'telemetry', message: `${String(file)}${place}: ${why}`, source: 'file', file, ...at },
   ])
 }
 
 /** Reads the text of a configuration file; throws a TelemetryConfigError `CONFIG_FILE_MISSING` or `CONFIG_FILE_UNREADABLE`. */
 export function readConfigText(file: string): string {
   try {
+    if (typeof file !== 'string') throw new Error('its path must be a string')
     const facts = statSync(file)
     if (!facts.isFile()) throw new Error('it is not a regular file')
     if (facts.size > largestFile) throw new Error('it is larger than 1 MiB')

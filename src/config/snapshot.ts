@@ -16,7 +16,16 @@ const mostNodes = 10_000
 export function snapshot(value: unknown): unknown {
   let nodes = 0
 
+  /** A part that throws spoils only itself, so that the problem names its key. */
   const copy = (raw: unknown, depth: number): unknown => {
+    try {
+      return copyPlain(raw, depth)
+    } catch {
+      return new Unusable('an object that cannot be read')
+    }
+  }
+
+  const copyPlain = (raw: unknown, depth: number): unknown => {
     nodes += 1
     if (raw === null || typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean')
       return raw
@@ -36,13 +45,17 @@ export function snapshot(value: unknown): unknown {
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
       return new Unusable('an object that is no plain table')
     const record: Record<string, unknown> = Object.create(null)
-    for (const key of Object.keys(raw)) record[key] = copy((raw as Record<string, unknown>)[key], depth + 1)
+    for (const key of Object.keys(raw)) record[key] = member(raw, key, depth + 1)
     return record
   }
 
-  try {
-    return copy(value, 0)
-  } catch {
-    return new Unusable('an object that cannot be read')
+  const member = (raw: object, key: string, depth: number): unknown => {
+    try {
+      return copy((raw as Record<string, unknown>)[key], depth)
+    } catch {
+      return new Unusable('a getter that throws')
+    }
   }
+
+  return copy(value, 0)
 }

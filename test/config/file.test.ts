@@ -5,9 +5,11 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { stringify } from 'smol-toml'
+import { parseConfigText } from '../../src/config/file.ts'
 import { interpolate } from '../../src/config/interpolate.ts'
 import { jsonPositions } from '../../src/config/positions/json.ts'
 import { tomlPositions } from '../../src/config/positions/toml.ts'
+import { createRedactor } from '../../src/config/redact.ts'
 import type { TelemetryConfigError } from '../../src/errors.ts'
 import { createStore, removeTemporary, temporaryDirectory, temporaryFile } from './fake.ts'
 
@@ -200,6 +202,49 @@ describe('the configuration file', () => {
           }
         }
       }),
+    )
+  })
+
+  it('is refused or understood, whatever is in it', () => {
+    const pieces = fc.constantFrom(
+      '[telemetry.otel]',
+      '[telemetry]',
+      '\n',
+      'a',
+      '=',
+      '1',
+      '"',
+      '${A}',
+      '{',
+      '}',
+      '[',
+      ']',
+      ':',
+      ',',
+      '\u0000',
+      '__proto__',
+      '"telemetry"',
+      'headers',
+      '\ud800',
+    )
+    fc.assert(
+      fc.property(
+        fc.string({ unit: pieces, maxLength: 20 }),
+        fc.constantFrom('x.toml', 'x.json'),
+        (text, name) => {
+          const { tables, problems } = parseConfigText(name, text, { A: '1' }, createRedactor())
+          assert.ok(
+            tables.exporters instanceof Map &&
+              problems.every(
+                ({ message }) =>
+                  message.startsWith(name) || message.includes('telemetry') || message.includes('(file)'),
+              ),
+            JSON.stringify(problems),
+          )
+          assert.deepEqual(Object.keys(Object.prototype), [])
+        },
+      ),
+      { numRuns: 500 },
     )
   })
 

@@ -269,6 +269,28 @@ describe('strict values', () => {
     await store.stop()
   })
 
+  it('name the key of what cannot be read', async () => {
+    const { store } = createStore({ init: { otel: {} } })
+    await store.start()
+    const hostile = new Proxy({}, { ownKeys: () => assert.fail('a trap') })
+    const cycle: Record<string, unknown> = {}
+    cycle.cycle = cycle
+    const throwing = Object.defineProperty({}, 'batch_size', {
+      enumerable: true,
+      get: () => assert.fail('a getter'),
+    })
+    assert.equal(
+      (await problemsOf(store.put('otel.batch_size', hostile)))[0]?.path,
+      'telemetry.otel.batch_size',
+    )
+    assert.equal((await problemsOf(store.put('otel', throwing)))[0]?.path, 'telemetry.otel.batch_size')
+    await problemsOf(store.put('otel.headers', cycle))
+    await problemsOf(store.put('otel', cycle))
+    await problemsOf(store.put(cycle))
+    await problemsOf(store.put(hostile))
+    await store.stop()
+  })
+
   it('treat undefined in init as absent, and null as no value', async () => {
     const { store } = createStore({ init: { otel: { endpoint: undefined, api_key: null } } })
     await store.start()
