@@ -2,13 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import type { Format } from './names.ts'
 import { formatFor, wantsGzip } from './negotiate.ts'
+import { bodies } from './page/body.ts'
 
 /**
  * The page over HTTP. It trusts no client: whoever is slow, silent or malformed loses their connection, and can
@@ -58,8 +57,6 @@ interface Connection {
   /** Bytes read when the last response ended; undefined before the first. More of them: a request is on its way. */
   readAtRest: number | undefined
 }
-
-const compress = promisify(gzip)
 
 const ignore = (): void => {}
 
@@ -247,21 +244,4 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return error.code === 'EADDRINUSE'
     ? new TelemetryError('PORT_TAKEN', `${where} is in use by another listener`, { cause: error })
     : new TelemetryError('LISTEN_FAILED', `cannot listen on ${where}: ${messageOf(error)}`, { cause: error })
-}
-
-interface Body {
-  readonly bytes: Buffer
-  readonly compressed: boolean
-}
-
-/** Encodes pages; one that has not changed is encoded and compressed once, however many ask for it. */
-function bodies(): (page: string, compressed: boolean) => Promise<Body> {
-  let last: { page: string; bytes: Buffer; gzipped: Promise<Buffer> | undefined } | undefined
-  return async (page, compressed) => {
-    if (last?.page !== page) last = { page, bytes: Buffer.from(page), gzipped: undefined }
-    const current = last
-    if (!compressed) return { bytes: current.bytes, compressed }
-    current.gzipped ??= compress(current.bytes, { level: 4 })
-    return { bytes: await current.gzipped, compressed }
-  }
 }
