@@ -324,6 +324,8 @@ export const exporterMachine = setup({
                 },
               },
               on: {
+                /** The change is a restart, and its answer is waited for. */
+                'exporter.restart': { actions: [] },
                 'config.abort': {
                   target: '.refused',
                   actions: ['forgetStaged', 'discard', 'acknowledge'],
@@ -450,6 +452,10 @@ export const exporterMachine = setup({
         'config.prepare': [
           { guard: 'opensAfterDrain', actions: ['noteChange', 'thenPreparing'] },
           { actions: ['noteChange', 'answerPrepared'] },
+        ],
+        'config.abort': [
+          { guard: 'thenPrepare', actions: ['forgetStaged', 'thenDisabled', 'acknowledge'] },
+          { actions: ['forgetStaged', 'acknowledge'] },
         ],
         'config.commit': [
           { guard: 'disables', actions: ['commit', 'configureBreaker', 'unsubscribe', 'thenDisabled'] },

@@ -32,6 +32,8 @@ interface SystemContext {
   readonly transaction: Transaction | null
   /** Exporters whose answer is outstanding. */
   readonly awaiting: readonly string[]
+  /** Exporters that are to be respawned once the change under way is in force, or is not. */
+  readonly postponed: readonly string[]
   readonly stopTimeoutMs: number
 }
 
@@ -80,6 +82,8 @@ export const systemMachine = setup({
     nothingAwaited: ({ context }) => context.awaiting.length === 0,
     allPrepared: ({ context }) => context.awaiting.length === 0 && context.transaction?.refusals.length === 0,
     isPreparing: ({ context, event }) => context.awaiting.includes(idOf(event)),
+    isTouched: ({ context, event }) =>
+      context.transaction?.changes.some(({ unit }) => unit.id === idOf(event)) === true,
     isAwaited: ({ context, event }) =>
       'version' in event &&
       event.version === context.transaction?.version &&
@@ -193,6 +197,20 @@ export const systemMachine = setup({
       refusals: context.transaction?.refusals ?? [],
     })),
     endTransaction: assign({ transaction: null, awaiting: [] }),
+    /** Respawned now, it would open with a configuration that is about to change, and would not be asked. */
+    postponeRespawn: assign({
+      postponed: ({ context, event }) => [...context.postponed, idOf(event)],
+    }),
+    respawnPostponed: enqueueActions(({ context, enqueue }) => {
+      for (const id of context.postponed) enqueue.raise({ type: 'exporter.respawn', id })
+      enqueue.assign({ postponed: [] })
+    }),
+    /** It died before it heard how the transaction ended. */
+    concludeForCrashed: ({ context, event }) => {
+      const unit = context.households[idOf(event)]?.unit
+      if (context.transaction?.refusals.length === 0) unit?.commit()
+      else unit?.abort()
+    },
     refuseBusy: emit(({ event }) => ({
       type: 'config.settled' as const,
       version: event.type === 'config.change' ? event.version : 0,
@@ -236,6 +254,10 @@ export const systemMachine = setup({
         enqueue.sendTo(({ context: now }) => (now.households[id] as Household).exporter, {
           type: 'exporter.enable',
         })
+      else {
+        unit.unsubscribe()
+        unit.abandon('disabled')
+      }
     }),
     /** A stopped exporter that was to leave takes its actors with it. */
     seeOff: enqueueActions(({ context, event, enqueue }) => {
@@ -289,7 +311,7 @@ export const systemMachine = setup({
 }).createMachine({
   id: 'system',
   options: { maxIterations: 1000 },
-  context: { households: {}, transaction: null, awaiting: [], stopTimeoutMs: 0 },
+  context: { households: {}, transaction: null, awaiting: [], postponed: [], stopTimeoutMs: 0 },
   entry: [{ type: 'spawnHouseholds', params: ({ event }) => ({ units: unitsOf(event) }) }, 'enableAll'],
   initial: 'running',
   states: {
@@ -334,6 +356,7 @@ export const systemMachine = setup({
           on: {
             'config.prepared': { guard: 'isAwaited', actions: 'noteAnswer' },
             'config.refused': { guard: 'isAwaited', actions: ['noteRefusal', 'noteAnswer'] },
+            'exporter.respawn': [{ guard: 'isTouched', actions: 'postponeRespawn' }, { actions: 'respawn' }],
             'xstate.error.actor.*': [
               { guard: 'isPreparing', actions: ['noteRefusal', 'noteAnswer', 'noteCrash'] },
               { actions: 'noteCrash' },
@@ -347,9 +370,9 @@ export const systemMachine = setup({
           on: {
             'config.acknowledged': { guard: 'isAwaited', actions: 'noteAnswer' },
             'exporter.stopped': { actions: ['seeOff', 'noteAnswer'] },
-            'xstate.error.actor.*': { actions: ['noteAnswer', 'noteCrash'] },
+            'xstate.error.actor.*': { actions: ['noteAnswer', 'concludeForCrashed', 'noteCrash'] },
           },
-          exit: ['announceSettled', 'endTransaction'],
+          exit: ['announceSettled', 'endTransaction', 'respawnPostponed'],
         },
       },
     },
