@@ -26,7 +26,7 @@ export interface Clients {
   prepare(config: Config, signal: AbortSignal, instead: boolean): Promise<void>
   swap(): void
   discard(): void
-  /** Waits for what retiring clients have in flight, then closes them. */
+  /** Waits for what retiring clients have in flight, until their deadline, then closes them. */
   retire(): Promise<void>
   /** Resolves when nothing that is running now is in flight any more. */
   idle(): Promise<void>
@@ -41,9 +41,11 @@ export function createClients(options: {
   clock: Clock
   context: (current: () => Config) => Omit<OpenContext<unknown>, 'signal' | 'current'>
   config: () => Config
+  /** How long a replaced client may finish what it has in flight. */
+  retirementMs: () => number
   onError: (error: unknown) => void
 }): Clients {
-  const { definition, clock, context, config: inForce, onError } = options
+  const { definition, clock, context, config: inForce, retirementMs, onError } = options
   let current: ClientSlot | undefined
   let candidate: ClientSlot | undefined
   let retiring: ClientSlot[] = []
@@ -84,7 +86,12 @@ export function createClients(options: {
   }
 
   const retire = async (): Promise<void> => {
-    for (let slot = retiring[0]; slot; slot = retiring[0]) await closeSlot(slot)
+    for (let slot = retiring[0]; slot; slot = retiring[0]) {
+      const late = slot
+      const timer = clock.setTimeout(() => cutSlot(late), retirementMs())
+      await closeSlot(slot)
+      clock.clearTimeout(timer)
+    }
   }
 
   /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */

@@ -149,6 +149,7 @@ export function createUnit(options: UnitOptions): Unit {
     definition,
     clock,
     config,
+    retirementMs: () => number('drain_timeout') * 1000,
     onError: noteError,
     context: () => ({ ...context, catchUp: () => inbox.flush(), status: options.status }),
   })
