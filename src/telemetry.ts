@@ -183,14 +183,27 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     return unit
   }
 
+  /** Called when an exporter that was removed has drained and gone. */
+  const departures = new Map<string, () => void>()
+
   const removeUnit = (id: string): void => {
     units.get(id)?.dispose()
     units.delete(id)
+    departures.get(id)?.()
+  }
+
+  /** An exporter that is added again while it still drains waits for its predecessor; a stop ends the wait. */
+  const departed = async (id: string): Promise<void> => {
+    if (!units.has(id)) return
+    await new Promise<void>((resolve) => departures.set(id, resolve))
+    departures.delete(id)
+    if (stopping) throw new TelemetryError('STOPPED', 'telemetry has stopped')
   }
 
   /** Carries a validated plan through the charts: prepared everywhere, then in force everywhere or nowhere. */
   const apply = async (plan: ConfigPlan): Promise<void> => {
     if (!control) return
+    for (const { id, action } of plan.exporters) if (action === 'add') await departed(id)
     const changes = plan.exporters.flatMap((change): PlannedChange[] => {
       const { id, action, after } = change
       const unit = action === 'add' && after ? addUnit(id, after) : units.get(id)
@@ -268,6 +281,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       bus.flush()
       bus.close()
       const storeStopped = store.stop()
+      for (const resolve of departures.values()) resolve()
       await starting?.catch(() => {})
       await control?.stop(timeoutMs)
       // What a crashed or hanging exporter left open: its own close is bounded.
