@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import { wireExporter, wireSystem } from '../../src/control/effects.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
 import { assembleTelemetry, type Telemetry } from '../../src/telemetry.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
-import { assertExact, quietLogger, totalPending } from '../delivery/harness.ts'
+import { assertExact, crashingSystem, quietLogger, totalPending } from '../delivery/harness.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const runs = nightly ? 1000 : 100
@@ -139,12 +138,17 @@ interface World {
   readonly clock: SimulatedClock
   readonly fault: Record<Id, Fault>
   readonly openFails: Record<Id, boolean>
+  /** Clients open now, and at most. */
+  readonly clients: Record<Id, { open: number; most: number }>
   /** Events the independent sink of each exporter took. */
   readonly sunk: Record<Id, number>
   readonly crashing: Set<string>
   readonly puts: Promise<unknown>[]
   removed: boolean
 }
+
+/** Recovery takes a minute of simulated time. */
+const recovering = fc.integer({ min: 0, max: 2 }).map((n) => n === 2)
 
 const perId = <Value>(value: Value): Record<Id, Value> => ({ a: value, b: value, c: value })
 
@@ -153,7 +157,8 @@ function createWorld(): World {
   const fault = perId<Fault>('delivered')
   const openFails = perId(false)
   const sunk = perId(0)
-  const crashing = new Set<string>()
+  const { machine, crashes: crashing } = crashingSystem()
+  const clients = { a: { open: 0, most: 0 }, b: { open: 0, most: 0 }, c: { open: 0, most: 0 } }
 
   const take = (of: Id, batch: readonly Item[]): void => {
     for (const events of batch) sunk[of] += events.length
@@ -168,6 +173,9 @@ function createWorld(): World {
     state: () => [] as TelemetryEvent[],
     open: async () => {
       if (openFails[of]) throw new Error('cannot open')
+      const count = clients[of]
+      count.open += 1
+      count.most = Math.max(count.most, count.open)
       return {}
     },
     ingest(event: TelemetryEvent, sink: Sink<TelemetryEvent[], Item>) {
@@ -229,18 +237,11 @@ function createWorld(): World {
           return Promise.resolve({ type: 'nonsense' } as never)
       }
     },
-    close: () => {},
-  })
-
-  const wired = wireExporter()
-  const crashes = wired.provide({
-    actions: {
-      ingest: ({ context, event }) => {
-        if (crashing.delete(context.unit.id)) throw new Error('the actor crashed')
-        if (event.type === 'telemetry.batch') context.unit.ingest(event.events)
-      },
+    close: () => {
+      clients[of].open -= 1
     },
   })
+
   const common = { batch_size: 4, queue_size: 20, flush_interval: 0.5, reset_timeout: 5, timeout: 10 }
   const telemetry = assembleTelemetry(
     {
@@ -256,9 +257,9 @@ function createWorld(): World {
       logger: quietLogger,
       drainOnExit: false,
     },
-    wireSystem(crashes),
+    machine,
   )
-  return { telemetry, clock, fault, openFails, sunk, crashing, puts: [], removed: false }
+  return { telemetry, clock, fault, openFails, clients, sunk, crashing, puts: [], removed: false }
 }
 
 async function take(world: World, step: Step): Promise<void> {
@@ -314,7 +315,35 @@ const assertAllExact = ({ telemetry }: World, after: string): void => {
     assertExact(ledger, `${of} after ${after}:`)
 }
 
-async function runSchedule(steps: readonly Step[], ambiguous: boolean): Promise<void> {
+/** Everything is mended: what was asked settles, and what is enabled delivers what it has. */
+async function recover(world: World): Promise<void> {
+  const { telemetry, clock, crashing, fault, openFails } = world
+  crashing.clear()
+  for (const of of ids) {
+    fault[of] = 'delivered'
+    openFails[of] = false
+  }
+  await clock.advance(30_000)
+  for (const [of, { state }] of Object.entries(telemetry.status().exporters)) {
+    telemetry.breaker(of).reset()
+    if (state === 'failed') world.puts.push(telemetry.restart(of))
+  }
+  await clock.advance(30_000)
+  let settled = false
+  void Promise.all(world.puts).then(() => {
+    settled = true
+  })
+  await clock.settle(3)
+  assert.ok(settled, 'every change, flush and restart has settled')
+  for (const [of, { state, config, ledger }] of Object.entries(telemetry.status().exporters)) {
+    assert.equal(state, config.enabled ? 'serving' : 'disabled', `${of} has recovered`)
+    const { queued, in_flight, buffered } = ledger.pending
+    assert.equal(queued + in_flight + buffered, 0, `${of} has delivered: ${JSON.stringify(ledger)}`)
+    assert.equal(world.clients[of as Id].open, config.enabled ? 1 : 0, `${of} has the client it needs`)
+  }
+}
+
+async function runSchedule(steps: readonly Step[], ambiguous: boolean, recovers: boolean): Promise<void> {
   const world = createWorld()
   const { telemetry, clock, sunk } = world
   let settled = false
@@ -324,6 +353,7 @@ async function runSchedule(steps: readonly Step[], ambiguous: boolean): Promise<
       await take(world, step)
       assertAllExact(world, JSON.stringify(step))
     }
+    if (recovers) await recover(world)
   } finally {
     const stopping = telemetry.stop({ timeoutMs: 5000 }).finally(() => {
       settled = true
@@ -339,6 +369,10 @@ async function runSchedule(steps: readonly Step[], ambiguous: boolean): Promise<
   await clock.advance(20_000)
   const { exporters, bus } = telemetry.status()
   let accepted = 0
+  for (const [of, { open, most }] of Object.entries(world.clients)) {
+    assert.equal(open, 0, `${of} has closed its clients`)
+    assert.ok(most <= 3, `${of} had ${most} clients at once`)
+  }
   for (const [of, { ledger }] of Object.entries(exporters)) {
     assertExact(ledger, `${of} at the end:`)
     assert.equal(totalPending(ledger), 0, `${of} has nothing pending`)
@@ -375,13 +409,15 @@ describe('the ledger', function () {
 
   it('adds up after every step, and knows exactly what arrived where no fault is ambiguous', () =>
     fc.assert(
-      fc.asyncProperty(stepsOf(exactFaults), (steps) => runSchedule(steps, false)),
+      fc.asyncProperty(stepsOf(exactFaults), recovering, (steps, recovers) =>
+        runSchedule(steps, false, recovers),
+      ),
       { numRuns: runs / 2 },
     ))
 
   it('adds up after every step of any schedule, and bounds what arrived', () =>
     fc.assert(
-      fc.asyncProperty(stepsOf(faults), (steps) => runSchedule(steps, true)),
+      fc.asyncProperty(stepsOf(faults), recovering, (steps, recovers) => runSchedule(steps, true, recovers)),
       { numRuns: runs / 2 },
     ))
 })
