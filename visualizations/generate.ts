@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
 import { breakerMachine, exporterMachine, supervisorMachine, systemMachine } from '../machines/index.ts'
+import { definitionOf } from '../src/inspect/definition.ts'
 import { chartOf } from './chart.ts'
 import { place } from './layout.ts'
 import { mermaidOf } from './mermaid.ts'
-import { definitionOf } from './stately.ts'
 import { svgOf } from './svg.ts'
 
 /** The charts of the control plane, by the name of their files. */

@@ -1,0 +1,63 @@
+import type { Clock } from '../clock.ts'
+
+/** What happened in the control plane; plain JSON. */
+export interface HistoryEntry {
+  /** Epoch milliseconds. */
+  readonly at: number
+  readonly kind: 'exporter' | 'breaker' | 'config' | 'crash'
+  /** The exporter it happened to; a configuration change may concern several. */
+  readonly id?: string
+  /** States, or configuration versions, before and after. */
+  readonly from?: string
+  readonly to?: string
+  /** Redacted by whoever records. Cut at 1,024 characters. */
+  readonly message?: string
+}
+
+/** The last transitions of the control plane, kept so that one can see what happened before one looked. */
+export interface Recorder {
+  /** Notes one thing, now. Never throws. Meant for transitions: never call it per telemetry event. */
+  record(entry: Omit<HistoryEntry, 'at'>): void
+  /** Oldest first; a copy. */
+  history(): HistoryEntry[]
+}
+
+const longestText = 1_024
+
+/** Cuts between characters, never inside one. */
+function short(text: string): string {
+  if (text.length <= longestText) return text
+  const last = text.charCodeAt(longestText - 2)
+  const end = last >= 0xd800 && last <= 0xdbff ? longestText - 2 : longestText - 1
+  return `${text.slice(0, end)}…`
+}
+
+/**
+ * @param limit entries kept; the oldest makes room. Default 200, about 60 KB at worst with ordinary messages.
+ * 0 keeps none.
+ */
+export function createRecorder({ clock, limit = 200 }: { clock: Clock; limit?: number }): Recorder {
+  const size = Number.isFinite(limit) ? Math.max(0, Math.floor(limit)) : 200
+  const ring: HistoryEntry[] = []
+  let oldest = 0
+
+  return {
+    record({ kind, id, from, to, message }) {
+      if (size === 0) return
+      const entry: HistoryEntry = {
+        at: clock.now(),
+        kind,
+        ...(id !== undefined && { id: short(id) }),
+        ...(from !== undefined && { from: short(from) }),
+        ...(to !== undefined && { to: short(to) }),
+        ...(message !== undefined && { message: short(message) }),
+      }
+      if (ring.length < size) ring.push(entry)
+      else {
+        ring[oldest] = entry
+        oldest = (oldest + 1) % size
+      }
+    },
+    history: () => [...ring.slice(oldest), ...ring.slice(0, oldest)].map((entry) => ({ ...entry })),
+  }
+}

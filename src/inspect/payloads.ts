@@ -1,0 +1,98 @@
+/**
+ * What may be shown of each event of the control plane, beside its type. Whatever is not in this table is not
+ * shown: batches, errors, reasons, outputs and references stay inside.
+ */
+type Read = (event: Record<string, unknown>) => unknown
+
+const longestName = 256
+
+const flag: (field: string) => Read = (field) => (event) =>
+  typeof event[field] === 'boolean' ? event[field] : undefined
+const count: (field: string) => Read = (field) => (event) =>
+  typeof event[field] === 'number' ? event[field] : undefined
+/** For ids and words of closed lists; texts that people or backends write are no names. */
+const name: (field: string) => Read = (field) => (event) => nameOf(event[field])
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
+const nameOf = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value.slice(0, longestName) : undefined
+const namesOf = (value: unknown): string[] | undefined =>
+  Array.isArray(value) ? value.slice(0, 100).flatMap((item) => nameOf(item) ?? []) : undefined
+const within =
+  (field: string, fields: Readonly<Record<string, Read>>): Read =>
+  (event) => {
+    const inner = event[field]
+    return isRecord(inner) ? pick(inner, fields) : undefined
+  }
+
+function pick(
+  event: Record<string, unknown>,
+  fields: Readonly<Record<string, Read>>,
+): Record<string, unknown> {
+  const picked: Record<string, unknown> = {}
+  for (const [field, read] of Object.entries(fields)) {
+    const value = read(event)
+    if (value !== undefined) picked[field] = value
+  }
+  return picked
+}
+
+const versioned = { id: name('id'), version: count('version') }
+const id = { id: name('id') }
+
+const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
+  'telemetry.batch': { count: ({ events }) => (Array.isArray(events) ? events.length : undefined) },
+  'permit.request': { urgent: flag('urgent') },
+  'permit.granted': { permit: within('permit', { generation: count('generation'), probe: flag('probe') }) },
+  'export.reported': { generation: count('generation'), results: ({ results }) => namesOf(results) },
+  'breaker.configure': {
+    settings: within('settings', {
+      failureThreshold: count('failureThreshold'),
+      resetTimeoutMs: count('resetTimeoutMs'),
+      probeTimeoutMs: count('probeTimeoutMs'),
+    }),
+  },
+  'breaker.command': { id: name('id'), command: name('command') },
+  'config.prepare': { version: count('version'), effect: name('effect') },
+  'config.commit': { version: count('version') },
+  'config.abort': { version: count('version') },
+  'config.prepared': versioned,
+  'config.refused': versioned,
+  'config.acknowledged': versioned,
+  'config.change': {
+    version: count('version'),
+    changes: ({ changes }) =>
+      Array.isArray(changes)
+        ? changes
+            .slice(0, 100)
+            .filter(isRecord)
+            .map((change) =>
+              pick(change, {
+                id: ({ unit }) => (isRecord(unit) ? nameOf(unit.id) : undefined),
+                action: name('action'),
+                effect: name('effect'),
+              }),
+            )
+        : undefined,
+  },
+  'exporters.flush': { ids: ({ ids }) => namesOf(ids) },
+  'exporter.restart': id,
+  'exporter.respawn': id,
+  'exporter.stopped': id,
+  'system.stop': { timeoutMs: count('timeoutMs') },
+}
+
+const shown = new Map(Object.entries(table))
+
+export interface SafeEvent {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+/** A copy of an event with its type, and of its payload what is known to be harmless. */
+export function safeEvent(event: unknown): SafeEvent {
+  const type = isRecord(event) ? (nameOf(event.type) ?? '') : ''
+  const fields = shown.get(type)
+  return fields && isRecord(event) ? { type, ...pick(event, fields) } : { type }
+}

@@ -1,0 +1,107 @@
+import { definitionOf } from './definition.ts'
+
+/** Where a machine is: names of states, nested as the chart is. */
+export type SafeValue = string | { readonly [state: string]: SafeValue }
+
+/** Of a snapshot, what a stranger may see. */
+export interface SafeSnapshot {
+  readonly status: string
+  /** Machines only. */
+  readonly value?: SafeValue
+}
+
+/** Stands for an actor towards an observer: its names and its chart, and no way to the actor itself. */
+export interface StandIn {
+  readonly id: string
+  readonly sessionId: string
+  readonly systemId: string | undefined
+  /** The chart as data; undefined for what is no machine. */
+  readonly logic: { readonly config: object } | undefined
+  readonly _parent: { readonly sessionId: string } | undefined
+  /** As it was when the actor last told. */
+  getSnapshot(): SafeSnapshot
+}
+
+interface Actor {
+  readonly id?: unknown
+  readonly sessionId?: unknown
+  readonly systemId?: unknown
+  readonly logic?: { readonly config?: unknown; readonly root?: unknown }
+  readonly _parent?: { readonly sessionId?: unknown }
+  getSnapshot?(): unknown
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 256) : '')
+
+const deepest = 32
+
+function safeValue(value: unknown, depth = 0): SafeValue | undefined {
+  if (typeof value === 'string') return text(value)
+  if (typeof value !== 'object' || value === null || depth > deepest) return undefined
+  const entries = Object.entries(value).map(([key, inner]) => [key, safeValue(inner, depth + 1)] as const)
+  return Object.fromEntries(entries.filter((entry): entry is [string, SafeValue] => entry[1] !== undefined))
+}
+
+const definitions = new WeakMap<object, object>()
+
+/** Only a machine has a chart; other logic keeps data where a machine keeps its `config`, or its value. */
+function chartOf({ logic }: Actor): object | undefined {
+  if (!logic?.root || typeof logic.config !== 'object' || logic.config === null) return undefined
+  const known = definitions.get(logic.config)
+  if (known) return known
+  const definition = definitionOf(logic as Parameters<typeof definitionOf>[0])
+  definitions.set(logic.config, definition)
+  return definition
+}
+
+export interface StandIns {
+  /** The stand-in of an actor, the same one each time. */
+  of(actor: object): StandIn
+  /** Notes what an actor just showed, and returns the harmless part of it. */
+  note(actor: object, snapshot: unknown): SafeSnapshot
+}
+
+export function createStandIns(): StandIns {
+  const known = new WeakMap<object, StandIn>()
+  const last = new WeakMap<object, SafeSnapshot>()
+
+  const note = (actor: object, snapshot: unknown): SafeSnapshot => {
+    const { status, value } = (snapshot ?? {}) as { status?: unknown; value?: unknown }
+    const where = of(actor).logic ? safeValue(value) : undefined
+    const safe: SafeSnapshot = {
+      status: text(status) || 'active',
+      ...(where !== undefined && { value: where }),
+    }
+    last.set(actor, safe)
+    return safe
+  }
+
+  const firstOf = (actor: Actor): SafeSnapshot => {
+    try {
+      return note(actor, actor.getSnapshot?.())
+    } catch {
+      // An actor that is being made has none yet.
+      return { status: 'active' }
+    }
+  }
+
+  const of = (actor: object): StandIn => {
+    const found = known.get(actor)
+    if (found) return found
+    const real = actor as Actor
+    const config = chartOf(real)
+    const parent = real._parent && text(real._parent.sessionId)
+    const standIn: StandIn = {
+      id: text(real.id) || text(real.sessionId),
+      sessionId: text(real.sessionId),
+      systemId: text(real.systemId) || undefined,
+      logic: config && { config },
+      _parent: parent ? { sessionId: parent } : undefined,
+      getSnapshot: () => last.get(actor) ?? firstOf(real),
+    }
+    known.set(actor, standIn)
+    return standIn
+  }
+
+  return { of, note }
+}

@@ -1,0 +1,97 @@
+import type { InspectionEvent, Observer } from 'xstate'
+import { TelemetryError } from '../errors.ts'
+import { loadPeer, type Socket } from './peer.ts'
+import { startRelay } from './relay.ts'
+import { createSafeInspector, type SafeRecord } from './safe.ts'
+import type { StandIn } from './stand-in.ts'
+
+export interface StatelyWatchOptions {
+  /** Default 8080; 0 takes a free one. */
+  readonly port?: number
+  /** A loopback address. Default 127.0.0.1. */
+  readonly host?: '127.0.0.1' | '::1' | 'localhost'
+  /** The inspector to show. Default `https://stately.ai/inspect`. */
+  readonly inspectorUrl?: string
+}
+
+/** Pass it as `createTelemetry({ inspect })`. */
+export interface StatelyWatch extends Observer<InspectionEvent> {
+  next(event: InspectionEvent): void
+  /** To open in a browser. */
+  readonly url: string
+  /** Ends every connection and frees the port; the system goes on unwatched. */
+  close(): Promise<void>
+}
+
+const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
+/** A watcher that reads so slowly is let go: it would grow in this process. */
+const mostBuffered = 4 * 1024 * 1024
+const mostActors = 2_000
+
+/**
+ * Shows the running charts in the Stately inspector: `createTelemetry({ inspect: await watchInStately() })`, then
+ * open `url`. The page and its socket are served from this process, to this machine only; the inspector inside
+ * the page is Stately's, and needs the internet in the browser. Records are those of {@link createSafeInspector}.
+ * While nobody watches, only the states of living actors are noted. Needs @statelyai/inspect (0.7).
+ *
+ * @throws TelemetryError `INSPECT_UNAVAILABLE` (package missing), `INSPECT_NOT_LOOPBACK`, `INSPECT_INVALID`,
+ * `INSPECT_LISTEN_FAILED`
+ */
+export async function watchInStately({
+  port = 8080,
+  host = '127.0.0.1',
+  inspectorUrl = 'https://stately.ai/inspect',
+}: StatelyWatchOptions = {}): Promise<StatelyWatch> {
+  if (!loopback.has(host))
+    throw new TelemetryError(
+      'INSPECT_NOT_LOOPBACK',
+      'the inspector asks nobody who they are: it listens on loopback only; use a tunnel to watch from afar',
+    )
+  if (!URL.canParse(inspectorUrl) || !/^https?:$/.test(new URL(inspectorUrl).protocol))
+    throw new TelemetryError('INSPECT_INVALID', 'inspectorUrl must be an http or https address')
+  const peer = await loadPeer()
+  const watchers = new Set<Observer<InspectionEvent>>()
+  const actors = new Map<string, { rootId: string; actorRef: StandIn }>()
+
+  /** One that comes late first hears of every living actor, and where it is. */
+  const welcome = (socket: Socket): void => {
+    const watcher = peer.convert((record) => {
+      if (socket.readyState !== 1) return
+      if (socket.bufferedAmount > mostBuffered) return socket.terminate()
+      socket.send(JSON.stringify(record))
+    })
+    socket.on('close', () => watchers.delete(watcher))
+    for (const actor of actors.values())
+      watcher.next?.({ type: '@xstate.actor', ...actor } as unknown as InspectionEvent)
+    watchers.add(watcher)
+  }
+
+  const keepTrack = ({ type, rootId, actorRef, snapshot }: SafeRecord): void => {
+    if (type === '@xstate.actor') {
+      actors.set(actorRef.sessionId, { rootId, actorRef })
+      const [oldest] = actors.keys()
+      if (actors.size > mostActors && oldest !== undefined) actors.delete(oldest)
+    } else if (snapshot && snapshot.status !== 'active') actors.delete(actorRef.sessionId)
+  }
+
+  const relay = await startRelay({ peer, host, port, inspectorUrl, onWatcher: welcome })
+  const safe = createSafeInspector((event) => {
+    keepTrack(event as unknown as SafeRecord)
+    for (const watcher of watchers) watcher.next?.(event)
+  })
+  /** Steps within a transition are nothing the inspector shows. */
+  const isShown = ({ type }: InspectionEvent): boolean =>
+    type === '@xstate.actor' || type === '@xstate.snapshot' || (type === '@xstate.event' && watchers.size > 0)
+
+  return {
+    next(event) {
+      if (isShown(event)) safe.next?.(event)
+    },
+    url: `http://${host === '::1' ? '[::1]' : host}:${relay.port}/`,
+    async close() {
+      watchers.clear()
+      actors.clear()
+      await relay.close()
+    },
+  }
+}
