@@ -49,6 +49,10 @@ export function createClients(options: {
   let current: ClientSlot | undefined
   let candidate: ClientSlot | undefined
   let retiring: ClientSlot[] = []
+  /** Ends an opening under way: that of a crashed actor has nobody who would abort it. */
+  const openings = new Set<() => void>()
+  /** Counts `close`: what began to open before it is not kept. */
+  let epoch = 0
 
   const closeClient = (client: unknown): Promise<void> =>
     new Promise((resolve) => {
@@ -95,7 +99,7 @@ export function createClients(options: {
   }
 
   /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */
-  const openSlot = (config: Config, signal: AbortSignal): Promise<ClientSlot> =>
+  const openSlot = (config: Config, signal: AbortSignal, since: number): Promise<ClientSlot> =>
     new Promise((resolve, reject) => {
       const controller = new AbortController()
       let over = false
@@ -104,6 +108,7 @@ export function createClients(options: {
         over = true
         clock.clearTimeout(timer)
         signal.removeEventListener('abort', onAbort)
+        openings.delete(onAbort)
         act()
       }
       const giveUp = (error: TelemetryError): void =>
@@ -118,8 +123,9 @@ export function createClients(options: {
         () => giveUp(new TelemetryError('EXPORTER_OPEN_TIMEOUT', `not open within ${seconds} s`)),
         seconds * 1000,
       )
-      if (signal.aborted) return onAbort()
+      if (signal.aborted || since !== epoch) return onAbort()
       signal.addEventListener('abort', onAbort)
+      openings.add(onAbort)
       const current = (): Config => inForce()
       new Promise((opened) =>
         opened(definition.open(config, { ...context(current), signal: controller.signal, current })),
@@ -142,8 +148,9 @@ export function createClients(options: {
   }
 
   /** A client that opened in the very turn in which it was given up is closed, not kept. */
-  const keep = (slot: ClientSlot, signal: AbortSignal): ClientSlot => {
-    if (!signal.aborted) return slot
+  const keep = (slot: ClientSlot, signal: AbortSignal, since: number): ClientSlot => {
+    if (!signal.aborted && since === epoch) return slot
+    sendAway(slot)
     void closeSlot(slot)
     throw new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up')
   }
@@ -162,16 +169,18 @@ export function createClients(options: {
       return retiring.length > 0
     },
     async open(config, signal) {
+      const since = epoch
       await makeRoom()
-      current = keep(await openSlot(config, signal), signal)
+      current = keep(await openSlot(config, signal, since), signal, since)
     },
     async prepare(config, signal, instead) {
+      const since = epoch
       if (instead) {
         sendAway(current)
         current = undefined
       }
       await makeRoom()
-      candidate = keep(await openSlot(config, signal), signal)
+      candidate = keep(await openSlot(config, signal, since), signal, since)
     },
     swap() {
       if (!candidate) return
@@ -191,6 +200,8 @@ export function createClients(options: {
       for (const slot of [current, candidate, ...retiring]) if (slot) cutSlot(slot)
     },
     async close() {
+      epoch += 1
+      for (const abort of openings) abort()
       sendAway(current)
       sendAway(candidate)
       current = undefined

@@ -92,13 +92,33 @@ describe('a change', () => {
     assert.equal(rig.state('one'), 'serving')
   })
 
+  it('is refused, and leaves no client behind, when its exporter crashes while it is prepared', async () => {
+    const driver = createDriver()
+    const { machine, crashes } = crashingSystem()
+    const rig = await startRig([driver.definition], { test: mine }, machine)
+    driver.opening = ({ endpoint }) => {
+      if (endpoint === 'two') return new Promise((resolve) => rig.clock.setTimeout(() => resolve(), 1000))
+    }
+    const put = watched(rig.telemetry.config.put('test.endpoint', 'two'))
+    await rig.settle()
+    crashes.add('test')
+    rig.emit(1)
+    await rig.pass(5)
+    assert.match(String(put.error), /crashed/)
+    assert.deepEqual(
+      driver.open.map(({ endpoint }) => endpoint),
+      ['one'],
+    )
+    assert.equal(rig.ledger().delivered, 1)
+  })
+
   it('that is refused elsewhere leaves the old configuration to an exporter that crashed before it', async () => {
     const driver = createDriver()
     const { machine, crashes } = crashingSystem()
     const rig = await startRig([driver.definition], pair, machine)
     driver.opening = async ({ endpoint }) => {
       if (endpoint !== 'bad') return
-      await new Promise<void>((resolve) => rig.clock.setTimeout(resolve, 1000))
+      await new Promise<void>((resolve) => rig.clock.setTimeout(() => resolve(), 1000))
       throw new Error('no such place')
     }
     crashes.add('one')
