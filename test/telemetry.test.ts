@@ -1,0 +1,411 @@
+// Guards the main job from outside: spans and metrics arrive, exporters move under load, and whatever goes wrong
+// is counted, shown and harmless.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { wireExporter, wireSystem } from '../src/control/effects.ts'
+import {
+  createTelemetry,
+  defineExporter,
+  type LedgerStatus,
+  mock,
+  otel,
+  prometheus,
+  type Telemetry,
+  TelemetryConfigError,
+  TelemetryError,
+  type TelemetryStatus,
+} from '../src/index.ts'
+import { assembleTelemetry } from '../src/telemetry.ts'
+import { createBackend } from '../src/testing/index.ts'
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+const sum = (parts: object): number =>
+  Object.values(parts as Record<string, number>).reduce((total, part) => total + part, 0)
+
+function assertBalanced({
+  exporters,
+}: {
+  exporters: Record<string, LedgerStatus> | TelemetryStatus['exporters']
+}) {
+  for (const [id, entry] of Object.entries(exporters)) {
+    const ledger = 'ledger' in entry ? entry.ledger : entry
+    assert.equal(
+      ledger.accepted,
+      ledger.delivered + sum(ledger.dropped) + sum(ledger.pending),
+      `the ledger of ${id} does not add up: ${JSON.stringify(ledger)}`,
+    )
+  }
+}
+
+/** Waits, by turns of the event loop, until a condition holds. */
+async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+  const end = performance.now() + timeoutMs
+  while (!condition()) {
+    if (performance.now() > end) assert.fail(`in vain: ${what}`)
+    await nextTurn()
+  }
+}
+
+const pageOf = (telemetry: Telemetry, id = 'prometheus'): string =>
+  String(telemetry.status().exporters[id]?.client.url)
+
+const scrape = async (url: string): Promise<string> => (await fetch(url)).text()
+
+describe('telemetry', () => {
+  let running: Telemetry[] = []
+  const create = (options: Parameters<typeof createTelemetry>[0]): Telemetry => {
+    const telemetry = createTelemetry({ logger: silent, drainOnExit: false, ...options })
+    running.push(telemetry)
+    return telemetry
+  }
+  afterEach(async () => {
+    await Promise.all(running.map((telemetry) => telemetry.stop({ timeoutMs: 500 })))
+    running = []
+  })
+
+  it('turns events into OTLP spans and Prometheus metrics', async () => {
+    const backend = createBackend()
+    await backend.listen()
+    const telemetry = create({
+      config: { env: {}, init: { otel: { endpoint: backend.url }, prometheus: { port: 0 } } },
+    })
+    await telemetry.start()
+    telemetry.emit('job.start', {}, { correlation_id: 7, queue: 'mail' })
+    telemetry.emit('job.success', { count: 1, duration_ms: 12 }, { correlation_id: 7 })
+    const answer = await telemetry.span('db.query', { table: 'users' }, async () => 'rows')
+    assert.equal(answer, 'rows')
+    assert.equal((await telemetry.flush()).complete, true)
+
+    assert.deepEqual(backend.spans.map(({ name }) => name).sort(), ['db.query', 'job'])
+    const page = await scrape(pageOf(telemetry))
+    assert.match(page, /^job_success_total 1$/m)
+    assert.match(page, /^job_success_duration_seconds_sum 0.012$/m)
+    assertBalanced(telemetry.status())
+    const report = await telemetry.stop()
+    assert.equal(report.complete, true)
+    assertBalanced(report)
+    await backend.close()
+  })
+
+  for (const client of ['native', 'package'])
+    it(`loses nothing when the endpoint moves at 5,000 events a second, with the ${client} client`, async () => {
+      const [a, b] = [createBackend({ decode: 'count' }), createBackend({ decode: 'count' })]
+      await Promise.all([a.listen(), b.listen()])
+      const telemetry = create({ config: { env: {}, init: { otel: { endpoint: a.url, client } } } })
+      await telemetry.start()
+
+      let spans = 0
+      let moved: Promise<unknown> | undefined
+      const begun = performance.now()
+      for (let elapsed = 0; elapsed < 2000; elapsed = performance.now() - begun) {
+        // As many pairs as are due at 5,000 events a second, however slow the machine is.
+        for (; spans < elapsed * 2.5; spans += 1) {
+          telemetry.emit('job.start', {}, { correlation_id: spans })
+          telemetry.emit('job.success', { duration_ms: 1 }, { correlation_id: spans })
+        }
+        if (elapsed > 1000) moved ??= telemetry.config.put('telemetry.otel.endpoint', b.url)
+        await nextTurn()
+      }
+      await moved
+      const report = await telemetry.stop()
+      assert.ok(a.spanCount > 0 && b.spanCount > 0, 'both receivers took part')
+      assert.equal(a.spanCount + b.spanCount, spans)
+      assert.equal(report.exporters.otel?.delivered, 2 * spans)
+      assert.equal(report.exporters.otel?.ambiguous, 0)
+      await Promise.all([a.close(), b.close()])
+    })
+
+  it('keeps what a refusing backend cannot take, opens the breaker, and delivers after the probe', async () => {
+    const backend = createBackend()
+    await backend.listen()
+    await backend.close()
+    const telemetry = create({
+      config: {
+        env: {},
+        init: {
+          otel: { endpoint: backend.url, reset_timeout: 0.2, failure_threshold: 2, flush_interval: 0.01 },
+        },
+      },
+    })
+    await telemetry.start()
+    for (let id = 0; id < 50; id += 1) {
+      telemetry.emit('job.start', {}, { correlation_id: id })
+      telemetry.emit('job.success', {}, { correlation_id: id })
+    }
+    const status = (): TelemetryStatus['exporters'][string] | undefined => telemetry.status().exporters.otel
+    await until(() => status()?.breaker === 'open', 'the breaker opens')
+    assert.match(status()?.lastError?.message ?? '', /ECONNREFUSED|refused/i)
+    assert.equal(status()?.ledger.delivered, 0)
+    assertBalanced(telemetry.status())
+
+    await backend.reopen()
+    await until(
+      () => status()?.breaker === 'closed' && status()?.ledger.delivered === 100,
+      'all is delivered',
+    )
+    assert.equal(backend.spanCount, 50)
+    await backend.close()
+  })
+
+  it('retries a Prometheus port that is taken at start, says so, and starves nobody', async () => {
+    const squatter: Server = createServer().listen(0, '127.0.0.1')
+    await once(squatter, 'listening')
+    const { port } = squatter.address() as AddressInfo
+    const recorder = mock()
+    const telemetry = create({
+      types: [prometheus(), recorder],
+      config: { env: {}, init: { prometheus: { port }, mock: {} } },
+    })
+    await telemetry.start()
+    const status = telemetry.status().exporters.prometheus
+    assert.equal(status?.state, 'retrying')
+    assert.match(status?.lastError?.message ?? '', /in use/)
+    telemetry.emit('job.done', { count: 3 })
+    await telemetry.flush()
+    assert.equal(recorder.eventsMatching('job.*').length, 1)
+
+    await telemetry.config.put('telemetry.prometheus.port', 0)
+    assert.match(await scrape(pageOf(telemetry)), /^job_done_total 3$/m)
+    squatter.close()
+  })
+
+  it('refuses a change to a taken port; the old page keeps serving', async () => {
+    const squatter: Server = createServer().listen(0, '127.0.0.1')
+    await once(squatter, 'listening')
+    const { port } = squatter.address() as AddressInfo
+    const telemetry = create({ config: { env: {}, init: { prometheus: { port: 0 } } } })
+    await telemetry.start()
+    const before = pageOf(telemetry)
+    await assert.rejects(
+      telemetry.config.put('telemetry.prometheus.port', port),
+      (error) => error instanceof TelemetryConfigError && /in use/.test(error.message),
+    )
+    assert.equal(pageOf(telemetry), before)
+    assert.equal(telemetry.config.get('telemetry.prometheus.port'), 0)
+    assert.equal((await fetch(before)).status, 200)
+    squatter.close()
+  })
+
+  it('counts on over a port change', async () => {
+    const telemetry = create({ config: { env: {}, init: { prometheus: { port: 0 } } } })
+    await telemetry.start()
+    telemetry.emit('job.done', { count: 2 })
+    const before = pageOf(telemetry)
+    assert.match(await scrape(before), /^job_done_total 2$/m)
+    const blocker: Server = createServer().listen(0, '127.0.0.1')
+    await once(blocker, 'listening')
+    const { port } = blocker.address() as AddressInfo
+    blocker.close()
+    await once(blocker, 'close')
+    await telemetry.config.put('telemetry.prometheus.port', port)
+    telemetry.emit('job.done', { count: 5 })
+    assert.equal(pageOf(telemetry), `http://127.0.0.1:${port}/metrics`)
+    assert.match(await scrape(pageOf(telemetry)), /^job_done_total 7$/m)
+    await assert.rejects(fetch(before))
+  })
+
+  it('is not harmed by handlers that throw or by hostile metadata', async () => {
+    const recorder = mock()
+    const telemetry = create({ types: [recorder], config: { env: {}, init: { mock: {} } } })
+    await telemetry.start()
+    telemetry.attach('broken', ['*'], () => {
+      throw new Error('broken handler')
+    })
+    const cyclic: Record<string, unknown> = { ok: 1 }
+    cyclic.self = cyclic
+    const hostile = new Proxy({}, { ownKeys: () => assert.fail('a trap that throws') })
+    for (const metadata of [
+      cyclic,
+      hostile,
+      null,
+      7,
+      {
+        get bomb() {
+          throw new Error('getter')
+        },
+      },
+      { big: 1n },
+    ])
+      telemetry.emit('job.done', { count: 1 }, metadata as object)
+    await telemetry.flush()
+    assert.equal(recorder.eventsMatching('job.done').length, 6)
+    assert.ok(telemetry.status().bus.handlerFailures >= 6)
+    assertBalanced(telemetry.status())
+  })
+
+  it('survives the crash of an exporter: its queue and ledger, its siblings and the caller', async () => {
+    const [fragile, sibling] = [mock({ type: 'fragile' }), mock()]
+    let crash = false
+    const exporter = wireExporter().provide({
+      actions: {
+        ingest: ({ context, event }) => {
+          if (crash && context.unit.id === 'fragile') {
+            crash = false
+            throw new Error('a bug in the exporter')
+          }
+          if (event.type === 'telemetry.batch') context.unit.ingest(event.events)
+        },
+      },
+    })
+    const telemetry = assembleTelemetry(
+      {
+        types: [fragile, sibling],
+        logger: silent,
+        drainOnExit: false,
+        config: { env: {}, init: { fragile: {}, mock: {} } },
+      },
+      wireSystem(exporter),
+    )
+    running.push(telemetry)
+    await telemetry.start()
+    crash = true
+    for (let id = 0; id < 10; id += 1) telemetry.emit('job.done', { count: 1 })
+    await until(() => telemetry.status().exporters.fragile?.state === 'restarting', 'the crash is seen')
+    assert.equal(telemetry.status().exporters.fragile?.lastError?.message, 'a bug in the exporter')
+    assertBalanced(telemetry.status())
+    telemetry.emit('job.late', { count: 1 })
+    await until(
+      () => fragile.eventsMatching('job.*').length === 11,
+      'everything is delivered after the restart',
+    )
+    assert.equal(telemetry.status().exporters.fragile?.state, 'serving')
+    assert.equal(sibling.eventsMatching('job.*').length, 11)
+    assertBalanced(telemetry.status())
+  })
+
+  it('tears an exporter down and builds it up again when it is disabled and enabled', async () => {
+    const recorder = mock()
+    const telemetry = create({ types: [recorder], config: { env: {}, init: { mock: {} } } })
+    await telemetry.start()
+    assert.equal(recorder.openClients, 1)
+    telemetry.emit('job.one')
+    await telemetry.config.put('telemetry.mock.enabled', false)
+    assert.equal(telemetry.status().exporters.mock?.state, 'disabled')
+    assert.equal(recorder.openClients, 0)
+    assert.equal(recorder.eventsMatching('job.one').length, 1, 'what was pending is delivered first')
+    telemetry.emit('job.two')
+    await telemetry.config.put('telemetry.mock.enabled', true)
+    assert.equal(telemetry.status().exporters.mock?.state, 'serving')
+    telemetry.emit('job.three')
+    await telemetry.flush()
+    assert.deepEqual(
+      recorder.eventsMatching('job.*').map(({ name }) => name),
+      ['job.one', 'job.three'],
+    )
+  })
+
+  it('changes patterns and batch size in place', async () => {
+    const recorder = mock()
+    const telemetry = create({ types: [recorder], config: { env: {}, init: { mock: {} } } })
+    await telemetry.start()
+    const { version, changes } = await telemetry.config.put({
+      'telemetry.mock.event_patterns': ['queuemizer.*', '*.error'],
+      'mock.batch_size': 3,
+    })
+    assert.equal(version, telemetry.status().config.version)
+    assert.deepEqual(changes.map(({ path }) => path).sort(), [
+      'telemetry.mock.batch_size',
+      'telemetry.mock.event_patterns',
+    ])
+    telemetry.emit('queuemizer.job.error')
+    telemetry.emit('other.job')
+    await telemetry.flush()
+    assert.deepEqual(
+      recorder.events.map(({ name }) => name),
+      ['queuemizer.job.error'],
+      'one delivery, however many patterns match',
+    )
+    assert.equal(recorder.openClients, 1)
+  })
+
+  it('rolls a change over two exporters back when one of them cannot be applied', async () => {
+    const squatter: Server = createServer().listen(0, '127.0.0.1')
+    await once(squatter, 'listening')
+    const { port } = squatter.address() as AddressInfo
+    const recorder = mock()
+    const telemetry = create({
+      types: [prometheus(), recorder],
+      config: { env: {}, init: { prometheus: { port: 0 }, mock: { endpoint: 'mock://old' } } },
+    })
+    await telemetry.start()
+    await assert.rejects(
+      telemetry.config.put({ 'mock.endpoint': 'mock://new', 'prometheus.port': port }),
+      TelemetryConfigError,
+    )
+    assert.equal(telemetry.config.get('mock.endpoint'), 'mock://old')
+    assert.equal(telemetry.status().exporters.mock?.state, 'serving')
+    assert.ok(telemetry.status().config.rejected)
+    squatter.close()
+  })
+
+  it('adds and removes exporters while it runs', async () => {
+    const recorder = mock()
+    const telemetry = create({ types: [recorder], config: { env: {}, init: { mock: {} } } })
+    await telemetry.start()
+    await telemetry.config.put({ 'mock_eu.type': 'mock', 'mock_eu.event_patterns': ['eu.*'] })
+    assert.deepEqual(Object.keys(telemetry.status().exporters).sort(), ['mock', 'mock_eu'])
+    assert.equal(telemetry.status().exporters.mock_eu?.state, 'serving')
+    await telemetry.config.unset('telemetry.mock_eu')
+    assert.deepEqual(Object.keys(telemetry.status().exporters), ['mock'])
+    assert.deepEqual(Object.keys(telemetry.snapshot().exporters), ['mock'])
+  })
+
+  it('keeps events from before the start and counts those after the stop', async () => {
+    const recorder = mock()
+    const telemetry = create({ types: [recorder], bufferSize: 2, config: { env: {}, init: { mock: {} } } })
+    for (const name of ['job.one', 'job.two', 'job.three']) telemetry.emit(name)
+    await telemetry.start()
+    await telemetry.flush()
+    assert.equal(recorder.eventsMatching('job.*').length, 2)
+    assert.equal(telemetry.status().bus.dropped.not_started, 1)
+    await telemetry.stop()
+    const before = telemetry.status().bus.dropped.stopped
+    telemetry.emit('job.late')
+    assert.equal(telemetry.status().bus.dropped.stopped, before + 1)
+    await assert.rejects(
+      telemetry.config.put('mock.batch_size', 7),
+      (error) => error instanceof TelemetryError && error.code === 'STOPPED',
+    )
+  })
+
+  it('delivers what a backend that only drains at the end is owed, within the deadline, and reports the rest', async () => {
+    const stuck = defineExporter({
+      type: 'stuck',
+      schema: {},
+      open: () => ({}),
+      export: () => new Promise<never>(() => {}),
+      close: () => {},
+    })
+    const telemetry = create({ types: [stuck], config: { env: {}, init: { stuck: { batch_size: 10 } } } })
+    await telemetry.start()
+    for (let id = 0; id < 100; id += 1) telemetry.emit('job.done')
+    const begun = performance.now()
+    const report = await telemetry.stop({ timeoutMs: 300 })
+    assert.ok(performance.now() - begun < 300 + 1500, 'the stop keeps its deadline')
+    assert.equal(report.complete, false)
+    assert.equal(report.exporters.stuck?.dropped.shutdown, 100)
+    assertBalanced(report)
+  })
+
+  it('rejects a start with a configuration that is wrong, naming every key, and may be started again', async () => {
+    const telemetry = create({
+      types: [otel()],
+      config: {
+        env: { TELEMETRY_BATCH_SIZE: '12abc' },
+        init: { otel: { endpoint: 'ftp://x', colour: 'red' } },
+      },
+    })
+    await assert.rejects(telemetry.start(), (error) => {
+      assert.ok(error instanceof TelemetryConfigError)
+      const paths = error.problems.map(({ path }) => path).sort()
+      assert.ok(paths.includes('telemetry.otel.endpoint') && paths.includes('telemetry.otel.colour'))
+      return true
+    })
+    telemetry.emit('still.harmless')
+    assert.equal(telemetry.status().system, 'idle')
+  })
+})
