@@ -89,6 +89,8 @@ export async function startRelay(options: {
     )
     server.listen(port, host, resolve)
   })
+  // Such as running out of descriptors: it is refused there, and nothing of ours breaks here.
+  server.on('error', () => {})
   server.unref()
   const bound = relayPort()
   hosts = new Set([`127.0.0.1:${bound}`, `localhost:${bound}`, `[::1]:${bound}`])

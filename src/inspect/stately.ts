@@ -79,16 +79,18 @@ export async function watchInStately({
     keepTrack(event as unknown as SafeRecord)
     for (const watcher of watchers) watcher.next?.(event)
   })
+  let closed = false
   /** Steps within a transition are nothing the inspector shows. */
   const isShown = ({ type }: InspectionEvent): boolean =>
     type === '@xstate.actor' || type === '@xstate.snapshot' || (type === '@xstate.event' && watchers.size > 0)
 
   return {
     next(event) {
-      if (isShown(event)) safe.next?.(event)
+      if (!closed && isShown(event)) safe.next?.(event)
     },
     url: `http://${host === '::1' ? '[::1]' : host}:${relay.port}/`,
     async close() {
+      closed = true
       watchers.clear()
       actors.clear()
       await relay.close()
