@@ -1,6 +1,7 @@
 import type { Bus, BusStatus } from './bus/bus.ts'
 import type { ConfigStatus, ConfigStore } from './config/store.ts'
 import type { Control } from './control/control.ts'
+import type { HistoryEntry } from './control/recorder.ts'
 import type { BreakerState, ExporterState } from './control/states.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import type { LastError, Unit } from './delivery/unit.ts'
@@ -12,11 +13,14 @@ export interface ExporterStatus {
   readonly type: string
   readonly state: ExporterState
   readonly breaker: BreakerState
+  /** Epoch milliseconds of the breaker's last change of state; with `reset_timeout` it tells when the probe comes. */
+  readonly breakerSince: number
   /** Consecutive failures the breaker has counted. */
   readonly failures: number
   /** Redacted. */
   readonly config: Readonly<Record<string, unknown>>
   readonly ledger: LedgerStatus
+  readonly exports: { readonly attempts: number; readonly seconds: number }
   readonly lastError: LastError | null
   /** What the driver tells of its client: the port it is bound to, say. */
   readonly client: Readonly<Record<string, unknown>>
@@ -28,6 +32,8 @@ export interface TelemetryStatus {
   readonly exporters: Readonly<Record<string, ExporterStatus>>
   readonly bus: BusStatus
   readonly config: ConfigStatus
+  /** The last transitions, oldest first; only when asked for. */
+  readonly history?: readonly HistoryEntry[]
 }
 
 export function buildStatus({
@@ -50,9 +56,11 @@ export function buildStatus({
       type: unit.definition.type,
       state: state === 'stopped' ? 'stopped' : (view?.state ?? 'stopped'),
       breaker: view?.breaker ?? 'closed',
+      breakerSince: view?.breakerSince ?? 0,
       failures: view?.breakerFailures ?? 0,
       config: store.redacted(id),
       ledger: unit.ledger(),
+      exports: { attempts: unit.attempts().count, seconds: unit.attempts().seconds },
       lastError: unit.lastError() ?? null,
       client: unit.describe(),
     }

@@ -13,6 +13,7 @@ import { type Control, type InspectObserver, type SystemPicture, startControl } 
 import { wireSystem } from './control/effects.ts'
 import { type ControlListener, createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
+import { createRecorder } from './control/recorder.ts'
 import { createTimerScope } from './control/timers.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
@@ -93,7 +94,8 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   detach(id: string): boolean
   handlers(): HandlerStatus[]
   readonly config: TelemetryConfig
-  status(): TelemetryStatus
+  /** @param options `history`: with the last transitions of exporters, breakers and configuration. */
+  status(options?: { readonly history?: boolean }): TelemetryStatus
   /** Exports what was emitted so far. Default `timeoutMs` 10,000. Never rejects. */
   flush(options?: { readonly timeoutMs?: number }): Promise<FlushReport>
   /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
@@ -162,7 +164,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   })
   const span = createSpan({ bus, clock })
 
-  const status = (): TelemetryStatus => buildStatus({ state, units, control, bus, store })
+  const recorder = createRecorder({ clock })
+
+  const status = ({ history = false } = {}): TelemetryStatus => ({
+    ...buildStatus({ state, units, control, bus, store }),
+    ...(history && { history: recorder.history() }),
+  })
 
   const addUnit = (id: string, { definition, config }: NonNullable<ExporterChange['after']>): Unit => {
     const unit = createUnit({
@@ -223,7 +230,14 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     )
   }
 
-  store.onSettled(({ type, source, version, changes, problems }) =>
+  store.onSettled(({ type, source, version, changes, problems }) => {
+    recorder.record({
+      kind: 'config',
+      to: String(version),
+      message: problems
+        ? `refused (${source}): ${problems.map(({ message }) => message).join('; ')}`
+        : `applied (${source}): ${(changes ?? []).map(({ path }) => path).join(', ')}`,
+    })
     bus.emitSelf(
       `telemetry.config.${type}`,
       { count: 1 },
@@ -233,8 +247,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
         ...(changes && { keys: changes.map(({ path }) => path) }),
         ...(problems && { problems: problems.map(({ message }) => message) }),
       },
-    ),
-  )
+    )
+  })
 
   const releaseExit =
     options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void telemetry.stop())
@@ -249,8 +263,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       clock,
       logger,
       inspect: observation.inspect,
-      onStateChange: ({ id, what, from, to }) =>
-        bus.emitSelf(`telemetry.${what}.state`, { count: 1 }, { exporter: id, from, to }, { exporter: id }),
+      onStateChange: ({ id, what, from, to }) => {
+        const message = units.get(id)?.lastError()?.message
+        const troubled = to === 'restarting' || to === 'retrying' || to === 'open'
+        recorder.record({ kind: what, id, from, to, ...(troubled && { message }) })
+        bus.emitSelf(`telemetry.${what}.state`, { count: 1 }, { exporter: id, from, to }, { exporter: id })
+      },
       onRemoved: removeUnit,
     })
     state = 'running'

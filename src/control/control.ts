@@ -12,6 +12,8 @@ export interface ExporterView {
   readonly breaker: BreakerState
   /** Consecutive failures while closed. */
   readonly breakerFailures: number
+  /** Epoch milliseconds of the breaker's last change of state. */
+  readonly breakerSince: number
 }
 
 /** State values of all charts, as XState writes them. */
@@ -62,6 +64,7 @@ export function startControl(options: {
   const watched = new WeakSet<object>()
   const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
+  const breakerSince = new Map<string, number>()
 
   const root = createActor(machine, {
     input: { units },
@@ -81,6 +84,7 @@ export function startControl(options: {
       state: exporterState(found.exporter.getSnapshot(), found.supervisor.getSnapshot()),
       breaker: breakerState(breaker),
       breakerFailures: breaker.context.failures,
+      breakerSince: breakerSince.get(id) ?? clock.now(),
     }
   }
 
@@ -101,6 +105,7 @@ export function startControl(options: {
     const before = shown.get(id)
     if (!now) return
     shown.set(id, now)
+    if (before?.breaker !== now.breaker) breakerSince.set(id, clock.now())
     if (before && before.state !== now.state)
       onStateChange({ id, what: 'exporter', from: before.state, to: now.state })
     if (before && before.breaker !== now.breaker)
@@ -137,6 +142,7 @@ export function startControl(options: {
   })
   root.on('exporter.removed', ({ id }) => {
     shown.delete(id)
+    breakerSince.delete(id)
     onRemoved(id)
   })
   root.start()

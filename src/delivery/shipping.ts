@@ -1,5 +1,5 @@
 import type { ExportResult, WaveReport } from '../../machines/index.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import { startAttempt } from './attempt.ts'
 import type { Backlog, Batch } from './backlog.ts'
@@ -29,6 +29,13 @@ export interface Shipping {
   /** Position before which every item is settled. */
   settledBefore(): number
   readonly inFlight: number
+  readonly attempts: ExportAttempts
+}
+
+/** Attempts to export a batch so far, and how long they took together. */
+export interface ExportAttempts {
+  readonly count: number
+  readonly seconds: number
 }
 
 export function createShipping(options: {
@@ -50,6 +57,8 @@ export function createShipping(options: {
   let deliveries = 0
   let consecutiveFailures = 0
   let retryAt = 0
+  let attempts = 0
+  let attemptedMs = 0
   let round = 0
 
   /** Backs off, but never past the moment at which the breaker would let a probe through. */
@@ -97,7 +106,7 @@ export function createShipping(options: {
       }
       case 'refused':
         ledger.drop('rejected', batch.weight)
-        return 'neutral'
+        return outcome.unhealthy ? 'failure' : 'neutral'
       case 'misdirected':
         ledger.drop('misdirected', batch.weight)
         return 'misdirected'
@@ -136,7 +145,10 @@ export function createShipping(options: {
       },
     }
     slot.running.add(running)
+    const begun = elapsed(clock)
     const outcome = await attempt.outcome
+    attempts += 1
+    attemptedMs += elapsed(clock) - begun
     slot.running.delete(running)
     leases.delete(batch)
     const result = settle(batch, outcome, slot === clients.current, cut)
@@ -208,6 +220,9 @@ export function createShipping(options: {
     },
     get inFlight() {
       return leases.size
+    },
+    get attempts() {
+      return { count: attempts, seconds: attemptedMs / 1000 }
     },
   }
 }

@@ -10,7 +10,7 @@ import { backoffMs, exportBackoff } from './backoff.ts'
 import { createClients } from './clients.ts'
 import { createIntake } from './intake.ts'
 import { createLedger, type DropReason, type LedgerStatus } from './ledger.ts'
-import { createShipping } from './shipping.ts'
+import { createShipping, type ExportAttempts } from './shipping.ts'
 
 export interface LastError {
   readonly message: string
@@ -45,6 +45,7 @@ export interface Unit extends UnitPort {
   hasToEndBy(deadline: number): void
   ledger(): LedgerStatus
   lastError(): LastError | undefined
+  attempts(): ExportAttempts
   describe(): Readonly<Record<string, unknown>>
   /** The bus forgets the exporter. */
   dispose(): void
@@ -349,6 +350,7 @@ export function createUnit(options: UnitOptions): Unit {
       }
     },
     lastError: () => lastError,
+    attempts: () => shipping.attempts,
     describe() {
       try {
         return definition.describe?.(clients.current?.client, context.state) ?? {}
