@@ -7,7 +7,7 @@ export interface BreakerInput {
   readonly standsAside?: boolean
 }
 
-interface BreakerContext {
+export interface BreakerContext {
   readonly settings: BreakerSettings
   /** Who asked last, and is answered. */
   readonly holder: PermitHolder | undefined

@@ -24,7 +24,7 @@ export interface ExporterInput {
   readonly system: ActorRef<Snapshot<unknown>, SystemReport>
 }
 
-interface ExporterContext extends ExporterInput {
+export interface ExporterContext extends ExporterInput {
   /** The permit held while exporting. */
   readonly permit: Permit | null
   /** The transaction being prepared. */

@@ -8,7 +8,7 @@ export interface SupervisorInput {
   readonly system: ActorRef<Snapshot<unknown>, SystemReport>
 }
 
-interface SupervisorContext extends SupervisorInput {
+export interface SupervisorContext extends SupervisorInput {
   /** Times of the crashes that still count. */
   readonly crashes: readonly number[]
 }

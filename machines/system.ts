@@ -10,7 +10,7 @@ export interface SystemInput {
 }
 
 /** The actors of one exporter. */
-interface Household {
+export interface Household {
   readonly unit: UnitPort
   readonly exporter: ActorRefFrom<typeof exporterMachine>
   readonly breaker: ActorRefFrom<typeof breakerMachine>
@@ -21,13 +21,13 @@ interface Household {
   readonly leaving: boolean
 }
 
-interface Transaction {
+export interface Transaction {
   readonly version: number
   readonly changes: readonly PlannedChange[]
   readonly refusals: readonly Refusal[]
 }
 
-interface SystemContext {
+export interface SystemContext {
   readonly households: Readonly<Record<string, Household>>
   readonly transaction: Transaction | null
   /** Exporters whose answer is outstanding. */
