@@ -2,6 +2,7 @@ import type { TelemetryEvent } from '../bus/event.ts'
 import type { Clock } from '../clock.ts'
 import type { DropReason } from '../delivery/ledger.ts'
 import type { Outcome } from '../delivery/outcome.ts'
+import { TelemetryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 
 /** How a change of a key takes effect: in place; new client beside the old, then swap; close, then open. */
@@ -113,9 +114,43 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
 // biome-ignore lint/suspicious/noExplicitAny: a list of definitions mixes clients, states and items; each is used only with its own.
 export type AnyExporterDefinition = ExporterDefinition<any, any, any>
 
-/** Checks the shape of a definition and returns it; throws a TelemetryError `EXPORTER_DEFINITION_INVALID`. */
+const required = ['open', 'close'] as const
+const optional = [
+  'validate',
+  'state',
+  'accepts',
+  'ingest',
+  'tick',
+  'forget',
+  'sizeOf',
+  'export',
+  'describe',
+] as const
+
+/** A type is named in configuration, so it is a bare TOML key. */
+const typeName = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
+
+function shapeProblem(definition: unknown): string | undefined {
+  if (typeof definition !== 'object' || definition === null) return 'an exporter definition is an object'
+  const parts = definition as Record<string, unknown>
+  if (typeof parts.type !== 'string' || !typeName.test(parts.type))
+    return `type must be a name such as "loki", of letters, digits, "_" and "-"`
+  const named = `exporter type "${parts.type}"`
+  if (typeof parts.schema !== 'object' || parts.schema === null || Array.isArray(parts.schema))
+    return `${named}: schema must be an object of key declarations`
+  for (const name of required)
+    if (typeof parts[name] !== 'function') return `${named}: ${name} must be a function`
+  for (const name of optional)
+    if (parts[name] !== undefined && typeof parts[name] !== 'function')
+      return `${named}: ${name} must be a function, or be left out`
+  return undefined
+}
+
+/** Checks the shape of a definition and returns it. @throws TelemetryError `EXPORTER_DEFINITION_INVALID`. */
 export function defineExporter<Client, State = undefined, Item = TelemetryEvent>(
   definition: ExporterDefinition<Client, State, Item>,
 ): ExporterDefinition<Client, State, Item> {
+  const problem = shapeProblem(definition)
+  if (problem) throw new TelemetryError('EXPORTER_DEFINITION_INVALID', problem)
   return definition
 }
