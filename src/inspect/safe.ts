@@ -1,6 +1,6 @@
 import type { InspectionEvent, Observer } from 'xstate'
 import { type SafeEvent, safeEvent } from './payloads.ts'
-import { createStandIns, type SafeSnapshot, type StandIn } from './stand-in.ts'
+import { createStandIns, type SafeSnapshot, type StandIn, safeSnapshot } from './stand-in.ts'
 
 /** What an observer behind {@link createSafeInspector} gets: XState's records in form, copies in substance. */
 export interface SafeRecord {
@@ -36,34 +36,30 @@ const idOf = ({ id }: { id: string }): { id: string } => ({ id: String(id) })
  */
 export function createSafeInspector(target: InspectionTarget): Observer<InspectionEvent> {
   const next = typeof target === 'function' ? target : target.next?.bind(target)
-  const standIns = createStandIns()
+  const standInOf = createStandIns()
 
   const recordOf = (event: InspectionEvent): SafeRecord | undefined => {
-    const common = { type: event.type, rootId: String(event.rootId), actorRef: standIns.of(event.actorRef) }
+    const actorRef = standInOf(event.actorRef)
+    const common = { type: event.type, rootId: String(event.rootId), actorRef }
     switch (event.type) {
       case '@xstate.actor':
         return common
       case '@xstate.event': {
-        const sourceRef = event.sourceRef && standIns.of(event.sourceRef)
+        const sourceRef = event.sourceRef && standInOf(event.sourceRef)
         return { ...common, sourceRef, event: safeEvent(event.event) }
       }
       case '@xstate.snapshot':
-        return {
-          ...common,
-          event: safeEvent(event.event),
-          snapshot: standIns.note(event.actorRef, event.snapshot),
-        }
       case '@xstate.transition':
         return {
           ...common,
           event: safeEvent(event.event),
-          snapshot: standIns.note(event.actorRef, event.snapshot),
+          snapshot: safeSnapshot(actorRef, event.snapshot),
         }
       case '@xstate.microstep':
         return {
           ...common,
           event: safeEvent(event.event),
-          snapshot: standIns.note(event.actorRef, event.snapshot),
+          snapshot: safeSnapshot(actorRef, event.snapshot),
           _transitions: event._transitions.map(({ eventType, source, target: to }) => ({
             eventType: String(eventType),
             source: idOf(source),

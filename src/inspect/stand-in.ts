@@ -18,7 +18,7 @@ export interface StandIn {
   /** The chart as data; undefined for what is no machine. */
   readonly logic: { readonly config: object } | undefined
   readonly _parent: { readonly sessionId: string } | undefined
-  /** As it was when the actor last told. */
+  /** Where the actor is now, as a copy. */
   getSnapshot(): SafeSnapshot
 }
 
@@ -54,38 +54,19 @@ function chartOf({ logic }: Actor): object | undefined {
   return definition
 }
 
-export interface StandIns {
-  /** The stand-in of an actor, the same one each time. */
-  of(actor: object): StandIn
-  /** Notes what an actor just showed, and returns the harmless part of it. */
-  note(actor: object, snapshot: unknown): SafeSnapshot
+/** The harmless part of what an actor shows. */
+export function safeSnapshot(standIn: StandIn, snapshot: unknown): SafeSnapshot {
+  const { status, value } = (snapshot ?? {}) as { status?: unknown; value?: unknown }
+  const where = standIn.logic && safeValue(value)
+  const known = text(status) || 'active'
+  return where === undefined ? { status: known } : { status: known, value: where }
 }
 
-export function createStandIns(): StandIns {
+/** Gives each actor its stand-in, the same one each time. */
+export function createStandIns(): (actor: object) => StandIn {
   const known = new WeakMap<object, StandIn>()
-  const last = new WeakMap<object, SafeSnapshot>()
 
-  const note = (actor: object, snapshot: unknown): SafeSnapshot => {
-    const { status, value } = (snapshot ?? {}) as { status?: unknown; value?: unknown }
-    const where = of(actor).logic ? safeValue(value) : undefined
-    const safe: SafeSnapshot = {
-      status: text(status) || 'active',
-      ...(where !== undefined && { value: where }),
-    }
-    last.set(actor, safe)
-    return safe
-  }
-
-  const firstOf = (actor: Actor): SafeSnapshot => {
-    try {
-      return note(actor, actor.getSnapshot?.())
-    } catch {
-      // An actor that is being made has none yet.
-      return { status: 'active' }
-    }
-  }
-
-  const of = (actor: object): StandIn => {
+  return (actor) => {
     const found = known.get(actor)
     if (found) return found
     const real = actor as Actor
@@ -97,11 +78,16 @@ export function createStandIns(): StandIns {
       systemId: text(real.systemId) || undefined,
       logic: config && { config },
       _parent: parent ? { sessionId: parent } : undefined,
-      getSnapshot: () => last.get(actor) ?? firstOf(real),
+      getSnapshot() {
+        try {
+          return safeSnapshot(standIn, real.getSnapshot?.())
+        } catch {
+          // An actor that is being made has none yet.
+          return { status: 'active' }
+        }
+      },
     }
     known.set(actor, standIn)
     return standIn
   }
-
-  return { of, note }
 }

@@ -32,7 +32,7 @@ const mostActors = 2_000
  * Shows the running charts in the Stately inspector: `createTelemetry({ inspect: await watchInStately() })`, then
  * open `url`. The page and its socket are served from this process, to this machine only; the inspector inside
  * the page is Stately's, and needs the internet in the browser. Records are those of {@link createSafeInspector}.
- * While nobody watches, only the states of living actors are noted. Needs @statelyai/inspect (0.7).
+ * While nobody watches, only the coming and going of actors is noted. Needs @statelyai/inspect (0.7).
  *
  * @throws TelemetryError `INSPECT_UNAVAILABLE` (package missing), `INSPECT_NOT_LOOPBACK`, `INSPECT_INVALID`,
  * `INSPECT_LISTEN_FAILED`
@@ -66,27 +66,28 @@ export async function watchInStately({
     watchers.add(watcher)
   }
 
-  const keepTrack = ({ type, rootId, actorRef, snapshot }: SafeRecord): void => {
+  const relay = await startRelay({ peer, host, port, inspectorUrl, onWatcher: welcome })
+  const safe = createSafeInspector((event) => {
+    const { type, rootId, actorRef } = event as unknown as SafeRecord
     if (type === '@xstate.actor') {
       actors.set(actorRef.sessionId, { rootId, actorRef })
       const [oldest] = actors.keys()
       if (actors.size > mostActors && oldest !== undefined) actors.delete(oldest)
-    } else if (snapshot && snapshot.status !== 'active') actors.delete(actorRef.sessionId)
-  }
-
-  const relay = await startRelay({ peer, host, port, inspectorUrl, onWatcher: welcome })
-  const safe = createSafeInspector((event) => {
-    keepTrack(event as unknown as SafeRecord)
+    }
     for (const watcher of watchers) watcher.next?.(event)
   })
   let closed = false
-  /** Steps within a transition are nothing the inspector shows. */
-  const isShown = ({ type }: InspectionEvent): boolean =>
-    type === '@xstate.actor' || type === '@xstate.snapshot' || (type === '@xstate.event' && watchers.size > 0)
+  /** Steps within a transition are nothing the inspector shows; while nobody watches, only who lives matters. */
+  const isWanted = ({ type }: InspectionEvent): boolean =>
+    type === '@xstate.actor' ||
+    (watchers.size > 0 && (type === '@xstate.snapshot' || type === '@xstate.event'))
 
   return {
     next(event) {
-      if (!closed && isShown(event)) safe.next?.(event)
+      if (closed) return
+      if (isWanted(event)) safe.next?.(event)
+      if (event.type === '@xstate.snapshot' && event.snapshot.status !== 'active')
+        actors.delete(event.actorRef.sessionId)
     },
     url: `http://${host === '::1' ? '[::1]' : host}:${relay.port}/`,
     async close() {
