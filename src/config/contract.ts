@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts'
 import type { ConfigProblem } from '../errors.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
 import type { Logger } from '../logger.ts'
-import type { Explanation } from './explain.ts'
+import type { ConfigPlan, ExporterConfig, ValueChange } from './changes/plan.ts'
+import type { PutResult } from './changes/transactions.ts'
 import type { SystemConfig } from './keys.ts'
-import type { ConfigPlan, ExporterConfig, ValueChange } from './plan.ts'
-import type { Redactor } from './redact.ts'
-import type { Subscriber } from './subscribers.ts'
-import type { PutResult } from './transactions.ts'
+import type { Explanation } from './shown/explain.ts'
+import type { Redactor } from './shown/redact.ts'
+import type { Subscriber } from './shown/subscribers.ts'
 
 /** Where configuration comes from, in a store far away. */
 export interface ConfigSource {

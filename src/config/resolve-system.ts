@@ -1,10 +1,10 @@
 import type { ConfigProblem } from '../errors.ts'
-import type { Environment } from './environment.ts'
-import { type Held, holds, type ReadEntry } from './holds.ts'
+import { type Held, holds, type ReadEntry } from './changes/holds.ts'
 import { type SystemConfig, systemSchema } from './keys.ts'
 import { type Entry, type LayerName, type Layers, strongestFirst, type Table } from './layers.ts'
 import { pathOf } from './paths.ts'
-import type { Redactor } from './redact.ts'
+import type { Redactor } from './shown/redact.ts'
+import type { Environment } from './sources/environment.ts'
 
 /** The keys of telemachine itself, as all layers together make them. */
 export interface ResolvedSystem {

@@ -1,16 +1,16 @@
 import type { ConfigProblem } from '../errors.ts'
 import { messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
-import type { Environment, EnvironmentEntry } from './environment.ts'
+import { type Held, holds, type ReadEntry } from './changes/holds.ts'
+import { readKey } from './formats/formats.ts'
 import type { Reading } from './formats/reading.ts'
-import { readKey } from './formats.ts'
-import { type Held, holds, type ReadEntry } from './holds.ts'
 import { type Entry, exporterIds, type LayerName, type Layers, strongestFirst, type Table } from './layers.ts'
 import { pathOf } from './paths.ts'
-import { nearest, problemAt, valueProblem } from './problems.ts'
-import type { Redactor } from './redact.ts'
 import { createSystemResolver, type SystemResolver } from './resolve-system.ts'
 import { isSensitive, type TypeSchema } from './schema.ts'
+import { nearest, problemAt, valueProblem } from './shown/problems.ts'
+import type { Redactor } from './shown/redact.ts'
+import type { Environment, EnvironmentEntry } from './sources/environment.ts'
 
 /** An exporter as all layers together make it. */
 export interface Resolved {

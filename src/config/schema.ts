@@ -1,8 +1,8 @@
 import convict from 'convict'
 import { TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, KeySchema } from '../exporters/exporter.ts'
+import { formatOf, formats, readKey } from './formats/formats.ts'
 import { isRecord } from './formats/reading.ts'
-import { formatOf, formats, readKey } from './formats.ts'
 import { commonKeys } from './keys.ts'
 import { isPolluting } from './paths.ts'
 

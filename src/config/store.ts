@@ -1,28 +1,30 @@
 import { type ConfigProblem, TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
-import { admitted } from './admission.ts'
-import { readPut, readUnset, type Step } from './changes.ts'
-import type { ConfigStore, StoreOptions } from './contract.ts'
-import { readDocument } from './document.ts'
-import { createEnvironment } from './environment.ts'
-import { explainPicture, shownAt, shownConfig } from './explain.ts'
-import { createFileFeed } from './file-feed.ts'
-import { createJudge } from './judge.ts'
-import { type Layers, noTables, type Source } from './layers.ts'
-import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } from './plan.ts'
-import { createRedactor } from './redact.ts'
-import { createRemoteFeed } from './remote.ts'
-import { createReports } from './reports.ts'
-import { createTypeSchemas, isSensitive } from './schema.ts'
-import { createSubscribers } from './subscribers.ts'
+import { admitted } from './changes/admission.ts'
+import { readPut, readUnset, type Step } from './changes/changes.ts'
+import { createJudge } from './changes/judge.ts'
+import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } from './changes/plan.ts'
 import {
   createTransactions,
   foldSteps,
   type InForce,
   type PutResult,
   type Transactions,
-} from './transactions.ts'
+} from './changes/transactions.ts'
+import type { ConfigStore, StoreOptions } from './contract.ts'
+import { type Layers, noTables, type Source } from './layers.ts'
+import { createTypeSchemas, isSensitive } from './schema.ts'
+import { explainPicture, shownAt, shownConfig } from './shown/explain.ts'
+import { createRedactor } from './shown/redact.ts'
+import { createReports } from './shown/reports.ts'
+import { createSubscribers } from './shown/subscribers.ts'
+import { readDocument } from './sources/document.ts'
+import { createEnvironment } from './sources/environment.ts'
+import { createFileFeed } from './sources/file-feed.ts'
+import { createRemoteFeed } from './sources/remote.ts'
 
+export type { ConfigPlan, ExporterChange, ExporterConfig, ValueChange } from './changes/plan.ts'
+export type { PutResult } from './changes/transactions.ts'
 export type {
   ConfigOptions,
   ConfigSource,
@@ -32,10 +34,8 @@ export type {
   SourceStatus,
   StoreOptions,
 } from './contract.ts'
-export type { Explanation } from './explain.ts'
 export type { SystemConfig } from './keys.ts'
-export type { ConfigPlan, ExporterChange, ExporterConfig, ValueChange } from './plan.ts'
-export type { PutResult } from './transactions.ts'
+export type { Explanation } from './shown/explain.ts'
 
 const stopped = (): TelemetryError =>
   new TelemetryError('STOPPED', 'telemetry is stopped: its configuration is final')

@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { decidingEntries } from '../../src/config/sources/watch.ts'
 import type { SettledChange, StoreOptions } from '../../src/config/store.ts'
-import { decidingEntries } from '../../src/config/watch.ts'
 import { createStore, removeTemporary, temporaryDirectory, temporaryFile } from './fake.ts'
 
 const saying = (size: number): string => `[telemetry.otel]\nbatch_size = ${size}\n`

@@ -1,10 +1,10 @@
-import type { ConfigProblem } from '../errors.ts'
-import type { KeySchema } from '../exporters/exporter.ts'
-import type { Entry } from './layers.ts'
-import { shownName } from './paths.ts'
+import type { ConfigProblem } from '../../errors.ts'
+import type { KeySchema } from '../../exporters/exporter.ts'
+import type { Entry } from '../layers.ts'
+import { shownName } from '../paths.ts'
+import { isSensitive } from '../schema.ts'
+import { Unusable } from '../snapshot.ts'
 import { type Redactor, redacted } from './redact.ts'
-import { isSensitive } from './schema.ts'
-import { Unusable } from './snapshot.ts'
 
 const longestShown = 120
 

@@ -1,12 +1,12 @@
-import type { Clock } from '../clock.ts'
-import { messageOf, TelemetryConfigError } from '../errors.ts'
-import type { Logger } from '../logger.ts'
-import type { SourceStatus } from './contract.ts'
+import type { Clock } from '../../clock.ts'
+import { messageOf, TelemetryConfigError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import type { SourceStatus } from '../contract.ts'
+import { noTables } from '../layers.ts'
+import type { Redactor } from '../shown/redact.ts'
 import type { ReadDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
 import type { Variables } from './interpolate.ts'
-import { noTables } from './layers.ts'
-import type { Redactor } from './redact.ts'
 import { watchFile } from './watch.ts'
 
 export interface FileFeed {

@@ -1,9 +1,9 @@
-import type { ConfigProblem } from '../errors.ts'
-import { isRecord } from './formats/reading.ts'
-import { systemKeys } from './keys.ts'
-import type { Entry, Place, Source, Tables } from './layers.ts'
-import { isExporterId, isPolluting, pathOf, shownName } from './paths.ts'
-import { snapshot } from './snapshot.ts'
+import type { ConfigProblem } from '../../errors.ts'
+import { isRecord } from '../formats/reading.ts'
+import { systemKeys } from '../keys.ts'
+import type { Entry, Place, Source, Tables } from '../layers.ts'
+import { isExporterId, isPolluting, pathOf, shownName } from '../paths.ts'
+import { snapshot } from '../snapshot.ts'
 
 export interface DocumentReader {
   readonly source: Source

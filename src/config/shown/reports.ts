@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts'
-import { messageOf, type TelemetryConfigError } from '../errors.ts'
-import type { Logger } from '../logger.ts'
-import type { ConfigStatus, SettledChange } from './contract.ts'
-import type { ValueChange } from './plan.ts'
+import type { Clock } from '../../clock.ts'
+import { messageOf, type TelemetryConfigError } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import type { ValueChange } from '../changes/plan.ts'
+import type { ConfigStatus, SettledChange } from '../contract.ts'
 import type { Redactor } from './redact.ts'
 
 export interface Reports {

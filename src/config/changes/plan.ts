@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { AnyExporterDefinition, Change, Config } from '../exporters/exporter.ts'
-import type { SystemConfig } from './keys.ts'
-import { systemSchema } from './keys.ts'
-import { pathOf } from './paths.ts'
-import { shownValue } from './problems.ts'
-import type { Redactor } from './redact.ts'
-import type { Resolved } from './resolve.ts'
-import type { ResolvedSystem } from './resolve-system.ts'
+import type { AnyExporterDefinition, Change, Config } from '../../exporters/exporter.ts'
+import type { SystemConfig } from '../keys.ts'
+import { systemSchema } from '../keys.ts'
+import { pathOf } from '../paths.ts'
+import type { Resolved } from '../resolve.ts'
+import type { ResolvedSystem } from '../resolve-system.ts'
+import { shownValue } from '../shown/problems.ts'
+import type { Redactor } from '../shown/redact.ts'
 
 export interface ExporterConfig {
   readonly id: string

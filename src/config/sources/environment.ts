@@ -1,9 +1,9 @@
-import { messageOf } from '../errors.ts'
-import type { KeySchema } from '../exporters/exporter.ts'
+import { messageOf } from '../../errors.ts'
+import type { KeySchema } from '../../exporters/exporter.ts'
+import { sharedVariables } from '../keys.ts'
+import type { Entry } from '../layers.ts'
+import type { TypeSchema } from '../schema.ts'
 import type { Variables } from './interpolate.ts'
-import { sharedVariables } from './keys.ts'
-import type { Entry } from './layers.ts'
-import type { TypeSchema } from './schema.ts'
 
 /** A value of the environment layer. `ecosystem`: a variable that is not ours, weakest of the layer. */
 export interface EnvironmentEntry extends Entry {

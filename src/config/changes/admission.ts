@@ -1,7 +1,7 @@
-import { type ConfigProblem, TelemetryConfigError } from '../errors.ts'
+import { type ConfigProblem, TelemetryConfigError } from '../../errors.ts'
+import { exporterIds, type Layers, type Source } from '../layers.ts'
 import { type Step, writtenBy } from './changes.ts'
 import type { Judge } from './judge.ts'
-import { exporterIds, type Layers, type Source } from './layers.ts'
 import { foldSteps } from './transactions.ts'
 
 /** The ids that steps may alter; undefined when that may be all. */

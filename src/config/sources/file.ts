@@ -1,15 +1,15 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
-import { type ConfigProblem, messageOf, TelemetryConfigError } from '../errors.ts'
+import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../errors.ts'
+import { isRecord } from '../formats/reading.ts'
+import type { Entry, Place } from '../layers.ts'
+import { pathOf } from '../paths.ts'
+import type { Redactor } from '../shown/redact.ts'
 import { type ReadDocument, readDocument } from './document.ts'
-import { isRecord } from './formats/reading.ts'
 import { interpolate, type Variables } from './interpolate.ts'
-import type { Entry, Place } from './layers.ts'
-import { pathOf } from './paths.ts'
 import { JsonError, jsonPositions } from './positions/json.ts'
 import type { Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
-import type { Redactor } from './redact.ts'
 
 /** More is no configuration, and would block the process while it is read. */
 const largestFile = 1024 * 1024

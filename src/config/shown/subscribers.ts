@@ -1,7 +1,7 @@
-import { glob } from '../bus/glob.ts'
-import { messageOf } from '../errors.ts'
-import type { Logger } from '../logger.ts'
-import type { ValueChange } from './plan.ts'
+import { glob } from '../../bus/glob.ts'
+import { messageOf } from '../../errors.ts'
+import type { Logger } from '../../logger.ts'
+import type { ValueChange } from '../changes/plan.ts'
 import type { Redactor } from './redact.ts'
 
 export type Subscriber = (path: string, oldValue: unknown, newValue: unknown) => void

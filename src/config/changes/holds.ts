@@ -1,10 +1,10 @@
-import type { ConfigProblem } from '../errors.ts'
-import type { KeySchema } from '../exporters/exporter.ts'
-import type { EnvironmentEntry } from './environment.ts'
-import type { Reading } from './formats/reading.ts'
-import type { Entry, LayerName } from './layers.ts'
-import { valueProblem } from './problems.ts'
-import type { Redactor } from './redact.ts'
+import type { ConfigProblem } from '../../errors.ts'
+import type { KeySchema } from '../../exporters/exporter.ts'
+import type { Reading } from '../formats/reading.ts'
+import type { Entry, LayerName } from '../layers.ts'
+import { valueProblem } from '../shown/problems.ts'
+import type { Redactor } from '../shown/redact.ts'
+import type { EnvironmentEntry } from '../sources/environment.ts'
 
 /** A value that a layer gives to a key, in the shape drivers see. */
 export interface Held {

@@ -1,9 +1,9 @@
-import type { KeySchema } from '../exporters/exporter.ts'
-import { headers } from './formats/headers.ts'
-import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
-import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
-import { type Format, type Reading, wrong } from './formats/reading.ts'
-import { filePath, host, httpUrl, name, path, string } from './formats/strings.ts'
+import type { KeySchema } from '../../exporters/exporter.ts'
+import { headers } from './headers.ts'
+import { buckets, destinations, labels, patterns, tags } from './lists.ts'
+import { boolean, integer, number, port, seconds } from './numbers.ts'
+import { type Format, type Reading, wrong } from './reading.ts'
+import { filePath, host, httpUrl, name, path, string } from './strings.ts'
 
 /** Every format a key may declare, besides a list of allowed values. Strict: none of them guesses. */
 export const formats: ReadonlyMap<string, Format> = new Map(

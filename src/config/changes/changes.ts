@@ -1,5 +1,5 @@
-import type { ConfigProblem } from '../errors.ts'
-import { isRecord } from './formats/reading.ts'
+import type { ConfigProblem } from '../../errors.ts'
+import { isRecord } from '../formats/reading.ts'
 import {
   type Entry,
   type Layers,
@@ -11,9 +11,9 @@ import {
   withoutEntry,
   withoutTable,
   withTable,
-} from './layers.ts'
-import { isProblem, parsePath, pathOf, type Target } from './paths.ts'
-import { snapshot, Unusable } from './snapshot.ts'
+} from '../layers.ts'
+import { isProblem, parsePath, pathOf, type Target } from '../paths.ts'
+import { snapshot, Unusable } from '../snapshot.ts'
 
 /** One step of a change to the layers. */
 export type Step =

@@ -1,4 +1,4 @@
-import { redacted } from './redact.ts'
+import { redacted } from '../shown/redact.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { lstat, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, join, parse, resolve, sep } from 'node:path'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../clock.ts'
 
 /** Editors and renames come in bursts: wait until they are over, but not for ever. */
 const quietMs = 50

@@ -1,12 +1,12 @@
-import type { ConfigProblem } from '../errors.ts'
+import type { ConfigProblem } from '../../errors.ts'
+import { type Entry, exporterIds, type Layers, type Tables } from '../layers.ts'
+import { pathOf } from '../paths.ts'
+import { createResolver, type Peers, type Resolved } from '../resolve.ts'
+import type { TypeSchema } from '../schema.ts'
+import type { Redactor } from '../shown/redact.ts'
+import type { Environment } from '../sources/environment.ts'
 import { checkDestinations, originsOf } from './destinations.ts'
-import type { Environment } from './environment.ts'
-import { type Entry, exporterIds, type Layers, type Tables } from './layers.ts'
-import { pathOf } from './paths.ts'
 import type { Picture } from './plan.ts'
-import type { Redactor } from './redact.ts'
-import { createResolver, type Peers, type Resolved } from './resolve.ts'
-import type { TypeSchema } from './schema.ts'
 
 export interface Judgement {
   readonly picture: Picture

@@ -1,9 +1,9 @@
-import type { ConfigProblem } from '../errors.ts'
-import { messageOf, TelemetryConfigError, type TelemetryError } from '../errors.ts'
+import type { ConfigProblem } from '../../errors.ts'
+import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
+import type { Layers, Source } from '../layers.ts'
+import type { Redactor } from '../shown/redact.ts'
 import { applyStep, type Step, writtenBy } from './changes.ts'
-import type { Layers, Source } from './layers.ts'
 import { type ConfigPlan, diffExporters, diffValues, type Picture, type ValueChange } from './plan.ts'
-import type { Redactor } from './redact.ts'
 
 export interface PutResult {
   readonly version: number

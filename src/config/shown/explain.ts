@@ -1,13 +1,13 @@
-import type { Change, KeySchema } from '../exporters/exporter.ts'
-import type { Held } from './holds.ts'
-import { type SystemConfig, systemSchema } from './keys.ts'
-import type { LayerName, Source } from './layers.ts'
-import { isProblem, parsePath, pathOf } from './paths.ts'
-import type { Picture } from './plan.ts'
+import type { Change, KeySchema } from '../../exporters/exporter.ts'
+import type { Held } from '../changes/holds.ts'
+import type { Picture } from '../changes/plan.ts'
+import { type SystemConfig, systemSchema } from '../keys.ts'
+import type { LayerName, Source } from '../layers.ts'
+import { isProblem, parsePath, pathOf } from '../paths.ts'
+import type { Resolved } from '../resolve.ts'
+import { isSensitive } from '../schema.ts'
 import { shownValue, whereOf } from './problems.ts'
 import type { Redactor } from './redact.ts'
-import type { Resolved } from './resolve.ts'
-import { isSensitive } from './schema.ts'
 
 /** What is in force for one key, and where it comes from. Plain JSON; what is secret in it is a placeholder. */
 export interface Explanation {
