@@ -84,15 +84,15 @@ function waysOf(node: AnyStateNode): Way[] {
     ...node.transitions,
   ]
   return candidates.flatMap(([type, definitions]) =>
-    definitions.map((definition, index): Way => {
+    definitions.flatMap((definition, index): Way[] => {
       const guarded = definitions.slice(0, index).some(({ guard }) => guard !== undefined)
-      return {
+      const step = {
         from: node,
         trigger: triggerOf(type, node),
         guard: guardName(definition.guard) ?? (guarded ? 'else' : undefined),
         actions: definition.actions.map(nameOf),
-        target: definition.target?.[0],
       }
+      return (definition.target ?? [undefined]).map((target) => ({ ...step, target }))
     }),
   )
 }

@@ -1,6 +1,6 @@
 /**
  * One stylesheet for every chart. Everything is scoped to `.chart`, so that pictures can be inlined into a page;
- * a page marks the states a machine is in with the class `active`, and may force a theme with `data-theme`.
+ * a page marks the states a machine is in with the class `active`, a transition just taken with `taken`, and may force a theme with `data-theme`.
  */
 const light = `--page:#fbfcfe;--frame:#f3f5fa;--frame-deep:#e9edf6;--box:#ffffff;--line:#c3cbdb;--name:#18202f;--text:#55607a;--edge:#7d89a3;--halo:#f3f5fa;--runs:#7a3fd1;--enters:#0b7285;--lit:#0f9d63;--lit-fill:#dcf7ea;--lit-text:#08573a;`
 const dark = `--page:#0d1219;--frame:#131a24;--frame-deep:#19222f;--box:#212c3c;--line:#3c4a60;--name:#eef2f9;--text:#a3b0c8;--edge:#7686a2;--halo:#131a24;--runs:#b994ff;--enters:#5ccfe0;--lit:#3ddc97;--lit-fill:#123a2b;--lit-text:#c6f7e0;`
@@ -26,6 +26,7 @@ export const stylesheet = `
 .chart .enters .icon{stroke:var(--enters)}
 .chart .enters .row{fill:var(--enters)}
 .chart .edge{fill:none;stroke:var(--edge);stroke-width:1.3}
+.chart .edge.taken{stroke:var(--lit);stroke-width:2}
 .chart .tip{fill:var(--edge)}
 .chart .dot{fill:var(--name)}
 .chart .label .guard{fill:var(--text);font-style:italic;opacity:.85}
