@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict'
 import { type AnyStateMachine, type AnyStateNode, and, createMachine, not } from 'xstate'
 import { chartOf, statesOf } from '../../visualizations/chart.ts'
+import { machines as ours } from '../../visualizations/generate.ts'
 import { place } from '../../visualizations/layout.ts'
 import { mermaidOf } from '../../visualizations/mermaid.ts'
+import type { Point, Rectangle } from '../../visualizations/picture.ts'
 import { svgOf } from '../../visualizations/svg.ts'
 
 const nodesOf = (node: AnyStateNode): AnyStateNode[] => [
@@ -50,7 +52,30 @@ const machines: Record<string, AnyStateMachine> = {
   }),
 }
 
+/** Whether a line of horizontal and vertical pieces passes through the inside of a rectangle. */
+const crosses = (points: readonly Point[], { x, y, width, height }: Rectangle): boolean =>
+  points.slice(1).some((to, index) => {
+    const from = points[index] ?? to
+    return (
+      Math.min(from.x, to.x) < x + width - 1 &&
+      Math.max(from.x, to.x) > x + 1 &&
+      Math.min(from.y, to.y) < y + height - 1 &&
+      Math.max(from.y, to.y) > y + 1
+    )
+  })
+
 describe('drawing a machine', () => {
+  for (const [name, machine] of Object.entries({ ...ours, odd }))
+    it(`leads no line of the ${name} chart through a label or a leaf`, async () => {
+      const { states, edges, starts } = await place(chartOf(machine))
+      const leaves = states.filter(({ state }) => state.states.length === 0)
+      const labels = edges.flatMap(({ label }) => label ?? [])
+      for (const { points } of [...edges, ...starts]) {
+        for (const label of labels) assert.ok(!crosses(points, label))
+        for (const leaf of leaves) assert.ok(!crosses(points, leaf), leaf.state.id)
+      }
+    })
+
   for (const [name, machine] of Object.entries(machines))
     it(`draws ${name}: each state in a box, each line somewhere`, async () => {
       const chart = chartOf(machine)
