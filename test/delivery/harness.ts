@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { systemMachine } from '../../machines/index.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
+import type { InspectObserver } from '../../src/control/control.ts'
 import { wireExporter, wireSystem } from '../../src/control/effects.ts'
 import type { LedgerStatus } from '../../src/delivery/ledger.ts'
 import type { Outcome } from '../../src/delivery/outcome.ts'
@@ -158,10 +159,11 @@ export async function startRig(
   types: readonly AnyExporterDefinition[],
   init: Record<string, unknown>,
   machine: typeof systemMachine = wireSystem(),
+  inspect?: InspectObserver,
 ): Promise<Rig> {
   const clock = createSimulatedClock()
   const telemetry = assembleTelemetry(
-    { types, config: { init, env: {} }, clock, logger: quietLogger, drainOnExit: false },
+    { types, config: { init, env: {} }, clock, logger: quietLogger, drainOnExit: false, inspect },
     machine,
   )
   const rig: Rig = {

@@ -1,0 +1,31 @@
+import type { AnyActorRef } from 'xstate'
+import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
+import { crashingSystem, type Rig, startRig } from '../delivery/harness.ts'
+import { coverage } from '../support/coverage.ts'
+
+/** A rig whose charts are watched for coverage, and whose exporters crash in any state. */
+export interface CoveredRig extends Rig {
+  /** The exporter's actor dies of the next thing it hears. */
+  crash(id?: string): Promise<void>
+}
+
+export async function startCovered(
+  types: readonly AnyExporterDefinition[],
+  init: Record<string, unknown>,
+): Promise<CoveredRig> {
+  const { machine, crashes } = crashingSystem()
+  const actors = new Map<string, AnyActorRef>()
+  const rig = await startRig(types, init, machine, (event) => {
+    coverage.inspect(event)
+    if (event.type === '@xstate.actor')
+      actors.set((event.actorRef as AnyActorRef).id, event.actorRef as AnyActorRef)
+  })
+  return {
+    ...rig,
+    async crash(id = 'test') {
+      crashes.add(id)
+      actors.get(`exporter:${id}`)?.send({ type: 'telemetry.batch', events: [] })
+      await rig.clock.settle()
+    },
+  }
+}
