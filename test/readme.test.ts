@@ -107,8 +107,18 @@ describe('the README', function () {
       config,
       JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions, include: [], files }),
     )
-    await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', config]).catch(
-      ({ stdout }: { stdout: string }) => assert.fail(stdout),
+    const errors = await run(process.execPath, [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      '-p',
+      config,
+    ]).then(
+      () => '',
+      ({ stdout }: { stdout: string }) => stdout,
+    )
+    // The sources behind them are checked elsewhere.
+    assert.deepEqual(
+      errors.split('\n').filter((line) => line.includes('program-')),
+      [],
     )
   })
 
@@ -216,7 +226,7 @@ describe('the documents', () => {
 
   it('explain every reason that a ledger may name, and no other', () => {
     const [, reasons] = textOf('docs/ledger.md').split('## Why an event is dropped')
-    const explained = [...reasons!.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, reason]) => reason)
+    const explained = [...reasons!.matchAll(/^\| `([a-z_]+)` +\|/gm)].map(([, reason]) => reason)
     assert.deepEqual(explained.toSorted(), dropReasons.toSorted())
   })
 })
