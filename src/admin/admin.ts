@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { messageOf, TelemetryError } from '../errors.ts'
+import { guardedLogger, type Logger, stderrLogger } from '../logger.ts'
+import { type Answer, refusal, writeAnswer } from './answer.ts'
+import { createFeed } from './feed.ts'
+import { createGate, isLoopback } from './gate.ts'
+import type { AdminTelemetry } from './port.ts'
+import { createRoutes } from './routes.ts'
+import { type AdminServer, openServer } from './server.ts'
+
+export interface AdminOptions {
+  /** Bearer token of every request but the page's own files and the probes. 1 to 1,024 visible ASCII characters. */
+  readonly token?: string
+  /**
+   * Requests from this machine's loopback address need no token. Then any program and any user on this machine may
+   * change the configuration. Requests a proxy passed on need the token all the same. Default false.
+   */
+  readonly allowUnauthenticatedLoopback?: boolean
+  /** Of `listen`. Default 127.0.0.1. Any other than loopback requires a token. */
+  readonly host?: string
+  /** Of `listen`. Default 0, a free one. */
+  readonly port?: number
+  /** Names, `name` or `name:port`, that a Host header may carry besides those of loopback and `host`. */
+  readonly allowedHosts?: readonly string[]
+  /** Origins, such as `https://ops.example.com`, besides our own: those a proxy in front of us is reached by. */
+  readonly allowedOrigins?: readonly string[]
+  /** Path that a mounted `handler` finds before its own, such as `/admin`. Not where the framework strips it. */
+  readonly basePath?: string
+  /** How long a request may take to arrive. Default 10,000. */
+  readonly requestTimeoutMs?: number
+  /** pino-shaped. Default: warnings and errors to stderr. */
+  readonly logger?: Logger
+}
+
+export interface Admin {
+  /** For `http.createServer`, Express (`app.use('/admin', admin.handler)`) or Fastify's raw request. Never throws. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void
+  /**
+   * A server of its own; the second call gets the first's. Rejects with a TelemetryError `PORT_TAKEN`,
+   * `LISTEN_FAILED`, `ADMIN_CLOSED`, or `ADMIN_TOKEN_REQUIRED` when `host` is not loopback and there is no token.
+   */
+  listen(): Promise<{ readonly url: string }>
+  /** Ends every stream, connection and listener. The handler answers 503 from now on. */
+  close(): Promise<void>
+}
+
+const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
+
+function basePathOf(path: string | undefined): string {
+  const base = (path ?? '').replace(/\/+$/, '')
+  if (base !== '' && !/^(\/[\w.~-]+)+$/.test(base)) {
+    throw new TelemetryError('ADMIN_BASE_PATH_INVALID', 'basePath is a path such as /admin')
+  }
+  return base
+}
+
+/**
+ * The admin API and the live page of a telemetry system. Nothing listens until `listen`, or until `handler` is
+ * mounted. @throws TelemetryError `ADMIN_TOKEN_REQUIRED`, `ADMIN_TOKEN_INVALID`, `ADMIN_BASE_PATH_INVALID`.
+ */
+export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {}): Admin {
+  const { token, allowUnauthenticatedLoopback = false, host = '127.0.0.1', port = 0 } = options
+  const { requestTimeoutMs = 10_000 } = options
+  const logger = guardedLogger(options.logger ?? stderrLogger)
+  const basePath = basePathOf(options.basePath)
+  const names = [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...(options.allowedHosts ?? [])]
+  const gate = createGate({
+    token,
+    waived: allowUnauthenticatedLoopback,
+    hosts: new Set(names.map((name) => name.toLowerCase())),
+    origins: new Set((options.allowedOrigins ?? []).map((origin) => origin.toLowerCase())),
+  })
+  const routeOf = createRoutes(telemetry)
+  const feed = createFeed(telemetry)
+  let server: Promise<AdminServer> | undefined
+  let closed = false
+
+  const answer = async (request: IncomingMessage, path: string): Promise<Answer | 'follow'> => {
+    const route = routeOf(path)
+    const access = route?.access ?? 'api'
+    const refused = gate.admits(request, access) ?? (access === 'api' ? gate.authorizes(request) : undefined)
+    if (refused) return refused
+    if (!route) return refusal(404, 'ADMIN_NOT_FOUND', 'there is no such path')
+    const { methods } = route
+    const method = request.method === 'HEAD' && methods.GET ? 'GET' : (request.method ?? '')
+    const act = Object.hasOwn(methods, method) ? methods[method] : undefined
+    if (act) return act({ request, patienceMs: requestTimeoutMs })
+    const allowed = Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]))
+    return refusal(405, 'ADMIN_METHOD', `only ${allowed.join(', ')}`, {
+      headers: { allow: allowed.join(', ') },
+    })
+  }
+
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (closed) return writeAnswer(request, response, refusal(503, 'ADMIN_CLOSED', 'the admin API is closed'))
+    const path = pathOf(request.url, basePath)
+    if (typeof path !== 'string') return writeAnswer(request, response, path)
+    const slash = path === '' ? missingSlash(request) : undefined
+    const result = slash ?? (await answer(request, path))
+    if (result !== 'follow') return writeAnswer(request, response, result)
+    if (request.method === 'HEAD') {
+      const headers = { 'content-type': 'text/event-stream; charset=utf-8' }
+      return writeAnswer(request, response, { status: 200, headers })
+    }
+    if (!feed.follow(response)) {
+      return writeAnswer(request, response, refusal(503, 'ADMIN_BUSY', 'too many pages are open'))
+    }
+  }
+
+  const ignore = (): void => {}
+
+  const handler: Admin['handler'] = (request, response) => {
+    // A client that vanishes at any moment is no news.
+    request.on('error', ignore)
+    response.on('error', ignore)
+    respond(request, response).catch((thrown: unknown) => {
+      logger.error({ error: messageOf(thrown) }, 'the admin API failed to answer a request')
+      const failed = refusal(500, 'ADMIN_FAILED', 'the request could not be answered; the log says why')
+      writeAnswer(request, response, failed).catch(() => response.destroy())
+    })
+  }
+
+  return {
+    handler,
+    async listen() {
+      if (closed) throw new TelemetryError('ADMIN_CLOSED', 'the admin API is closed')
+      if (token === undefined && !isLoopback(host)) {
+        throw new TelemetryError('ADMIN_TOKEN_REQUIRED', `the admin API needs a token to listen on ${host}`)
+      }
+      server ??= openServer(handler, { host, port, requestTimeoutMs }).catch((error) => {
+        server = undefined
+        throw error
+      })
+      const { url } = await server
+      return { url }
+    },
+    async close() {
+      closed = true
+      feed.close()
+      await (await server?.catch(() => undefined))?.close()
+    },
+  }
+}
+
+/** The path below ours, without slashes around it; a refusal for a target that is no plain path. */
+function pathOf(target: string | undefined, basePath: string): string | Answer {
+  const [raw = ''] = (target ?? '').split(/[?#]/, 1)
+  const bad = refusal(400, 'ADMIN_BAD_REQUEST', 'the request target is no path')
+  if (!raw.startsWith('/') || raw.startsWith('//')) return bad
+  if (raw !== basePath && !raw.startsWith(`${basePath}/`))
+    return refusal(404, 'ADMIN_NOT_FOUND', 'there is no such path')
+  // Nothing we offer has a name that needs escaping, so nothing is unescaped.
+  return raw.slice(basePath.length + 1)
+}
+
+/** The page's addresses are relative to its folder: `/admin` has to become `/admin/`. */
+function missingSlash(request: IncomingMessage): Answer | undefined {
+  const { originalUrl = request.url ?? '' } = request as IncomingMessage & { originalUrl?: string }
+  const [path = ''] = originalUrl.split(/[?#]/, 1)
+  const [last] = /[\w.~-]+$/.exec(path) ?? []
+  return last === undefined ? undefined : { status: 308, headers: { location: `${last}/` } }
+}

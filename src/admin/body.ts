@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http'
+import { type Answer, hasBody, refusal } from './answer.ts'
+
+export const largestBody = 64 * 1024
+
+const tooLarge = (): Answer => refusal(413, 'ADMIN_BODY_TOO_LARGE', `a body has at most ${largestBody} bytes`)
+
+const isJson = (type: string | undefined): boolean =>
+  /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i.exec(type ?? '') !== null
+
+export type JsonBody = { readonly value: unknown } | { readonly refused: Answer }
+
+/**
+ * Reads a JSON body of at most 64 KiB, declared as JSON: a form or plain text is what another site can make a
+ * browser send. A body that a framework has read already is taken from `request.body`.
+ */
+export async function readJson(request: IncomingMessage, patienceMs: number): Promise<JsonBody> {
+  const { headers } = request
+  if (!isJson(headers['content-type'])) {
+    return { refused: refusal(415, 'ADMIN_CONTENT_TYPE', 'the body has to be application/json, in UTF-8') }
+  }
+  if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
+    return { refused: refusal(415, 'ADMIN_CONTENT_TYPE', 'the body must not be compressed') }
+  }
+  if (Number(headers['content-length'] ?? 0) > largestBody) return { refused: tooLarge() }
+  if (request.readableEnded) {
+    const { body } = request as IncomingMessage & { body?: unknown }
+    return body === undefined
+      ? { refused: refusal(400, 'ADMIN_BAD_REQUEST', 'the body was read before it came here') }
+      : { value: body }
+  }
+  const bytes = hasBody(request) ? await readBytes(request, patienceMs) : Buffer.alloc(0)
+  if ('status' in bytes) return { refused: bytes }
+  try {
+    return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) }
+  } catch {
+    return { refused: refusal(400, 'ADMIN_BAD_JSON', 'the body is no JSON in UTF-8') }
+  }
+}
+
+function readBytes(request: IncomingMessage, patienceMs: number): Promise<Buffer | Answer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const settle = (result: Buffer | Answer): void => {
+      clearTimeout(timer)
+      request.off('data', take)
+      resolve(result)
+    }
+    const take = (chunk: Buffer): void => {
+      size += chunk.length
+      if (size > largestBody) settle(tooLarge())
+      else chunks.push(chunk)
+    }
+    const timer = setTimeout(
+      () => settle(refusal(408, 'ADMIN_BODY_TIMEOUT', 'the body took too long')),
+      patienceMs,
+    )
+    timer.unref()
+    request.on('data', take)
+    request.once('end', () => settle(Buffer.concat(chunks)))
+    request.once('close', () => settle(refusal(400, 'ADMIN_BAD_REQUEST', 'the body ended early')))
+  })
+}

@@ -1,0 +1,7 @@
+import type { Telemetry } from '../telemetry.ts'
+
+/** What the admin API needs of a telemetry system. Whatever events it is typed for fits. */
+export interface AdminTelemetry
+  extends Pick<Telemetry, 'status' | 'flush' | 'restart' | 'breaker' | 'snapshot'> {
+  readonly config: Pick<Telemetry['config'], 'putFrom' | 'explain'>
+}

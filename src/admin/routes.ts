@@ -1,0 +1,131 @@
+import type { IncomingMessage } from 'node:http'
+import { messageOf, TelemetryConfigError, TelemetryError } from '../errors.ts'
+import { type Answer, hasBody, jsonAnswer, refusal } from './answer.ts'
+import { readJson } from './body.ts'
+import { createFiles, isFile } from './files.ts'
+import type { Access } from './gate.ts'
+import type { AdminTelemetry } from './port.ts'
+
+export interface Call {
+  readonly request: IncomingMessage
+  readonly patienceMs: number
+}
+
+/** What a path offers. `follow` instead of an answer: the response becomes a stream. */
+export interface Route {
+  readonly access: Access
+  readonly methods: Readonly<Record<string, (call: Call) => Answer | 'follow' | Promise<Answer>>>
+}
+
+const longestFlushMs = 5000
+
+const ok = (value: unknown): Answer => jsonAnswer(200, value)
+
+/** What an error of ours means to whoever asked; anything else stays unsaid. */
+function refusalOf(error: unknown): Answer {
+  if (error instanceof TelemetryConfigError) {
+    return refusal(422, error.code, error.message, { problems: error.problems })
+  }
+  if (!(error instanceof TelemetryError)) throw error
+  return refusal(error.code === 'EXPORTER_UNKNOWN' ? 404 : 409, error.code, messageOf(error))
+}
+
+/** Finds what a path offers; the parts of it that name exporters are not judged yet. */
+export function createRoutes(telemetry: AdminTelemetry): (path: string) => Route | undefined {
+  const files = createFiles()
+
+  const state = (id: string): unknown => {
+    const { exporters, system } = telemetry.status()
+    const { state, breaker, ledger } = exporters[id]!
+    return { exporter: id, system, state, breaker, ledger }
+  }
+
+  /** Commands mean something only while the charts run. */
+  const command =
+    (id: string, act: () => unknown) =>
+    async ({ request, patienceMs }: Call): Promise<Answer> => {
+      if (hasBody(request)) {
+        const body = await readJson(request, patienceMs)
+        if ('refused' in body) return body.refused
+      }
+      const { system, exporters } = telemetry.status()
+      if (!Object.hasOwn(exporters, id)) return refusal(404, 'EXPORTER_UNKNOWN', 'there is no such exporter')
+      if (system !== 'running') return refusal(409, 'NOT_RUNNING', `telemetry is ${system}`)
+      try {
+        const more = await act()
+        if (!Object.hasOwn(telemetry.status().exporters, id))
+          return refusal(404, 'EXPORTER_UNKNOWN', 'the exporter has gone meanwhile')
+        return ok({ ...(state(id) as object), ...(more as object) })
+      } catch (error) {
+        return refusalOf(error)
+      }
+    }
+
+  const patchConfig = async ({ request, patienceMs }: Call): Promise<Answer> => {
+    const body = await readJson(request, patienceMs)
+    if ('refused' in body) return body.refused
+    const { value } = body
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      return refusal(422, 'CONFIG_INVALID_VALUE', 'the body is an object of paths and values')
+    }
+    try {
+      return ok(await telemetry.config.putFrom('admin', value as Record<string, unknown>))
+    } catch (error) {
+      return refusalOf(error)
+    }
+  }
+
+  const ready = (): Answer => {
+    const { system, exporters } = telemetry.status()
+    const opening = Object.values(exporters).some(({ state }) => state === 'opening')
+    const isReady = system === 'running' && !opening
+    return jsonAnswer(isReady ? 200 : 503, { status: isReady ? 'ready' : opening ? 'opening' : system })
+  }
+
+  const fixed = new Map<string, Route>([
+    ['status', get(({ request }) => ok(telemetry.status({ history: asksFor(request, 'history') })))],
+    ['config', { access: 'api', methods: { GET: () => ok(telemetry.config.explain()), PATCH: patchConfig } }],
+    ['events', get(() => 'follow')],
+    ['healthz', { access: 'probe', methods: { GET: () => ok({ status: 'ok' }) } }],
+    ['readyz', { access: 'probe', methods: { GET: ready } }],
+  ])
+
+  const exporterCommands = new Map<string, (id: string) => () => unknown>([
+    ['restart', (id) => () => telemetry.restart(id)],
+    [
+      'flush',
+      () => async () => {
+        const { complete } = await telemetry.flush({ timeoutMs: longestFlushMs })
+        return { complete }
+      },
+    ],
+  ])
+  const breakerCommands = new Map<string, (id: string) => () => unknown>([
+    ['force-open', (id) => () => telemetry.breaker(id).forceOpen()],
+    ['disable', (id) => () => telemetry.breaker(id).disable()],
+    ['reset', (id) => () => telemetry.breaker(id).reset()],
+  ])
+
+  return (path) => {
+    if (isFile(path)) {
+      const access = path.startsWith('machines/') ? 'api' : 'page'
+      return { access, methods: { GET: () => files(path) } }
+    }
+    const route = fixed.get(path)
+    if (route) return route
+    const [collection, id, verb, ...rest] = path.split('/')
+    if (id === undefined || verb === undefined || rest.length > 0) return undefined
+    const commands =
+      collection === 'exporters' ? exporterCommands : collection === 'breakers' ? breakerCommands : undefined
+    const act = commands?.get(verb)?.(id)
+    return act && { access: 'api', methods: { POST: command(id, act) } }
+  }
+}
+
+const get = (answer: (call: Call) => Answer | 'follow'): Route => ({
+  access: 'api',
+  methods: { GET: answer },
+})
+
+const asksFor = ({ url = '' }: IncomingMessage, name: string): boolean =>
+  ['', '1', 'true'].includes(new URLSearchParams(url.split('?')[1]).get(name) ?? 'no')
