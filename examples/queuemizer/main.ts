@@ -110,6 +110,9 @@ async function run(): Promise<number> {
     logger: screen.logger,
   })
   await telemetry.start()
+  // Somebody was quicker with the port.
+  if (telemetry.status().exporters.prometheus?.state !== 'serving')
+    await telemetry.config.put('telemetry.prometheus.port', 0)
   const jobs = createJobs(telemetry, workers)
   const service = await startService({ telemetry, jobs, preferredPort: 8080 })
   const load = startLoad(service.url)
