@@ -275,7 +275,7 @@ export function createBus(options: BusOptions): Bus {
       if (!admit(name)) return
       const route = routeFor(name)
       if (route === undefined) return
-      const event = recorder.wrap(name, fields, metadataStart, scope, reporting ? 'self' : 'span')
+      const event = recorder.wrap(name, fields, metadataStart, scope, reporting ? 'self_span' : 'span')
       if (event !== undefined) dispatch(event, route)
     },
   }

@@ -38,8 +38,14 @@ export interface SpanScope {
   readonly traceId: string
   readonly spanId: string
   readonly parentSpanId?: string | undefined
-  /** W3C trace flags; bit 0 is sampled. Undefined: not decided yet, the exporter decides. */
+  /** W3C trace flags; bit 0 is sampled. Undefined: the trace began here, and each exporter decides by its own rate. */
   readonly traceFlags?: number | undefined
+  /** What outgoing requests are told while `traceFlags` is undefined: sampled, if an exporter of ours takes the trace. */
+  readonly announcedFlags?: number | undefined
+  /** The parent is in another process. */
+  readonly parentIsRemote?: boolean | undefined
+  /** The span itself is in another process: an ambient context that was received and not continued. */
+  readonly isRemote?: boolean | undefined
   readonly traceState?: string | undefined
   /** The name the span was opened with: its start event is `<name>.start`. */
   readonly name: string

@@ -3,7 +3,10 @@ import { randomFillSync } from 'node:crypto'
 import type { SpanScope } from './event.ts'
 
 /** A span that telemachine did not open: W3C ids, and what is known of the trace. */
-export type ParentContext = Pick<SpanScope, 'traceId' | 'spanId' | 'traceFlags' | 'traceState'>
+export type ParentContext = Pick<
+  SpanScope,
+  'traceId' | 'spanId' | 'traceFlags' | 'announcedFlags' | 'traceState' | 'isRemote'
+>
 
 export interface ScopeHooks {
   /** The span that is active in another tracing API, if any (an @opentelemetry/api context). */
@@ -53,8 +56,8 @@ export function createScopes({ ambient, around }: ScopeHooks = {}): Scopes {
       const { spanId } = parent
       if (spanId === entered.scope.spanId || spanId === entered.ambientSpanId) return entered.scope
     }
-    const { traceId, spanId, traceFlags, traceState } = parent
-    return { traceId, spanId, traceFlags, traceState, name: '' }
+    const { traceId, spanId, traceFlags, traceState, isRemote } = parent
+    return { traceId, spanId, traceFlags, traceState, isRemote, name: '' }
   }
 
   const enter = <Result>(scope: SpanScope, fn: () => Result): Result => {
@@ -120,5 +123,4 @@ function randomHex(length: number): string {
   }
 }
 
-export const newTraceId = (): string => randomHex(32)
 export const newSpanId = (): string => randomHex(16)

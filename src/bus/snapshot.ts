@@ -6,9 +6,9 @@ import type { Scopes } from './scope.ts'
 
 /**
  * Who emitted an event. `self`: telemachine reports on itself (or a handler of such a report emitted it).
- * `span`: `span()` opens or ends its own scope with it. `caller`: everybody else.
+ * `span`: `span()` opens or ends its own scope with it; `self_span`: both. `caller`: everybody else.
  */
-export type Origin = 'caller' | 'span' | 'self'
+export type Origin = 'caller' | 'span' | 'self' | 'self_span'
 
 /** Whom a report is about: it is never delivered there. Ids of an exporter's inbox, of a handler. */
 export interface About {
@@ -86,13 +86,19 @@ function view<Value>(
 }
 
 /** True for telemachine's reports on itself: what fails while handling one is counted, never reported again. */
-export const isSelfTelemetry = (event: TelemetryEvent): boolean => EventRecord.originOf(event) === 'self'
+export function isSelfTelemetry(event: TelemetryEvent): boolean {
+  const origin = EventRecord.originOf(event)
+  return origin === 'self' || origin === 'self_span'
+}
 
 /**
  * True for the start, success and error events of `span()`: their `scope` is the span they open or end.
  * The scope of any other event is the span around it.
  */
-export const isSpanBoundary = (event: TelemetryEvent): boolean => EventRecord.originOf(event) === 'span'
+export function isSpanBoundary(event: TelemetryEvent): boolean {
+  const origin = EventRecord.originOf(event)
+  return origin === 'span' || origin === 'self_span'
+}
 
 /** Makes records. Never throws: what cannot be recorded is told to `onDrop`, and undefined comes back. */
 export interface Recorder {

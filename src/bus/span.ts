@@ -1,9 +1,11 @@
 import { type Clock, elapsed } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
 import { type Bus, maxNameLength } from './bus.ts'
+import { correlationKeyOf } from './correlation.ts'
 import type { SpanScope } from './event.ts'
 import { maxKeys } from './sanitize.ts'
-import { newSpanId, newTraceId, type ParentContext, processScopes, type Scopes } from './scope.ts'
+import { newSpanId, type ParentContext, processScopes, type Scopes } from './scope.ts'
+import { sampledAt, traceHex, traceIdOf } from './trace-id.ts'
 import { formatTraceparent, parseTraceparent } from './traceparent.ts'
 
 /** What `span()` gives its function. */
@@ -32,9 +34,12 @@ export interface SpanOptions {
   readonly clock: Clock
   /** Default: the process's. */
   readonly scopes?: Scopes
+  /** The highest rate at which an exporter samples, 0 to 1: traces that begin here are announced by it. Default: 1. */
+  readonly samplingRate?: () => number
 }
 
-export function createSpan({ bus, clock, scopes = processScopes }: SpanOptions): Span {
+export function createSpan(options: SpanOptions): Span {
+  const { bus, clock, scopes = processScopes, samplingRate = () => 1 } = options
   const monotonic = (): number => {
     try {
       return elapsed(clock)
@@ -49,7 +54,7 @@ export function createSpan({ bus, clock, scopes = processScopes }: SpanOptions):
 
     // Room for an id and an error.
     const captured = bus.capture(metadata, maxKeys - 2)
-    const scope = openScope(eventName(name), captured, scopes)
+    const scope = openScope(eventName(name), captured, scopes, samplingRate)
     const correlationId = identify(captured, scope)
     const publish = (suffix: string, fields: readonly unknown[], metadataStart: number): void => {
       // Without a usable name it is emitted nameless: refused and counted.
@@ -95,36 +100,61 @@ export function createSpan({ bus, clock, scopes = processScopes }: SpanOptions):
 const eventName = (name: unknown): string =>
   typeof name === 'string' && name.length + '.success'.length <= maxNameLength ? name : ''
 
-function openScope(name: string, captured: readonly unknown[], scopes: Scopes): SpanScope {
+function openScope(
+  name: string,
+  captured: readonly unknown[],
+  scopes: Scopes,
+  samplingRate: () => number,
+): SpanScope {
+  const spanId = newSpanId()
   const remote = parseTraceparent(fieldOf(captured, 'traceparent'), fieldOf(captured, 'tracestate'))
   const parent = parentOf(scopes.current(), remote)
+  if (parent === undefined) {
+    // Whatever else is emitted under the id is in the same trace. A span without an id of its own has its span id.
+    const trace = traceIdOf(correlationKeyOf(captured, 0) ?? spanId)
+    return {
+      traceId: traceHex(trace),
+      spanId,
+      parentSpanId: undefined,
+      traceFlags: undefined,
+      announcedFlags: sampledAt(samplingRate(), trace) ? 1 : 0,
+      traceState: undefined,
+      parentIsRemote: false,
+      name,
+    }
+  }
   return {
-    traceId: parent?.traceId ?? newTraceId(),
-    spanId: newSpanId(),
-    parentSpanId: parent?.spanId,
-    traceFlags: parent?.traceFlags,
-    traceState: parent?.traceState,
+    traceId: parent.traceId,
+    spanId,
+    parentSpanId: parent.spanId,
+    traceFlags: parent.traceFlags,
+    announcedFlags: parent.announcedFlags,
+    traceState: parent.traceState,
+    parentIsRemote: parent === remote || parent.isRemote === true,
     name,
   }
 }
 
-/**
- * A span around us is the parent. One of another API (no name) gives way to what the caller names, unless both are
- * of one trace: then it is the nearer one.
- */
+/** What the caller names wins over the span around, unless both are of one trace: then the nearer one is the parent. */
 function parentOf(
   around: SpanScope | undefined,
   remote: ParentContext | undefined,
 ): ParentContext | undefined {
   if (around === undefined || remote === undefined) return around ?? remote
-  return around.name !== '' || around.traceId === remote.traceId ? around : remote
+  return around.traceId === remote.traceId ? around : remote
 }
 
 /** The id of the span's events; puts the span's own id first in `captured` if the caller gave none. */
 function identify(captured: unknown[], scope: SpanScope): string | number | boolean {
-  const given = fieldOf(captured, 'correlation_id') ?? fieldOf(captured, 'request_id')
-  if ((typeof given === 'string' && given !== '') || typeof given === 'number' || typeof given === 'boolean')
-    return given
+  for (const key of ['correlation_id', 'request_id']) {
+    const given = fieldOf(captured, key)
+    if (
+      (typeof given === 'string' && given !== '') ||
+      typeof given === 'number' ||
+      typeof given === 'boolean'
+    )
+      return given
+  }
   const at = indexOf(captured, 'correlation_id')
   if (at >= 0) captured.splice(at, 2)
   captured.unshift('correlation_id', scope.spanId)

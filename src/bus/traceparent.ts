@@ -37,9 +37,10 @@ function validTracestate(tracestate: unknown): string | undefined {
   return tracestate
 }
 
-/** Version 00. A trace whose sampling is not decided yet is announced as sampled, so that no part of it is missing. */
-export function formatTraceparent({ traceId, spanId, traceFlags }: SpanScope | ParentContext): string {
-  const flags = traceFlags === undefined ? 1 : traceFlags & knownFlags
+/** Version 00. Where nothing was decided the trace is announced as sampled, so that no part of it is missing. */
+export function formatTraceparent(scope: SpanScope | ParentContext): string {
+  const { traceId, spanId, traceFlags, announcedFlags } = scope
+  const flags = (traceFlags ?? announcedFlags ?? 1) & knownFlags
   return `00-${traceId}-${spanId}-0${flags}`
 }
 

@@ -5,10 +5,12 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type BusOptions, createBus } from '../../src/bus/bus.ts'
+import { correlationKeyOf } from '../../src/bus/correlation.ts'
 import { ErrorSnapshot, type SpanScope, type TelemetryEvent } from '../../src/bus/event.ts'
 import { createScopes, type ParentContext, type ScopeHooks } from '../../src/bus/scope.ts'
 import { isSpanBoundary } from '../../src/bus/snapshot.ts'
 import { createSpan } from '../../src/bus/span.ts'
+import { sampledAt, traceHex, traceIdOf } from '../../src/bus/trace-id.ts'
 import { currentTraceparent } from '../../src/bus/traceparent.ts'
 import { TelemetryError } from '../../src/errors.ts'
 
@@ -38,6 +40,7 @@ function traced(hooks?: ScopeHooks, options: Partial<BusOptions> = {}) {
   }
   return {
     bus,
+    clock,
     events,
     named,
     scopes,
@@ -324,14 +327,63 @@ describe('span', () => {
       assert.equal(named('a.success').metadata.traceparent, `00-${remoteTrace}-${remoteSpan}-00`)
     })
 
-    it('ignores a remote parent that is invalid, and prefers the span around', () => {
+    it('ignores a remote parent that is invalid', () => {
       const { span, named } = traced()
       span('a', { traceparent: 'junk', tracestate: 'vendor=1' }, () => {
-        span('b', { traceparent }, () => {})
+        span('b', () => {})
       })
       const a = named('a.start').scope!
       assert.deepEqual([a.parentSpanId, a.traceState], [undefined, undefined])
       assert.equal(named('b.start').scope!.parentSpanId, a.spanId)
+    })
+
+    it('is the one a caller names, and the span around if both are of that trace', () => {
+      const { span, named } = traced()
+      span('a', () => {
+        span('b', { traceparent }, () => {
+          span('c', { traceparent }, () => {})
+        })
+      })
+      const b = named('b.start').scope!
+      assert.deepEqual([b.traceId, b.parentSpanId, b.parentIsRemote], [remoteTrace, remoteSpan, true])
+      const c = named('c.start').scope!
+      assert.deepEqual([c.traceId, c.parentSpanId, c.parentIsRemote], [remoteTrace, b.spanId, false])
+    })
+
+    it('that begins here is that of its correlation id', () => {
+      for (const metadata of [
+        { correlation_id: 7 },
+        { request_id: 'r' },
+        { correlation_id: 'x'.repeat(500) },
+      ]) {
+        const { span, events } = traced()
+        span('a', metadata, () => {})
+        span('b', metadata, () => {})
+        assert.equal(events[0]!.scope!.traceId, events[2]!.scope!.traceId)
+        const key = correlationKeyOf(events[0]!.fields, 0)!
+        assert.equal(events[0]!.scope!.traceId, traceHex(traceIdOf(key)))
+      }
+      const { span, events } = traced()
+      span('a', (handle) => {
+        assert.equal(events[0]!.scope!.traceId, traceHex(traceIdOf(handle.correlationId as string)))
+      })
+    })
+
+    it('is announced as sampled where an exporter takes it, in every span of it', () => {
+      const rates = [0, 0.3, 1]
+      for (let id = 0; id < 20; id++) {
+        const told = rates.map((rate) => {
+          const { bus, clock } = traced()
+          const span = createSpan({ bus, clock, samplingRate: () => rate })
+          return span('a', { correlation_id: id }, (a) => {
+            const inner = span('b', (b) => b.traceparent.slice(-2))
+            assert.equal(a.traceparent.slice(-2), inner)
+            return inner
+          })
+        })
+        const takes = rates.map((rate) => (sampledAt(rate, traceIdOf(id)) ? '01' : '00'))
+        assert.deepEqual(told, takes)
+      }
     })
   })
 

@@ -1,7 +1,7 @@
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import { traceHex, wordHex } from '../../bus/trace-id.ts'
 import type { SpanOrigin } from './resource.ts'
 import type { FlatAttributes, SpanRecord } from './span-record.ts'
-import { traceHex, wordHex } from './spans/trace-context.ts'
 
 /** OpenTelemetry's ReadableSpan, of the version that the package was built with. */
 export type ReadableSpan = Parameters<OTLPTraceExporter['export']>[0][number]

@@ -1,3 +1,5 @@
+import type { TraceId } from '../../bus/trace-id.ts'
+
 /**
  * A finished span, as `spans.ts` builds it and encoders walk it: plain data, one shape, every field always there.
  *
@@ -15,6 +17,7 @@ export interface SpanRecord {
   readonly name: string
   /** OTLP SpanKind: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   readonly kind: number
+  /** Shared by the spans of a trace. */
   readonly traceId: TraceId
   readonly spanHigh: number
   readonly spanLow: number
@@ -40,13 +43,7 @@ export interface SpanRecord {
   readonly statusMessage: string
 }
 
-/** 128 bits in four words, shared by the spans of a trace; never all zero. */
-export interface TraceId {
-  readonly w0: number
-  readonly w1: number
-  readonly w2: number
-  readonly w3: number
-}
+export type { TraceId }
 
 /** `[key, value, key, value, …]`; keys are unique and not empty, limits are already applied. */
 export type FlatAttributes = readonly (string | AttributeValue)[]

@@ -1,7 +1,9 @@
+import { correlationKeyOf } from '../../bus/correlation.ts'
 import type { SpanScope, TelemetryEvent } from '../../bus/event.ts'
+import { isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
 import type { SpanRecord } from './span-record.ts'
-import { keptFields, spanKeyOf } from './spans/correlation.ts'
+import { keptFields } from './spans/kept-fields.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
 import { createOpenSpans, type OpenSpan, type OpenSpans } from './spans/open-spans.ts'
 import { placeInside, placeOwn } from './spans/placement.ts'
@@ -49,9 +51,9 @@ const noFields: readonly unknown[] = []
 function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
   const { config, state } = sink
   const { open } = state
-  const key = spanKeyOf(event)
-  const scope = usable(event.scope, open)
-  const own = scope !== undefined && scope.name === name && !open.hadOwn(scope)
+  const key = correlationKeyOf(event.fields, event.metadataStart)
+  const scope = usable(event.scope)
+  const own = scope !== undefined && isSpanBoundary(event)
   if (key === undefined && !own) {
     sink.drop('no_correlation_id')
     return
@@ -88,7 +90,6 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
     startTime: event.time,
     fields: sampled ? keptFields(event, config.max_attribute_length as number) : noFields,
     metadataStart: sampled ? event.metadataStart : 0,
-    shadowed: 0,
     older: undefined,
     newer: undefined,
     outer: undefined,
@@ -103,25 +104,20 @@ function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): vo
     return
   }
   sink.state.open.remove(span)
-  if (span.trace.sampled) {
-    span.trace.exported = true
-    sink.item(finishSpan(span, event, name.phase === 'error', sink.config), 2)
-  } else sink.drop('sampled_out')
+  if (span.trace.sampled) sink.item(finishSpan(span, event, name.phase === 'error', sink.config), 2)
+  else sink.drop('sampled_out')
 }
 
-/** An end inside a `span()` of its name ends that one, unless a span of the name was opened by hand in there. */
+/** What `span()` opened, only `span()` ends; everything else is found by name and id. */
 function openSpanOf(name: string, event: TelemetryEvent, open: OpenSpans): OpenSpan | undefined {
-  const { scope } = event
-  const own = scope !== undefined && scope.name === name ? open.own(scope) : undefined
-  if (own !== undefined && own.shadowed === 0) return own
-  const key = spanKeyOf(event)
-  const found = key === undefined ? undefined : open.find(name, open.group(key))
-  return own === undefined || found?.scope === scope ? found : own
+  if (isSpanBoundary(event)) return event.scope && open.own(event.scope)
+  const key = correlationKeyOf(event.fields, event.metadataStart)
+  return key === undefined ? undefined : open.find(name, open.group(key))
 }
 
 /** A scope whose ids are what W3C calls valid; another says nothing. */
-function usable(scope: SpanScope | undefined, open: OpenSpans): SpanScope | undefined {
-  if (scope === undefined || open.own(scope) !== undefined) return scope
+function usable(scope: SpanScope | undefined): SpanScope | undefined {
+  if (scope === undefined) return undefined
   const { traceId, spanId } = scope
   const valid = traceId.length === 32 && spanId.length === 16 && spanWords(spanId, 0)
   return valid && traceWords(traceId, 0) !== undefined ? scope : undefined

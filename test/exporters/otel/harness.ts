@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { ErrorSnapshot, type SpanScope, type TelemetryEvent } from '../../../src/bus/event.ts'
+import { EventRecord, type Origin } from '../../../src/bus/snapshot.ts'
+import { traceHex, wordHex } from '../../../src/bus/trace-id.ts'
 import type { DropReason } from '../../../src/delivery/ledger.ts'
 import type { Config } from '../../../src/exporters/exporter.ts'
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
-import { traceHex, wordHex } from '../../../src/exporters/otel/spans/trace-context.ts'
 import {
   createSpanState,
   expireSpans,
@@ -33,18 +34,15 @@ export function eventOf(
   metadata: object,
   time: number,
   scope?: SpanScope,
+  origin: Origin = boundaryOf(name, scope) ? 'span' : 'caller',
 ): TelemetryEvent {
   const head = flat(measurements)
-  return {
-    name,
-    time,
-    fields: [...head, ...flat(metadata)],
-    metadataStart: head.length,
-    measurements: measurements as Record<string, number>,
-    metadata: metadata as Record<string, unknown>,
-    scope,
-  }
+  return new EventRecord(name, time, [...head, ...flat(metadata)], head.length, scope, origin)
 }
+
+/** As `span()` names its own events. */
+const boundaryOf = (name: string, scope: SpanScope | undefined): boolean =>
+  scope !== undefined && scope.name !== '' && name.slice(0, name.lastIndexOf('.')) === scope.name
 
 /** A finished span as a reader likes it: hex ids, attributes as an object. */
 export interface ShownSpan extends Omit<SpanRecord, 'traceId' | 'attributes'> {
@@ -130,10 +128,17 @@ export function createSpanHarness(changes: Config = {}) {
 
   return {
     state,
-    emit(name: string, metadata: object = {}, measurements: object = {}, scope?: SpanScope): void {
+    /** Inside `scope`; as the `span()` itself, unless the name or `origin` says otherwise. */
+    emit(
+      name: string,
+      metadata: object = {},
+      measurements: object = {},
+      scope?: SpanScope,
+      origin?: Origin,
+    ): void {
       accepted++
       ofEvent = 1
-      ingestSpanEvent(eventOf(name, measurements, metadata, now, scope), sink)
+      ingestSpanEvent(eventOf(name, measurements, metadata, now, scope, origin), sink)
       addsUp()
     },
     /** Moves the time and lets the exporter tick. */

@@ -1,11 +1,8 @@
 // Which trace a span is in and whose child it is: by its id, by W3C context, by the span() around it.
 
 import assert from 'node:assert/strict'
-import {
-  parseTraceparent,
-  parseTracestate,
-  traceHex,
-} from '../../../src/exporters/otel/spans/trace-context.ts'
+import { traceHex, traceIdOf } from '../../../src/bus/trace-id.ts'
+import { parseTraceparent, parseTracestate } from '../../../src/exporters/otel/spans/trace-context.ts'
 import { createSpanHarness, scopeOf } from './harness.ts'
 
 const trace = '0af7651916cd43dd8448eb211c80319c'
@@ -211,7 +208,7 @@ describe('a span() around the events', () => {
 
   it('joins the trace of an open span of its id, as a child', () => {
     const otel = createSpanHarness()
-    const scope = scopeOf('query')
+    const scope = scopeOf('query', undefined, { traceId: traceHex(traceIdOf(1)) })
     otel.emit('request.start', { correlation_id: 1 })
     otel.emit('query.start', { correlation_id: 1 }, {}, scope)
     otel.emit('query.success', { correlation_id: 1 }, {}, scope)
@@ -223,23 +220,41 @@ describe('a span() around the events', () => {
     assert.equal(otel.span('request').traceId, scope.traceId)
   })
 
-  it('keeps its ids when a span of that trace has already left', () => {
+  it('shares the trace of its id with what came before and comes after', () => {
     const otel = createSpanHarness()
-    const scope = scopeOf('query')
-    otel.emit('request.start', { correlation_id: 1 })
-    otel.emit('parse.start', { correlation_id: 1 })
-    otel.emit('parse.success', { correlation_id: 1 })
-    otel.emit('query.start', { correlation_id: 1 }, {}, scope)
-    otel.emit('query.success', { correlation_id: 1 }, {}, scope)
-    otel.emit('request.success', { correlation_id: 1 })
-    assert.equal(otel.span('query').traceId, scope.traceId)
-    assert.equal(otel.span('query').parentSpanId, '')
-    assert.equal(otel.span('request').traceId, otel.span('parse').traceId)
+    const scope = scopeOf('query', undefined, { traceId: traceHex(traceIdOf(1)) })
+    for (const [name, around] of [['before'], ['query', scope], ['after']] as const) {
+      otel.emit(`${name}.start`, { correlation_id: 1 }, {}, around)
+      otel.emit(`${name}.success`, { correlation_id: 1 }, {}, around)
+    }
+    assert.deepEqual(new Set(otel.spans.map((span) => span.traceId)), new Set([scope.traceId]))
+  })
+
+  it('gives way to a traceparent of another trace, and wins over one of its own', () => {
+    const otel = createSpanHarness()
+    const scope = scopeOf('work')
+    const sibling = `00-${scope.traceId}-${'c'.repeat(16)}-01`
+    otel.emit('work.start', { correlation_id: 1 }, {}, scope)
+    otel.emit('away.start', { correlation_id: 1, traceparent }, {}, scope)
+    otel.emit('here.start', { correlation_id: 2, traceparent: sibling }, {}, scope)
+    for (const [name, correlation_id] of [
+      ['away', 1],
+      ['here', 2],
+      ['work', 1],
+    ] as const)
+      otel.emit(`${name}.success`, { correlation_id }, {}, scope)
+    assert.deepEqual([otel.span('away').traceId, otel.span('away').parentSpanId], [trace, remoteSpan])
+    assert.equal(otel.span('here').parentSpanId, scope.spanId)
   })
 
   it('tells a remote parent by the traceparent it was given', () => {
     const otel = createSpanHarness()
-    const scope = scopeOf('job', undefined, { traceId: trace, parentSpanId: remoteSpan, traceFlags: 1 })
+    const scope = scopeOf('job', undefined, {
+      traceId: trace,
+      parentSpanId: remoteSpan,
+      parentIsRemote: true,
+      traceFlags: 1,
+    })
     otel.emit('job.start', { correlation_id: 1, traceparent }, {}, scope)
     otel.emit('step.start', { correlation_id: 2, traceparent }, {}, scope)
     otel.emit('step.success', { correlation_id: 2 }, {}, scope)
@@ -253,8 +268,8 @@ describe('a span() around the events', () => {
     const otel = createSpanHarness()
     const scope = scopeOf('work')
     otel.emit('work.start', { correlation_id: 1 }, {}, scope)
-    otel.emit('work.start', { correlation_id: 1 }, {}, scope)
-    otel.emit('work.success', { correlation_id: 1 }, {}, scope)
+    otel.emit('work.start', { correlation_id: 1 }, {}, scope, 'caller')
+    otel.emit('work.success', { correlation_id: 1 }, {}, scope, 'caller')
     otel.emit('work.success', { correlation_id: 1 }, {}, scope)
     const [inner, outer] = otel.spans
     assert.equal(outer?.spanId, scope.spanId)
@@ -262,16 +277,25 @@ describe('a span() around the events', () => {
     assert.deepEqual(otel.dropped, {})
   })
 
-  it('gives its ids to one span only', () => {
+  it('is ended by the span() alone, not by an event that looks like its end', () => {
     const otel = createSpanHarness()
     const scope = scopeOf('work')
-    for (let i = 0; i < 2; i++) {
-      otel.emit('work.start', { correlation_id: 1 }, {}, scope)
-      otel.emit('work.success', { correlation_id: 1 }, {}, scope)
-    }
-    const [own, late] = otel.spans
-    assert.equal(own?.spanId, scope.spanId)
-    assert.equal(late?.parentSpanId, scope.spanId)
+    otel.emit('work.start', { correlation_id: 1 }, {}, scope)
+    otel.emit('work.error', { correlation_id: 1 }, {}, scope, 'caller')
+    otel.emit('work.success', { correlation_id: 1 }, {}, scope)
+    assert.equal(otel.span('work').statusCode, 0)
+    assert.deepEqual(otel.dropped, { unmatched_end: 1 })
+  })
+
+  it('ends nothing but its own span, though that is gone', () => {
+    const otel = createSpanHarness({ span_ttl: 1 })
+    const scope = scopeOf('work')
+    otel.emit('work.start', { correlation_id: 1 }, {}, scope)
+    otel.pass(1000)
+    otel.emit('work.start', { correlation_id: 1 })
+    otel.emit('work.success', { correlation_id: 1 }, {}, scope)
+    assert.deepEqual(otel.dropped, { expired: 1, unmatched_end: 1 })
+    assert.equal(otel.held, 1)
   })
 
   it('says nothing if its ids are malformed', () => {
@@ -283,8 +307,8 @@ describe('a span() around the events', () => {
       { spanId: 'G'.repeat(16) },
     ]) {
       const scope = scopeOf('work', undefined, more)
-      otel.emit('work.start', { correlation_id: 1 }, {}, scope)
-      otel.emit('work.success', { correlation_id: 1 }, {}, scope)
+      otel.emit('work.start', { correlation_id: 1 }, {}, scope, 'caller')
+      otel.emit('work.success', { correlation_id: 1 }, {}, scope, 'caller')
     }
     assert.equal(otel.items.length, 4)
     assert.equal(otel.state.open.size, 0)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
-import { sampledAt } from '../../../src/exporters/otel/spans/ids.ts'
+import { sampledAt } from '../../../src/bus/trace-id.ts'
 import { traceWords } from '../../../src/exporters/otel/spans/trace-context.ts'
 import { createSpanHarness, scopeOf } from './harness.ts'
 
@@ -39,10 +39,10 @@ describe('the sampling decision', () => {
 
   it('is the same in another process', () => {
     const ids = Array.from({ length: 64 }, (_, i) => (i * 0x9e3779b97f4a).toString(16).padStart(32, '1'))
-    const module = new URL('../../../src/exporters/otel/spans/', import.meta.url).href
+    const source = new URL('../../../src/', import.meta.url).href
     const script = `
-      const { sampledAt } = await import('${module}ids.ts')
-      const { traceWords } = await import('${module}trace-context.ts')
+      const { sampledAt } = await import('${source}bus/trace-id.ts')
+      const { traceWords } = await import('${source}exporters/otel/spans/trace-context.ts')
       console.log(JSON.stringify(${JSON.stringify(ids)}.map((id) => sampledAt(0.3, traceWords(id, 0)))))`
     const there = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script])
     assert.deepEqual(

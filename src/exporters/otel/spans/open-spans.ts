@@ -1,16 +1,10 @@
+import type { CorrelationKey } from '../../../bus/correlation.ts'
 import type { SpanScope } from '../../../bus/event.ts'
-import type { TraceId } from '../span-record.ts'
+import type { TraceId } from '../../../bus/trace-id.ts'
 import { createLingering, type MayLinger } from './lingering.ts'
-
-/** A correlation id as a key: `42` and `"42"` differ. */
-export type SpanKey = string | number
 
 /** A trace with open spans; the decision to sample it is made once, when its first span opens. */
 export interface OpenTrace extends TraceId, MayLinger {
-  w0: number
-  w1: number
-  w2: number
-  w3: number
   readonly sampled: boolean
   readonly traceState: string
   /** The remote span through which the trace came in; 0, 0: it began here. */
@@ -20,16 +14,14 @@ export interface OpenTrace extends TraceId, MayLinger {
   hex: string
   /** Open spans. */
   open: number
-  /** A span of it was handed over: its id can no longer change. */
-  exported: boolean
 }
 
 export interface OpenSpan {
   readonly name: string
   readonly group: SpanGroup | undefined
-  /** The `span()` around its start event. */
+  /** The `span()` around its start event, or that this event opens. */
   readonly scope: SpanScope | undefined
-  /** It is that scope's own span: found by the scope's identity, never by name and id. */
+  /** `span()` opened it: found by the scope's identity, never by name and id. */
   readonly own: boolean
   readonly trace: OpenTrace
   readonly spanHigh: number
@@ -43,8 +35,6 @@ export interface OpenSpan {
   /** Of the start event; empty when not sampled. */
   readonly fields: readonly unknown[]
   readonly metadataStart: number
-  /** Of an own span: how many spans of its name were opened by hand inside its scope. */
-  shadowed: number
   older: OpenSpan | undefined
   newer: OpenSpan | undefined
   outer: OpenSpan | undefined
@@ -53,7 +43,7 @@ export interface OpenSpan {
 
 /** The open spans of one id, as a stack that can lose any member. */
 export interface SpanGroup extends MayLinger {
-  readonly id: SpanKey
+  readonly id: CorrelationKey
   innermost: OpenSpan | undefined
   size: number
   /** Built when scanning the stack would no longer be cheap. */
@@ -70,12 +60,10 @@ export interface OpenSpans {
   find(name: string, group: SpanGroup | undefined): OpenSpan | undefined
   /** The open own span of a `span()`. */
   own(scope: SpanScope): OpenSpan | undefined
-  /** Whether it is open, or was. */
-  hadOwn(scope: SpanScope): boolean
   trace(hex: string): OpenTrace | undefined
-  group(id: SpanKey): SpanGroup | undefined
+  group(id: CorrelationKey): SpanGroup | undefined
   /** The group of `id`, made if there is none: then a span must be added to it. */
-  groupFor(id: SpanKey): SpanGroup
+  groupFor(id: CorrelationKey): SpanGroup
   add(span: OpenSpan): void
   /** Names a trace by the text `span()` knows it by; it is found by it while a span of it is open. */
   nameTrace(trace: OpenTrace, hex: string): void
@@ -84,10 +72,9 @@ export interface OpenSpans {
 }
 
 export function createOpenSpans(): OpenSpans {
-  const groups = createLingering<SpanKey, SpanGroup>((group) => group.size === 0)
+  const groups = createLingering<CorrelationKey, SpanGroup>((group) => group.size === 0)
   let ids = 0
-  /** Null: its own span has ended, and no other may have its ids. */
-  let scopes = new WeakMap<SpanScope, OpenSpan | null>()
+  let scopes = new WeakMap<SpanScope, OpenSpan>()
   const traces = createLingering<string, OpenTrace>((trace) => trace.open === 0)
   let oldest: OpenSpan | undefined
   let newest: OpenSpan | undefined
@@ -155,8 +142,7 @@ export function createOpenSpans(): OpenSpans {
       while (span !== undefined && (span.own || span.name !== name)) span = span.outer
       return span
     },
-    own: (scope) => scopes.get(scope) ?? undefined,
-    hadOwn: (scope) => scopes.has(scope),
+    own: (scope) => scopes.get(scope),
     trace: (hex) => {
       const trace = traces.get(hex)
       return trace !== undefined && trace.open > 0 ? trace : undefined
@@ -175,12 +161,7 @@ export function createOpenSpans(): OpenSpans {
       const { trace } = span
       if (trace.open++ === 0 && trace.hex !== '') traces.set(trace.hex, trace)
       if (span.group !== undefined) push(span.group, span)
-      if (span.scope === undefined) return
-      if (span.own) scopes.set(span.scope, span)
-      else if (span.scope.name === span.name) {
-        const own = scopes.get(span.scope)
-        if (own) own.shadowed++
-      }
+      if (span.own) scopes.set(span.scope!, span)
     },
     nameTrace: (trace, hex) => {
       trace.hex = hex
@@ -188,15 +169,10 @@ export function createOpenSpans(): OpenSpans {
     },
     remove: (span) => {
       unlink(span)
-      const { trace, group, scope } = span
+      const { trace, group } = span
       if (--trace.open === 0 && trace.hex !== '') traces.died(trace.hex, trace)
       if (group !== undefined) pull(group, span)
-      if (scope === undefined) return
-      if (span.own) scopes.set(scope, null)
-      else if (scope.name === span.name) {
-        const own = scopes.get(scope)
-        if (own && own.shadowed > 0) own.shadowed--
-      }
+      if (span.own) scopes.delete(span.scope!)
     },
     clear: () => {
       groups.clear()

@@ -1,6 +1,6 @@
 import { metadataValue, type SpanScope, type TelemetryEvent } from '../../../bus/event.ts'
-import type { TraceId } from '../span-record.ts'
-import { randomWord, sampledAt, traceIdOf } from './ids.ts'
+import { sampledAt, type TraceId, traceIdOf } from '../../../bus/trace-id.ts'
+import { randomWord } from './ids.ts'
 import type { OpenSpan, OpenSpans, OpenTrace, SpanGroup } from './open-spans.ts'
 import {
   parseTraceparent,
@@ -44,12 +44,11 @@ export function placeOwn(
   spanWords(scope.spanId, 0)
   place.spanHigh = words[0]!
   place.spanLow = words[1]!
-  place.parentIsRemote = remote !== undefined && sameTrace(remote.trace, ids) && isParent(place, remote)
+  place.parentIsRemote = hasParent && scope.parentIsRemote === true
 
   if (place.trace === undefined) {
-    if (!hasParent && outer !== undefined && joins(outer.trace, ids, scope)) {
+    if (!hasParent && outer !== undefined && sameTrace(outer.trace, ids)) {
       place.trace = outer.trace
-      Object.assign(place.trace, ids)
       open.nameTrace(place.trace, scope.traceId)
     } else place.trace = scopeTrace(scope, ids, place.parentIsRemote ? remote : undefined, rate)
   }
@@ -58,9 +57,10 @@ export function placeOwn(
 }
 
 /**
- * A span opened by its events alone. Its parent, strongest first: the `traceparent` in its metadata, unless that only
- * repeats where its surroundings came from; the innermost open span of its id; the `span()` around it. The last two
- * change places when both are of one trace and the `span()` is the deeper one.
+ * A span opened by its events alone. Its parent, strongest first: the `traceparent` in its metadata if that names
+ * another trace than its surroundings; the innermost open span of its id; the `span()` around it. The last two change
+ * places when both are of one trace and the `span()` is the deeper one. Outside of every `span()`, a `traceparent` of
+ * the same trace wins too, unless it only repeats where the request came from.
  */
 export function placeInside(
   event: TelemetryEvent,
@@ -88,7 +88,7 @@ export function placeInside(
     if (!placed || !sameTrace(place.trace, remote.trace)) {
       place.trace = newTrace(remote.trace, remote.sampled, stateOf(event), remote)
       becomeRemoteChild(place, remote)
-    } else if (!isEntry(place.trace, remote) && !isParent(place, remote)) becomeRemoteChild(place, remote)
+    } else if (scope === undefined && !isEntry(place.trace, remote)) becomeRemoteChild(place, remote)
   } else if (!placed) {
     const ids = traceIdOf(group.id)
     place.trace = newTrace(ids, sampledAt(rate, ids), '', undefined)
@@ -124,6 +124,7 @@ function becomeScopeChild(place: Place, scope: SpanScope, open: OpenSpans, rate:
   spanWords(scope.spanId, 0)
   place.parentHigh = words[0]!
   place.parentLow = words[1]!
+  place.parentIsRemote = scope.isRemote === true
 }
 
 function becomeRemoteChild(place: Place, remote: RemoteContext): void {
@@ -140,25 +141,12 @@ const stateOf = (event: TelemetryEvent): string => parseTracestate(metadataValue
 const sameTrace = (a: TraceId, b: TraceId): boolean =>
   a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0
 
-const isParent = (place: Place, remote: RemoteContext): boolean =>
-  place.parentHigh === remote.spanHigh && place.parentLow === remote.spanLow
-
 /** Every event of a request may repeat the `traceparent` the request came with. */
 const isEntry = (trace: OpenTrace, remote: RemoteContext): boolean =>
   trace.remoteHigh === remote.spanHigh && trace.remoteLow === remote.spanLow
 
 const isOf = (trace: OpenTrace, scope: SpanScope, open: OpenSpans): boolean =>
   trace.hex === scope.traceId || open.own(scope)?.trace === trace
-
-/**
- * Whether the trace of an open span of the same id can take in a `span()` that begins a trace: it is the same one, or
- * nothing has fixed its id yet, neither an exported span nor a remote parent nor another `span()`.
- */
-function joins(trace: OpenTrace, ids: TraceId, scope: SpanScope): boolean {
-  if (scope.traceFlags !== undefined && (scope.traceFlags & 1) !== (trace.sampled ? 1 : 0)) return false
-  if (sameTrace(trace, ids)) return true
-  return !trace.exported && trace.hex === '' && (trace.remoteHigh | trace.remoteLow) === 0
-}
 
 function scopeTrace(
   scope: SpanScope,
@@ -190,6 +178,5 @@ const newTrace = (
   remoteLow: remote?.spanLow ?? 0,
   hex: '',
   open: 0,
-  exported: false,
   lingers: false,
 })

@@ -64,11 +64,6 @@ function hex(text: string, at: number, length: number): number {
   return value
 }
 
-export const wordHex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')
-
-export const traceHex = ({ w0, w1, w2, w3 }: TraceId): string =>
-  wordHex(w0) + wordHex(w1) + wordHex(w2) + wordHex(w3)
-
 const stateKey = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/
 const stateValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/
 
