@@ -22,6 +22,7 @@ export { type DropReason, dropReasons, type LedgerStatus } from './delivery/ledg
 export type { Outcome } from './delivery/outcome.ts'
 export { type ConfigProblem, TelemetryConfigError, TelemetryError } from './errors.ts'
 export { builtInTypes } from './exporters/built-in.ts'
+export { type DatadogOptions, datadog } from './exporters/datadog/index.ts'
 export {
   type AnyExporterDefinition,
   type Change,

@@ -58,6 +58,8 @@ export interface DistributionOptions extends MeasuredOptions {
 export interface DeclaredMetric extends FamilyNames {
   readonly kind: 'counter' | 'sum' | 'lastValue' | 'distribution'
   readonly type: FamilyType
+  /** The name before it was made legal for Prometheus: other backends have rules of their own. */
+  readonly text: string
   readonly description: string
   readonly matches: (eventName: string) => boolean
   /** Undefined: every event counts one. */
@@ -115,7 +117,7 @@ function declare(
   }
   const text = name ?? inferredName(pattern, measurement, from, to)
   return {
-    ...{ kind, type, measurement, buckets, ...familyNames(type, text) },
+    ...{ kind, type, text, measurement, buckets, ...familyNames(type, text) },
     ...{
       tagValues: options.tagValues,
       keep: options.keep,

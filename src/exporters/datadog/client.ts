@@ -1,0 +1,53 @@
+import type { Outcome } from '../../delivery/outcome.ts'
+import type { ExportContext } from '../exporter.ts'
+import type { State } from './contexts.ts'
+import { hasArrived, type MetricItem } from './item.ts'
+
+/** Two ways to the same backend; which one is a key of the configuration. */
+export interface DatadogClient {
+  /** Sends what is pending of the items and marks them; what it returns stopped it, or undefined when all was tried. */
+  send(batch: readonly MetricItem[], context: ExportContext<State>): Promise<Outcome | undefined>
+  close(): Promise<void>
+  /** Facts for the status. */
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
+/**
+ * One attempt. The two endpoints of one batch may answer differently, and an Outcome speaks of the whole batch: when
+ * the marks of its items differ, it is given back as `too_large` to be halved until they agree, and the halves are
+ * settled from their marks, without another request.
+ */
+export async function exportItems(
+  client: DatadogClient,
+  batch: readonly MetricItem[],
+  context: ExportContext<State>,
+): Promise<Outcome> {
+  const settledBefore = verdict(batch)
+  if (settledBefore) return settledBefore
+  const before = partsArrived(batch)
+  const stopped = await client.send(batch, context)
+  if (!stopped) return verdict(batch) ?? { type: 'too_large' }
+  // What has arrived is not sent again, but the batch waits as a whole, and may yet be dropped as a whole.
+  const some = partsArrived(batch) > before
+  return stopped.type === 'retry' && some ? { ...stopped, ambiguous: true } : stopped
+}
+
+const partsArrived = (batch: readonly MetricItem[]): number =>
+  batch.reduce((sum, { arrived }) => sum + Number(arrived.series) + Number(arrived.distribution), 0)
+
+/** What the marks of all items amount to; undefined while something is pending, or where they differ. */
+function verdict(batch: readonly MetricItem[]): Outcome | undefined {
+  let arrived = 0
+  while (arrived < batch.length && hasArrived(batch[arrived]!)) arrived++
+  if (arrived === batch.length) return { type: 'delivered' }
+  const rest = batch.slice(arrived)
+  const fate = rest[0]!.fate
+  if (!fate || !rest.every((item) => item.fate?.type === fate.type)) {
+    const settled = batch.every((item) => item.fate !== undefined || hasArrived(item))
+    return settled ? { type: 'too_large' } : undefined
+  }
+  if (arrived === 0) return fate.type === 'too_large' && batch.length > 1 ? { type: 'too_large' } : fate
+  return fate.type === 'refused' && !fate.unhealthy
+    ? { type: 'delivered', rejected: rest.length }
+    : { type: 'too_large' }
+}

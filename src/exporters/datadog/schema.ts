@@ -1,0 +1,218 @@
+import { hostname } from 'node:os'
+import { glob } from '../../bus/glob.ts'
+import type { Config, KeySchema } from '../exporter.ts'
+import { idKeys, keyOf, plainTag, tagOf } from './names.ts'
+
+/** Datadog's sites, by the name that DD_SITE has (documentation: Getting started, Datadog sites). */
+export const sites: ReadonlySet<string> = new Set([
+  'datadoghq.com',
+  'us3.datadoghq.com',
+  'us5.datadoghq.com',
+  'datadoghq.eu',
+  'ap1.datadoghq.com',
+  'ap2.datadoghq.com',
+  'uk1.datadoghq.com',
+  'ddog-gov.com',
+  'us2.ddog-gov.com',
+])
+
+/** DD_TAGS is separated by commas or, when it has none, by spaces. */
+export const parseTags = (text: string): readonly string[] =>
+  text
+    .split(text.includes(',') ? ',' : /\s+/)
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '')
+
+const trimmed = (text: string): string | undefined => text.trim() || undefined
+const named = (name: string) => [{ name, read: trimmed }]
+
+/** Keys of the exporter, beside those that every exporter has. */
+export const datadogSchema: Readonly<Record<string, KeySchema>> = {
+  transport: {
+    format: ['agentless', 'dogstatsd'],
+    default: 'agentless',
+    change: 'rebuild',
+    doc: "`agentless` posts to Datadog's API; `dogstatsd` sends to a local agent, with the package hot-shots.",
+  },
+  api_key: {
+    format: 'string',
+    default: null,
+    nullable: true,
+    sensitive: true,
+    change: 'rebuild',
+    doc: 'API key of the organisation. Needed by the transport `agentless`.',
+    env: named('DD_API_KEY'),
+  },
+  site: {
+    format: 'host',
+    default: 'datadoghq.com',
+    change: 'rebuild',
+    doc: `Datadog site, one of ${[...sites].join(', ')}. With api_url it says nothing.`,
+    env: [{ name: 'DD_SITE', read: (text) => text.trim().toLowerCase() || undefined }],
+  },
+  api_url: {
+    format: 'http-url',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'Base URL instead of https://api.<site>, for a proxy or a test; /api/v2/series and /api/v1/distribution_points are added.',
+  },
+  compression: {
+    format: ['none', 'deflate', 'gzip'],
+    default: 'deflate',
+    change: 'rebuild',
+    doc: 'Compression of requests. Datadog takes distributions plain or deflated only: with `gzip` they are deflated.',
+  },
+  agent_host: {
+    format: 'host',
+    default: '127.0.0.1',
+    change: 'rebuild',
+    doc: 'Host of the agent, for the transport `dogstatsd`.',
+    env: named('DD_AGENT_HOST'),
+  },
+  agent_port: {
+    format: 'port',
+    default: 8125,
+    min: 1,
+    change: 'rebuild',
+    doc: 'UDP port of the agent, for the transport `dogstatsd`.',
+    env: named('DD_DOGSTATSD_PORT'),
+  },
+  socket_path: {
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'Unix datagram socket of the agent, instead of agent_host and agent_port. Needs the package unix-dgram beside hot-shots.',
+    env: named('DD_DOGSTATSD_SOCKET'),
+  },
+  service: nameKey('Tag `service` of everything sent.', 'DD_SERVICE'),
+  env: nameKey('Tag `env` of everything sent.', 'DD_ENV'),
+  version: nameKey('Tag `version` of everything sent.', 'DD_VERSION'),
+  tags: {
+    format: 'tags',
+    default: [],
+    change: 'hot',
+    doc: 'More tags of everything sent: a list such as "team:core", or a table. A tag of the event wins over one with the same key.',
+    env: [{ name: 'DD_TAGS', read: parseTags }],
+  },
+  hostname: {
+    format: 'name',
+    default: null,
+    nullable: true,
+    change: 'hot',
+    doc: "The host that agentless metrics are of. None: this machine's name.",
+    env: named('DD_HOSTNAME'),
+  },
+  labels: {
+    format: 'labels',
+    default: null,
+    nullable: true,
+    change: 'hot',
+    doc: 'Metadata keys (or globs) that become tags; none: all. correlation_id, request_id, trace_id, span_id and traceparent never do.',
+  },
+  labels_deny: {
+    format: 'labels',
+    default: [],
+    change: 'hot',
+    doc: 'Metadata keys (or globs) that never become tags; wins over `labels`.',
+  },
+  aggregation_interval: {
+    format: 'seconds',
+    default: null,
+    nullable: true,
+    min: 0,
+    max: 600,
+    unit: 's',
+    change: 'hot',
+    doc: 'How long values are summed up before they are queued, to the second. None: as long as flush_interval.',
+  },
+  max_contexts: {
+    format: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'contexts',
+    change: 'hot',
+    doc: 'Combinations of metric and tags summed up at a time. Beyond it one context per metric, otel_metric_overflow:true, takes the rest: nothing is lost but the tags.',
+  },
+}
+
+function nameKey(doc: string, variable: string): KeySchema {
+  return { format: 'name', default: null, nullable: true, change: 'hot', doc, env: named(variable) }
+}
+
+/** Defaults of common keys that differ for this type. */
+export const datadogDefaults: Readonly<Record<string, unknown>> = {
+  flush_interval: 10,
+  // A window makes as many items as there are contexts; an outage takes several windows.
+  queue_size: 50_000,
+  // Datadog does not take points that are older, and does not say so.
+  max_age: 3600,
+  max_request_bytes: 500_000,
+}
+
+/** Rules across keys. */
+export function validate(config: Config): readonly (readonly [key: string, message: string])[] {
+  const problems: [string, string][] = []
+  if (config.transport === 'dogstatsd' || config.enabled === false) return problems
+  if (typeof config.api_key !== 'string' || config.api_key.trim() === '') {
+    problems.push([
+      'api_key',
+      'is missing: the transport agentless needs an API key (DD_API_KEY); transport = "dogstatsd" needs none',
+    ])
+  } else if (!/^[\x21-\x7e]+$/.test(config.api_key)) {
+    problems.push(['api_key', 'must be visible ASCII characters without spaces'])
+  }
+  if (config.api_url === null && !sites.has(config.site as string)) {
+    problems.push([
+      'site',
+      `${JSON.stringify(config.site)} is no Datadog site that is known: one of ${[...sites].join(', ')}; any other address is given as api_url`,
+    ])
+  }
+  return problems
+}
+
+/** Where agentless metrics go, without a trailing slash. */
+export const baseUrl = (config: Config): URL =>
+  new URL(typeof config.api_url === 'string' ? config.api_url : `https://api.${config.site as string}`)
+
+/** Seconds that values are summed up. */
+export const aggregationSeconds = (config: Config): number =>
+  (config.aggregation_interval as number | null) ?? (config.flush_interval as number)
+
+/** What everything sent has in common. */
+export interface Origin {
+  readonly host: string
+  readonly tags: readonly { readonly key: string; readonly tag: string }[]
+}
+
+const origins = new WeakMap<Config, Origin>()
+
+export function originOf(config: Config): Origin {
+  const known = origins.get(config)
+  if (known) return known
+  const given: (string | undefined)[] = ['service', 'env', 'version'].map((key) =>
+    typeof config[key] === 'string' ? tagOf(key, config[key]) : undefined,
+  )
+  const more = config.tags as readonly string[] | Readonly<Record<string, string>>
+  if (Array.isArray(more)) given.push(...more.map((tag) => plainTag(tag as string)))
+  else given.push(...Object.entries(more).map(([key, value]) => tagOf(key, value)))
+  const tags = [...new Set(given.filter((tag) => tag !== undefined))].map((tag) => ({ key: keyOf(tag), tag }))
+  const origin = { host: (config.hostname as string | null) ?? hostname(), tags }
+  origins.set(config, origin)
+  return origin
+}
+
+/** Says which metadata keys become tags. */
+export function labelRule(config: Config): (key: string) => boolean {
+  const allowed = config.labels as readonly string[] | null
+  const allow = allowed === null ? () => true : anyOf(allowed)
+  const deny = anyOf(config.labels_deny as readonly string[])
+  return (key) => !idKeys.has(key) && allow(key) && !deny(key)
+}
+
+function anyOf(patterns: readonly string[]): (key: string) => boolean {
+  const matchers = patterns.map((pattern) => glob(pattern))
+  return (key) => matchers.some((matches) => matches(key))
+}
