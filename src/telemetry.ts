@@ -201,8 +201,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   /** An exporter that is added again while it still drains waits for its predecessor; a stop ends the wait. */
   const departed = async (id: string): Promise<void> => {
-    if (!units.has(id)) return
-    await new Promise<void>((resolve) => departures.set(id, resolve))
+    if (units.has(id) && !stopping) await new Promise<void>((resolve) => departures.set(id, resolve))
     departures.delete(id)
     if (stopping) throw new TelemetryError('STOPPED', 'telemetry has stopped')
   }
