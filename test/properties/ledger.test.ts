@@ -13,6 +13,8 @@ import { assertExact, crashingSystem, quietLogger, totalPending } from '../deliv
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const runs = nightly ? 1000 : 100
 const maxSteps = nightly ? 200 : 40
+/** Shrinking a failure ends in time to be reported. */
+const profile = { numRuns: runs / 2, interruptAfterTimeLimit: nightly ? 3_000_000 : 90_000 }
 
 type Item = readonly TelemetryEvent[]
 
@@ -412,12 +414,12 @@ describe('the ledger', function () {
       fc.asyncProperty(stepsOf(exactFaults), recovering, (steps, recovers) =>
         runSchedule(steps, false, recovers),
       ),
-      { numRuns: runs / 2 },
+      profile,
     ))
 
   it('adds up after every step of any schedule, and bounds what arrived', () =>
     fc.assert(
       fc.asyncProperty(stepsOf(faults), recovering, (steps, recovers) => runSchedule(steps, true, recovers)),
-      { numRuns: runs / 2 },
+      profile,
     ))
 })
