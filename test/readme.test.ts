@@ -76,11 +76,12 @@ describe('the README', function () {
   const relocated = (text: string): string =>
     text
       .replaceAll("'telemachine/testing'", `'${join(root, 'src/testing/index.ts')}'`)
+      .replaceAll("'telemachine/admin'", `'${join(root, 'src/admin/index.ts')}'`)
       .replaceAll("'telemachine'", `'${join(root, 'src/index.ts')}'`)
       .replaceAll('http://localhost:4318/v1/traces', a!.url)
       .replaceAll('http://collector-b:4318/v1/traces', b!.url)
       .replaceAll('http://localhost:3100', loki.origin())
-      .replaceAll('9464', '0')
+      .replaceAll(/\b(9464|9090)\b/g, '0')
 
   const write = (program: number): string => {
     const file = join(folder, `program-${program}.mts`)
@@ -91,12 +92,12 @@ describe('the README', function () {
     run(
       process.execPath,
       ['--import', pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href, write(program)],
-      { cwd: folder, env: bareEnvironment },
+      { cwd: folder, env: { ...bareEnvironment, ADMIN_TOKEN: 'only-for-this-test' } },
     )
 
   it('has programs that the compiler accepts', async () => {
     const files = programs().map((_, program) => write(program))
-    assert.equal(files.length, 4)
+    assert.equal(files.length, 5)
     const config = join(folder, 'tsconfig.json')
     const compilerOptions = {
       rewriteRelativeImportExtensions: false,
@@ -135,8 +136,14 @@ describe('the README', function () {
     )
   })
 
+  it('shows a change over HTTP', async () => {
+    const { stdout, stderr } = await play(1)
+    assert.equal(stderr, '')
+    assert.equal(stdout, '200 100\n')
+  })
+
   it('shows an exporter of one’s own that delivers', async () => {
-    const { stderr } = await play(1)
+    const { stderr } = await play(2)
     assert.equal(stderr, '')
     const [line] = loki.bodies
     assert.match(line ?? '', /mailbox full/)
@@ -144,7 +151,7 @@ describe('the README', function () {
   })
 
   it('shows tests that pass', async () => {
-    await Promise.all([play(2), play(3)])
+    await Promise.all([play(3), play(4)])
   })
 
   it('has a configuration that starts', async () => {
