@@ -71,7 +71,12 @@ function mergedKeys(definition: AnyExporterDefinition): Map<string, KeySchema> {
       throw invalid(definition.type, `${name} cannot be the name of a key`)
     }
     const base = common[name]
-    keys.set(name, base ? { ...base, default: key.default, doc: key.doc ?? base.doc } : key)
+    keys.set(
+      name,
+      base
+        ? { ...base, default: key.default, doc: key.doc ?? base.doc, ...(key.env && { env: key.env }) }
+        : key,
+    )
   }
   for (const [name, value] of Object.entries(definition.defaults ?? {})) {
     const key = keys.get(name)

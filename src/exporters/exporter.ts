@@ -26,10 +26,13 @@ export interface KeySchema {
   readonly env?: readonly EcosystemVariable[]
 }
 
-/** An ecosystem variable: its name, and how its text becomes the text of our key (OTLP appends a path, counts in ms). */
+/**
+ * An ecosystem variable: its name, and how its text becomes the text or value of our key (OTLP appends a path, counts
+ * in ms). `variable` gives the text of another one, for those that are combined.
+ */
 export interface EcosystemVariable {
   readonly name: string
-  readonly read?: (text: string) => unknown
+  readonly read?: (text: string, variable: (name: string) => string | undefined) => unknown
 }
 
 export type Config = Readonly<Record<string, unknown>>

@@ -46,7 +46,7 @@ function readPairs(pairs: readonly (readonly [string, unknown])[]): Reading {
 }
 
 /** `k=v,k2=v2` with percent-encoding, as OTEL_EXPORTER_OTLP_HEADERS has it. */
-function parsePairs(text: string): [string, string][] | undefined {
+export function parseHeaderPairs(text: string): [string, string][] | undefined {
   const pairs: [string, string][] = []
   for (const part of text.split(',')) {
     if (part.trim() === '') continue
@@ -68,7 +68,7 @@ export const headers: Format = {
   read: (value) =>
     isRecord(value) ? readPairs(Object.entries(value)) : wrong('a table of header names and values'),
   parse: (text) => {
-    const pairs = parsePairs(text)
+    const pairs = parseHeaderPairs(text)
     return pairs ? readPairs(pairs) : wrong('name=value pairs separated by commas, percent-encoded')
   },
 }

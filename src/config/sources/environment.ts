@@ -61,7 +61,7 @@ export function createEnvironment(variables: Variables): Environment {
       if (text === undefined) continue
       const base = { source: 'environment', from: name, ecosystem: true } as const
       try {
-        const value = read ? read(text) : text
+        const value = read ? read(text, (other) => values.get(other)) : text
         // A reader that returns nothing says that the variable is not meant for this key.
         if (value !== undefined) return { ...base, value, text: typeof value === 'string' }
       } catch (error) {

@@ -1,3 +1,4 @@
+import { parseHeaderPairs } from '../../config/formats/headers.ts'
 import type { KeySchema } from '../exporter.ts'
 import { parseResourceAttributes } from './resource.ts'
 
@@ -25,6 +26,15 @@ const limit = (text: string): number | undefined => {
 const compression = (text: string): string | undefined =>
   ['none', 'gzip'].includes(text.trim()) ? text.trim() : undefined
 
+/** The signal's headers come on top of the general ones, as OpenTelemetry's exporters have it. */
+function combinedHeaders(text: string, variable: (name: string) => string | undefined): unknown {
+  const specific = parseHeaderPairs(text)
+  const general = parseHeaderPairs(variable('OTEL_EXPORTER_OTLP_HEADERS') ?? '')
+  if (specific === undefined || general === undefined) return text
+  const names = new Set(specific.map(([name]) => name.toLowerCase()))
+  return Object.fromEntries([...general.filter(([name]) => !names.has(name.toLowerCase())), ...specific])
+}
+
 const otlp = (key: string, read?: (text: string) => unknown) => [
   { name: `OTEL_EXPORTER_OTLP_TRACES_${key}`, read },
   { name: `OTEL_EXPORTER_OTLP_${key}`, read },
@@ -48,7 +58,10 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     change: 'rebuild',
     sensitive: true,
     doc: 'Headers of every request, such as an API key.',
-    env: otlp('HEADERS'),
+    env: [
+      { name: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS', read: combinedHeaders },
+      { name: 'OTEL_EXPORTER_OTLP_HEADERS' },
+    ],
   },
   compression: {
     format: ['none', 'gzip'],

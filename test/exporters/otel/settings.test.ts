@@ -3,18 +3,22 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
+import type { Config } from '../../../src/exporters/exporter.ts'
 import { createEncoder } from '../../../src/exporters/otel/encode.ts'
 import { rejectedSpans } from '../../../src/exporters/otel/export-response.ts'
 import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/otel/resource.ts'
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
+import { createTelemetry } from '../../../src/telemetry.ts'
 import { createSpanHarness, otelConfig } from './harness.ts'
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** What a variable says for a key. */
 function said(key: string, name: string, text: string): unknown {
   const variable = otelSchema[key]?.env?.find((each) => each.name === name)
   assert.ok(variable, `${key} does not listen to ${name}`)
-  return variable.read ? variable.read(text) : text
+  return variable.read ? variable.read(text, () => undefined) : text
 }
 
 describe('the variables of OTLP exporters', () => {
@@ -42,6 +46,44 @@ describe('the variables of OTLP exporters', () => {
   it('are stronger for the signal than in general', () => {
     for (const key of ['endpoint', 'headers', 'compression', 'timeout', 'certificate', 'client_key'])
       assert.match(otelSchema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
+  })
+
+  it('reach the keys of the exporter, the headers of both kinds combined', async () => {
+    const configured = async (env: Record<string, string>): Promise<Config> => {
+      const telemetry = createTelemetry({
+        logger: silent,
+        config: { env, init: { otel: { enabled: false } } },
+      })
+      try {
+        await telemetry.start()
+        return Object.fromEntries(
+          ['timeout', 'endpoint', 'compression'].map((key) => [key, telemetry.config.get(`otel.${key}`)]),
+        )
+      } finally {
+        await telemetry.stop()
+      }
+    }
+    assert.equal((await configured({ OTEL_EXPORTER_OTLP_TIMEOUT: '2500' })).timeout, 2.5)
+    assert.deepEqual(
+      await configured({
+        OTEL_EXPORTER_OTLP_TIMEOUT: '2500',
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: '1500',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/base',
+        OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
+      }),
+      { timeout: 1.5, endpoint: 'http://c:4318/base/v1/traces', compression: 'gzip' },
+    )
+    const combined = (general: string, specific: string): unknown =>
+      otelSchema.headers?.env?.[0]?.read?.(specific, (name) =>
+        name === 'OTEL_EXPORTER_OTLP_HEADERS' ? general : undefined,
+      )
+    assert.deepEqual(combined('a=1,Api-Key=general', 'api-key=specific,c=x%2Cy'), {
+      a: '1',
+      'api-key': 'specific',
+      c: 'x,y',
+    })
+    assert.deepEqual(combined('', 'b=2'), { b: '2' })
+    assert.equal(combined('a=1', 'junk'), 'junk', 'what is malformed is refused by its own name')
   })
 
   it('may describe the resource; malformed they are discarded whole', () => {
