@@ -70,7 +70,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     hosts: new Set(names.map((name) => name.toLowerCase())),
     origins: new Set((options.allowedOrigins ?? []).map((origin) => origin.toLowerCase())),
   })
-  const routeOf = createRoutes(telemetry)
+  const routeOf = createRoutes(telemetry, gate)
   const feed = createFeed(telemetry)
   let server: Promise<AdminServer> | undefined
   let closed = false

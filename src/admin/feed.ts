@@ -94,7 +94,7 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
         'content-type': 'text/event-stream; charset=utf-8',
         'x-accel-buffering': 'no',
       })
-      response.write('retry: 1000\n\n')
+      response.write(`event: clock\ndata: ${Date.now()}\n\n`)
       response.once('close', () => forget(follower))
       followers.add(follower)
       if (!timer) {

@@ -37,6 +37,7 @@ const assets = [
   'configuration.js',
   'dom.js',
   'plot.js',
+  'values.js',
 ] as const
 const machines = ['breaker', 'exporter', 'supervisor', 'system'] as const
 

@@ -3,7 +3,7 @@ import { messageOf, TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { type Answer, hasBody, jsonAnswer, refusal } from './answer.ts'
 import { readJson } from './body.ts'
 import { createFiles, isFile } from './files.ts'
-import type { Access } from './gate.ts'
+import type { Access, Gate } from './gate.ts'
 import type { AdminTelemetry } from './port.ts'
 
 export interface Call {
@@ -31,7 +31,7 @@ function refusalOf(error: unknown): Answer {
 }
 
 /** Finds what a path offers; the parts of it that name exporters are not judged yet. */
-export function createRoutes(telemetry: AdminTelemetry): (path: string) => Route | undefined {
+export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: string) => Route | undefined {
   const files = createFiles()
 
   const state = (id: string): unknown => {
@@ -75,6 +75,10 @@ export function createRoutes(telemetry: AdminTelemetry): (path: string) => Route
     }
   }
 
+  /** The page asks it whether it has to ask for a token. */
+  const health = ({ request }: Call): Answer =>
+    ok({ status: 'ok', authorized: gate.authorizes(request) === undefined })
+
   const ready = (): Answer => {
     const { system, exporters } = telemetry.status()
     const opening = Object.values(exporters).some(({ state }) => state === 'opening')
@@ -86,7 +90,7 @@ export function createRoutes(telemetry: AdminTelemetry): (path: string) => Route
     ['status', get(({ request }) => ok(telemetry.status({ history: asksFor(request, 'history') })))],
     ['config', { access: 'api', methods: { GET: () => ok(telemetry.config.explain()), PATCH: patchConfig } }],
     ['events', get(() => 'follow')],
-    ['healthz', { access: 'probe', methods: { GET: () => ok({ status: 'ok' }) } }],
+    ['healthz', { access: 'probe', methods: { GET: health } }],
     ['readyz', { access: 'probe', methods: { GET: ready } }],
   ])
 

@@ -1,0 +1,118 @@
+import { count, h, s, say, words } from './dom.js'
+
+/**
+ * Where the events of an exporter went: one bar, and its legend with the numbers.
+ */
+export function createLedgerBar() {
+  const bar = h('div', { className: 'ledger-bar', 'aria-hidden': 'true' })
+  const legend = h('dl', { className: 'legend' })
+  const total = h('strong', {}, '0')
+  const element = h(
+    'div',
+    { className: 'ledger' },
+    h('p', { className: 'caption' }, total, ' events accepted'),
+    bar,
+    legend,
+  )
+  /** @type {Map<string, { part: any, item: any, number: any }>} */
+  const parts = new Map()
+
+  /** @param {string} key @param {string} kind @param {string} label */
+  const part = (key, kind, label) => {
+    const known = parts.get(key)
+    if (known) return known
+    const made = {
+      part: h('span', { className: `part ${kind}`, 'data-part': key }),
+      number: h('dd', {}, '0'),
+      item: undefined,
+    }
+    made.item = h('div', { className: kind, 'data-part': key }, h('dt', {}, label), made.number)
+    parts.set(key, made)
+    bar.append(made.part)
+    legend.append(made.item)
+    return made
+  }
+
+  part('delivered', 'delivered', 'delivered')
+  part('pending', 'pending', 'pending')
+
+  return {
+    element,
+    /** @param {any} ledger */
+    update(ledger) {
+      const { buffered, held, queued, in_flight: inFlight } = ledger.pending
+      const values = new Map([
+        ['delivered', ledger.delivered],
+        ['pending', buffered + held + queued + inFlight],
+      ])
+      for (const [reason, weight] of Object.entries(ledger.dropped)) {
+        part(`dropped ${reason}`, 'dropped', `dropped: ${words(reason)}`)
+        values.set(`dropped ${reason}`, weight)
+      }
+      if (ledger.ambiguous > 0) part('ambiguous', 'ambiguous', 'sent twice, perhaps')
+      say(total, count(ledger.accepted))
+      for (const [key, { part: span, item, number }] of parts) {
+        const value = key === 'ambiguous' ? ledger.ambiguous : (values.get(key) ?? 0)
+        // Outside of the sum, so not in the bar.
+        const share = key === 'ambiguous' || ledger.accepted === 0 ? 0 : value / ledger.accepted
+        span.style.flexGrow = String(share)
+        span.classList.toggle('some', share > 0)
+        item.classList.toggle('none', value === 0)
+        say(number, count(value))
+      }
+      const waiting = `in the bus ${count(buffered)}, held ${count(held)}, queued ${count(queued)}, in flight ${count(inFlight)}`
+      const { item } = part('pending', 'pending', 'pending')
+      if (item.title !== waiting) item.title = waiting
+    },
+  }
+}
+
+const samples = 120
+const [width, height] = [240, 44]
+
+/**
+ * The last minute of a number.
+ * @param {string} label
+ * @param {string} unit
+ * @param {string} kind
+ */
+export function createSparkline(label, unit, kind) {
+  const line = s('polyline', { class: 'line' })
+  const area = s('polygon', { class: 'area' })
+  const svg = s(
+    'svg',
+    { class: 'spark', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
+    area,
+    line,
+  )
+  const number = h('strong', {}, '0')
+  const peak = h('span', { className: 'quiet' }, '')
+  const element = h(
+    'div',
+    { className: `sparkline ${kind}` },
+    h('p', { className: 'caption' }, label, ' ', number, ` ${unit}`, h('span', { className: 'gap' }), peak),
+    svg,
+  )
+  /** @type {number[]} */
+  const values = []
+
+  return {
+    element,
+    /** @param {number} value */
+    push(value) {
+      values.push(value)
+      if (values.length > samples) values.shift()
+      const most = Math.max(...values)
+      const step = width / (samples - 1)
+      const x0 = width - (values.length - 1) * step
+      const points = values.map((one, i) => {
+        const y = height - 2 - (most === 0 ? 0 : (one / most) * (height - 6))
+        return `${(x0 + i * step).toFixed(1)},${y.toFixed(1)}`
+      })
+      line.setAttribute('points', points.join(' '))
+      area.setAttribute('points', `${x0.toFixed(1)},${height} ${points.join(' ')} ${width},${height}`)
+      say(number, count(value))
+      say(peak, most > 0 ? `peak ${count(most)}` : '')
+    },
+  }
+}
