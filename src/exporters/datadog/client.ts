@@ -22,10 +22,13 @@ export async function exportItems(
   batch: readonly MetricItem[],
   context: ExportContext<State>,
 ): Promise<Outcome> {
+  for (const item of batch)
+    if (item.fate?.type === 'misdirected' && item.judge !== client) item.fate = undefined
   const settledBefore = verdict(batch)
   if (settledBefore) return settledBefore
   const before = partsArrived(batch)
   const stopped = await client.send(batch, context)
+  for (const item of batch) item.judge = client
   if (!stopped) return verdict(batch) ?? { type: 'too_large' }
   // What has arrived is not sent again, but the batch waits as a whole, and may yet be dropped as a whole.
   const some = partsArrived(batch) > before

@@ -29,8 +29,9 @@ export interface MetricItem {
   readonly distribution: Distribution | undefined
   readonly bytes: number
   readonly arrived: { series: boolean; distribution: boolean }
-  /** A final failure of one of its parts. */
+  /** A final failure of one of its parts, and whose verdict it is: another client has another key or address. */
   fate: Outcome | undefined
+  judge: unknown
 }
 
 export type Part = 'series' | 'distribution'
@@ -42,7 +43,16 @@ export function metricItem(
 ): MetricItem {
   const { tags, timestamp, interval, series, distribution } = of
   const arrived = { series: series === undefined, distribution: distribution === undefined }
-  return { tags, timestamp, interval, series, distribution, bytes: estimate(of), arrived, fate: undefined }
+  return {
+    tags,
+    timestamp,
+    interval,
+    series,
+    distribution,
+    bytes: estimate(of),
+    arrived,
+    ...{ fate: undefined, judge: undefined },
+  }
 }
 
 export const isPending = (item: MetricItem, part: Part): boolean =>

@@ -22,7 +22,7 @@ export async function run(
   const { env = {}, logger = silent, ...own } = options
   const telemetry = createTelemetry({
     types: [datadog(own)],
-    config: { env, init: { datadog: init } },
+    config: { env, init: { datadog: { event_patterns: ['job.*', 'queue.*', 'http.*'], ...init } } },
     clock,
     logger,
     drainOnExit: false,

@@ -1,0 +1,221 @@
+// Guards what each answer of Datadog means: what is tried again, what is given up, what is said, and that each part
+// arrives once.
+import assert from 'node:assert/strict'
+import { createFakeDatadog, type FakeDatadog, type Reply } from './fake.ts'
+import { assertBalanced, type Running, run } from './harness.ts'
+
+const key = 'dd0123456789abcdef0123456789abcd'
+const [seriesPath, distributionPath] = ['/api/v2/series', '/api/v1/distribution_points']
+
+describe('an answer of Datadog', () => {
+  let fake: FakeDatadog
+  let running: Running
+  const status = () => running.telemetry.status().exporters.datadog!
+
+  const start = async (init: Record<string, unknown> = {}): Promise<void> => {
+    running = await run({ api_key: key, api_url: fake.url, ...init })
+  }
+  /** Two events with a count, two with a duration, one with both: five contexts. */
+  const emit = (): void => {
+    const { telemetry } = running
+    for (const n of [1, 2]) telemetry.emit('job.counted', { count: n }, { n })
+    for (const n of [1, 2]) telemetry.emit('job.timed', { duration_ms: n }, { n })
+    telemetry.emit('job.both', { count: 5, duration_ms: 5 })
+  }
+  /** Answers a path's next requests; the rest is taken. */
+  const reply = (path: string, ...replies: Reply[]): void => {
+    fake.reply = (request) => (request.path === path ? replies.shift() : undefined)
+  }
+  const settled = (stepMs = 0): Promise<void> =>
+    running.clock.until(
+      () => {
+        const { buffered, held, queued, in_flight } = running.ledger().pending
+        return buffered + held + queued + in_flight === 0
+      },
+      { stepMs },
+    )
+  /** Hands everything over and waits, in simulated time, until it is settled. */
+  const send = async (): Promise<void> => {
+    emit()
+    const flushed = running.telemetry.flush({ timeoutMs: 600_000 })
+    await settled(100)
+    await flushed
+  }
+  const requestsTo = (path: string) => fake.requests.filter((request) => request.path === path)
+
+  beforeEach(async () => {
+    fake = createFakeDatadog()
+    await fake.listen()
+  })
+  afterEach(async () => {
+    assertBalanced(running)
+    await running.telemetry.stop({ timeoutMs: 500 })
+    await fake.close()
+    assert.deepEqual(fake.violations, [])
+  })
+
+  const assertEverythingArrivedOnce = (): void => {
+    assert.equal(running.ledger().delivered, 5)
+    assert.deepEqual(running.ledger().dropped, {})
+    assert.equal(fake.total('job.counted.count'), 3)
+    assert.equal(fake.total('job.both.count'), 5)
+    assert.deepEqual(fake.values('job.timed.duration_ms'), [1, 2])
+    assert.deepEqual(fake.values('job.both.duration_ms'), [5])
+  }
+
+  for (const code of [408, 429, 500, 502, 503, 504, 529])
+    it(`${code} is tried again`, async () => {
+      await start()
+      reply(seriesPath, { status: code })
+      await send()
+      assertEverythingArrivedOnce()
+      assert.equal(requestsTo(seriesPath).length, 2)
+      assert.equal(requestsTo(distributionPath).length, 1)
+      assert.equal(status().breaker, 'closed')
+    })
+
+  for (const code of [408, 429, 500, 503])
+    it(`${code} for the distributions alone leaves alone the counts that arrived`, async () => {
+      await start()
+      reply(distributionPath, { status: code }, { status: code })
+      await send()
+      assertEverythingArrivedOnce()
+      assert.equal(requestsTo(seriesPath).length, 1)
+      assert.equal(requestsTo(distributionPath).length, 3)
+    })
+
+  it('429 is waited for as long as X-RateLimit-Reset says', async () => {
+    await start()
+    const headers = { 'x-ratelimit-limit': '100', 'x-ratelimit-period': '60', 'x-ratelimit-reset': '42' }
+    reply(seriesPath, { status: 429, headers })
+    emit()
+    const flushed = running.telemetry.flush({ timeoutMs: 600_000 })
+    await running.clock.until(() => fake.requests.length === 1)
+    await running.clock.until(() => running.ledger().pending.queued === 5)
+    await running.clock.advance(41_000)
+    assert.equal(fake.requests.length, 1)
+    await running.clock.advance(2000)
+    await settled()
+    await flushed
+    assertEverythingArrivedOnce()
+  })
+
+  it('403 says in words that the key was refused, opens the breaker, and costs that batch only', async () => {
+    fake.keys.add('another key')
+    await start()
+    emit()
+    const flushed = running.telemetry.flush({ timeoutMs: 1000 })
+    await running.clock.until(() => running.ledger().dropped.misdirected === 5)
+    await running.clock.advance(1000)
+    await flushed
+    assert.equal(status().breaker, 'open')
+    assert.equal(status().lastError?.code, 'DATADOG_API_KEY_REFUSED')
+    assert.match(String(status().lastError?.message), /refused the API key/)
+    assert.ok(!JSON.stringify(running.telemetry.status()).includes(key))
+
+    emit()
+    await running.clock.advance(15_000)
+    assert.equal(running.ledger().pending.queued, 5)
+    fake.keys.clear()
+    await running.telemetry.config.put('telemetry.datadog.api_key', 'another-key-0123456789')
+    await settled(1000)
+    assert.equal(running.ledger().delivered, 5)
+    assert.equal(running.ledger().dropped.misdirected, 5)
+  })
+
+  it('403 for one of two parts drops the events that it is part of, and no others', async () => {
+    await start()
+    reply(distributionPath, { status: 403 })
+    emit()
+    void running.telemetry.flush({ timeoutMs: 1000 })
+    await running.clock.until(() => status().breaker === 'open')
+    assert.equal(status().lastError?.code, 'DATADOG_API_KEY_REFUSED')
+    await settled(1000)
+    const { delivered, dropped } = running.ledger()
+    assert.deepEqual([delivered, dropped], [2, { misdirected: 3 }])
+    assert.equal(fake.requests.length, 2)
+  })
+
+  it('403 for one of two parts is forgotten when the key changes before it was settled', async () => {
+    await start({ max_in_flight: 1 })
+    reply(distributionPath, { status: 403 })
+    emit()
+    void running.telemetry.flush({ timeoutMs: 1000 })
+    await running.clock.until(() => status().breaker === 'open')
+    await running.telemetry.config.put('telemetry.datadog.api_key', 'another-key-0123456789')
+    await settled(1000)
+    const { delivered, dropped } = running.ledger()
+    assert.equal(delivered + (dropped.misdirected ?? 0), 5)
+    assert.ok(delivered > 2)
+    assert.equal(status().breaker, 'closed')
+    assert.equal(requestsTo(seriesPath).length, 1)
+  })
+
+  it('400 for one of two parts drops the events that it is part of, and no others', async () => {
+    await start()
+    reply(distributionPath, { status: 400, body: '{"errors":["bad"]}' })
+    await send()
+    const { delivered, dropped } = running.ledger()
+    assert.deepEqual([delivered, dropped], [2, { rejected: 3 }])
+    assert.equal(fake.requests.length, 2)
+    assert.equal(status().breaker, 'closed')
+
+    reply(seriesPath, { status: 400 })
+    await send()
+    assert.deepEqual(running.ledger().dropped, { rejected: 6 })
+    assert.equal(running.ledger().delivered, 4)
+  })
+
+  it('501 is final, and a failure of the backend', async () => {
+    await start({ failure_threshold: 1 })
+    reply(seriesPath, { status: 501 })
+    emit()
+    void running.telemetry.flush({ timeoutMs: 1000 })
+    await running.clock.until(() => status().breaker === 'open', { stepMs: 10 })
+    assert.equal(requestsTo(seriesPath).length, 1)
+    await settled(1000)
+    assert.deepEqual(running.ledger().dropped, { rejected: 3 })
+  })
+
+  it('202 with errors is never sent again: as many values as it names are rejected', async () => {
+    await start()
+    reply(seriesPath, { status: 202, body: '{"errors":["timestamp too old"]}' })
+    await send()
+    const { delivered, dropped } = running.ledger()
+    assert.deepEqual([delivered, dropped], [4, { rejected: 1 }])
+    assert.equal(requestsTo(seriesPath).length, 1)
+    assert.equal(status().client.lastRefusal, 'timestamp too old')
+  })
+
+  it('202 with a body that is no JSON is a success', async () => {
+    await start()
+    reply(seriesPath, { status: 202, body: '<html>' })
+    await send()
+    assertEverythingArrivedOnce()
+  })
+
+  it('413 halves a request, down to the one that is too large', async () => {
+    await start()
+    fake.reply = ({ path, body }) =>
+      path === seriesPath &&
+      body.series.some(({ value, points }) => value ?? /"value":2\b/.test(JSON.stringify(points)))
+        ? { status: 413 }
+        : undefined
+    await send()
+    const { delivered, dropped } = running.ledger()
+    assert.deepEqual([delivered, dropped], [4, { too_large: 1 }])
+    assert.equal(fake.total('job.counted.count'), 1)
+    assert.equal(fake.total('job.both.count'), 5)
+  })
+
+  it('of an attempt that never comes is waited for until the timeout', async () => {
+    await start({ timeout: 3 })
+    await fake.close()
+    emit()
+    void running.telemetry.flush({ timeoutMs: 600_000 })
+    await running.clock.until(() => status().lastError !== undefined, { stepMs: 10 })
+    await fake.listen()
+    await settled(1000)
+    assertEverythingArrivedOnce()
+  })
+})
