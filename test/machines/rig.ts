@@ -1,4 +1,5 @@
 import type { AnyActorRef } from 'xstate'
+import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
 import { crashingSystem, type Rig, startRig } from '../delivery/harness.ts'
 import { coverage } from '../support/coverage.ts'
@@ -7,6 +8,8 @@ import { coverage } from '../support/coverage.ts'
 export interface CoveredRig extends Rig {
   /** The exporter's actor dies of the next thing it hears. */
   crash(id?: string): Promise<void>
+  /** Tells the root actor something, past the composition root. */
+  tell(event: SystemEvent): void
 }
 
 export async function startCovered(
@@ -15,10 +18,13 @@ export async function startCovered(
 ): Promise<CoveredRig> {
   const { machine, crashes } = crashingSystem()
   const actors = new Map<string, AnyActorRef>()
+  let root: AnyActorRef | undefined
   const rig = await startRig(types, init, machine, (event) => {
     coverage.inspect(event)
-    if (event.type === '@xstate.actor')
-      actors.set((event.actorRef as AnyActorRef).id, event.actorRef as AnyActorRef)
+    if (event.type !== '@xstate.actor') return
+    const actor = event.actorRef as AnyActorRef
+    actors.set(actor.id, actor)
+    if (actor.sessionId === event.rootId) root = actor
   })
   return {
     ...rig,
@@ -27,5 +33,6 @@ export async function startCovered(
       actors.get(`exporter:${id}`)?.send({ type: 'telemetry.batch', events: [] })
       await rig.clock.settle()
     },
+    tell: (event) => root?.send(event),
   }
 }

@@ -71,13 +71,13 @@ export function followModel<Model extends AnyStateMachine>(
         const run = world.events as Record<string, (after: Snapshot) => void | Promise<void>>
         for (const type of types) assert.ok(run[type], `${type} has something to do`)
         // Paths share snapshots that project alike; what is compared is the model's own course.
-        let model = getInitialSnapshot(machine)
+        let model = getInitialSnapshot(machine as AnyStateMachine)
         const walked = path.test({
           events: Object.fromEntries(
             types.map((type) => [
               type,
               () => {
-                model = getNextSnapshot(machine, model, { type } as never)
+                model = getNextSnapshot(machine as AnyStateMachine, model, { type })
                 return run[type]?.(model as Snapshot)
               },
             ]),
