@@ -146,10 +146,7 @@ export const breakerMachine = setup({
       entry: 'nextGeneration',
       initial: 'free',
       on: {
-        'permit.request': [
-          { guard: 'isUrgent', actions: ['noteHolder', { type: 'grant', params: { probe: true } }] },
-          { actions: ['noteHolder', 'wait'] },
-        ],
+        'permit.request': { actions: ['noteHolder', 'wait'] },
         'breaker.renew': 'closed',
       },
       states: {
