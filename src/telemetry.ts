@@ -21,6 +21,7 @@ import { TelemetryConfigError, TelemetryError } from './errors.ts'
 import { builtInTypes } from './exporters/built-in.ts'
 import type { AnyExporterDefinition } from './exporters/exporter.ts'
 import { guardedLogger, type Logger, stderrLogger } from './logger.ts'
+import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
 
 export interface TelemetryOptions {
@@ -115,6 +116,16 @@ const openPatienceMs = 1_000
 const defaultStopMs = 5_000
 const defaultFlushMs = 10_000
 
+/** What traces that begin here are announced by; without an exporter that samples, as sampled. */
+function highestSamplingRate(units: Iterable<Unit>): number {
+  let highest = -1
+  for (const unit of units) {
+    const { sampling_rate: rate } = unit.config()
+    if (typeof rate === 'number' && unit.enabled() && rate > highest) highest = rate
+  }
+  return highest < 0 ? 1 : highest
+}
+
 /** What a changed configuration asks of the exporter's chart. */
 function effectOf({ action, change, before, after }: ExporterChange): ChangeEffect {
   const was = action !== 'add' && before?.config.enabled !== false
@@ -156,13 +167,15 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     logger,
     apply: (plan) => apply(plan),
   })
+  const scopes = openTelemetryScopes()
   const bus: Bus = createBus({
     clock,
     logger,
+    scopes,
     maxValueLength: () => store.system().max_value_length,
     bufferSize: options.bufferSize,
   })
-  const span = createSpan({ bus, clock })
+  const span = createSpan({ bus, clock, scopes, samplingRate: () => highestSamplingRate(units.values()) })
 
   const recorder = createRecorder({ clock })
 

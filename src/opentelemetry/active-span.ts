@@ -1,0 +1,100 @@
+import type { Context, ContextManager, Span, SpanContext, TraceState } from '@opentelemetry/api'
+import type { SpanScope } from '../bus/event.ts'
+import { createScopes, type ParentContext, type ScopeHooks } from '../bus/scope.ts'
+
+// What @opentelemetry/api 1.x keeps under well-known symbols, so that all copies of it in a process share it. Reading
+// them costs nothing where nobody uses OpenTelemetry, and loads nothing.
+const apiKey = Symbol.for('opentelemetry.js.api.1')
+const spanKey = Symbol.for('OpenTelemetry Context Key SPAN')
+
+/** The context manager that an OpenTelemetry SDK has registered, if any. */
+const contextManager = (): ContextManager | undefined =>
+  (globalThis as { [apiKey]?: { context?: ContextManager } })[apiKey]?.context
+
+const notDecided = 1
+
+/**
+ * Puts our spans into the context of `@opentelemetry/api`, and takes its active span as the parent of ours, wherever a
+ * context manager is registered.
+ */
+export function openTelemetryHooks(): ScopeHooks {
+  let lastSpan: Span | undefined
+  let lastParent: ParentContext | undefined
+
+  return {
+    ambient: () => {
+      const manager = contextManager()
+      if (manager === undefined) return undefined
+      const span = manager.active().getValue(spanKey) as Span | undefined
+      if (span === undefined) return undefined
+      if (span !== lastSpan) {
+        lastParent = parentOf(span.spanContext())
+        lastSpan = span
+      }
+      return lastParent
+    },
+    around: (scope, fn) => {
+      const manager = contextManager()
+      if (manager === undefined) return fn()
+      return manager.with(withSpan(manager.active(), scope), fn)
+    },
+  }
+}
+
+/** Shared by the bus and the span() of a telemetry system. */
+export const openTelemetryScopes = () => createScopes(openTelemetryHooks())
+
+const parentOf = ({ traceId, spanId, traceFlags, traceState, isRemote }: SpanContext): ParentContext => ({
+  traceId,
+  spanId,
+  traceFlags,
+  traceState: traceState?.serialize() || undefined,
+  isRemote: isRemote === true,
+})
+
+function withSpan(context: Context, scope: SpanScope): Context {
+  const { traceId, spanId, traceFlags, announcedFlags, traceState } = scope
+  return context.setValue(
+    spanKey,
+    spanOf({
+      traceId,
+      spanId,
+      traceFlags: traceFlags ?? announcedFlags ?? notDecided,
+      ...(traceState !== undefined && { traceState: stateOf(traceState) }),
+    }),
+  )
+}
+
+/** A span that others can be children of. Its name, times and attributes are those of our events: it records nothing. */
+function spanOf(spanContext: SpanContext): Span {
+  const span: Span = {
+    spanContext: () => spanContext,
+    isRecording: () => false,
+    setAttribute: () => span,
+    setAttributes: () => span,
+    addEvent: () => span,
+    addLink: () => span,
+    addLinks: () => span,
+    setStatus: () => span,
+    updateName: () => span,
+    recordException: () => {},
+    end: () => {},
+  }
+  return span
+}
+
+/** A valid `tracestate` as the API has it: immutable, what changed last comes first. */
+function stateOf(text: string): TraceState {
+  const members = text
+    .split(',')
+    .map((member) => member.trim())
+    .filter((member) => member !== '')
+  const keyOf = (member: string): string => member.slice(0, member.indexOf('='))
+  const without = (key: string): string[] => members.filter((member) => keyOf(member) !== key)
+  return {
+    get: (key) => members.find((member) => keyOf(member) === key)?.slice(key.length + 1),
+    set: (key, value) => stateOf([`${key}=${value}`, ...without(key)].join(',')),
+    unset: (key) => stateOf(without(key).join(',')),
+    serialize: () => members.join(','),
+  }
+}
