@@ -145,8 +145,7 @@ export function createBus(options: BusOptions): Bus {
     unheard = inboxes.size + handlers.size === 0
   }
 
-  const callHandlers = (route: Route, event: EventRecord, except?: string): void => {
-    if (route.handlers.length === 0) return
+  const callHandlers = (route: Route, event: EventRecord, except: string | undefined): void => {
     if (dispatching >= maxDepth) {
       handlerCallsSkipped += route.handlers.length
       return
@@ -175,17 +174,19 @@ export function createBus(options: BusOptions): Bus {
     return true
   }
 
-  const dispatch = (event: EventRecord, route: Route): void => {
-    const about = EventRecord.aboutOf(event)
+  const dispatch = (event: EventRecord, route: Route, about: About | undefined): void => {
     if (phase === 'collecting') {
       if (buffer.length < bufferSize) buffer.push(event)
       else dropped.not_started++
     } else feed(event, route, about)
-    callHandlers(route, event, about?.handler)
+    if (route.handlers.length > 0) callHandlers(route, event, about?.handler)
   }
 
-  const feed = (event: EventRecord, route: Route, about = EventRecord.aboutOf(event)): void => {
-    for (const inbox of route.inboxes) if (inbox.id !== about?.exporter) inboxes.put(inbox, event)
+  const feed = (event: EventRecord, { inboxes: to }: Route, about: About | undefined): void => {
+    for (let i = 0; i < to.length; i++) {
+      const inbox = to[i]!
+      if (about === undefined || inbox.id !== about.exporter) inboxes.put(inbox, event)
+    }
   }
 
   /** The route of an admitted event, or undefined if it goes nowhere. */
@@ -203,7 +204,7 @@ export function createBus(options: BusOptions): Bus {
     const route = routeFor(name)
     if (route === undefined) return
     const event = recorder.record(name, measurements, metadata, scopes, reporting ? 'self' : 'caller')
-    if (event !== undefined) dispatch(event, route)
+    if (event !== undefined) dispatch(event, route, undefined)
   }
 
   const emitSelf: Bus['emitSelf'] = (name, measurements, metadata, about) => {
@@ -225,7 +226,7 @@ export function createBus(options: BusOptions): Bus {
       for (const event of list) {
         if (!admit(event.name)) continue
         const route = routeFor(event.name)
-        if (route !== undefined) dispatch(event, route)
+        if (route !== undefined) dispatch(event, route, EventRecord.aboutOf(event))
       }
     } finally {
       reporting = false
@@ -245,7 +246,7 @@ export function createBus(options: BusOptions): Bus {
       for (let i = 0; i < buffer.length; i++) {
         const event = buffer[i]!
         const route = routes.of(event.name)
-        if (route.inboxes.length > 0) feed(event, route)
+        if (route.inboxes.length > 0) feed(event, route, EventRecord.aboutOf(event))
         else if (route === nowhere) unrouted++
       }
       buffer = []
@@ -276,7 +277,7 @@ export function createBus(options: BusOptions): Bus {
       const route = routeFor(name)
       if (route === undefined) return
       const event = recorder.wrap(name, fields, metadataStart, scope, reporting ? 'self_span' : 'span')
-      if (event !== undefined) dispatch(event, route)
+      if (event !== undefined) dispatch(event, route, undefined)
     },
   }
 }

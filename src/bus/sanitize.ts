@@ -195,22 +195,33 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
     return special(value, current)
   }
 
-  /** The keys from the `skip`th on, one by one: for objects that threw on the way. */
+  const withoutInherited = (source: object, fields: unknown[], start: number): void => {
+    for (let i = fields.length - 2; i >= start; i -= 2) {
+      if (hasOwn.call(source, fields[i] as string)) return
+      fields.length = i
+    }
+  }
+
+  /** An object that threw at `last`, its `seen`th key (none: at once): the other keys, one by one. */
   const carefully = (
     source: Record<string, unknown>,
-    skip: number,
+    seen: number,
+    last: string,
     fields: unknown[],
+    start: number,
     limit: number,
     keep: Keep,
   ): void => {
     let keys: string[]
     try {
+      if (seen > 0 && hasOwn.call(source, last)) counts.unreadable++
+      else withoutInherited(source, fields, start)
       keys = Object.keys(source)
     } catch {
       counts.unreadable++
       return
     }
-    for (let i = skip; i < keys.length; i++) {
+    for (let i = seen; i < keys.length; i++) {
       const key = keys[i]!
       if (fields.length >= limit) {
         counts.cut_keys += keys.length - i
@@ -226,6 +237,10 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
     }
   }
 
+  /**
+   * Runs per event. for-in reads plain objects faster than Object.keys does, and gives own keys before inherited ones:
+   * so it is enough to ask of the last one whether it is own.
+   */
   const flatten = (source: unknown, fields: unknown[], keep: Keep, room: number): void => {
     if (source === undefined) return
     if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source)) {
@@ -233,35 +248,43 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
       return
     }
     const record = source as Record<string, unknown>
-    const limit = fields.length + 2 * room
+    const start = fields.length
+    const limit = start + 2 * room
     const maxLength = maxValueLength()
     let seen = 0
+    let last = ''
     try {
-      // for-in reads plain objects faster than Object.keys does; the rest of a source that throws is read carefully.
       for (const key in record) {
-        if (!hasOwn.call(record, key)) continue
-        if (fields.length >= limit) {
-          counts.cut_keys++
+        last = key
+        seen++
+        if (
+          key === '__proto__' ||
+          key === 'constructor' ||
+          key === 'prototype' ||
+          key.length > maxKeyLength
+        ) {
+          if (hasOwn.call(record, key)) safe(key)
           continue
         }
-        seen++
-        if (!safe(key)) continue
+        if (fields.length >= limit) {
+          if (hasOwn.call(record, key)) counts.cut_keys++
+          continue
+        }
         const value = record[key]
-        const type = typeof value
         if (
-          type === 'number' ||
-          type === 'boolean' ||
-          (type === 'string' && (value as string).length <= maxLength)
-        ) {
+          typeof value === 'number' ||
+          (typeof value === 'string' && value.length <= maxLength) ||
+          typeof value === 'boolean'
+        )
           fields.push(key, value)
-        } else {
+        else if (hasOwn.call(record, key)) {
           const kept = keep(value, key, record)
           if (kept !== dropped) fields.push(key, kept)
         }
       }
+      if (seen > 0 && !hasOwn.call(record, last)) withoutInherited(record, fields, start)
     } catch {
-      if (seen > 0) counts.unreadable++
-      carefully(record, seen, fields, limit, keep)
+      carefully(record, seen, last, fields, start, limit, keep)
     }
   }
 

@@ -54,6 +54,23 @@ describe('sanitizing', () => {
       assert.deepEqual(sanitize(odd), { kept: {}, lost: { not_an_object: 1 }, fields: [] })
   })
 
+  it('neither keeps nor counts what is inherited, whatever it is', () => {
+    const prototype = Object.defineProperty({ a: 1, far: 'x', fn: () => {}, prototype: 1 }, 'bad', {
+      enumerable: true,
+      get: () => {
+        throw new Error('inherited')
+      },
+    })
+    const source = (own: object) => Object.setPrototypeOf(own, prototype)
+    assert.deepEqual(sanitize(source({ a: 2, b: true })), {
+      ...{ kept: { a: 2, b: true }, lost: {} },
+      fields: ['a', 2, 'b', true],
+    })
+    assert.deepEqual(sanitize(source({})).fields, [])
+    const many = Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`k${i}`, i]))
+    assert.deepEqual(sanitize(source(many)).lost, {})
+  })
+
   it('takes own enumerable string keys only', () => {
     const source = Object.create({ inherited: 1 }, { hidden: { value: 1, enumerable: false } })
     Object.assign(source, { own: 1, [Symbol('s')]: 2 })
