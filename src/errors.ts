@@ -39,8 +39,7 @@ export class TelemetryConfigError extends TelemetryError {
 /** The text of anything that was thrown; never throws itself. */
 export function messageOf(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return thrown.message || thrown.name
-    return String(thrown)
+    return String(thrown instanceof Error ? thrown.message || thrown.name : thrown)
   } catch {
     return 'an error that cannot be shown'
   }

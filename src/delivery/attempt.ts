@@ -8,20 +8,42 @@ export interface Attempt {
   cut(): void
 }
 
-const types: ReadonlySet<unknown> = new Set(['delivered', 'retry', 'refused', 'misdirected', 'too_large'])
-
-const isOutcome = (value: unknown): value is Outcome =>
-  typeof value === 'object' && value !== null && types.has((value as { type?: unknown }).type)
+/** Each field is read once: what a driver does to its answer later, or in a getter, changes nothing. */
+function read(value: unknown): Outcome | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { type, rejected, afterSeconds, ambiguous, unhealthy, cause } = value as Record<string, unknown>
+  switch (type) {
+    case 'delivered':
+      return { type, rejected: typeof rejected === 'number' && rejected > 0 ? Math.floor(rejected) : 0 }
+    case 'retry':
+      return {
+        type,
+        cause,
+        ambiguous: Boolean(ambiguous),
+        ...(typeof afterSeconds === 'number' && { afterSeconds }),
+      }
+    case 'refused':
+      return { type, cause, unhealthy: Boolean(unhealthy) }
+    case 'misdirected':
+      return { type, cause }
+    case 'too_large':
+      return { type }
+    default:
+      return undefined
+  }
+}
 
 /** What a driver's answer means; whatever is not an Outcome is a failure that may have arrived. */
-const understood = (value: unknown): Outcome =>
-  isOutcome(value)
-    ? value
-    : {
-        type: 'retry',
-        ambiguous: true,
-        cause: new Error('the exporter returned something that is no outcome'),
-      }
+function understood(value: unknown): Outcome {
+  let cause: unknown = new Error('the exporter returned something that is no outcome')
+  try {
+    const outcome = read(value)
+    if (outcome) return outcome
+  } catch (thrown) {
+    cause = thrown
+  }
+  return { type: 'retry', ambiguous: true, cause }
+}
 
 /** Lets a driver that was just aborted say what it knows about the request. */
 const lastWord = (answer: Promise<Outcome>, otherwise: Outcome): Promise<Outcome> =>
