@@ -33,7 +33,7 @@ export interface Backlog {
   readonly fresh: number
   /** Position before which everything has been taken. */
   taken(): number
-  enqueue(item: unknown, weight: number, at: number, self: boolean): void
+  enqueue(item: unknown, weight: number, at: number, self: boolean, bytes: number): void
   take(): Batch | undefined
   /** Takes whatever has not been tried in this round of a drain, whoever's turn it is. */
   takeUntried(round: number): Batch | undefined
@@ -81,6 +81,8 @@ export function createBacklog(options: {
   const retries: Batch[] = []
   let retryItems = 0
   let retryWeight = 0
+  // Of the batch being put together: the driver's sizeOf may look at the status in between.
+  let assembledWeight = 0
 
   const addRetry = (batch: Batch, front: boolean): void => {
     if (front) retries.unshift(batch)
@@ -97,29 +99,37 @@ export function createBacklog(options: {
   /** Failed batches stand in the order of `after`, so the first one tells. */
   const retryDue = (): boolean => (retries[0]?.after ?? Number.POSITIVE_INFINITY) <= queue.head
 
-  const bytesOf = (item: unknown): number => {
-    if (!sizeOf) return 0
+  const headBytes = (): number => {
+    if (!sizeOf) return queue.headBytes
     try {
-      return Math.max(sizeOf(item), 0) || 0
+      return Math.max(sizeOf(queue.peek()), 0) || 0
     } catch {
       return 0
     }
   }
+
+  const dropHead = (reason: DropReason): void => {
+    const self = queue.headIsSelf
+    ledger.drop(reason, queue.take(), self)
+  }
+  const dropBatch = (reason: DropReason, batch: Batch): void =>
+    ledger.drop(reason, batch.weight, batch.onlySelf)
 
   const takeFresh = (): Batch | undefined => {
     const { batchSize, maxRequestBytes } = limits()
     const batch = emptyBatch<unknown>()
     let bytes = 0
     while (queue.size > 0 && batch.items.length < batchSize) {
-      const size = bytesOf(queue.peek())
+      const size = headBytes()
       if (size > maxRequestBytes) {
-        ledger.drop('too_large', queue.take())
+        dropHead('too_large')
         continue
       }
       if (bytes + size > maxRequestBytes) break
       bytes += size
-      queue.take(batch)
+      assembledWeight += queue.take(batch)
     }
+    assembledWeight = 0
     return batch.items.length === 0 ? undefined : batchOf(batch, { failures: 0, deliveriesAtFirstFailure: 0 })
   }
 
@@ -135,12 +145,12 @@ export function createBacklog(options: {
   /** Room for one more: the oldest fresh item goes first, then the oldest of the batch that failed first. */
   const dropOldest = (): void => {
     if (queue.size > 0) {
-      ledger.drop('queue_full', queue.take())
+      dropHead('queue_full')
       return
     }
     if (retries.length === 0) return
     const batch = removeRetry(0)
-    ledger.drop('queue_full', batch.weights[0] ?? 0)
+    ledger.drop('queue_full', batch.weights[0] ?? 0, batch.onlySelf)
     if (batch.items.length > 1) addRetry({ ...slice(batch, 1, batch.items.length), after: batch.after }, true)
   }
 
@@ -152,7 +162,7 @@ export function createBacklog(options: {
       return queue.size
     },
     get weight() {
-      return queue.weight + retryWeight
+      return queue.weight + retryWeight + assembledWeight
     },
     get tail() {
       return queue.tail
@@ -160,16 +170,16 @@ export function createBacklog(options: {
     oldest: () => queue.oldest(),
     retryDue,
     taken: () => retries.reduce((first, batch) => Math.min(first, batch.firstPosition), queue.head),
-    enqueue(item, weight, at, self) {
+    enqueue(item, weight, at, self, bytes) {
       const { queueSize, overflow } = limits()
       if (queue.size + retryItems >= queueSize) {
         if (overflow === 'drop_newest') {
-          ledger.drop('queue_full', weight)
+          ledger.drop('queue_full', weight, self)
           return
         }
         dropOldest()
       }
-      queue.push(item, weight, at, self)
+      queue.push(item, weight, at, self, bytes)
     },
     take() {
       return retryDue() ? takeRetry() : takeFresh()
@@ -187,7 +197,7 @@ export function createBacklog(options: {
     },
     split(batch) {
       if (batch.items.length === 1) {
-        ledger.drop('too_large', batch.weight)
+        dropBatch('too_large', batch)
         return
       }
       const middle = Math.ceil(batch.items.length / 2)
@@ -198,13 +208,13 @@ export function createBacklog(options: {
       for (const batch of retries) batch.after = 0
     },
     expire(at) {
-      while (queue.oldest() < at) ledger.drop('max_age', queue.take())
+      while (queue.oldest() < at) dropHead('max_age')
       for (let index = retries.length - 1; index >= 0; index -= 1)
-        if ((retries[index] as Batch).at < at) ledger.drop('max_age', removeRetry(index).weight)
+        if ((retries[index] as Batch).at < at) dropBatch('max_age', removeRetry(index))
     },
     drop(reason) {
-      while (retries.length > 0) ledger.drop(reason, removeRetry(retries.length - 1).weight)
-      while (queue.size > 0) ledger.drop(reason, queue.take())
+      while (retries.length > 0) dropBatch(reason, removeRetry(retries.length - 1))
+      while (queue.size > 0) dropHead(reason)
     },
   }
 }

@@ -2,13 +2,17 @@ import type { TelemetryEvent } from '../bus/event.ts'
 import { isSelfTelemetry } from '../bus/snapshot.ts'
 import type { Clock } from '../clock.ts'
 import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.ts'
-import type { DropReason, Ledger } from './ledger.ts'
+import { type DropReason, dropReasons, type Ledger } from './ledger.ts'
 
 /** Where items go that the driver made of events. */
-export type Enqueue = (item: unknown, weight: number, at: number, self: boolean) => void
+export type Enqueue = (item: unknown, weight: number, at: number, self: boolean, bytes: number) => void
+
+const reasons: ReadonlySet<unknown> = new Set(dropReasons)
 
 export interface Intake {
   ingest(events: readonly TelemetryEvent[]): void
+  /** Events handed in and not yet accounted for: their driver is at work. */
+  readonly underWay: number
   tick(reason: 'interval' | 'flush'): void
   /** The driver forgets what it holds; its weight is counted under `reason`. */
   forget(reason: DropReason): void
@@ -31,6 +35,13 @@ export function createIntake(options: {
   const pulled = definition.export === undefined
   // Weight of the event being ingested that is not yet accounted for: 1, or 0.
   let unsettled = 0
+  // Events behind it.
+  let behind = 0
+  // Batches that a driver caused to come in while it ingests: they wait their turn.
+  const line: (readonly TelemetryEvent[])[] = []
+  let busy = false
+  // What is held stems from more than self-telemetry.
+  let heldForCaller = false
   let self = false
   let now = 0
   let inForce: Config = config()
@@ -59,18 +70,19 @@ export function createIntake(options: {
     get now() {
       return now
     },
-    item(item, weight = 1) {
+    item(item, weight = 1, bytes = 0) {
       const claimed = claim(whole(weight))
       if (pulled) ledger.deliver(claimed)
-      else enqueue(item, claimed, now, self)
+      else enqueue(item, claimed, now, self, whole(bytes))
     },
     hold() {
       if (unsettled === 0) return
       unsettled = 0
       ledger.hold(1)
+      if (!self) heldForCaller = true
     },
     drop(reason, weight = 1) {
-      ledger.drop(reason, claim(whole(weight)))
+      ledger.drop(reasons.has(reason) ? reason : 'failed', claim(whole(weight)), self)
     },
   }
 
@@ -79,35 +91,47 @@ export function createIntake(options: {
     inForce = config()
   }
 
+  const ingestOne = (event: TelemetryEvent): void => {
+    behind -= 1
+    unsettled = 1
+    self = isSelfTelemetry(event)
+    try {
+      if (definition.ingest) definition.ingest(event, sink)
+      else sink.item(event)
+    } catch (error) {
+      onError(error)
+      if (unsettled > 0) sink.drop('failed')
+    }
+    if (unsettled === 0) return
+    unsettled = 0
+    if (pulled) ledger.deliver(1)
+    else ledger.drop('ignored', 1, self)
+  }
+
   return {
     ingest(events) {
-      begin()
       ledger.ingest(events.length)
-      for (const event of events) {
-        unsettled = 1
-        self = isSelfTelemetry(event)
-        try {
-          if (definition.ingest) definition.ingest(event, sink)
-          else sink.item(event)
-        } catch (error) {
-          onError(error)
-          if (unsettled > 0) sink.drop('failed')
-        }
-        if (unsettled === 0) continue
-        unsettled = 0
-        if (pulled) ledger.deliver(1)
-        else ledger.drop('ignored', 1)
-      }
+      behind += events.length
+      line.push(events)
+      if (busy) return
+      busy = true
+      begin()
+      for (let next = line.shift(); next; next = line.shift()) for (const event of next) ingestOne(event)
+      busy = false
+    },
+    get underWay() {
+      return behind + unsettled
     },
     tick(reason) {
       if (!definition.tick) return
       begin()
-      self = false
+      self = ledger.held > 0 && !heldForCaller
       try {
         definition.tick(sink, reason)
       } catch (error) {
         onError(error)
       }
+      if (ledger.held === 0) heldForCaller = false
     },
     forget(reason) {
       try {

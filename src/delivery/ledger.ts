@@ -55,11 +55,12 @@ export interface Ledger {
   lease(weight: number): void
   unlease(weight: number): void
   deliver(weight: number): void
-  drop(reason: DropReason, weight: number): void
+  /** `self`: nothing but self-telemetry, whose loss is counted and not announced, or two exporters would feed each other. */
+  drop(reason: DropReason, weight: number, self?: boolean): void
   doubt(weight: number): void
 }
 
-export function createLedger(onDrop: (reason: DropReason, weight: number) => void): Ledger {
+export function createLedger(announce: (reason: DropReason, weight: number) => void): Ledger {
   const dropped: Partial<Record<DropReason, number>> = {}
   const ledger = {
     ingested: 0,
@@ -86,10 +87,10 @@ export function createLedger(onDrop: (reason: DropReason, weight: number) => voi
     deliver: (weight: number) => {
       ledger.delivered += weight
     },
-    drop: (reason: DropReason, weight: number) => {
+    drop: (reason: DropReason, weight: number, self = false) => {
       if (weight <= 0) return
       dropped[reason] = (dropped[reason] ?? 0) + weight
-      onDrop(reason, weight)
+      if (!self) announce(reason, weight)
     },
     doubt: (weight: number) => {
       ledger.ambiguous += weight

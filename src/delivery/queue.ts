@@ -10,10 +10,14 @@ export interface ItemQueue<Item> {
   readonly head: number
   /** Position the next item gets. */
   readonly tail: number
-  push(item: Item, weight: number, at: number, self: boolean): void
+  push(item: Item, weight: number, at: number, self: boolean, bytes: number): void
   /** Arrival time of the oldest item, in clock milliseconds; Infinity when empty. */
   oldest(): number
   peek(): Item | undefined
+  /** Bytes of the oldest item, as far as they were said. */
+  readonly headBytes: number
+  /** The oldest item stems from self-telemetry. */
+  readonly headIsSelf: boolean
   /** Removes the oldest item and returns its weight; appends it to `into` if given. */
   take(into?: ItemBatch<Item>): number
 }
@@ -49,6 +53,7 @@ export function createQueue<Item>(): ItemQueue<Item> {
   let weights: number[] = new Array(capacity).fill(0)
   let times: number[] = new Array(capacity).fill(0)
   let selfs: boolean[] = new Array(capacity).fill(false)
+  let sizes: number[] = new Array(capacity).fill(0)
   let head = 0
   let tail = 0
   let weight = 0
@@ -63,6 +68,7 @@ export function createQueue<Item>(): ItemQueue<Item> {
     weights = reordered(weights)
     times = reordered(times)
     selfs = reordered(selfs)
+    sizes = reordered(sizes)
     capacity = to
     mask = to - 1
   }
@@ -80,17 +86,24 @@ export function createQueue<Item>(): ItemQueue<Item> {
     get tail() {
       return tail
     },
-    push(item, itemWeight, at, self) {
+    push(item, itemWeight, at, self, bytes) {
       if (tail - head === capacity) resize(capacity * 2)
       const slot = tail & mask
       items[slot] = item
       weights[slot] = itemWeight
       times[slot] = at
       selfs[slot] = self
+      sizes[slot] = bytes
       weight += itemWeight
       tail += 1
     },
     oldest: () => (head === tail ? Number.POSITIVE_INFINITY : (times[head & mask] as number)),
+    get headBytes() {
+      return head === tail ? 0 : (sizes[head & mask] as number)
+    },
+    get headIsSelf() {
+      return head !== tail && (selfs[head & mask] as boolean)
+    },
     peek: () => (head === tail ? undefined : items[head & mask]),
     take(into) {
       if (head === tail) return 0

@@ -29,6 +29,8 @@ export interface Shipping {
   /** Position before which every item is settled. */
   settledBefore(): number
   readonly inFlight: number
+  /** The latest attempt carried nothing but self-telemetry. */
+  readonly latestWasSelf: boolean
   readonly attempts: ExportAttempts
 }
 
@@ -50,9 +52,11 @@ export function createShipping(options: {
   onFailure: (failure: ExportFailure) => void
   /** A batch has left the exporter, one way or another. */
   onSettled: () => void
+  /** A further batch should go now, beside those of a wave already taken. */
+  isDue: () => boolean
 }): Shipping {
-  const { definition, context, clock, ledger, backlog, clients, config, random, onFailure, onSettled } =
-    options
+  const { definition, context, clock, ledger, backlog, clients, config, random, isDue } = options
+  const { onFailure, onSettled } = options
   const leases = new Set<Batch>()
   let deliveries = 0
   let consecutiveFailures = 0
@@ -60,6 +64,7 @@ export function createShipping(options: {
   let attempts = 0
   let attemptedMs = 0
   let round = 0
+  let latestWasSelf = false
 
   /** Backs off, but never past the moment at which the breaker would let a probe through. */
   const coolDown = (afterSeconds: number | undefined): void => {
@@ -75,7 +80,7 @@ export function createShipping(options: {
     batch.failures += 1
     const isPoison = deliveries > batch.deliveriesAtFirstFailure
     if (isPoison && batch.failures > Number(config().retry_attempts))
-      ledger.drop('retries_exhausted', batch.weight)
+      ledger.drop('retries_exhausted', batch.weight, batch.onlySelf)
     else backlog.requeue(batch)
   }
 
@@ -86,12 +91,12 @@ export function createShipping(options: {
       case 'delivered': {
         deliveries += 1
         consecutiveFailures = 0
-        const rejected = Math.min(Math.max(Math.floor(outcome.rejected ?? 0), 0), batch.items.length)
+        const rejected = Math.min(outcome.rejected ?? 0, batch.items.length)
         const lost = batch.weights
           .slice(batch.items.length - rejected)
           .reduce((sum, weight) => sum + weight, 0)
         ledger.deliver(batch.weight - lost)
-        ledger.drop('rejected', lost)
+        ledger.drop('rejected', lost, batch.onlySelf)
         return 'success'
       }
       case 'retry': {
@@ -105,10 +110,10 @@ export function createShipping(options: {
         return 'failure'
       }
       case 'refused':
-        ledger.drop('rejected', batch.weight)
+        ledger.drop('rejected', batch.weight, batch.onlySelf)
         return outcome.unhealthy ? 'failure' : 'neutral'
       case 'misdirected':
-        ledger.drop('misdirected', batch.weight)
+        ledger.drop('misdirected', batch.weight, batch.onlySelf)
         return 'misdirected'
       case 'too_large':
         backlog.split(batch)
@@ -121,11 +126,11 @@ export function createShipping(options: {
   const ship = async (batch: Batch, timeoutMs: number): Promise<ExportResult> => {
     const slot = clients.current
     if (!slot || !definition.export) {
+      leases.delete(batch)
+      ledger.unlease(batch.weight)
       backlog.requeue(batch)
       return 'cancelled'
     }
-    leases.add(batch)
-    ledger.lease(batch.weight)
     let cut = false
     const attempt = startAttempt(
       ({ signal, deadline }) =>
@@ -151,6 +156,7 @@ export function createShipping(options: {
     attemptedMs += elapsed(clock) - begun
     slot.running.delete(running)
     leases.delete(batch)
+    latestWasSelf = batch.onlySelf
     const result = settle(batch, outcome, slot === clients.current, cut)
     if ('cause' in outcome && !cut)
       onFailure({
@@ -165,10 +171,18 @@ export function createShipping(options: {
 
   const timeoutMs = (): number => Number(config().timeout) * 1000
 
+  /** In flight from the moment it leaves the queue: whoever looks in between finds it in one of the two. */
+  const lease = (batch: Batch | undefined): Batch | undefined => {
+    if (!batch) return undefined
+    leases.add(batch)
+    ledger.lease(batch.weight)
+    return batch
+  }
+
   const takeUpTo = (limit: number): Batch[] => {
     const batches: Batch[] = []
-    while (batches.length < limit) {
-      const batch = backlog.take()
+    while (batches.length < limit && (batches.length === 0 || isDue())) {
+      const batch = lease(backlog.take())
       if (!batch) break
       batches.push(batch)
     }
@@ -188,7 +202,7 @@ export function createShipping(options: {
       round += 1
       const one = async (): Promise<ExportResult | undefined> => {
         const left = timeLeftMs()
-        const batch = left > 0 ? backlog.takeUntried(round) : undefined
+        const batch = left > 0 ? lease(backlog.takeUntried(round)) : undefined
         if (!batch) return undefined
         const result = await ship(batch, Math.min(timeoutMs(), left))
         results.push(result)
@@ -220,6 +234,9 @@ export function createShipping(options: {
     },
     get inFlight() {
       return leases.size
+    },
+    get latestWasSelf() {
+      return latestWasSelf
     },
     get attempts() {
       return { count: attempts, seconds: attemptedMs / 1000 }

@@ -39,6 +39,10 @@ export interface Unit extends UnitPort {
   /** After a crash: takes over what is on its way to the dead actor, ends its attempts, closes its clients. */
   fence(): Promise<void>
 
+  /** Resolves when nothing that is running now is in flight any more. */
+  idle(): Promise<void>
+  /** Its latest attempt carried nothing but self-telemetry: what comes of it is not announced. */
+  latestWasSelf(): boolean
   /** Resolves when everything queued before the call is settled. */
   flushed(): Promise<void>
   /** From now on draining has to end by then, in clock milliseconds. */
@@ -79,6 +83,16 @@ const quietMs = 5_000
 /** How long an exporter without `timeout` of its own (a pull exporter) would hold a probe. */
 const probeSlackMs = 1_000
 
+/** The code of anything that was thrown; never throws itself. */
+function codeOf(thrown: unknown): string | undefined {
+  try {
+    const { code } = thrown as { code?: unknown }
+    return typeof code === 'string' ? code : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export function createUnit(options: UnitOptions): Unit {
   const { id, definition, clock, logger, random, redact, announce } = options
   let inForce = options.config
@@ -97,10 +111,10 @@ export function createUnit(options: UnitOptions): Unit {
   const number = (key: string): number => Number(inForce[key])
 
   const noteError = (error: unknown): void => {
-    const code = (error as { code?: unknown } | null | undefined)?.code
+    const code = codeOf(error)
     lastError = {
       message: redact(messageOf(error)),
-      ...(typeof code === 'string' && { code }),
+      ...(code !== undefined && { code }),
       at: clock.now(),
     }
     // A driver that throws on each event must not flood the log as well.
@@ -165,6 +179,7 @@ export function createUnit(options: UnitOptions): Unit {
     config,
     random,
     onSettled: () => wakeWatchers(),
+    isDue: () => unit.batchDue(),
     onFailure: ({ type, cause, weight, onlySelf }) => {
       noteError(cause)
       if (onlySelf) return
@@ -261,6 +276,7 @@ export function createUnit(options: UnitOptions): Unit {
     batchDue: () =>
       backlog.retryDue() ||
       backlog.fresh >= number('batch_size') ||
+      backlog.items >= number('queue_size') ||
       (backlog.fresh > 0 && (backlog.taken() < flushPosition || unit.msUntilDue() <= 0)),
     msUntilDue: () => Math.max(backlog.oldest() + number('flush_interval') * 1000 - clock.now(), 0),
     mustCool: () => backlog.items > 0 && shipping.cooling,
@@ -330,6 +346,8 @@ export function createUnit(options: UnitOptions): Unit {
       return clients.close()
     },
 
+    idle: () => clients.idle(),
+    latestWasSelf: () => shipping.latestWasSelf,
     flushed: () =>
       new Promise((resolve) => {
         watchers.push({ position: backlog.tail, resolve })
@@ -339,13 +357,19 @@ export function createUnit(options: UnitOptions): Unit {
       mustEndBy = deadline
     },
     ledger() {
+      const { underWay } = intake
       let buffered = inbox.size
       for (const events of offered) buffered += events.length
       return {
         accepted: ledger.ingested + buffered,
         delivered: ledger.delivered,
         dropped: { ...ledger.dropped },
-        pending: { buffered, held: ledger.held, queued: backlog.weight, in_flight: ledger.inFlight },
+        pending: {
+          buffered: buffered + underWay,
+          held: ledger.held,
+          queued: backlog.weight,
+          in_flight: ledger.inFlight,
+        },
         ambiguous: ledger.ambiguous,
       }
     },
@@ -353,7 +377,8 @@ export function createUnit(options: UnitOptions): Unit {
     attempts: () => shipping.attempts,
     describe() {
       try {
-        return definition.describe?.(clients.current?.client, context.state) ?? {}
+        const facts = definition.describe?.(clients.current?.client, context.state) ?? {}
+        return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
       } catch (error) {
         noteError(error)
         return {}
