@@ -64,6 +64,8 @@ export type ExporterEvent =
       'config.prepare': { readonly version: number; readonly effect: ChangeEffect }
       'config.commit': { readonly version: number }
       'config.abort': { readonly version: number }
+      /** Internal: hot keys came into force; what is measured by them is measured anew. */
+      'settings.changed': NoPayload
       /** Internal: a new client took over. */
       'client.swapped': NoPayload
     }>

@@ -171,6 +171,7 @@ export const exporterMachine = setup({
         version: context.version,
       }),
     ),
+    announceCommit: raise({ type: 'settings.changed' }),
     announceSwap: raise({ type: 'client.swapped' }),
     announceStopped: sendTo(
       ({ context }) => context.system,
@@ -247,7 +248,7 @@ export const exporterMachine = setup({
         'exporter.flush': { actions: 'requestFlush' },
         'config.commit': [
           { guard: 'disables', target: 'draining', actions: ['commit', 'configureBreaker', 'thenDisabled'] },
-          { actions: ['commit', 'configureBreaker', 'acknowledge'] },
+          { actions: ['commit', 'configureBreaker', 'announceCommit', 'acknowledge'] },
         ],
         'exporter.restart': { target: 'closing', actions: 'thenActive' },
         'exporter.stop': { target: 'draining', actions: ['discard', 'thenStopped'] },
@@ -351,6 +352,7 @@ export const exporterMachine = setup({
                 { guard: 'isDue', target: 'asking' },
               ],
               after: { untilDue: 'asking' },
+              on: { 'settings.changed': 'empty' },
             },
             asking: {
               entry: { type: 'requestPermit', params: { urgent: false } },
