@@ -114,6 +114,8 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
 const openPatienceMs = 1_000
 const defaultStopMs = 5_000
+/** How long past its deadline a stop waits for clients to close. */
+const closeGraceMs = 150
 const defaultFlushMs = 10_000
 
 /** What traces that begin here are announced by; without an exporter that samples, as sampled. */
@@ -157,7 +159,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const units = new Map<string, Unit>()
   let control: Control | undefined
   let state: SystemState = 'idle'
-  let starting: Promise<void> | undefined
+  let launching: Promise<Control> | undefined
   let stopping: Promise<StopReport> | undefined
 
   const store: ConfigStore = createConfigStore({
@@ -265,7 +267,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const releaseExit =
     options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void telemetry.stop())
 
-  const start = async (): Promise<void> => {
+  const launch = async (): Promise<Control> => {
     const exporters = await store.start()
     if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
     for (const [id, exporter] of exporters) addUnit(id, exporter)
@@ -279,13 +281,15 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
         const message = units.get(id)?.lastError()?.message
         const troubled = to === 'restarting' || to === 'retrying' || to === 'open'
         recorder.record({ kind: what, id, from, to, ...(troubled && { message }) })
+        // What fails while it carries self-telemetry is counted only, or two exporters would feed each other.
+        if (what === 'breaker' && to !== 'closed' && units.get(id)?.latestWasSelf()) return
         bus.emitSelf(`telemetry.${what}.state`, { count: 1 }, { exporter: id, from, to }, { exporter: id })
       },
       onRemoved: removeUnit,
     })
     state = 'running'
     bus.open()
-    await opened(control)
+    return control
   }
 
   /** The host's own time: a backend that hangs while it is opened delays the host no longer, whatever clock is injected. */
@@ -301,6 +305,16 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const ledgers = (): Record<string, LedgerStatus> =>
     Object.fromEntries([...units].map(([id, unit]) => [id, unit.ledger()]))
 
+  /** Waits for work that may fail, or hang, until the time is over. */
+  const within = async (ms: number, work: Promise<unknown> | undefined): Promise<void> => {
+    let timer: unknown
+    const late = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(() => resolve(), Math.max(ms, 1))
+    })
+    await Promise.race([work?.catch(() => {}), late])
+    clock.clearTimeout(timer)
+  }
+
   /** Order of shutdown: the bus takes no more, configuration stands still, exporters drain and close, timers end. */
   const shutDown = async (timeoutMs: number): Promise<StopReport> => {
     const release = holdProcess(hostClock)
@@ -312,11 +326,13 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       bus.close()
       const storeStopped = store.stop()
       for (const resolve of departures.values()) resolve()
-      await starting?.catch(() => {})
-      await control?.stop(timeoutMs)
-      // What a crashed or hanging exporter left open: its own close is bounded.
-      await Promise.all([...units.values()].map((unit) => unit.close()))
-      for (const unit of units.values()) unit.abandon('shutdown')
+      await within(timeoutMs, launching)
+      await control?.stop(Math.max(deadline - clock.now(), 0))
+      // What a crashed or hanging exporter left open; whoever closes too slowly is left to itself.
+      const exporters = [...units.values()]
+      await within(deadline + closeGraceMs - clock.now(), Promise.all(exporters.map((unit) => unit.close())))
+      await Promise.all(exporters.map((unit) => unit.idle()))
+      for (const unit of exporters) unit.abandon('shutdown')
       await storeStopped
     } finally {
       state = 'stopped'
@@ -337,11 +353,11 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const telemetry: Telemetry<Events> = {
     start() {
       if (stopping) return Promise.reject(new TelemetryError('STOPPED', 'telemetry is stopped'))
-      starting ??= start().catch((error) => {
-        starting = undefined
+      launching ??= launch().catch((error) => {
+        launching = undefined
         throw error
       })
-      return starting
+      return launching.then(opened)
     },
     emit: bus.emit as TypedEmit<Events>,
     span,
