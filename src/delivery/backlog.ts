@@ -84,9 +84,8 @@ export function createBacklog(options: {
   // Of the batch being put together: the driver's sizeOf may look at the status in between.
   let assembledWeight = 0
 
-  const addRetry = (batch: Batch, front: boolean): void => {
-    if (front) retries.unshift(batch)
-    else retries.push(batch)
+  const addRetry = (batch: Batch, index: number): void => {
+    retries.splice(index, 0, batch)
     retryItems += batch.items.length
     retryWeight += batch.weight
   }
@@ -138,20 +137,25 @@ export function createBacklog(options: {
     const batch = removeRetry(0)
     const { batchSize } = limits()
     if (batch.items.length <= batchSize) return batch
-    addRetry(slice(batch, batchSize, batch.items.length), true)
+    addRetry(slice(batch, batchSize, batch.items.length), 0)
     return slice(batch, 0, batchSize)
   }
 
-  /** Room for one more: the oldest fresh item goes first, then the oldest of the batch that failed first. */
+  /** Room for one more. Whatever has failed came before all that is fresh. */
   const dropOldest = (): void => {
-    if (queue.size > 0) {
+    if (retries.length === 0) {
       dropHead('queue_full')
       return
     }
-    if (retries.length === 0) return
-    const batch = removeRetry(0)
+    let index = 0
+    retries.forEach(({ firstPosition }, i) => {
+      if (firstPosition < (retries[index] as Batch).firstPosition) index = i
+    })
+    const batch = removeRetry(index)
     ledger.drop('queue_full', batch.weights[0] ?? 0, batch.onlySelf)
-    if (batch.items.length > 1) addRetry({ ...slice(batch, 1, batch.items.length), after: batch.after }, true)
+    if (batch.items.length <= 1) return
+    const { after, round } = batch
+    addRetry({ ...slice(batch, 1, batch.items.length), after, round }, index)
   }
 
   return {
@@ -193,7 +197,7 @@ export function createBacklog(options: {
     },
     requeue(batch) {
       batch.after = queue.tail
-      addRetry(batch, false)
+      addRetry(batch, retries.length)
     },
     split(batch) {
       if (batch.items.length === 1) {
@@ -201,8 +205,8 @@ export function createBacklog(options: {
         return
       }
       const middle = Math.ceil(batch.items.length / 2)
-      addRetry(slice(batch, middle, batch.items.length), true)
-      addRetry(slice(batch, 0, middle), true)
+      addRetry(slice(batch, middle, batch.items.length), 0)
+      addRetry(slice(batch, 0, middle), 0)
     },
     hurry() {
       for (const batch of retries) batch.after = 0
