@@ -38,7 +38,8 @@ export interface BusStatus {
 
 /**
  * `not_started`: beyond the buffer, or never replayed. `stopped`: after `close`. `recursion`: emitted by a getter that
- * an emit was reading, too deeply. `self_telemetry`: reports beyond their queue. `failed`: could not be recorded.
+ * an emit was reading, too deeply. `self_telemetry`: reports beyond their queue, or
+ * after `close`. `failed`: could not be recorded.
  */
 export type BusDropReason =
   | 'not_started'
@@ -208,8 +209,7 @@ export function createBus(options: BusOptions): Bus {
   }
 
   const emitSelf: Bus['emitSelf'] = (name, measurements, metadata, about) => {
-    if (phase === 'closed') dropped.stopped++
-    else if (reports.length >= maxReports) dropped.self_telemetry++
+    if (phase === 'closed' || reports.length >= maxReports) dropped.self_telemetry++
     else {
       const event = recorder.record(name, measurements, metadata, undefined, 'self', about)
       if (event === undefined) return
@@ -256,7 +256,7 @@ export function createBus(options: BusOptions): Bus {
       if (phase === 'closed') return
       phase = 'closed'
       dropped.not_started += buffer.length
-      dropped.stopped += reports.length
+      dropped.self_telemetry += reports.length
       buffer = []
       reports = []
     },
