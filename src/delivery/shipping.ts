@@ -215,7 +215,12 @@ export function createShipping(options: {
         const result = await one()
         if (result !== 'success' && result !== 'neutral') return { results }
       }
-      await Promise.all(Array.from({ length: limit }, worker))
+      // What a wave left under way keeps its place: there are never more than `limit` at the client.
+      const underWay = [...(clients.current?.running ?? [])]
+      await Promise.all([
+        ...Array.from({ length: Math.max(limit - underWay.length, 0) }, worker),
+        ...underWay.map(({ settled }) => settled.then(worker)),
+      ])
       return { results }
     },
     get cooling() {

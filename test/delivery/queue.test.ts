@@ -59,16 +59,14 @@ describe('a batch', () => {
     const { driver, rig } = await rigWith({ batch_size: 100, flush_interval: 1000 })
     driver.reply = hang
     rig.emit(3)
-    let report: { complete: boolean } | undefined
-    void rig.telemetry.flush().then((done) => {
-      report = done
-    })
+    const reports: { complete: boolean }[] = []
+    void rig.telemetry.flush().then((report) => reports.push(report))
     await rig.settle()
     assert.equal(driver.calls.length, 1)
-    assert.equal(report, undefined)
+    assert.equal(reports.length, 0)
     driver.calls[0]?.answer(delivered)
     await rig.settle()
-    assert.equal(report?.complete, true)
+    assert.equal(reports[0]?.complete, true)
     rig.emit(1)
     await rig.pass(5)
     assert.equal(driver.calls.length, 1, 'what comes after the flush waits as ever')

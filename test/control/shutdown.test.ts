@@ -1,0 +1,261 @@
+/** Disabling, stopping, crashing and restarting: drains with a deadline, exact reports, supervision (semantics, section 8). */
+import assert from 'node:assert/strict'
+import {
+  assertExact,
+  crashingSystem,
+  createDriver,
+  delivered,
+  down,
+  endRigs,
+  hang,
+  startRig,
+  totalPending,
+} from '../delivery/harness.ts'
+
+const mine = { event_patterns: ['app.*'], batch_size: 5, flush_interval: 0.1 }
+
+async function rigWith(config: Record<string, unknown> = {}) {
+  const driver = createDriver()
+  const rig = await startRig([driver.definition], { test: { ...mine, ...config } })
+  return { driver, rig }
+}
+
+describe('an exporter that is disabled', () => {
+  afterEach(endRigs)
+
+  it('delivers what it has, takes nothing more, and closes its client', async () => {
+    const { driver, rig } = await rigWith({ flush_interval: 1000 })
+    rig.emit(3)
+    await Promise.all([rig.telemetry.config.put('test.enabled', false), rig.settle()])
+    assert.equal(rig.state(), 'disabled')
+    assert.equal(rig.ledger().delivered, 3)
+    rig.emit(5)
+    await rig.settle()
+    assert.equal(rig.ledger().accepted, 3)
+    assert.equal(driver.open.length, 0)
+    await Promise.all([rig.telemetry.config.put('test.enabled', true), rig.settle()])
+    rig.emit(5)
+    await rig.settle()
+    assert.equal(rig.ledger().delivered, 8)
+  })
+
+  it('drains no longer than drain_timeout, and counts what is left', async () => {
+    const { driver, rig } = await rigWith({ drain_timeout: 3, max_in_flight: 1 })
+    driver.reply = hang
+    rig.emit(12)
+    await rig.settle()
+    const put = rig.telemetry.config.put('test.enabled', false)
+    await rig.pass(2.9)
+    assert.equal(rig.state(), 'draining')
+    await put
+    await rig.pass(0.2)
+    assert.equal(rig.state(), 'disabled')
+    assert.equal(rig.ledger().dropped.disabled, 12)
+    assert.equal(driver.open.length, 0)
+    assertExact(rig.ledger())
+  })
+})
+
+describe('an exporter that cannot open at start', () => {
+  afterEach(endRigs)
+
+  it('says why, retries, keeps what it is given and starves nobody', async () => {
+    const driver = createDriver()
+    const other = createDriver('other')
+    driver.opening = () => {
+      throw Object.assign(new Error('port taken'), { code: 'EADDRINUSE' })
+    }
+    const rig = await startRig([driver.definition, other.definition], { test: mine, other: mine })
+    assert.equal(rig.state(), 'retrying')
+    const { lastError } = rig.telemetry.status().exporters.test!
+    assert.equal(lastError?.message, 'port taken')
+    rig.emit(7)
+    await rig.pass(20)
+    assert.equal(rig.ledger('other').delivered, 7)
+    assert.equal(rig.ledger().pending.queued, 7)
+    driver.opening = () => {}
+    await rig.pass(31)
+    assert.equal(rig.state(), 'serving')
+    assert.equal(rig.ledger().delivered, 7)
+  })
+})
+
+describe('an exporter that crashes', () => {
+  afterEach(endRigs)
+
+  it('comes back with all it had, cuts what was in flight, and its sibling notices nothing', async () => {
+    const driver = createDriver()
+    const other = createDriver('other')
+    const { machine, crashes } = crashingSystem()
+    const rig = await startRig([driver.definition, other.definition], { test: mine, other: mine }, machine)
+    driver.reply = hang
+    rig.emit(5)
+    await rig.settle()
+    crashes.add('test')
+    rig.emit(2)
+    await rig.settle()
+    assert.equal(rig.state(), 'restarting')
+    assert.equal(driver.calls[0]?.signal.aborted, true)
+    assert.equal(driver.open.length, 0)
+    assert.equal(rig.ledger().pending.queued, 7)
+    rig.emit(3)
+    await rig.settle()
+    assert.equal(rig.ledger().accepted, 10)
+    assertExact(rig.ledger())
+    driver.reply = () => delivered
+    await rig.pass(2)
+    assert.equal(rig.ledger().delivered, 10)
+    assert.equal(rig.ledger().ambiguous, 5)
+    assert.equal(rig.ledger('other').delivered, 10)
+    assert.equal(other.clients.length, 1)
+  })
+
+  for (const [how, revive] of Object.entries({
+    'an operator restarts it': (rig: Awaited<ReturnType<typeof startRig>>) => rig.telemetry.restart('test'),
+    'its configuration changes': (rig: Awaited<ReturnType<typeof startRig>>) =>
+      rig.telemetry.config.put('test.batch_size', 7),
+  }))
+    it(`too often has failed until ${how}`, async () => {
+      const driver = createDriver()
+      const { machine, crashes } = crashingSystem()
+      const rig = await startRig([driver.definition], { test: mine }, machine)
+      for (let crash = 1; crash <= 6; crash += 1) {
+        crashes.add('test')
+        rig.emit(1)
+        await rig.settle()
+        assert.equal(rig.state(), crash <= 5 ? 'restarting' : 'failed')
+        if (crash <= 5) await rig.pass(6)
+      }
+      await rig.pass(100)
+      assert.equal(rig.state(), 'failed')
+      rig.emit(2)
+      await rig.settle()
+      await Promise.all([revive(rig), rig.pass(1)])
+      assert.equal(rig.state(), 'serving')
+      assert.equal(rig.ledger().delivered, 8)
+    })
+})
+
+describe('stop', () => {
+  afterEach(endRigs)
+
+  it('delivers everything to a healthy backend and leaves nothing behind', async () => {
+    const { driver, rig } = await rigWith({ flush_interval: 1000 })
+    rig.emit(1003)
+    const report = await rig.end()
+    assert.equal(report.complete, true)
+    assert.equal(report.exporters.test?.delivered, 1003)
+    assert.equal(driver.open.length, 0)
+    assert.equal(rig.clock.timers, 0)
+    rig.emit(3)
+    assert.equal(rig.telemetry.status().bus.dropped.stopped, 3)
+    assert.equal(rig.ledger().accepted, 1003)
+    assert.equal(rig.state(), 'stopped')
+  })
+
+  it('returns at its deadline when the backend hangs, with a report that adds up', async () => {
+    const { rig, driver } = await rigWith()
+    driver.reply = hang
+    rig.emit(1000)
+    await rig.settle()
+    const from = rig.clock.now()
+    const report = await rig.end(1000)
+    assert.ok(rig.clock.now() - from <= 1200)
+    assert.equal(report.complete, false)
+    const ledger = report.exporters.test!
+    assert.equal(ledger.dropped.shutdown, 1000)
+    assert.equal(ledger.ambiguous, 20)
+    assertExact(ledger)
+    assert.equal(
+      driver.calls.every(({ signal }) => signal.aborted),
+      true,
+    )
+  })
+
+  it('returns in time although the driver never closes', async () => {
+    const { rig, driver } = await rigWith()
+    driver.closing = () => new Promise(() => {})
+    const from = rig.clock.now()
+    await rig.end(500)
+    assert.ok(rig.clock.now() - from <= 700, `${rig.clock.now() - from} ms`)
+  })
+
+  it('tries each batch once when the backend is down', async () => {
+    const { rig, driver } = await rigWith({ flush_interval: 1000 })
+    driver.reply = () => down
+    rig.emit(4)
+    const report = await rig.end()
+    assert.equal(driver.calls.length, 1)
+    assert.equal(report.exporters.test?.dropped.shutdown, 4)
+  })
+
+  it('does not wait for a backoff, a breaker or a crashed actor', async () => {
+    const driver = createDriver()
+    const { machine, crashes } = crashingSystem()
+    const rig = await startRig(
+      [driver.definition],
+      { one: { type: 'test', ...mine }, two: { type: 'test', ...mine }, three: { type: 'test', ...mine } },
+      machine,
+    )
+    driver.reply = () => ({ ...down, afterSeconds: 300 }) as const
+    rig.emit(5)
+    await rig.settle()
+    rig.telemetry.breaker('two').forceOpen()
+    crashes.add('three')
+    rig.emit(5)
+    await rig.settle()
+    driver.reply = () => delivered
+    const from = rig.clock.now()
+    const report = await rig.end()
+    assert.ok(rig.clock.now() - from <= 300, `${rig.clock.now() - from} ms`)
+    for (const ledger of Object.values(report.exporters)) {
+      assertExact(ledger)
+      assert.equal(totalPending(ledger), 0)
+    }
+    assert.equal(report.exporters.one?.delivered, 10)
+    assert.equal(report.exporters.two?.dropped.shutdown, 10)
+  })
+
+  it('refuses a change that is under way', async () => {
+    const { rig, driver } = await rigWith()
+    driver.opening = () => new Promise(() => {})
+    const put = rig.telemetry.config.put('test.endpoint', 'two')
+    await rig.settle()
+    const refused = assert.rejects(put, /stopped/)
+    const late = rig.telemetry.stop()
+    await assert.rejects(rig.telemetry.config.put('test.endpoint', 'three'), { code: 'STOPPED' })
+    await rig.end()
+    await refused
+    await late
+    assert.equal(driver.open.length, 0)
+    assert.equal(rig.telemetry.config.get('test.endpoint'), 'one')
+  })
+
+  it('twice gives the same report; together with a flush and a restart all settle', async () => {
+    const { rig } = await rigWith({ flush_interval: 1000 })
+    rig.emit(3)
+    const flush = rig.telemetry.flush()
+    const restart = rig.telemetry.restart('test')
+    const first = rig.telemetry.stop()
+    const second = rig.telemetry.stop({ timeoutMs: 1 })
+    await rig.end()
+    assert.equal(await first, await second)
+    await restart
+    await flush
+    assert.equal((await first).exporters.test?.delivered, 3)
+    assert.equal((await rig.telemetry.flush()).complete, true)
+    await assert.rejects(rig.telemetry.start(), { code: 'STOPPED' })
+  })
+
+  it('does not wait for a start that hangs', async () => {
+    const driver = createDriver()
+    driver.opening = () => new Promise(() => {})
+    const rig = await startRig([driver.definition], {})
+    const put = rig.telemetry.config.put('test.type', 'test').catch(() => {})
+    await rig.settle()
+    const began = performance.now()
+    await rig.end(100)
+    await put
+    assert.ok(performance.now() - began < 900)
+  })
+})
