@@ -1,10 +1,10 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
-import type { SpanRecord } from './span-record.ts'
+import type { SpanItem } from './sdk-span.ts'
 import type { SpanState } from './spans.ts'
 
 /** Two ways to the same backend; which one is a key of the configuration. */
 export interface OtelClient {
-  export(batch: readonly SpanRecord[], context: ExportContext<SpanState>): Promise<Outcome>
+  export(batch: readonly SpanItem[], context: ExportContext<SpanState>): Promise<Outcome>
   close(context: { readonly deadline: number }): Promise<void>
 }

@@ -1,14 +1,14 @@
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { OtelClient } from './client.ts'
 import { otelSchema } from './schema.ts'
-import type { SpanRecord } from './span-record.ts'
+import type { SpanItem } from './sdk-span.ts'
 import { concernsSpans } from './spans/names.ts'
-import { sizeOfSpan } from './spans/size.ts'
+import { sizeOfItem } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
 /** The OTLP exporter: spans from events, sent over HTTP as protobuf. Loads what it needs when it first opens. */
-export function otel(): ExporterDefinition<OtelClient, SpanState, SpanRecord> {
-  return defineExporter<OtelClient, SpanState, SpanRecord>({
+export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
+  return defineExporter<OtelClient, SpanState, SpanItem>({
     type: 'otel',
     schema: otelSchema,
     validate: ({ client_certificate, client_key }) =>
@@ -29,10 +29,11 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanRecord> {
       return openNativeClient(config, context)
     },
     accepts: concernsSpans,
+    takesSdkSpans: true,
     ingest: ingestSpanEvent,
     tick: expireSpans,
     forget: (state) => state.open.clear(),
-    sizeOf: sizeOfSpan,
+    sizeOf: sizeOfItem,
     export: (client, batch, context) => client.export(batch, context),
     close: (client, context) => client.close(context),
     describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),

@@ -10,6 +10,7 @@ import type { OtelClient } from './client.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
 import { createReadableSpans } from './readable-span.ts'
 import { detectOrigin, packageVersion } from './resource.ts'
+import { isSdkSpan } from './sdk-span.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -81,7 +82,7 @@ export async function openPackageClient(
       const mayHaveArrived = (): boolean => kept || established > before
       const onAbort = (): void => resolve({ type: 'retry', ambiguous: true, cause: gaveUp() })
       signal.addEventListener('abort', onAbort, { once: true })
-      const spans = batch.map(readable)
+      const spans = batch.map((item) => (isSdkSpan(item) ? item : readable(item)))
       const active = otelContext.active().setValue(suppressTracing, true)
       otelContext.with(active, () =>
         exporterFor((current.timeout as number) * 1000).export(spans, (result) => {

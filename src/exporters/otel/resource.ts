@@ -1,13 +1,18 @@
 import { createRequire } from 'node:module'
 import type { Config } from '../exporter.ts'
 
-/** What all spans of a client share. */
+/** What spans have in common; empty texts are absent ones. */
 export interface SpanOrigin {
   readonly resource: {
     readonly attributes: Readonly<Record<string, unknown>>
     readonly schemaUrl?: string | undefined
   }
-  readonly scope: { readonly name: string; readonly version: string }
+  readonly scope: {
+    readonly name: string
+    readonly version?: string | undefined
+    readonly schemaUrl?: string | undefined
+    readonly attributes?: Readonly<Record<string, unknown>> | undefined
+  }
 }
 
 /** The version in our own package.json. */

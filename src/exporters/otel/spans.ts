@@ -2,7 +2,7 @@ import { correlationKeyOf } from '../../bus/correlation.ts'
 import type { SpanScope, TelemetryEvent } from '../../bus/event.ts'
 import { isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
-import type { SpanRecord } from './span-record.ts'
+import { checkSdkSpan, type SpanItem, sdkSpanOf } from './sdk-span.ts'
 import { keptFields } from './spans/kept-fields.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
 import { createOpenSpans, type OpenSpan, type OpenSpans } from './spans/open-spans.ts'
@@ -16,20 +16,31 @@ export interface SpanState {
   readonly nameOf: (event: string) => SpanEventName | undefined
 }
 
-export type SpanSink = Sink<SpanState, SpanRecord>
+export type SpanSink = Sink<SpanState, SpanItem>
 
 export const createSpanState = (): SpanState => ({ open: createOpenSpans(), nameOf: createNameReader() })
 
 /**
  * Spans from events: `X.start` opens span X; `X.success`, `.error`, `.stop` or `.exception` ends it. The two are paired
  * by (X, correlation id), or by the `span()` they belong to. An open span's start is held, its end makes an item of
- * weight 2; whatever makes no span is dropped with its reason. Constant time per event.
+ * weight 2; whatever makes no span is dropped with its reason. Constant time per event. A finished span of an
+ * OpenTelemetry SDK is an item as it is; one that is not valid throws.
  */
 export function ingestSpanEvent(event: TelemetryEvent, sink: SpanSink): void {
   const name = sink.state.nameOf(event.name)
-  if (name === undefined) sink.drop('not_a_span')
+  if (name === undefined) ingestOther(event, sink)
   else if (name.phase === 'start') startSpan(name.span, event, sink)
   else endSpan(name, event, sink)
+}
+
+function ingestOther(event: TelemetryEvent, sink: SpanSink): void {
+  const span = sdkSpanOf(event)
+  if (span === undefined) {
+    sink.drop('not_a_span')
+    return
+  }
+  checkSdkSpan(span)
+  sink.item(span)
 }
 
 /** Drops what has been open for `span_ttl`. Touches only what expires. */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import fc from 'fast-check'
 import { createEncoder, type EncoderOptions } from '../../../src/exporters/otel/encode.ts'
+import type { ReadableSpan } from '../../../src/exporters/otel/readable-span.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 import { decodeTraceRequest } from '../../../src/testing/otlp-decode.ts'
 import { toReadableSpans } from './readable-span.ts'
@@ -18,6 +19,12 @@ const common: EncoderOptions = {
   },
   scope: { name: 'telemachine', version: '0.1.0' },
 }
+
+const resources = [
+  { attributes: { 'service.name': 'cart' } },
+  { attributes: { 'service.name': 'long', padding: 'x'.repeat(20_000) }, schemaUrl: 'https://r' },
+]
+const scopes = [{ name: 'http' }, { name: 'db', version: '2', schemaUrl: 'https://s' }]
 
 const decode = (bytes: Uint8Array) => decodeTraceRequest(bytes, { exactIntegers: true })
 
@@ -59,6 +66,42 @@ describe('the OTLP encoder', () => {
       const records = [plainSpan()]
       assert.deepEqual(decode(createEncoder(option).encode(records)), reference(records, option))
     }
+  })
+
+  it('agrees with the package on spans of an SDK among our own, each under its resource and scope', function () {
+    this.timeout(300_000)
+    const origins = [0, 1].flatMap((resource) =>
+      [0, 1].map((scope) => ({ resource: resources[resource]!, scope: scopes[scope]! })),
+    )
+    const item = fc.record({
+      record: spanRecord,
+      origin: fc.option(fc.constantFrom(...origins), { nil: undefined }),
+      nanoseconds: fc.integer({ min: 0, max: 999_999_999 }),
+    })
+    fc.assert(
+      fc.property(fc.array(item, { minLength: 1, maxLength: 6 }), (drawn) => {
+        const own = createEncoder(common)
+        const pairs = drawn.map(({ record, origin, nanoseconds }) => {
+          const [span] = toReadableSpans([record], origin ?? common)
+          if (origin === undefined) return { item: record, span: span! }
+          const sdk = {
+            ...span!,
+            resource: origin.resource as unknown as ReadableSpan['resource'],
+            instrumentationScope: origin.scope as ReadableSpan['instrumentationScope'],
+            startTime: [1_700_000_000, nanoseconds] as [number, number],
+          }
+          return { item: sdk, span: sdk }
+        })
+        const [first] = toReadableSpans([plainSpan()], common)
+        const shared = { resource: first!.resource, instrumentationScope: first!.instrumentationScope }
+        const all = pairs.map(({ item, span }) => (item === span ? span : { ...span, ...shared }))
+        assert.deepEqual(
+          decode(own.encode(pairs.map(({ item }) => item))),
+          decode(ProtobufTraceSerializer.serializeRequest(all)!),
+        )
+      }),
+      { numRuns: nightly ? 4000 : 300 },
+    )
   })
 
   it('gets every length prefix right around its borders', () => {

@@ -105,7 +105,8 @@ export function createSpanHarness(changes: Config = {}) {
     get now() {
       return now
     },
-    item: (record, weight = 1) => {
+    item: (item, weight = 1) => {
+      const record = item as SpanRecord
       take(weight)
       delivered += weight
       items.push(record)

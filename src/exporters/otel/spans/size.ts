@@ -1,9 +1,15 @@
+import type { ReadableSpan } from '../readable-span.ts'
+import { isSdkSpan, type SpanItem } from '../sdk-span.ts'
 import type { FlatAttributes, SpanRecord } from '../span-record.ts'
 
 /** Above this an estimate is not good enough: strings are measured instead. */
 const roughUpTo = 2048
 const spanBytes = 128
 const attributeBytes = 24
+
+/** {@link sizeOfSpan} of whatever the queue holds. */
+export const sizeOfItem = (item: SpanItem): number =>
+  isSdkSpan(item) ? sizeOfSdkSpan(item) : sizeOfSpan(item)
 
 /** Bytes of a span on the wire: never less than it takes, close to it where it matters. */
 export function sizeOfSpan(span: SpanRecord): number {
@@ -31,5 +37,27 @@ function attributesSize(attributes: FlatAttributes, textBytes: (text: string) =>
     else if (typeof part === 'object')
       for (const item of part) size += attributeBytes + (typeof item === 'string' ? textBytes(item) : 0)
   }
+  return size
+}
+
+function sizeOfSdkSpan(span: ReadableSpan): number {
+  const text = (value: string | undefined): number => (value ? Buffer.byteLength(value) : 0)
+  let size = spanBytes + text(span.name) + text(span.status.message)
+  size += text(span.spanContext().traceState?.serialize()) + sizeOfValue(span.attributes)
+  for (const { name, attributes } of span.events) size += spanBytes + text(name) + sizeOfValue(attributes)
+  for (const { context, attributes } of span.links)
+    size += spanBytes + text(context.traceState?.serialize()) + sizeOfValue(attributes)
+  return size
+}
+
+function sizeOfValue(value: unknown): number {
+  if (typeof value === 'string') return attributeBytes + Buffer.byteLength(value)
+  if (value instanceof Uint8Array) return attributeBytes + value.length
+  if (Array.isArray(value))
+    return value.reduce<number>((sum, each) => sum + sizeOfValue(each), attributeBytes)
+  if (typeof value !== 'object' || value === null) return attributeBytes
+  let size = attributeBytes
+  for (const [key, each] of Object.entries(value))
+    size += attributeBytes + Buffer.byteLength(key) + sizeOfValue(each)
   return size
 }

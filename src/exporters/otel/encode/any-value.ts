@@ -1,3 +1,4 @@
+import type { FlatAttributes } from '../span-record.ts'
 import {
   closeMessage,
   ensure,
@@ -13,7 +14,6 @@ import {
   writeText,
   writeUint32,
 } from './protobuf-writer.ts'
-import type { FlatAttributes } from './span-record.ts'
 
 /** An object's own keys and values, as a span record has its attributes. */
 export const attributesOf = (object: Readonly<Record<string, unknown>>): unknown[] =>

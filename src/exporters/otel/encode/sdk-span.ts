@@ -1,0 +1,101 @@
+import type { ReadableSpan } from '../readable-span.ts'
+import { spanWords, traceWords, words } from '../spans/trace-context.ts'
+import { attributesOf, writeAttributes } from './any-value.ts'
+import {
+  writeCount,
+  writeFlags,
+  writeNanoseconds,
+  writeSpanId,
+  writeStatus,
+  writeTextField,
+  writeTraceId,
+} from './fields.ts'
+import {
+  closeMessage,
+  ensure,
+  openMessage,
+  type ProtobufWriter,
+  writeByte,
+  writeFixed32,
+} from './protobuf-writer.ts'
+
+/** The field `spans` of ScopeSpans. */
+const scopeSpansSpans = 0x12
+const hasRemoteBit = 0x100
+const isRemoteBit = 0x200
+
+/** A finished span of an OpenTelemetry SDK as a field of its ScopeSpans; it has passed `checkSdkSpan`. */
+export function writeSdkSpan(writer: ProtobufWriter, span: ReadableSpan): void {
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext()
+  const parent = span.parentSpanContext
+  ensure(writer, 48)
+  writeByte(writer, scopeSpansSpans)
+  const start = openMessage(writer, 2)
+  writeIds(writer, traceId, spanId)
+  writeTextField(writer, 0x1a, traceState?.serialize() ?? '')
+  ensure(writer, 10)
+  if (parent?.spanId && spanWords(parent.spanId, 0)) writeSpanId(writer, 0x22, words[0]!, words[1]!)
+  writeTextField(writer, 0x2a, span.name)
+  ensure(writer, 24)
+  writeCount(writer, 0x30, span.kind + 1)
+  writeHrTime(writer, 0x39, span.startTime)
+  writeHrTime(writer, 0x41, span.endTime)
+  writeAttributes(writer, 0x4a, attributesOf(span.attributes))
+  ensure(writer, 24)
+  writeCount(writer, 0x50, span.droppedAttributesCount)
+  for (const event of span.events) writeEvent(writer, event)
+  ensure(writer, 6)
+  writeCount(writer, 0x60, span.droppedEventsCount)
+  for (const link of span.links) writeLink(writer, link)
+  ensure(writer, 6)
+  writeCount(writer, 0x70, span.droppedLinksCount)
+  writeStatus(writer, span.status.code, span.status.message ?? '')
+  writeFlags(writer, flagsOf(traceFlags, parent?.isRemote))
+  closeMessage(writer, start, 2)
+}
+
+function writeEvent(writer: ProtobufWriter, event: ReadableSpan['events'][number]): void {
+  ensure(writer, 16)
+  writeByte(writer, 0x5a)
+  const start = openMessage(writer, 1)
+  ensure(writer, 9)
+  writeHrTime(writer, 0x09, event.time)
+  writeTextField(writer, 0x12, event.name)
+  writeAttributes(writer, 0x1a, attributesOf(event.attributes ?? {}))
+  ensure(writer, 6)
+  writeCount(writer, 0x20, event.droppedAttributesCount ?? 0)
+  closeMessage(writer, start, 1)
+}
+
+function writeLink(writer: ProtobufWriter, link: ReadableSpan['links'][number]): void {
+  const { traceId, spanId, traceFlags, isRemote, traceState } = link.context
+  ensure(writer, 32)
+  writeByte(writer, 0x6a)
+  const start = openMessage(writer, 1)
+  writeIds(writer, traceId, spanId)
+  writeTextField(writer, 0x1a, traceState?.serialize() ?? '')
+  writeAttributes(writer, 0x22, attributesOf(link.attributes ?? {}))
+  ensure(writer, 11)
+  writeCount(writer, 0x28, link.droppedAttributesCount ?? 0)
+  writeByte(writer, 0x35)
+  writeFixed32(writer, flagsOf(traceFlags, isRemote))
+  closeMessage(writer, start, 1)
+}
+
+function writeIds(writer: ProtobufWriter, traceId: string, spanId: string): void {
+  writeTraceId(writer, 0x0a, traceWords(traceId, 0)!)
+  spanWords(spanId, 0)
+  writeSpanId(writer, 0x12, words[0]!, words[1]!)
+}
+
+const flagsOf = (traceFlags: number, isRemote: boolean | undefined): number =>
+  (traceFlags & 0xff) | hasRemoteBit | (isRemote ? isRemoteBit : 0)
+
+function writeHrTime(
+  writer: ProtobufWriter,
+  tag: number,
+  [seconds, nanoseconds]: readonly [number, number],
+): void {
+  const ms = Math.floor(nanoseconds / 1e6)
+  writeNanoseconds(writer, tag, seconds * 1000 + ms, nanoseconds - ms * 1e6)
+}

@@ -1,0 +1,69 @@
+import type { TelemetryEvent } from '../../bus/event.ts'
+import { TelemetryError } from '../../errors.ts'
+import type { ReadableSpan } from './readable-span.ts'
+import type { SpanRecord } from './span-record.ts'
+import { spanWords, traceWords } from './spans/trace-context.ts'
+
+/** What waits in the queue of an otel exporter: a span of our own, or one that an OpenTelemetry SDK has finished. */
+export type SpanItem = SpanRecord | ReadableSpan
+
+export const isSdkSpan = (item: SpanItem): item is ReadableSpan => 'spanContext' in item
+
+const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
+
+/**
+ * A finished span of an OpenTelemetry SDK on its way to one exporter, as an event without measurements and metadata.
+ * {@link sdkSpanOf} gets it back.
+ */
+export class SdkSpanEvent implements TelemetryEvent {
+  readonly name = 'opentelemetry.span'
+  readonly time: number
+  readonly fields: readonly unknown[] = []
+  readonly metadataStart = 0
+  readonly measurements = nothing
+  readonly metadata = nothing
+  readonly #span: ReadableSpan
+
+  constructor(span: ReadableSpan, time: number) {
+    this.#span = span
+    this.time = time
+  }
+
+  static spanOf(event: object): ReadableSpan | undefined {
+    return #span in event ? event.#span : undefined
+  }
+}
+
+/** The SDK's span that an event carries, as the SDK made it. For drivers with `takesSdkSpans`. */
+export const sdkSpanOf = (event: TelemetryEvent): ReadableSpan | undefined => SdkSpanEvent.spanOf(event)
+
+/** Throws a TelemetryError `SPAN_INVALID` for what cannot be sent as a span. */
+export function checkSdkSpan(span: ReadableSpan): void {
+  const { traceId, spanId } = span.spanContext()
+  const { spanId: parentId } = span.parentSpanContext ?? {}
+  for (const [what, valid] of [
+    ['trace id', isTraceId(traceId)],
+    ['span id', isSpanId(spanId)],
+    ['parent span id', !parentId || isSpanId(parentId)],
+    ['name', typeof span.name === 'string'],
+    ['start time', isTime(span.startTime)],
+    ['end time', isTime(span.endTime)],
+    ['event time', span.events.every(({ time }) => isTime(time))],
+    ['link', span.links.every(({ context }) => isSpanId(context.spanId) && isTraceId(context.traceId))],
+    ['resource', typeof span.resource?.attributes === 'object'],
+    ['instrumentation scope', typeof span.instrumentationScope?.name === 'string'],
+  ] as const)
+    if (!valid) throw new TelemetryError('SPAN_INVALID', `the ${what} of a finished span is not valid`)
+}
+
+const isTraceId = (id: string): boolean => id.length === 32 && traceWords(id, 0) !== undefined
+const isSpanId = (id: string): boolean => id.length === 16 && spanWords(id, 0)
+
+/** `[seconds, nanoseconds]` since 1970, within 64 bits. */
+const isTime = ([seconds, nanoseconds]: readonly number[]): boolean =>
+  Number.isInteger(seconds) &&
+  Number.isInteger(nanoseconds) &&
+  seconds! >= 0 &&
+  seconds! < 2 ** 34 &&
+  nanoseconds! >= 0 &&
+  nanoseconds! <= 1e9
