@@ -215,10 +215,10 @@ export function createShipping(options: {
         const result = await one()
         if (result !== 'success' && result !== 'neutral') return { results }
       }
-      // What a wave left under way keeps its place: there are never more than `limit` at the client.
+      // What a wave left under way keeps its place; yet one worker goes on beside it, or hung attempts would cost the backlog.
       const underWay = [...(clients.current?.running ?? [])]
       await Promise.all([
-        ...Array.from({ length: Math.max(limit - underWay.length, 0) }, worker),
+        ...Array.from({ length: Math.max(limit - underWay.length, 1) }, worker),
         ...underWay.map(({ settled }) => settled.then(worker)),
       ])
       return { results }
