@@ -1,6 +1,6 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
-import type { State } from './contexts.ts'
+import type { State } from './aggregate/contexts.ts'
 import { hasArrived, type MetricItem } from './item.ts'
 
 /** Two ways to the same backend; which one is a key of the configuration. */

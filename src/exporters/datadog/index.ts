@@ -1,11 +1,14 @@
+import { TelemetryError } from '../../errors.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { DeclaredMetric } from '../prometheus/declared.ts'
 import { openAgentless } from './agentless.ts'
-import { handOver, ingest } from './aggregate.ts'
+import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
+import { ingest } from './aggregate/ingest.ts'
+import { handOver } from './aggregate/window.ts'
 import { type DatadogClient, exportItems } from './client.ts'
-import { createState, forgetContexts, type State } from './contexts.ts'
 import { openDogStatsd } from './dogstatsd.ts'
 import type { MetricItem } from './item.ts'
+import { metricName } from './names.ts'
 import { datadogDefaults, datadogSchema, validate } from './schema.ts'
 
 export interface DatadogOptions {
@@ -17,10 +20,12 @@ export interface DatadogOptions {
 
 /**
  * Metrics for Datadog: `<event>.count` from `count`, the distribution `<event>.duration_ms` from `duration_ms`, and
- * what is declared; to its API, or to a local agent.
+ * what is declared; to its API, or to a local agent. Throws a TelemetryError `METRIC_INVALID` when two declared metrics
+ * would share a name.
  */
 export function datadog(options: DatadogOptions = {}): ExporterDefinition<DatadogClient, State, MetricItem> {
   const { metrics = [], type = 'datadog' } = options
+  assertDistinct(metrics)
   return defineExporter<DatadogClient, State, MetricItem>({
     type,
     schema: datadogSchema,
@@ -45,4 +50,13 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
       ...(state.lastRefusal !== undefined && { lastRefusal: state.lastRefusal }),
     }),
   })
+}
+
+function assertDistinct(metrics: readonly DeclaredMetric[]): void {
+  const taken = new Set<string>()
+  for (const { text } of metrics) {
+    const name = metricName(text)
+    if (taken.has(name)) throw new TelemetryError('METRIC_INVALID', `two declared metrics are named ${name}`)
+    taken.add(name)
+  }
 }

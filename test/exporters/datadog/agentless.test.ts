@@ -1,6 +1,6 @@
 // Guards the requests that reach Datadog's API: bodies, names, tags, encodings and sizes as published.
 import assert from 'node:assert/strict'
-import { counter, distribution, lastValue, sum } from '../../../src/index.ts'
+import { counter, datadog, distribution, lastValue, sum } from '../../../src/index.ts'
 import { createFakeDatadog, type FakeDatadog } from './fake.ts'
 import { type Running, run } from './harness.ts'
 
@@ -118,6 +118,14 @@ describe('datadog, agentless', () => {
     telemetry.emit('job.done', { count: 5 })
     await flush()
     assert.equal(fake.total('job.done.count'), 1)
+  })
+
+  it('refuses two declared metrics of one name', () => {
+    const metrics = [
+      counter('job.a', { name: 'jobs' }),
+      lastValue('job.b', { measurement: 'n', name: 'jobs' }),
+    ]
+    assert.throws(() => datadog({ metrics }), { code: 'METRIC_INVALID' })
   })
 
   for (const [compression, encodings] of [

@@ -1,6 +1,8 @@
-import { measurementValue, type TelemetryEvent } from '../../bus/event.ts'
-import { messageOf } from '../../errors.ts'
-import type { Sink } from '../exporter.ts'
+import { measurementValue, type TelemetryEvent } from '../../../bus/event.ts'
+import { messageOf } from '../../../errors.ts'
+import type { Sink } from '../../exporter.ts'
+import type { MetricItem } from '../item.ts'
+import { tagSet } from '../names.ts'
 import {
   type Context,
   configure,
@@ -8,16 +10,10 @@ import {
   contextOf,
   type DeclaredNames,
   isEmpty,
-  mostValues,
-  nextTimestamp,
   planFor,
   type State,
-  takeItems,
-  takeValues,
 } from './contexts.ts'
-import type { MetricItem } from './item.ts'
-import { tagSet } from './names.ts'
-import { aggregationSeconds } from './schema.ts'
+import { mostValues, takeValues } from './window.ts'
 
 type MetricSink = Sink<State, MetricItem>
 
@@ -54,7 +50,7 @@ export function ingest(event: TelemetryEvent, sink: MetricSink): void {
   const wantsDuration = duration !== undefined && plan.infersDuration
   if (wantsCount || wantsDuration) {
     const usable = (wantsCount && isAmount(count)) || (wantsDuration && isAmount(duration))
-    const context = usable ? contextOf(state, plan.names, event, limit) : undefined
+    const context = usable ? contextOf(state, plan, event, limit) : undefined
     if (wantsDuration) results.push(add(state, context, duration, observe))
     if (wantsCount) results.push(add(state, context, count, increase))
   }
@@ -150,21 +146,4 @@ function settle(results: readonly Applied[], sink: MetricSink, wasEmpty: boolean
   if (results.includes('refused')) sink.drop('refused')
   else if (results.includes('limited')) sink.drop('metric_limit')
   else if (results.includes('failed')) sink.drop('failed')
-}
-
-/** Ticks come about once a second: one that is this early would make the window a second too long. */
-const slackMs = 500
-
-/** Hands the window over when its time is up, or at once for a flush. */
-export function handOver(sink: MetricSink, reason: 'interval' | 'flush'): void {
-  const { state, now, config } = sink
-  if (isEmpty(state)) return
-  const wanted = aggregationSeconds(config)
-  // A clock that was set back must not keep the window open.
-  const elapsedMs = now >= state.since ? now - state.since : Number.POSITIVE_INFINITY
-  if (reason === 'interval' && elapsedMs < wanted * 1000 - slackMs) return
-  const elapsed = Number.isFinite(elapsedMs) ? elapsedMs / 1000 : wanted
-  const interval = Math.max(1, Math.round(Math.abs(elapsed - wanted) < 1.5 ? wanted : elapsed))
-  for (const { item, weight } of takeItems(state, nextTimestamp(state, now), interval))
-    sink.item(item, weight, item.bytes)
 }
