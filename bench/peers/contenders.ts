@@ -1,0 +1,113 @@
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { createTelemetry, otel } from '../../src/index.ts'
+
+/** What sends spans of four attributes to an OTLP endpoint. */
+export interface Contender {
+  /** One span, begun and ended. */
+  span(i: number): void
+  /** Resolves when what was sent so far is exported, or given up. */
+  flush(): Promise<void>
+  /** Ends it within the time; gives the loss report, if it has one. */
+  stop(timeoutMs: number): Promise<Counts | undefined>
+  /** Another endpoint from now on, as far as it can: resolves when the change is in force. */
+  move(url: string): Promise<void>
+  counts(): Counts | undefined
+}
+
+/** In spans. */
+export interface Counts {
+  readonly accepted: number
+  readonly delivered: number
+  readonly dropped: number
+  readonly pending: number
+  readonly ambiguous: number
+  /** Spans by reason. */
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+export type Kind = 'native' | 'package' | 'otel' | 'otel-tuned'
+
+export interface Setting {
+  readonly kind: Kind
+  readonly url: string
+  /** Keys of our exporter, or `queue_size` of the peer's tuned processor. */
+  readonly config?: Readonly<Record<string, unknown>>
+}
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+export const startContender = (setting: Setting): Promise<Contender> =>
+  setting.kind === 'native' || setting.kind === 'package' ? startOurs(setting) : startPeer(setting)
+
+async function startOurs({ kind, url, config }: Setting): Promise<Contender> {
+  const telemetry = createTelemetry({
+    types: [otel()],
+    config: { env: {}, init: { otel: { endpoint: url, client: kind, service_name: 'bench', ...config } } },
+    logger: quiet,
+    drainOnExit: false,
+  })
+  await telemetry.start()
+  const counts = (): Counts => toSpans(telemetry.status().exporters.otel!.ledger)
+  return {
+    span: (i) => {
+      telemetry.emit('job.start', {}, { correlation_id: i, queue: 'mail', user: 'u1' })
+      telemetry.emit('job.success', { duration_ms: 1.5 }, { correlation_id: i })
+    },
+    flush: async () => {
+      await telemetry.flush({ timeoutMs: 60_000 })
+    },
+    stop: async (timeoutMs) => toSpans((await telemetry.stop({ timeoutMs })).exporters.otel!),
+    move: async (to) => {
+      await telemetry.config.put('telemetry.otel.endpoint', to)
+    },
+    counts,
+  }
+}
+
+type Ledger = ReturnType<ReturnType<typeof createTelemetry>['status']>['exporters'][string]['ledger']
+
+/** A span weighs two events. */
+function toSpans({ accepted, delivered, dropped, pending, ambiguous }: Ledger): Counts {
+  const sum = (weights: object): number => Object.values(weights).reduce((a, b) => a + b, 0) / 2
+  return {
+    accepted: accepted / 2,
+    delivered: delivered / 2,
+    dropped: sum(dropped),
+    pending: sum(pending),
+    ambiguous: ambiguous / 2,
+    reasons: Object.fromEntries(Object.entries(dropped).map(([reason, weight]) => [reason, weight / 2])),
+  }
+}
+
+/** The SDK as its guide sets it up; an endpoint is changed by a new provider beside the old, which is shut down. */
+async function startPeer({ kind, url, config }: Setting): Promise<Contender> {
+  const provide = (to: string): BasicTracerProvider => {
+    const exporter = new OTLPTraceExporter({ url: to })
+    const maxQueueSize = kind === 'otel-tuned' ? Number(config?.queue_size ?? 400_000) : undefined
+    const options = maxQueueSize === undefined ? {} : { maxQueueSize }
+    return new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter, options)] })
+  }
+  let provider = provide(url)
+  let tracer = provider.getTracer('bench')
+  return {
+    span: (i) => {
+      tracer
+        .startSpan('job', { attributes: { correlation_id: i, queue: 'mail', user: 'u1', duration_ms: 1.5 } })
+        .end()
+    },
+    flush: () => provider.forceFlush().catch(() => {}),
+    stop: async (timeoutMs) => {
+      const timer = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())
+      await Promise.race([provider.shutdown().catch(() => {}), timer])
+      return undefined
+    },
+    move: async (to) => {
+      const old = provider
+      provider = provide(to)
+      tracer = provider.getTracer('bench')
+      await old.shutdown().catch(() => {})
+    },
+    counts: () => undefined,
+  }
+}

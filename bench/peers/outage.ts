@@ -1,0 +1,86 @@
+/**
+ * An outage under 5,000 spans/s, with a queue that can hold it and a reset_timeout of 1 s: what is lost, how often the
+ * backend is tried meanwhile, how long until the first span arrives once it is back.
+ * `npm --prefix bench run outage -- --seconds 10`; `--only 0`: refused, 1: hung, 2: 503, 3: reset.
+ */
+import type { Fault } from '../../src/testing/index.ts'
+import { startSink } from '../sink.ts'
+import { type Counts, type Kind, type Setting, startContender } from './contenders.ts'
+import { bench, flag, loopDelay, paced, round, sleep, warm } from './workers.ts'
+
+interface Task extends Setting {
+  readonly seconds: number
+}
+
+interface Result {
+  readonly sent: number
+  readonly delay: number
+  readonly counts: Counts | undefined
+}
+
+const perSecond = 5_000
+const beforeSeconds = 1
+const afterSeconds = 3
+
+const outages: readonly (readonly [name: string, fault: Fault])[] = [
+  ['refused', { type: 'refuse' }],
+  ['hung', { type: 'hang' }],
+  ['503', { type: 'status', status: 503 }],
+  ['reset', { type: 'reset' }],
+]
+
+async function work({ seconds, ...setting }: Task): Promise<Result> {
+  const contender = await startContender(setting)
+  await warm()
+  const delay = loopDelay()
+  const sent = await paced(perSecond, beforeSeconds + seconds + afterSeconds, (from, to) => {
+    for (let i = from; i < to; i++) contender.span(i)
+  })
+  const measured = delay()
+  await contender.flush()
+  const counts = contender.counts()
+  await contender.stop(5_000)
+  return { sent, delay: measured, counts }
+}
+
+await bench<Task, Result>(import.meta.url, work, async (apart) => {
+  const seconds = flag('seconds', 10)
+  const only = flag('only', -1)
+  // A hung backend is found out by the timeout of an attempt.
+  const config = { queue_size: 400_000, reset_timeout: 1, timeout: 2 }
+  const kinds: readonly Kind[] = ['native', 'otel', 'otel-tuned']
+  console.log(`${seconds} s of outage at ${perSecond} spans/s`)
+  for (const [name, fault] of outages.filter((_, i) => only < 0 || i === only))
+    for (const kind of kinds.slice(0, flag('peers', 2) + 1)) {
+      const sink = await startSink()
+      let tries = 0
+      let resumed = Number.NaN
+      const director = async (): Promise<void> => {
+        await sleep(beforeSeconds * 1000)
+        await sink.fault(fault)
+        await sleep(300)
+        const before = await sink.stats()
+        await sleep(seconds * 1000 - 300)
+        const after = await sink.stats()
+        tries = after.requests - before.requests
+        const cleared = performance.now()
+        await sink.clear()
+        while ((await sink.stats()).spans <= after.spans && performance.now() - cleared < 20_000)
+          await sleep(10)
+        resumed = performance.now() - cleared
+      }
+      let directed: Promise<void> | undefined
+      const { sent, delay, counts } = await apart({ kind, url: sink.url, config, seconds }, async () => {
+        directed = director()
+      })
+      await directed
+      const { spans } = await sink.stats()
+      await sink.close()
+      const tried = fault.type === 'refuse' ? '' : `, ${round(tries / seconds, 2)} tries per s`
+      console.log(
+        `${name.padEnd(8)} ${kind.padEnd(10)} lost ${sent - spans}${tried}, ` +
+          `resumed after ${round(resumed / 1000, 2)} s, loop delay p99 ${round(delay)} ms` +
+          (counts ? `, ambiguous ${counts.ambiguous}, ledger ${JSON.stringify(counts.reasons)}` : ''),
+      )
+    }
+})

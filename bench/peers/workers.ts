@@ -1,0 +1,92 @@
+import { fork } from 'node:child_process'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+/** Runs one contender in a process of its own, so that no other's garbage, code or timers are in its figures. */
+export type RunApart<Task, Result> = (task: Task, onWarm?: () => Promise<void>) => Promise<Result>
+
+const role = 'TELEMACHINE_BENCH_TASK'
+
+/**
+ * The whole of a bench file: `work` runs in a process of its own for each call of the `apart` that `main` is given.
+ * `module` is the file's `import.meta.url`.
+ */
+export async function bench<Task, Result>(
+  module: string,
+  work: (task: Task) => Promise<Result>,
+  main: (apart: RunApart<Task, Result>) => Promise<void>,
+): Promise<void> {
+  const given = process.env[role]
+  if (given !== undefined && process.send) {
+    const result = await work(JSON.parse(given) as Task)
+    process.send({ result }, () => process.disconnect())
+    return
+  }
+  await main((task, onWarm = async () => {}) => {
+    const child = fork(fileURLToPath(module), [], { env: { ...process.env, [role]: JSON.stringify(task) } })
+    return new Promise((resolve, reject) => {
+      child.on('message', (message: { warm: true } | { result: Result }) => {
+        if ('result' in message) resolve(message.result)
+        else onWarm().then(() => child.send('go'), reject)
+      })
+      child.on('exit', (code) => reject(new Error(`a contender ended with ${code}`)))
+    })
+  })
+}
+
+/** `--name number` of the command line. */
+export function flag(name: string, fallback: number): number {
+  const { values } = parseArgs({ strict: false, options: { [name]: { type: 'string' } } })
+  const value = values[name]
+  return value === undefined ? fallback : Number(value)
+}
+
+/** Event-loop delay from now on; the function ends it and gives the 99th percentile in ms. */
+export function loopDelay(): () => number {
+  const histogram = monitorEventLoopDelay({ resolution: 1 })
+  histogram.enable()
+  return () => {
+    histogram.disable()
+    return histogram.percentile(99) / 1e6
+  }
+}
+
+/** Tells the starter that all is warm; resolves when its `onWarm` is done. */
+export async function warm(): Promise<void> {
+  const go = new Promise((resolve) => process.once('message', resolve))
+  process.send?.({ warm: true })
+  await go
+}
+
+/** CPU seconds, user and system, since the call. */
+export function cpuSeconds(): () => number {
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1e6
+  }
+}
+
+/** Calls `batch(from, to)` so that `perSecond` come about, in steps of ~10 ms, for `seconds`; gives how many. */
+export async function paced(
+  perSecond: number,
+  seconds: number,
+  batch: (from: number, to: number) => void,
+): Promise<number> {
+  const total = Math.round(perSecond * seconds)
+  const start = performance.now()
+  for (let sent = 0; sent < total; ) {
+    const due = Math.min(Math.floor(((performance.now() - start) / 1000) * perSecond), total)
+    if (due > sent) {
+      batch(sent, due)
+      sent = due
+    }
+    await sleep(10)
+  }
+  return total
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+export const round = (value: number, digits = 1): number => Number(value.toFixed(digits))
