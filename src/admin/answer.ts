@@ -80,15 +80,12 @@ export async function writeAnswer(
   response: ServerResponse,
   { status, headers, body = '' }: Answer,
 ): Promise<void> {
-  if (!request.readableEnded && hasBody(request)) {
-    response.shouldKeepAlive = false
-    await discard(request)
-  }
-  if (response.destroyed || response.headersSent) return void response.destroy()
-  response.writeHead(status, {
-    ...commonHeaders,
-    ...headers,
-    'content-length': Buffer.byteLength(body),
-  })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  if (response.headersSent) return void response.destroy()
+  if (response.destroyed) return
+  const isUnread = !request.readableEnded && hasBody(request)
+  if (isUnread) response.shouldKeepAlive = false
+  response.writeHead(status, { ...commonHeaders, ...headers, 'content-length': Buffer.byteLength(body) })
+  if (request.method !== 'HEAD' && body.length > 0) response.write(body)
+  if (isUnread) await discard(request)
+  response.end()
 }

@@ -17,7 +17,10 @@ const clientErrors: Readonly<Record<string, string>> = {
 const ignore = (): void => {}
 
 function endRaw(socket: Duplex, status: string): void {
-  if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  // After an answer, or into one, nothing else may be written.
+  const isFresh = (socket as Socket).bytesWritten === 0
+  if (isFresh && socket.writable)
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   socket.destroy()
 }
 

@@ -74,7 +74,8 @@ function review(changes) {
           end(result)
         } catch (thrown) {
           refused = /** @type {Refusal} */ (thrown)
-          toast(`Refused: ${refused.message}`, 'bad')
+          const { length } = refused.problems ?? []
+          toast(`Refused: ${length > 1 ? `${length} problems` : refused.message}`, 'bad')
           end(undefined)
         } finally {
           apply.disabled = false

@@ -181,7 +181,10 @@ export function createCard(id, host) {
       enabling.setAttribute('aria-label', `${enabling.textContent} ${id}`)
       showBreaker()
       error.hidden = !status.lastError
-      if (status.lastError) say(error, `${timeOf(status.lastError.at)} ${status.lastError.message}`)
+      const isWell = status.state === 'serving' && ['closed', 'disabled'].includes(status.breaker)
+      error.classList.toggle('past', isWell)
+      if (status.lastError)
+        say(error, `last error, ${timeOf(status.lastError.at)}: ${status.lastError.message}`)
       ledger.update(status.ledger)
       showFacts()
       if (status.charts) {

@@ -83,10 +83,11 @@ export function createConfiguration(title, review) {
         input,
         explanation.unit ? h('span', { className: 'unit' }, explanation.unit) : null,
       ),
-      h('p', { id: `${id}-doc`, className: 'doc' }, doc),
       problem,
+      h('p', { id: `${id}-doc`, className: 'doc' }, doc),
     )
-    const field = { explanation, kind, input, badge, problem, row, text: '' }
+    /** `text`: what the field says while nobody changes it; nothing yet. @type {any} */
+    const field = { explanation, kind, input, badge, problem, row, text: undefined }
     rows.append(row)
     fields.set(path, field)
     return field
@@ -102,7 +103,7 @@ export function createConfiguration(title, review) {
     badge.title = [from && `from ${from}`, explanation.source, below && `instead of\n${below}`]
       .filter(Boolean)
       .join('\n')
-    const isTouched = readText(field) !== field.text
+    const isTouched = field.text !== undefined && readText(field) !== field.text
     field.text = textOf(explanation, kind)
     if (isTouched) return
     if (kind === 'boolean') input.checked = explanation.value === true
