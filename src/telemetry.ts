@@ -20,6 +20,7 @@ import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryConfigError, TelemetryError } from './errors.ts'
 import { builtInTypes } from './exporters/built-in.ts'
 import type { AnyExporterDefinition } from './exporters/exporter.ts'
+import { openIngress } from './ingress.ts'
 import { guardedLogger, type Logger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
@@ -411,5 +412,6 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
     observe: observation.observe,
   }
+  openIngress(telemetry, { definitionOf: (id) => units.get(id)?.definition, offer: bus.offer })
   return telemetry
 }

@@ -66,6 +66,8 @@ export interface Bus {
   inbox(id: string, deliver: (events: TelemetryEvent[]) => void): Inbox
   /** Emits a report of telemachine on itself, on a later turn, to everybody but whom it is about. */
   emitSelf(name: string, measurements: unknown, metadata: unknown, about?: About): void
+  /** Gives an event to one inbox alone, whatever its patterns. False, and counted nowhere, if it takes none now. */
+  offer(inbox: string, event: TelemetryEvent): boolean
   /** Replays what was emitted before, in order, into the inboxes; from now on they are fed directly. */
   open(): void
   /** From now on `emit` only counts. What waits in inboxes still goes over. */
@@ -240,6 +242,7 @@ export function createBus(options: BusOptions): Bus {
     detach: handlers.detach,
     handlers: handlers.list,
     inbox: inboxes.add,
+    offer: (inbox, event) => phase !== 'closed' && inboxes.offer(inbox, event),
     open: () => {
       if (phase !== 'collecting') return
       // Still collecting meanwhile: what a delivery emits comes after what was emitted before it.

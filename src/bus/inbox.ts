@@ -36,6 +36,8 @@ export interface InboxTable {
   add(id: string, deliver: (events: TelemetryEvent[]) => void): Inbox
   matching(name: string): InboxState[]
   put(inbox: InboxState, event: TelemetryEvent): void
+  /** Puts an event into the inbox of this id, whatever its patterns. False if there is none, or it is not subscribed. */
+  offer(id: string, event: TelemetryEvent): boolean
   /** Hands over all of them, now. */
   flush(): void
   /** Has `endOfTurn` run, and all inboxes handed over, when the event loop next comes round. */
@@ -107,6 +109,12 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
     }
   }
 
+  const put = (inbox: InboxState, event: TelemetryEvent): void => {
+    const size = inbox.waiting.push(event)
+    if (!inbox.listed) list(inbox)
+    if (size >= handOverAt) outside(() => handOver(inbox))
+  }
+
   return {
     add: (id, deliver) => {
       if (inboxes.has(id)) throw new TelemetryError('INBOX_EXISTS', `an inbox '${id}' exists already`)
@@ -144,10 +152,12 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
       }
     },
     matching: (name) => [...inboxes.values()].filter((inbox) => inbox.matches?.(name)),
-    put: (inbox, event) => {
-      const size = inbox.waiting.push(event)
-      if (!inbox.listed) list(inbox)
-      if (size >= handOverAt) outside(() => handOver(inbox))
+    put,
+    offer: (id, event) => {
+      const inbox = inboxes.get(id)
+      if (inbox?.matches === undefined) return false
+      put(inbox, event)
+      return true
     },
     flush,
     schedule,

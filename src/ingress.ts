@@ -1,0 +1,18 @@
+import type { TelemetryEvent } from './bus/event.ts'
+import type { AnyExporterDefinition } from './exporters/exporter.ts'
+
+/** A way into one exporter beside `emit`, for our own adapters: the public face of a telemetry system has none. */
+export interface Ingress {
+  /** The type of an exporter that exists; undefined for another, and before the start. */
+  definitionOf(exporter: string): AnyExporterDefinition | undefined
+  /** Gives an event to one exporter alone, whatever its patterns. False if it takes none: it is disabled, or stopped. */
+  offer(exporter: string, event: TelemetryEvent): boolean
+}
+
+const ingresses = new WeakMap<object, Ingress>()
+
+export const openIngress = (telemetry: object, ingress: Ingress): void =>
+  void ingresses.set(telemetry, ingress)
+
+/** Undefined for what `createTelemetry` has not made. */
+export const ingressOf = (telemetry: object): Ingress | undefined => ingresses.get(telemetry)
