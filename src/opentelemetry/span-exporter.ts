@@ -1,0 +1,87 @@
+import { type Clock, createSystemClock } from '../clock.ts'
+import { TelemetryError } from '../errors.ts'
+import type { ReadableSpan } from '../exporters/otel/readable-span.ts'
+import { SdkSpanEvent } from '../exporters/otel/sdk-span.ts'
+import { type Ingress, ingressOf } from '../ingress.ts'
+import type { Telemetry } from '../telemetry.ts'
+
+/** ExportResult of `@opentelemetry/core`: code 0 is success, 1 is failure. */
+export interface SpanExportResult {
+  code: number
+  error?: Error
+}
+
+/** Fits the SpanExporter of `@opentelemetry/sdk-trace`, and that of `sdk-trace-base` before it. */
+export interface SpanExporter {
+  export(spans: ReadableSpan[], resultCallback: (result: SpanExportResult) => void): void
+  forceFlush(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+type Host = Pick<Telemetry, 'flush'>
+
+const success = 0
+const failure = 1
+
+/**
+ * A SpanExporter for an OpenTelemetry SDK that hands its finished spans, as they are, to an exporter of `telemetry`
+ * whose type takes them (`otel`): endpoint changes at runtime, circuit breaker, bounded queue and ledger come with it.
+ *
+ * `export` reports success when the exporter has accepted the spans - what becomes of them is in its ledger, one event
+ * each -, and a failure with a TelemetryError when it cannot: `STOPPED` (while it is disabled, after
+ * the stop, after `shutdown`), `EXPORTER_UNKNOWN` (also before the start), `EXPORTER_UNFIT` for a type that takes no spans.
+ * `forceFlush` flushes `telemetry`; `shutdown` does too, and leaves it running. Neither rejects.
+ * @throws TelemetryError `TELEMETRY_INVALID` if `telemetry` comes from elsewhere than `createTelemetry`.
+ */
+export function spanExporter(telemetry: Host, exporter = 'otel'): SpanExporter {
+  const ingress = ingressOf(telemetry)
+  if (ingress === undefined)
+    throw new TelemetryError('TELEMETRY_INVALID', 'spanExporter() needs what createTelemetry() returned')
+  const clock = createSystemClock()
+  let isShutDown = false
+
+  const flush = async (): Promise<void> => {
+    await telemetry.flush()
+  }
+  return {
+    export: (spans, resultCallback) => {
+      const error = isShutDown
+        ? stopped('this span exporter is shut down')
+        : hand(spans, exporter, ingress, clock)
+      resultCallback(error === undefined ? { code: success } : { code: failure, error })
+    },
+    forceFlush: flush,
+    shutdown: async () => {
+      isShutDown = true
+      await flush()
+    },
+  }
+}
+
+const stopped = (why: string): TelemetryError => new TelemetryError('STOPPED', why)
+
+/** Gives all spans to the exporter, or says why not. */
+function hand(
+  spans: readonly ReadableSpan[],
+  exporter: string,
+  ingress: Ingress,
+  clock: Clock,
+): TelemetryError | undefined {
+  const name = JSON.stringify(exporter)
+  const definition = ingress.definitionOf(exporter)
+  if (definition === undefined)
+    return new TelemetryError(
+      'EXPORTER_UNKNOWN',
+      `there is no exporter ${name}, or telemetry has not started`,
+    )
+  if (definition.takesSdkSpans !== true)
+    return new TelemetryError(
+      'EXPORTER_UNFIT',
+      `exporter ${name} (${definition.type}) takes no finished spans`,
+    )
+  const now = clock.now()
+  for (const span of spans)
+    if (!ingress.offer(exporter, new SdkSpanEvent(span, now)))
+      return stopped(`exporter ${name} takes nothing now: it is disabled, or stopped`)
+  return undefined
+}
