@@ -30,12 +30,12 @@ export function classifyDatadog(status: number): StatusClass {
 const longestWaitSeconds = 300
 
 /**
- * Seconds to wait: Retry-After, or else X-RateLimit-Reset, the seconds until the limit's period is over, or the
- * whole X-RateLimit-Period.
+ * Seconds to wait: Retry-After, or else, where a limit was met, X-RateLimit-Reset, the seconds until its period is
+ * over, or the whole X-RateLimit-Period. Other answers have these headers too, and mean nothing by them.
  */
-export function rateLimitSeconds(headers: IncomingHttpHeaders, now: number): number | undefined {
+export function secondsToWait(status: number, headers: IncomingHttpHeaders, now: number): number | undefined {
   const after = parseRetryAfter(headers['retry-after'], now)
-  if (after !== undefined) return after
+  if (after !== undefined || status !== 429) return after
   for (const name of ['x-ratelimit-reset', 'x-ratelimit-period']) {
     const text = String(headers[name] ?? '').trim()
     const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
@@ -60,7 +60,8 @@ export function answerOf(
     now,
     redact,
     classify: classifyDatadog,
-    afterSeconds: rateLimitSeconds,
+    afterSeconds: (headers, at) =>
+      attempt.type === 'response' ? secondsToWait(attempt.status, headers, at) : undefined,
     partialSuccess: (body) => {
       errors = errorsIn(body).map((text) => redact(text).slice(0, 500))
       return errors.length

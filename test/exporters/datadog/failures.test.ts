@@ -1,6 +1,7 @@
 // Guards what each answer of Datadog means: what is tried again, what is given up, what is said, and that each part
 // arrives once.
 import assert from 'node:assert/strict'
+import { secondsToWait } from '../../../src/exporters/datadog/answers.ts'
 import { createFakeDatadog, type FakeDatadog, type Reply } from './fake.ts'
 import { assertBalanced, type Running, run } from './harness.ts'
 
@@ -217,5 +218,19 @@ describe('an answer of Datadog', () => {
     await fake.listen()
     await settled(1000)
     assertEverythingArrivedOnce()
+  })
+})
+
+describe('the wait that an answer of Datadog asks for', () => {
+  it('is in the X-RateLimit headers of a 429, and of no other answer', () => {
+    const limits = { 'x-ratelimit-period': '60', 'x-ratelimit-reset': '7' }
+    assert.equal(secondsToWait(429, limits, 0), 7)
+    assert.equal(secondsToWait(429, { 'x-ratelimit-period': '60' }, 0), 60)
+    assert.equal(secondsToWait(429, { ...limits, 'retry-after': '3' }, 0), 3)
+    assert.equal(secondsToWait(429, { 'x-ratelimit-reset': '99999' }, 0), 300)
+    for (const junk of ['0', '-5', 'soon', '', '1e9'])
+      assert.equal(secondsToWait(429, { 'x-ratelimit-reset': junk }, 0), undefined)
+    assert.equal(secondsToWait(503, limits, 0), undefined)
+    assert.equal(secondsToWait(503, { 'retry-after': '3' }, 0), 3)
   })
 })
