@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ExportResult, WaveReport } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
@@ -64,6 +65,7 @@ export function createShipping(options: {
   let attempts = 0
   let attemptedMs = 0
   let round = 0
+  let unhurried = false
   let latestWasSelf = false
 
   /** Backs off, but never past the moment at which the breaker would let a probe through. */
@@ -192,6 +194,13 @@ export function createShipping(options: {
   return {
     async wave(limit) {
       const results: ExportResult[] = []
+      if (unhurried) {
+        unhurried = false
+        const before = round
+        await nextTurn()
+        // A drain has begun: it takes what there is.
+        if (round !== before) return { results }
+      }
       await Promise.all(
         takeUpTo(limit).map((batch) => ship(batch, timeoutMs()).then((result) => results.push(result))),
       )
@@ -230,6 +239,8 @@ export function createShipping(options: {
     hurry() {
       retryAt = 0
       consecutiveFailures = 0
+      // The change that brought it is answered before the backlog is encoded.
+      unhurried = true
       backlog.hurry()
     },
     settledBefore() {
