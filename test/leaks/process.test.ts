@@ -1,0 +1,101 @@
+/** What telemachine does to the life of its process: nothing, but for a flush or a stop that is awaited (semantics, section 8). */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createBackend } from '../../src/testing/backend.ts'
+
+const root = new URL('../../', import.meta.url)
+
+interface Ended {
+  readonly code: number
+  readonly output: string
+}
+
+/** Runs a module in a process of its own. */
+const run = (script: string): Promise<Ended> =>
+  new Promise((resolve) => {
+    const prelude = `import { createTelemetry } from '${new URL('src/telemetry.ts', root)}'
+      import { mock } from '${new URL('src/exporters/mock.ts', root)}'
+      import { otel } from '${new URL('src/exporters/otel/index.ts', root)}'
+      const make = (type, keys, options) =>
+        createTelemetry({ types: [type], config: { env: {}, init: { [type.type]: keys } }, ...options })
+    `
+    execFile(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', prelude + script],
+      { cwd: root, timeout: 15_000 },
+      (error, stdout, stderr) =>
+        resolve({
+          code: typeof error?.code === 'number' ? error.code : error ? -1 : 0,
+          output: stdout + stderr,
+        }),
+    )
+  })
+
+describe('a process', function () {
+  this.timeout(30_000)
+
+  it('is not kept alive by an idle telemachine', async () => {
+    const { code, output } = await run(`
+      const telemetry = make(mock(), { flush_interval: 3600 }, { drainOnExit: false })
+      await telemetry.start()
+      process.on('exit', () => console.log(telemetry.status().system))
+    `)
+    assert.deepEqual([code, output], [0, 'running\n'])
+  })
+
+  it('ends by itself after stop, whose report it gets although the backend hangs', async () => {
+    const backend = createBackend()
+    await backend.listen()
+    backend.fault({ type: 'hang' })
+    try {
+      const { code, output } = await run(`
+        const telemetry = make(otel(), { endpoint: '${backend.url}', flush_interval: 0.01 })
+        await telemetry.start()
+        telemetry.emit('a.start', {}, { correlation_id: 1 })
+        telemetry.emit('a.success', {}, { correlation_id: 1 })
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        const report = await telemetry.stop({ timeoutMs: 300 })
+        console.log(report.exporters.otel.dropped.shutdown, report.exporters.otel.ambiguous)
+      `)
+      assert.deepEqual([code, output], [0, '2 2\n'])
+    } finally {
+      await backend.close()
+    }
+  })
+
+  it('that simply ends is drained', async () => {
+    const { code, output } = await run(`
+      const type = mock()
+      const telemetry = make(type, { flush_interval: 3600, event_patterns: ['my.*'] })
+      await telemetry.start()
+      telemetry.emit('my.event')
+      process.on('exit', () => console.log(type.events.length, telemetry.status().system))
+    `)
+    assert.deepEqual([code, output], [0, '1 stopped\n'])
+  })
+
+  it('that awaits a stop during a backoff gets its report', async () => {
+    const { code, output } = await run(`
+      const type = mock({ export: () => ({ type: 'retry', afterSeconds: 200, cause: new Error('busy') }) })
+      const telemetry = make(type, { flush_interval: 0.01, event_patterns: ['my.*'] }, { drainOnExit: false, logger: { warn() {}, error() {}, info() {}, debug() {} } })
+      await telemetry.start()
+      telemetry.emit('my.event')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      const { complete, exporters } = await telemetry.stop()
+      console.log(complete, exporters.mock.dropped.shutdown)
+    `)
+    assert.deepEqual([code, output], [0, 'false 1\n'])
+  })
+
+  it('that awaits a flush which nothing can end gets its report too', async () => {
+    const { code, output } = await run(`
+      const type = mock({ export: () => new Promise(() => {}) })
+      const telemetry = make(type, { event_patterns: ['my.*'] }, { drainOnExit: false })
+      await telemetry.start()
+      telemetry.emit('my.event')
+      const { complete } = await telemetry.flush({ timeoutMs: 200 })
+      console.log(complete)
+    `)
+    assert.deepEqual([code, output], [0, 'false\n'])
+  })
+})
