@@ -61,7 +61,8 @@ export const shutdownModel = setup({
     stopping: {
       on: {
         'attempt is answered': 'stopped',
-        'attempt fails': { target: 'stopped', actions: 'loseAttempt' },
+        // It began before the stop: its one attempt since is still to come.
+        'attempt fails': 'stopped',
         'deadline passes': { target: 'stopped', actions: 'loseAttempt' },
         'exporter crashes': { target: 'stopped', actions: 'loseAttempt' },
         'events come': { actions: 'stay' },
