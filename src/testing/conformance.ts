@@ -1,47 +1,9 @@
 import assert from 'node:assert/strict'
 import { TelemetryConfigError } from '../errors.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
+import type { ConformanceOptions, ConformancePath, Keys } from './conformance/contract.ts'
 import { hostileFields, hostileNames } from './conformance/hostile.ts'
 import { createSubject, type Subject } from './conformance/subject.ts'
-
-export interface ConformanceEvent {
-  readonly name: string
-  readonly measurements?: Readonly<Record<string, number>>
-  readonly metadata?: Readonly<Record<string, unknown>>
-}
-
-type Keys = Readonly<Record<string, unknown>>
-
-export interface ConformanceOptions {
-  /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
-  readonly config?: Keys | (() => Keys)
-  /**
-   * The n-th group of events, n from 0, all of which a healthy exporter delivers (a span's start and end, say). The
-   * names are the same in each group.
-   */
-  readonly events: (n: number) => readonly ConformanceEvent[]
-  /** Changes that each open a new client, applied in turn under load: `[{ endpoint: other }, { endpoint: first }]`. */
-  readonly rebuilds?: () => readonly Keys[] | Promise<readonly Keys[]>
-  /** A change whose client cannot open, such as a port that is taken. */
-  readonly refused?: () => Keys | Promise<Keys>
-  /** From now on the backend fails in a way that is worth a retry: it refuses connections, answers 503. */
-  readonly breakBackend?: () => void | Promise<void>
-  /** It works again. Also called at the end of each path that broke it. */
-  readonly repairBackend?: () => void | Promise<void>
-  /**
-   * The number of telemetry events the backend has taken so far, in all; it is compared with the ledger. `facts` is
-   * what the definition's `describe` said last, such as the address to ask.
-   */
-  readonly received?: (facts: Keys) => number | Promise<number>
-  /** How long to wait for what has to happen, in milliseconds. Default: 10,000. */
-  readonly patienceMs?: number
-}
-
-/** One path through the life of an exporter; `run` rejects with an AssertionError where it strays. */
-export interface ConformancePath {
-  readonly name: string
-  run(): Promise<void>
-}
 
 /**
  * Leads an exporter type through its life - start, delivery, flush, disabling, change of client under load, refused
@@ -201,7 +163,7 @@ export function exporterConformance(
     }),
 
     path('may be stopped before it is open', async (subject) => {
-      const starting = subject.start().catch(() => {})
+      const starting = subject.begin().catch(() => {})
       await subject.until(() => 'subject' in subject.telemetry.status().exporters, 'it begins to open')
       await subject.telemetry.stop({ timeoutMs: 1000 })
       await starting

@@ -2,7 +2,7 @@ export type { Backend, BackendOptions, BackendStats } from './backend/contract.t
 export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from './backend/faults.ts'
 export type { BackendRequest, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
-export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance.ts'
+export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
 export { exporterConformance } from './conformance.ts'
 export type {
   DecodedAttributes,

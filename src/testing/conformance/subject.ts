@@ -5,7 +5,7 @@ import type { LedgerStatus } from '../../delivery/ledger.ts'
 import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import type { ExporterStatus } from '../../status.ts'
 import { assembleTelemetry, type StopReport, type Telemetry } from '../../telemetry.ts'
-import type { ConformanceOptions } from '../conformance.ts'
+import type { ConformanceOptions } from './contract.ts'
 
 /** The exporter's id in every path. */
 const id = 'subject'
@@ -32,6 +32,8 @@ const sum = (counts: Readonly<Record<string, number | undefined>>): number =>
 export interface Subject {
   readonly telemetry: Telemetry
   status(): ExporterStatus
+  /** Starts it, as an application would. */
+  begin(): Promise<void>
   /** Resolves when it serves. */
   start(): Promise<void>
   /** Does something, then holds the ledger against its identity. */
@@ -154,6 +156,11 @@ export function createSubject(
     before = (await received?.(facts)) ?? 0
   }
 
+  const begin = async (): Promise<void> => {
+    if (!pulled) await measure()
+    await telemetry.start()
+  }
+
   /** What the backend took lies between what is delivered and what may have been, besides. */
   const agrees = async (): Promise<void> => {
     if (!received) return
@@ -168,9 +175,9 @@ export function createSubject(
   return {
     telemetry,
     status,
+    begin,
     async start() {
-      if (!pulled) await measure()
-      await telemetry.start()
+      await begin()
       await until(() => status().state === 'serving', 'it serves')
       // Who is pulled can be asked only while it serves.
       if (pulled) await measure()
