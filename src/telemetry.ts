@@ -4,7 +4,8 @@ import type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
 import { createSpan, type Span } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 import { type Clock, createSystemClock, holdProcess } from './clock.ts'
-import type { ConfigPlan, ExporterChange } from './config/changes/plan.ts'
+import { isForbiddenAddress } from './config/changes/destinations.ts'
+import type { ConfigPlan, ExporterChange, ExporterConfig } from './config/changes/plan.ts'
 import type { PutResult } from './config/changes/transactions.ts'
 import type { Explanation } from './config/shown/explain.ts'
 import type { Subscriber } from './config/shown/subscribers.ts'
@@ -15,6 +16,7 @@ import { type ControlListener, createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { createTimerScope } from './control/timers.ts'
+import type { Setup } from './delivery/clients.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryConfigError, TelemetryError } from './errors.ts'
@@ -129,6 +131,11 @@ function highestSamplingRate(units: Iterable<Unit>): number {
   return highest < 0 ? 1 : highest
 }
 
+const setupOf = ({ config, guarded }: ExporterConfig): Setup => ({
+  config,
+  forbidAddress: guarded ? isForbiddenAddress : undefined,
+})
+
 /** What a changed configuration asks of the exporter's chart. */
 function effectOf({ action, change, before, after }: ExporterChange): ChangeEffect {
   const was = action !== 'add' && before?.config.enabled !== false
@@ -187,11 +194,11 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     ...(history && { history: recorder.history() }),
   })
 
-  const addUnit = (id: string, { definition, config }: NonNullable<ExporterChange['after']>): Unit => {
+  const addUnit = (id: string, exporter: ExporterConfig): Unit => {
     const unit = createUnit({
       id,
-      definition,
-      config,
+      definition: exporter.definition,
+      setup: setupOf(exporter),
       clock,
       logger,
       random: Math.random,
@@ -230,7 +237,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       const { id, action, after } = change
       const unit = action === 'add' && after ? addUnit(id, after) : units.get(id)
       if (!unit) return []
-      if (action === 'update' && after) unit.stage(after.config)
+      if (action === 'update' && after) unit.stage(setupOf(after))
       return [{ unit, action, effect: effectOf(change) }]
     })
     if (changes.length === 0) return

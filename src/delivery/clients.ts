@@ -10,6 +10,12 @@ export interface ClientSlot {
   closing: Promise<void> | undefined
 }
 
+/** What a client is opened with. */
+export interface Setup {
+  readonly config: Config
+  readonly forbidAddress: OpenContext<unknown>['forbidAddress']
+}
+
 /** How long a driver's `close` is waited for. */
 const closeMs = 2_000
 
@@ -21,9 +27,9 @@ export interface Clients {
   readonly current: ClientSlot | undefined
   readonly hasRetiring: boolean
   /** Opens the current client. Rejects with the driver's error, or EXPORTER_OPEN_TIMEOUT. */
-  open(config: Config, signal: AbortSignal): Promise<void>
+  open(setup: Setup, signal: AbortSignal): Promise<void>
   /** Opens a candidate; `instead` closes the current client first (same port, other host). */
-  prepare(config: Config, signal: AbortSignal, instead: boolean): Promise<void>
+  prepare(setup: Setup, signal: AbortSignal, instead: boolean): Promise<void>
   swap(): void
   discard(): void
   /** Waits for what retiring clients have in flight, until their deadline, then closes them. */
@@ -39,7 +45,7 @@ export interface Clients {
 export function createClients(options: {
   definition: AnyExporterDefinition
   clock: Clock
-  context: (current: () => Config) => Omit<OpenContext<unknown>, 'signal' | 'current'>
+  context: (current: () => Config) => Omit<OpenContext<unknown>, 'signal' | 'current' | 'forbidAddress'>
   config: () => Config
   /** How long a replaced client may finish what it has in flight. */
   retirementMs: () => number
@@ -99,7 +105,11 @@ export function createClients(options: {
   }
 
   /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */
-  const openSlot = (config: Config, signal: AbortSignal, since: number): Promise<ClientSlot> =>
+  const openSlot = (
+    { config, forbidAddress }: Setup,
+    signal: AbortSignal,
+    since: number,
+  ): Promise<ClientSlot> =>
     new Promise((resolve, reject) => {
       const controller = new AbortController()
       let over = false
@@ -128,7 +138,14 @@ export function createClients(options: {
       openings.add(onAbort)
       const current = (): Config => inForce()
       new Promise((opened) =>
-        opened(definition.open(config, { ...context(current), signal: controller.signal, current })),
+        opened(
+          definition.open(config, {
+            ...context(current),
+            signal: controller.signal,
+            current,
+            forbidAddress,
+          }),
+        ),
       ).then(
         (client) => {
           if (over) void closeClient(client)
@@ -168,19 +185,19 @@ export function createClients(options: {
     get hasRetiring() {
       return retiring.length > 0
     },
-    async open(config, signal) {
+    async open(setup, signal) {
       const since = epoch
       await makeRoom()
-      current = keep(await openSlot(config, signal, since), signal, since)
+      current = keep(await openSlot(setup, signal, since), signal, since)
     },
-    async prepare(config, signal, instead) {
+    async prepare(setup, signal, instead) {
       const since = epoch
       if (instead) {
         sendAway(current)
         current = undefined
       }
       await makeRoom()
-      candidate = keep(await openSlot(config, signal, since), signal, since)
+      candidate = keep(await openSlot(setup, signal, since), signal, since)
     },
     swap() {
       if (!candidate) return

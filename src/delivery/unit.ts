@@ -7,7 +7,7 @@ import type { AnyExporterDefinition, Config, ExporterContext } from '../exporter
 import type { Logger } from '../logger.ts'
 import { type BacklogLimits, createBacklog } from './backlog.ts'
 import { backoffMs, exportBackoff } from './backoff.ts'
-import { createClients } from './clients.ts'
+import { createClients, type Setup } from './clients.ts'
 import { createIntake } from './intake.ts'
 import { createLedger, type DropReason, type LedgerStatus } from './ledger.ts'
 import { createShipping, type ExportAttempts } from './shipping.ts'
@@ -27,7 +27,7 @@ export interface Unit extends UnitPort {
   readonly definition: AnyExporterDefinition
   /** The bus hands a batch over; it counts as buffered until it is ingested. */
   offer(events: TelemetryEvent[]): void
-  stage(config: Config): void
+  stage(setup: Setup): void
   config(): Config
 
   open(signal: AbortSignal): Promise<void>
@@ -60,7 +60,7 @@ export interface Unit extends UnitPort {
 export interface UnitOptions {
   readonly id: string
   readonly definition: AnyExporterDefinition
-  readonly config: Config
+  readonly setup: Setup
   readonly clock: Clock
   readonly logger: Logger
   /** In [0, 1): jitter. */
@@ -95,8 +95,9 @@ function codeOf(thrown: unknown): string | undefined {
 
 export function createUnit(options: UnitOptions): Unit {
   const { id, definition, clock, logger, random, redact, announce } = options
-  let inForce = options.config
-  let staged: Config | undefined
+  let setup = options.setup
+  let inForce = setup.config
+  let staged: Setup | undefined
   let lastError: LastError | undefined
   let lastLogged = Number.NEGATIVE_INFINITY
   let openFailures = 0
@@ -264,7 +265,8 @@ export function createUnit(options: UnitOptions): Unit {
     },
     commit() {
       if (!staged) return
-      inForce = staged
+      setup = staged
+      inForce = setup.config
       staged = undefined
       if (subscribed) unit.subscribe()
     },
@@ -313,7 +315,7 @@ export function createUnit(options: UnitOptions): Unit {
 
     async open(signal) {
       try {
-        await clients.open(inForce, signal)
+        await clients.open(setup, signal)
         openFailures = 0
       } catch (error) {
         openFailures += 1
@@ -322,7 +324,7 @@ export function createUnit(options: UnitOptions): Unit {
     },
     async prepare(signal, instead) {
       try {
-        await clients.prepare(staged ?? inForce, signal, instead)
+        await clients.prepare(staged ?? setup, signal, instead)
       } catch (error) {
         throw new Error(redact(messageOf(error)), { cause: error })
       }

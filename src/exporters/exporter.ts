@@ -51,6 +51,8 @@ export interface OpenContext<State> extends ExporterContext<State> {
   readonly signal: AbortSignal
   /** The configuration in force, read at the time of the call (hot keys change under a living client). */
   readonly current: () => Config
+  /** Given where the destination was named by the admin API or a remote store: addresses that must not be connected to. */
+  readonly forbidAddress?: ((ip: string) => boolean) | undefined
   /** Ingests, now, every event already emitted for this exporter: a scrape calls it to see them all. */
   readonly catchUp: () => void
   /** Read-only `status()` of the whole telemetry system, for exporters that publish its health. */

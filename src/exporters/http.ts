@@ -1,9 +1,8 @@
 import type { RequestOptions } from 'node:http'
-import { isIP } from 'node:net'
 import { deflate, gzip } from 'node:zlib'
 import { type Clock, createSystemClock } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
-import { type ForbidAddress, forbidden, isForbidden } from './http/address.ts'
+import { type ForbidAddress, refuseForbidden } from './http/address.ts'
 import { type Attempt, beginRequest, failed } from './http/attempt.ts'
 import { checkHeaders, checkUrl } from './http/check.ts'
 import { openConnections } from './http/connections.ts'
@@ -85,7 +84,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
   const secure = url.protocol === 'https:'
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const { forbidAddress, compression = 'none', clock = createSystemClock() } = options
-  if (forbidAddress && isIP(hostname) && isForbidden(hostname, forbidAddress)) throw forbidden(hostname)
+  if (forbidAddress) refuseForbidden(url, forbidAddress)
 
   const headers = {
     ...checkHeaders({ 'user-agent': options.userAgent ?? 'telemachine', ...checkHeaders(options.headers) }),

@@ -88,13 +88,15 @@ export function diffExporters(before: Picture, after: Picture): ExporterChange[]
       })
       continue
     }
+    const was = exporterConfig(old, before)
     const keys = changedKeys(old, resolved)
-    if (keys.length === 0) continue
+    if (keys.length === 0 && was.guarded === now.guarded) continue
     const change = keys.reduce<Change>(
       (all, key) => stronger(all, resolved.schema.keys.get(key)!.change),
-      'hot',
+      // The check of the address is the client's for life.
+      was.guarded === now.guarded ? 'hot' : 'rebuild',
     )
-    changes.push({ id, action: 'update', change, before: exporterConfig(old, before), after: now, keys })
+    changes.push({ id, action: 'update', change, before: was, after: now, keys })
   }
   return changes
 }

@@ -15,7 +15,10 @@ const paths: Readonly<Record<Part, string>> = {
 }
 
 /** Straight to Datadog's API: each request is tried once and its outcome is exact. */
-export function openAgentless(config: Config, { clock, logger }: OpenContext<State>): DatadogClient {
+export function openAgentless(
+  config: Config,
+  { clock, logger, forbidAddress }: OpenContext<State>,
+): DatadogClient {
   const base = baseUrl(config)
   const prefix = base.pathname.replace(/\/+$/, '')
   const compression = config.compression as Compression
@@ -25,6 +28,7 @@ export function openAgentless(config: Config, { clock, logger }: OpenContext<Sta
       headers: { 'dd-api-key': config.api_key as string, 'content-type': 'application/json' },
       compression: encoding,
       clock,
+      ...(forbidAddress && { forbidAddress }),
     })
   const series = http(compression)
   // Its published encodings are deflate and none.

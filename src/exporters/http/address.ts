@@ -1,5 +1,5 @@
 import { lookup as resolve } from 'node:dns'
-import { isIPv6, type LookupFunction } from 'node:net'
+import { isIP, isIPv6, type LookupFunction } from 'node:net'
 import { TelemetryError } from '../../errors.ts'
 
 /** True for an address that must not be connected to. IPv6 is without brackets and zone. */
@@ -23,6 +23,12 @@ export function isForbidden(ip: string, forbid: ForbidAddress): boolean {
 
 export const forbidden = (host: string): TelemetryError =>
   new TelemetryError('HTTP_ADDRESS_FORBIDDEN', `${host} is at an address that must not be connected to`)
+
+/** Throws `HTTP_ADDRESS_FORBIDDEN` for a URL whose host is such an address itself; of a name only the lookup can tell. */
+export function refuseForbidden(url: URL, forbid: ForbidAddress): void {
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(hostname) && isForbidden(hostname, forbid)) throw forbidden(hostname)
+}
 
 /**
  * Resolves a name to its permitted addresses only. The socket connects to what this returns, so a name that changes

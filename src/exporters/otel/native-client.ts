@@ -10,7 +10,7 @@ import { readTlsFiles } from './tls-files.ts'
 /** Our encoder and transport: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
   config: Config,
-  { clock, logger }: OpenContext<SpanState>,
+  { clock, logger, forbidAddress }: OpenContext<SpanState>,
 ): Promise<OtelClient> {
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const encoder = createEncoder(origin)
@@ -22,6 +22,7 @@ export async function openNativeClient(
     },
     compression: config.compression as Compression,
     tls,
+    ...(forbidAddress && { forbidAddress }),
     userAgent: `telemachine/${packageVersion()}`,
     clock,
   })

@@ -3,6 +3,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import type { Config, OpenContext } from '../exporter.ts'
+import { refuseForbidden } from '../http/address.ts'
 import { openConnections } from '../http/connections.ts'
 import { secretsOf } from '../http/redact.ts'
 import { redactor } from '../http.ts'
@@ -32,12 +33,16 @@ const concurrencyLimit = 2000
  */
 export async function openPackageClient(
   config: Config,
-  { clock }: OpenContext<SpanState>,
+  { clock, forbidAddress }: OpenContext<SpanState>,
 ): Promise<OtelClient> {
   const url = new URL(config.endpoint as string)
+  if (forbidAddress) refuseForbidden(url, forbidAddress)
   const headers = config.headers as Record<string, string>
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
-  const connections = openConnections({ tls }, url.protocol === 'https:')
+  const connections = openConnections(
+    { tls, ...(forbidAddress && { forbidAddress }) },
+    url.protocol === 'https:',
+  )
   const redact = redactor(secretsOf(headers, url))
   const readable = createReadableSpans(origin)
   const underWay = new Set<Promise<unknown>>()
