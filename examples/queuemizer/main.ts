@@ -4,6 +4,7 @@ import { relative } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, otel, prometheus } from '../../src/index.ts'
 import type { QueuemizerEvents } from './events.ts'
 import { createJobs } from './jobs.ts'
@@ -115,6 +116,9 @@ async function run(): Promise<number> {
     await telemetry.config.put('telemetry.prometheus.port', 0)
   const jobs = createJobs(telemetry, workers)
   const service = await startService({ telemetry, jobs, preferredPort: 8080 })
+  // No token: this is a show on one's own machine. A service gives createAdmin a token.
+  const admin = createAdmin(telemetry, { allowUnauthenticatedLoopback: true, logger: screen.logger })
+  const { url: livePage } = await admin.listen()
   const load = startLoad(service.url)
 
   let askedAt = Number.NEGATIVE_INFINITY
@@ -133,6 +137,7 @@ async function run(): Promise<number> {
     [
       'queuemizer compresses and hashes what is posted to it; a load generator posts.',
       `  service   ${service.url}/health, and: curl --data-binary @package.json '${service.url}/jobs?kind=hash'`,
+      `  live      ${livePage} (the statecharts, ledgers and breakers; change settings there)`,
       `  metrics   ${pageUrl()}`,
       `  traces    receiver A ${receivers.a.url}, receiver B ${receivers.b.url}`,
       `  settings  ${relative('.', file)} (watched: edit it while this runs)`,
@@ -171,6 +176,7 @@ async function run(): Promise<number> {
     (response) => response.text(),
     () => '',
   )
+  await admin.close()
   const { exporters } = await telemetry.stop()
   await Promise.all([service.close(), receivers.close()])
 
