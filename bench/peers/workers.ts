@@ -25,12 +25,17 @@ export async function bench<Task, Result>(
   }
   await main((task, onWarm = async () => {}) => {
     const child = fork(fileURLToPath(module), [], { env: { ...process.env, [role]: JSON.stringify(task) } })
+    // What it sent on its way out arrives too: the result is given when it has ended.
     return new Promise((resolve, reject) => {
+      let ended: { readonly result: Result } | undefined
       child.on('message', (message: { warm: true } | { result: Result }) => {
-        if ('result' in message) resolve(message.result)
+        if ('result' in message) ended = message
         else onWarm().then(() => child.send('go'), reject)
       })
-      child.on('exit', (code) => reject(new Error(`a contender ended with ${code}`)))
+      child.on('exit', (code) => {
+        if (ended === undefined) reject(new Error(`a contender ended with ${code}`))
+        else resolve(ended.result)
+      })
     })
   })
 }
