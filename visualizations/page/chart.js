@@ -105,8 +105,11 @@ export function createChart(name, { follow = false, title }) {
   /** @param {Set<string>} before */
   function paint(before) {
     if (!svg) return
-    for (const state of svg.querySelectorAll('[data-state]'))
-      state.classList.toggle('active', active.has(state.getAttribute('data-state')))
+    for (const state of svg.querySelectorAll('[data-state]')) {
+      const id = state.getAttribute('data-state')
+      state.classList.toggle('active', active.has(id))
+      if (before.has(id) && !active.has(id)) glow(state, 'recent')
+    }
     for (const edge of before.size ? svg.querySelectorAll('[data-from]') : []) {
       const [from, to] = [edge.getAttribute('data-from'), edge.getAttribute('data-to')]
       if (before.has(from) && active.has(to) && !before.has(to)) glow(edge, 'taken')
