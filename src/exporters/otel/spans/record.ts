@@ -1,6 +1,6 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
 import type { Config } from '../../exporter.ts'
-import { noAttributes, noEvents, type SpanEvent, type SpanRecord } from '../span-record.ts'
+import { noAttributes, noEvents, type SpanEvent, type SpanLink, type SpanRecord } from '../span-record.ts'
 import {
   type AttributeLimits,
   cutText,
@@ -125,7 +125,16 @@ function linksBetween(start: EventFields, end: EventFields, limits: AttributeLim
   const first = linksOf(start, limits)
   const last = linksOf(end, limits)
   if (last === noSpanLinks) return first
-  return first === noSpanLinks
-    ? last
-    : { links: [...first.links, ...last.links], dropped: first.dropped + last.dropped }
+  if (first === noSpanLinks) return last
+  // span() repeats its metadata in its end, and so do others: one list said twice is one list.
+  const added = last.links.filter((link) => !first.links.some((known) => isSameLink(known, link)))
+  return { links: [...first.links, ...added], dropped: Math.max(first.dropped, last.dropped) }
 }
+
+const isSameLink = (a: SpanLink, b: SpanLink): boolean =>
+  a.spanLow === b.spanLow &&
+  a.spanHigh === b.spanHigh &&
+  a.traceId.w0 === b.traceId.w0 &&
+  a.traceId.w1 === b.traceId.w1 &&
+  a.traceId.w2 === b.traceId.w2 &&
+  a.traceId.w3 === b.traceId.w3
