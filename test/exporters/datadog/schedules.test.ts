@@ -38,7 +38,7 @@ async function play(steps: readonly Step[], replies: readonly number[], batchSiz
   const running = await run({
     ...{ api_key: 'dd-key-0', api_url: fake.url, batch_size: batchSize },
     ...{ reset_timeout: 2, retry_attempts: 1, max_in_flight: 2 },
-    // Simulated time flies past real answers: no attempt is to be cut, which would make it ambiguous.
+    // Simulated time flies past real answers: it is to cut no attempt, which would make it ambiguous.
     ...{ timeout: 3600, drain_timeout: 3600 },
   })
   const { telemetry, clock, ledger } = running
@@ -76,13 +76,14 @@ async function play(steps: readonly Step[], replies: readonly number[], batchSiz
 
     const counts = new Set(counted)
     const values = fake.values('job.done.duration_ms')
-    assert.equal(new Set(values).size, values.length, 'a value twice')
-    assert.equal(counts.size, counted.length, 'a count twice')
     const whole = emitted.filter(
       ({ n, kind }) =>
         (kind === 'duration' || counts.has(`n:${n}`)) && (kind === 'count' || values.includes(n)),
     ).length
     const { delivered, ambiguous } = ledger()
+    // Only an attempt that was cut, by a second change of the key, may have arrived and be sent again.
+    assert.ok(values.length - new Set(values).size <= ambiguous, 'a value twice')
+    assert.ok(counted.length - counts.size <= ambiguous, 'a count twice')
     assert.ok(
       delivered <= whole && whole <= delivered + ambiguous,
       `${whole} of ${emitted.length} arrived whole: ${JSON.stringify(ledger())}`,
