@@ -167,6 +167,14 @@ describe('metadata about the span itself', () => {
     assert.deepEqual(span.links, [])
   })
 
+  it('says a link once that both of its events give', () => {
+    const otel = createSpanHarness()
+    const other = parent.replace(/-01$/, '-00').replace(/-b/, '-c')
+    otel.emit('job.start', { correlation_id: 1, links: [parent] })
+    otel.emit('job.success', { correlation_id: 1, links: [parent, other] })
+    assert.equal(otel.span('job').links.length, 2)
+  })
+
   it('keeps at most 128 links', () => {
     const span = finished({ links: Array.from({ length: 130 }, () => parent) })
     assert.equal(span.links.length, 128)
