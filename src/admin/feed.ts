@@ -39,12 +39,12 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
 
   const look = (): Topics => {
     const { config, history, ...status } = telemetry.status({ history: true })
-    const { exporters } = telemetry.snapshot()
+    const charts = telemetry.snapshot()
     const shown = Object.entries(status.exporters).map(([id, exporter]) => [
       id,
-      { ...exporterOf(exporter), charts: exporters[id] },
+      { ...exporterOf(exporter), charts: charts.exporters[id] },
     ])
-    const system = { name: status.system, chart: telemetry.snapshot().system }
+    const system = { name: status.system, chart: charts.system }
     return new Map(
       Object.entries({
         state: { system, bus: status.bus, exporters: Object.fromEntries(shown) },
