@@ -14,6 +14,14 @@ export { type Clock, createSystemClock } from './clock.ts'
 export type { Explanation } from './config/shown/explain.ts'
 export type { Subscriber } from './config/shown/subscribers.ts'
 export type { ConfigOptions, ConfigSource, ConfigStatus, PutResult } from './config/store.ts'
+export type {
+  BreakerControl,
+  FlushReport,
+  StopReport,
+  Telemetry,
+  TelemetryConfig,
+  TelemetryOptions,
+} from './contract.ts'
 export type { SystemPicture } from './control/control.ts'
 export type { ControlListener, ControlRecord } from './control/observe.ts'
 export type { BreakerState, ExporterState } from './control/states.ts'
@@ -48,12 +56,4 @@ export {
 } from './exporters/prometheus/index.ts'
 export type { Logger } from './logger.ts'
 export type { ExporterStatus, TelemetryStatus } from './status.ts'
-export {
-  type BreakerControl,
-  createTelemetry,
-  type FlushReport,
-  type StopReport,
-  type Telemetry,
-  type TelemetryConfig,
-  type TelemetryOptions,
-} from './telemetry.ts'
+export { createTelemetry } from './telemetry.ts'

@@ -1,18 +1,15 @@
 import type { ChangeEffect, PlannedChange } from '../machines/index.ts'
 import { type Bus, createBus } from './bus/bus.ts'
-import type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
-import { createSpan, type Span } from './bus/span.ts'
+import { createSpan } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
-import { type Clock, createSystemClock, holdProcess } from './clock.ts'
+import { createSystemClock, holdProcess } from './clock.ts'
 import { isForbiddenAddress } from './config/changes/destinations.ts'
 import type { ConfigPlan, ExporterChange, ExporterConfig } from './config/changes/plan.ts'
-import type { PutResult } from './config/changes/transactions.ts'
-import type { Explanation } from './config/shown/explain.ts'
-import type { Subscriber } from './config/shown/subscribers.ts'
-import { type ConfigOptions, type ConfigStore, createConfigStore } from './config/store.ts'
-import { type Control, type InspectObserver, type SystemPicture, startControl } from './control/control.ts'
+import { type ConfigStore, createConfigStore } from './config/store.ts'
+import type { StopReport, Telemetry, TelemetryOptions } from './contract.ts'
+import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
-import { type ControlListener, createObservation } from './control/observe.ts'
+import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { createTimerScope } from './control/timers.ts'
@@ -21,98 +18,10 @@ import type { LedgerStatus } from './delivery/ledger.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryConfigError, TelemetryError } from './errors.ts'
 import { builtInTypes } from './exporters/built-in.ts'
-import type { AnyExporterDefinition } from './exporters/exporter.ts'
 import { openIngress } from './ingress.ts'
-import { guardedLogger, type Logger, stderrLogger } from './logger.ts'
+import { guardedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
-
-export interface TelemetryOptions {
-  /** What a configuration may name as an exporter's `type`. Default: all built-in types. */
-  readonly types?: readonly AnyExporterDefinition[]
-  /** Layers, lowest first: defaults, environment, file, init, runtime. An exporter exists because a table names it. */
-  readonly config?: ConfigOptions
-  /** Default: the system's. XState's SimulatedClock fits. */
-  readonly clock?: Clock
-  /** pino-shaped. Default: warnings and errors to stderr. */
-  readonly logger?: Logger
-  /** XState inspection observer. It sees live references: copy, and mind what you show. */
-  readonly inspect?: InspectObserver
-  /** Stop, and so drain, when the process has nothing left to do. Default true. Signals are the application's. */
-  readonly drainOnExit?: boolean
-  /** Events kept from before `start`. Default 10,000; later ones count as `not_started`. */
-  readonly bufferSize?: number
-}
-
-export interface TelemetryConfig {
-  /** Resolves when the change is in force everywhere. @throws TelemetryConfigError listing every problem; nothing changed. */
-  put(path: string, value: unknown): Promise<PutResult>
-  put(changes: Record<string, unknown>): Promise<PutResult>
-  /** As `put`, with the stricter rules for changes that come from afar. */
-  putFrom(source: 'admin' | 'remote', changes: Record<string, unknown>): Promise<PutResult>
-  get(path: string): unknown
-  /** Removes a runtime value: the layer below shows again. */
-  unset(path: string | readonly string[]): Promise<PutResult>
-  explain(): Explanation[]
-  /** Calls back with effective values that changed, after the commit. Returns its end. */
-  subscribe(pattern: string, callback: Subscriber): () => void
-}
-
-/** Per exporter the final ledger, and whether nothing accepted was left undelivered at the end. */
-export interface StopReport {
-  readonly complete: boolean
-  readonly exporters: Readonly<Record<string, LedgerStatus>>
-}
-
-export interface FlushReport {
-  /** False when the time ran out. */
-  readonly complete: boolean
-  readonly exporters: Readonly<Record<string, LedgerStatus>>
-}
-
-export interface BreakerControl {
-  /** No traffic until `reset`. */
-  forceOpen(): void
-  /** All traffic, whatever happens, until `reset`. */
-  disable(): void
-  /** Closed, counting from zero. */
-  reset(): void
-}
-
-export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
-  /**
-   * Loads the configuration and starts its exporters; resolves when each client is open, or has failed to open
-   * (it is retried), or takes longer than a second. @throws TelemetryConfigError; it may be called again.
-   */
-  start(): Promise<void>
-  /** Synchronous; never throws. Before `start` events wait, after `stop` they are counted. */
-  readonly emit: TypedEmit<Events>
-  readonly span: Span
-  /** @throws TelemetryError `HANDLER_EXISTS` for a taken id. */
-  attach(
-    id: string,
-    patterns: string | readonly string[],
-    handler: Handler,
-    options?: HandlerOptions,
-  ): () => void
-  detach(id: string): boolean
-  handlers(): HandlerStatus[]
-  readonly config: TelemetryConfig
-  /** @param options `history`: with the last transitions of exporters, breakers and configuration. */
-  status(options?: { readonly history?: boolean }): TelemetryStatus
-  /** Exports what was emitted so far. Default `timeoutMs` 10,000. Never rejects. */
-  flush(options?: { readonly timeoutMs?: number }): Promise<FlushReport>
-  /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
-  restart(id: string): Promise<void>
-  /** @throws TelemetryError `EXPORTER_UNKNOWN`. */
-  breaker(id: string): BreakerControl
-  /** Drains, closes and ends everything of ours. Default `timeoutMs` 5,000. Never rejects; the second call gets the first's report. */
-  stop(options?: { readonly timeoutMs?: number }): Promise<StopReport>
-  /** The state values of all charts. */
-  snapshot(): SystemPicture
-  /** Follows the control plane, read-only. Returns its end. */
-  observe(listener: ControlListener): () => void
-}
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
 const openPatienceMs = 1_000

@@ -1,4 +1,4 @@
-import type { Telemetry } from '../telemetry.ts'
+import type { Telemetry } from '../contract.ts'
 
 /** What the admin API needs of a telemetry system. Whatever events it is typed for fits. */
 export interface AdminTelemetry

@@ -1,9 +1,9 @@
 import { type Clock, createSystemClock } from '../clock.ts'
+import type { Telemetry } from '../contract.ts'
 import { TelemetryError } from '../errors.ts'
 import type { ReadableSpan } from '../exporters/otel/readable-span.ts'
 import { SdkSpanEvent } from '../exporters/otel/sdk-span.ts'
 import { type Ingress, ingressOf } from '../ingress.ts'
-import type { Telemetry } from '../telemetry.ts'
 
 /** ExportResult of `@opentelemetry/core`: code 0 is success, 1 is failure. */
 export interface SpanExportResult {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { systemMachine } from '../../machines/index.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
+import type { Telemetry } from '../../src/contract.ts'
 import type { InspectObserver } from '../../src/control/control.ts'
 import { wireExporter, wireSystem } from '../../src/control/effects.ts'
 import type { LedgerStatus } from '../../src/delivery/ledger.ts'
@@ -12,7 +13,7 @@ import type {
   OpenContext,
 } from '../../src/exporters/exporter.ts'
 import type { Logger } from '../../src/logger.ts'
-import { assembleTelemetry, type Telemetry } from '../../src/telemetry.ts'
+import { assembleTelemetry } from '../../src/telemetry.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
 
 /** One attempt, as the driver sees it. */

@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
+import type { Telemetry } from '../../src/contract.ts'
 import { defineExporter } from '../../src/exporters/exporter.ts'
 import { type HttpClient, openHttpClient, outcomeOf } from '../../src/exporters/http.ts'
-import { createTelemetry, type Telemetry } from '../../src/telemetry.ts'
+import { createTelemetry } from '../../src/telemetry.ts'
 import { assertExact, quietLogger } from '../delivery/harness.ts'
 
 const changes = process.env.TELEMACHINE_NIGHTLY === '1' ? 1000 : 200

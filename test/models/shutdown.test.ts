@@ -1,6 +1,6 @@
 /** A stop ends in time, loses what its model says, counts that, and leaves nothing behind, from every situation. */
 import assert from 'node:assert/strict'
-import type { StopReport } from '../../src/telemetry.ts'
+import type { StopReport } from '../../src/contract.ts'
 import {
   assertExact,
   type Call,

@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
+import type { Telemetry } from '../../src/contract.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
-import { assembleTelemetry, type Telemetry } from '../../src/telemetry.ts'
+import { assembleTelemetry } from '../../src/telemetry.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
 import { assertExact, crashingSystem, quietLogger, totalPending } from '../delivery/harness.ts'
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import type { AnyActorRef } from 'xstate'
+import type { StopReport, Telemetry } from '../../contract.ts'
 import { wireExporter, wireSystem } from '../../control/effects.ts'
 import type { LedgerStatus } from '../../delivery/ledger.ts'
 import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import type { ExporterStatus } from '../../status.ts'
-import { assembleTelemetry, type StopReport, type Telemetry } from '../../telemetry.ts'
+import { assembleTelemetry } from '../../telemetry.ts'
 import type { ConformanceOptions } from './contract.ts'
 
 /** The exporter's id in every path. */
