@@ -1,12 +1,10 @@
 import { TelemetryError } from '../../errors.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { DeclaredMetric } from '../prometheus/declared.ts'
-import { openAgentless } from './agentless.ts'
 import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
 import { ingest } from './aggregate/ingest.ts'
 import { handOver } from './aggregate/window.ts'
 import { type DatadogClient, exportItems } from './client.ts'
-import { openDogStatsd } from './dogstatsd.ts'
 import type { MetricItem } from './item.ts'
 import { metricName } from './names.ts'
 import { datadogDefaults, datadogSchema, validate } from './schema.ts'
@@ -32,8 +30,15 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
     defaults: datadogDefaults,
     validate,
     state: () => createState(metrics),
-    open: (config, context) =>
-      config.transport === 'dogstatsd' ? openDogStatsd(config) : openAgentless(config, context),
+    // Each loads what it needs when it is first used.
+    open: async (config, context) => {
+      if (config.transport === 'dogstatsd') {
+        const { openDogStatsd } = await import('./dogstatsd.ts')
+        return openDogStatsd(config)
+      }
+      const { openAgentless } = await import('./agentless.ts')
+      return openAgentless(config, context)
+    },
     ingest,
     tick: handOver,
     forget: forgetContexts,
