@@ -63,7 +63,7 @@ describe('the totals at Datadog', () => {
     assert.equal(values.length, durations)
   }
 
-  it('are what was emitted, through a new key, an outage, a new address and the shutdown', async () => {
+  it('are what was emitted, through a new key, an outage, new sites, a new address and the shutdown', async () => {
     const { telemetry, clock, ledger } = running
     await emit(0, 20_000)
 
@@ -86,8 +86,14 @@ describe('the totals at Datadog', () => {
     await clock.until(() => telemetry.status().exporters.datadog?.breaker === 'closed', { stepMs: 500 })
     await emit(70_000, 80_000)
 
-    await telemetry.config.put('telemetry.datadog.api_url', there.url)
-    await emit(80_000, 100_000)
+    // A site's own address is not on this machine; another site is another client all the same.
+    await telemetry.config.put('telemetry.datadog.site', 'datadoghq.eu')
+    await emit(80_000, 90_000)
+    await telemetry.config.put({
+      'telemetry.datadog.api_url': there.url,
+      'telemetry.datadog.site': 'us5.datadoghq.com',
+    })
+    await emit(90_000, 100_000)
 
     const report = await telemetry.stop({ timeoutMs: 10_000 })
     assert.equal(report.complete, true)
