@@ -62,6 +62,8 @@ export function createShipping(options: {
   let deliveries = 0
   let consecutiveFailures = 0
   let retryAt = 0
+  /** Drawn at the first failure of a wave: the batches of a wave fail together, and count once. */
+  let waveBackoffMs: number | undefined
   let attempts = 0
   let attemptedMs = 0
   let round = 0
@@ -70,11 +72,12 @@ export function createShipping(options: {
 
   /** Backs off, but never past the moment at which the breaker would let a probe through. */
   const coolDown = (afterSeconds: number | undefined): void => {
-    consecutiveFailures += 1
-    const longestMs = Math.min(exportBackoff.longestMs, Number(config().reset_timeout) * 1000)
-    const delay =
-      retryAfterMs(afterSeconds) ?? backoffMs(consecutiveFailures, random(), { ...exportBackoff, longestMs })
-    retryAt = Math.max(retryAt, clock.now() + delay)
+    if (waveBackoffMs === undefined) {
+      consecutiveFailures += 1
+      const longestMs = Math.min(exportBackoff.longestMs, Number(config().reset_timeout) * 1000)
+      waveBackoffMs = backoffMs(consecutiveFailures, random(), { ...exportBackoff, longestMs })
+    }
+    retryAt = Math.max(retryAt, clock.now() + (retryAfterMs(afterSeconds) ?? waveBackoffMs))
   }
 
   const requeueOrGiveUp = (batch: Batch): void => {
@@ -93,6 +96,7 @@ export function createShipping(options: {
       case 'delivered': {
         deliveries += 1
         consecutiveFailures = 0
+        waveBackoffMs = undefined
         const rejected = Math.min(outcome.rejected ?? 0, batch.items.length)
         const lost = batch.weights
           .slice(batch.items.length - rejected)
@@ -194,6 +198,7 @@ export function createShipping(options: {
   return {
     async wave(limit) {
       const results: ExportResult[] = []
+      waveBackoffMs = undefined
       if (unhurried) {
         unhurried = false
         const before = round

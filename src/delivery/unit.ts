@@ -116,7 +116,7 @@ export function createUnit(options: UnitOptions): Unit {
     lastError = {
       message: redact(messageOf(error)),
       ...(code !== undefined && { code }),
-      at: clock.now(),
+      at: Math.floor(clock.now()),
     }
     // A driver that throws on each event must not flood the log as well.
     if (lastError.at - lastLogged < quietMs) return

@@ -49,6 +49,18 @@ describe('a failed batch', () => {
     assert.equal(rig.ledger().delivered, 15)
   })
 
+  it('counts once with those that failed beside it: the backoff doubles from wave to wave', async () => {
+    const { driver, rig } = await rigWith({ max_in_flight: 4, failure_threshold: 100 })
+    driver.reply = () => down
+    rig.emit(20)
+    await rig.settle()
+    assert.equal(driver.calls.length, 4)
+    await rig.pass(0.6)
+    assert.ok(driver.calls.length >= 8, 'the first backoff is at most half a second')
+    const { at } = rig.telemetry.status().exporters.test!.lastError!
+    assert.ok(Number.isInteger(at))
+  })
+
   it('stands at the back of the queue', async () => {
     const { driver, rig } = await rigWith()
     driver.reply = hang
