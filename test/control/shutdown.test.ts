@@ -56,6 +56,25 @@ describe('an exporter that is disabled', () => {
   })
 })
 
+describe('a change that a stop cuts short', () => {
+  afterEach(endRigs)
+
+  it('is rejected as stopped, whether it was under way or waited', async () => {
+    const { driver, rig } = await rigWith()
+    driver.opening = () => new Promise(() => {})
+    const codes: unknown[] = []
+    const put = (endpoint: string) =>
+      rig.telemetry.config.put('test.endpoint', endpoint).catch(({ code }) => codes.push(code))
+    const under = put('two')
+    await rig.settle()
+    const waiting = put('three')
+    await rig.settle()
+    await rig.end()
+    await Promise.all([under, waiting, put('four')])
+    assert.deepEqual(codes, ['STOPPED', 'STOPPED', 'STOPPED'])
+  })
+})
+
 describe('an exporter that cannot open at start', () => {
   afterEach(endRigs)
 

@@ -70,7 +70,7 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
   let queue: Request[] = []
   const unsettled = new Set<Request>()
   let running = false
-  let stopped = false
+  let stoppedWith: TelemetryError | undefined
   let accepted: Layers | undefined = initial.layers
 
   const asRefusal = (error: unknown): TelemetryConfigError => {
@@ -133,6 +133,11 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
       await host.apply({ version, system: picture.system.config, exporters })
       commit(batch, { version, layers, picture }, changes)
     } catch (error) {
+      // What a stop cut short was neither right nor wrong.
+      if (stoppedWith && problems.length === 0) {
+        for (const request of batch) request.reject(stoppedWith)
+        return
+      }
       const [first] = batch
       if (batch.length === 1 && first) {
         refuse(first, asRefusal(error))
@@ -162,13 +167,13 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
       accepted = foldSteps(tentative(), request)
       queue.push(request)
       unsettled.add(request)
-      if (running || stopped) return
+      if (running || stoppedWith) return
       running = true
       // A turn of the microtask queue gathers what the same code puts in a row.
       queueMicrotask(() => void run())
     },
     stop: (error) => {
-      stopped = true
+      stoppedWith = error
       for (const request of queue.splice(0)) request.reject(error)
     },
   }
