@@ -51,7 +51,7 @@ export interface StopReport {
 }
 
 export interface FlushReport {
-  /** False when the time ran out. */
+  /** False when the time ran out, or events still wait for the start. */
   readonly complete: boolean
   readonly exporters: Readonly<Record<string, LedgerStatus>>
 }

@@ -300,9 +300,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
           timer = clock.setTimeout(() => resolve(false), timeoutMs)
         })
         const all = Promise.all([...units.values()].map((unit) => unit.flushed())).then(() => true as const)
-        const complete = await Promise.race([all, late])
+        const settled = await Promise.race([all, late])
         clock.clearTimeout(timer)
-        return { complete, exporters: ledgers() }
+        // What was emitted before the start has reached no exporter yet.
+        return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
       } finally {
         release()
       }

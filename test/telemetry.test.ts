@@ -91,6 +91,17 @@ describe('telemetry', () => {
     await backend.close()
   })
 
+  it('does not call a flush before the start complete while events wait for it', async () => {
+    const recorder = mock()
+    const telemetry = create({ types: [recorder], config: { env: {}, init: { mock: {} } } })
+    assert.equal((await telemetry.flush()).complete, true)
+    telemetry.emit('job.done', { count: 1 })
+    assert.equal((await telemetry.flush()).complete, false)
+    await telemetry.start()
+    assert.equal((await telemetry.flush()).complete, true)
+    assert.equal(recorder.events.length, 1)
+  })
+
   for (const client of ['native', 'package'])
     it(`loses nothing when the endpoint moves at 5,000 events a second, with the ${client} client`, async () => {
       const [a, b] = [createBackend({ decode: 'count' }), createBackend({ decode: 'count' })]
