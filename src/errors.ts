@@ -44,3 +44,15 @@ export function messageOf(thrown: unknown): string {
     return 'an error that cannot be shown'
   }
 }
+
+/** The class of an error; of anything else that was thrown its JavaScript type. Never throws itself. */
+export function typeOf(thrown: unknown): string {
+  try {
+    if (!(thrown instanceof Error)) return thrown === null ? 'null' : typeof thrown
+    // A subclass that never set its name is known by its constructor's.
+    const { name } = thrown
+    return String(name && name !== 'Error' ? name : thrown.constructor.name) || 'Error'
+  } catch {
+    return 'Error'
+  }
+}

@@ -399,9 +399,39 @@ describe('the bus', () => {
       await nextTurn()
       assert.equal(reports.length, 1)
       const { handler, event, error } = reports[0]!.metadata
-      assert.deepEqual([handler, event, (error as Error).message], ['bad', 'e', 'broken'])
+      assert.deepEqual([handler, event], ['bad', 'e'])
+      assert.deepEqual({ ...(error as object) }, { type: 'TypeError', message: 'broken' })
       assert.equal(isSelfTelemetry(reports[0]!), true)
       assert.equal(bus.handlers()[0]!.failures, 1)
+    })
+
+    it('are reported without the stack of what they throw, which is never asked for', async () => {
+      const bus = opened()
+      let asked = 0
+      const broken = Object.defineProperty(new Error('broken'), 'stack', { get: () => asked++ })
+      const reports: TelemetryEvent[] = []
+      for (const [id, thrown] of Object.entries({
+        error: broken,
+        text: 'text',
+        nothing: null,
+        odd: Symbol('odd'),
+      }))
+        bus.attach(id, 'e', () => {
+          throw thrown
+        })
+      bus.attach('watch', 'telemetry.*', (event) => reports.push(event))
+      bus.emit('e')
+      await nextTurn()
+      assert.equal(asked, 0)
+      assert.deepEqual(
+        reports.map(({ metadata }) => ({ ...(metadata.error as object) })),
+        [
+          { type: 'Error', message: 'broken' },
+          { type: 'string', message: 'text' },
+          { type: 'null', message: 'null' },
+          { type: 'symbol', message: 'Symbol(odd)' },
+        ],
+      )
     })
 
     it('may reject', async () => {
