@@ -30,3 +30,28 @@ export function guardedLogger(logger: Logger): Logger {
   }
   return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
 }
+
+const deepest = 8
+
+/** Every string inside a log record, and the message of every error in it. */
+function redactedDetail(value: unknown, redact: (text: string) => string, depth = 0): unknown {
+  if (typeof value === 'string') return redact(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === deepest) return '…'
+  const inner = (part: unknown): unknown => redactedDetail(part, redact, depth + 1)
+  if (value instanceof Error) return redact(String(value))
+  if (Array.isArray(value)) return value.map(inner)
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [redact(key), inner(part)]))
+}
+
+/** What exporters log through: a backend may echo what only the configuration knows to be secret. */
+export function redactedLogger(logger: Logger, redact: (text: string) => string): Logger {
+  const at = (level: keyof Logger) => (details: object, message?: string) => {
+    try {
+      logger[level](redactedDetail(details, redact) as object, message && redact(message))
+    } catch {
+      // A detail that cannot be read cannot be judged either.
+    }
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}

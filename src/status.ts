@@ -62,7 +62,7 @@ export function buildStatus({
       ledger: unit.ledger(),
       exports: { attempts: unit.attempts().count, seconds: unit.attempts().seconds },
       lastError: unit.lastError() ?? null,
-      client: unit.describe(),
+      client: store.redactor.value(unit.describe()) as Readonly<Record<string, unknown>>,
     }
   }
   return { system: state, exporters, bus: bus.status(), config: store.status() }

@@ -19,7 +19,7 @@ import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryConfigError, TelemetryError } from './errors.ts'
 import { builtInTypes } from './exporters/built-in.ts'
 import { openIngress } from './ingress.ts'
-import { guardedLogger, stderrLogger } from './logger.ts'
+import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
 
@@ -103,15 +103,18 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     ...(history && { history: recorder.history() }),
   })
 
+  const redact = (text: string): string => store.redactor.text(text)
+  const exporterLogger = redactedLogger(logger, redact)
+
   const addUnit = (id: string, exporter: ExporterConfig): Unit => {
     const unit = createUnit({
       id,
       definition: exporter.definition,
       setup: setupOf(exporter),
       clock,
-      logger,
+      logger: exporterLogger,
       random: Math.random,
-      redact: (text) => store.redactor.text(text),
+      redact,
       inbox: (deliver) => bus.inbox(id, deliver),
       forward: (events) => control?.forward(id, events) ?? false,
       announce: (name, measurements, metadata) =>
