@@ -24,6 +24,12 @@ export interface Observation {
 const nameOf = (actor: InspectionEvent['actorRef']): string =>
   'id' in actor && typeof actor.id === 'string' ? actor.id : actor.sessionId
 
+/** One record goes to all listeners: none may write in it. */
+function frozen<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(frozen)
+  return value
+}
+
 function recordOf(event: InspectionEvent): ControlRecord | undefined {
   const actor = nameOf(event.actorRef)
   switch (event.type) {
@@ -56,7 +62,7 @@ export function createObservation(user: InspectObserver | undefined): Observatio
     inspect(event) {
       if (toUser) guard(() => toUser(event))
       if (listeners.size === 0) return
-      const record = recordOf(event)
+      const record = frozen(recordOf(event))
       if (record) for (const listener of listeners) guard(() => listener(record))
     },
     observe(listener) {
