@@ -61,6 +61,15 @@ describe('attributes of a span', () => {
     assert.equal(span.droppedAttributesCount, 120 + 120 + 2 - 128)
   })
 
+  it('however short, leave what the start says about the span itself', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    const start = { traceparent, span_kind: 'consumer', text: 'abcd' }
+    const span = finished(start, {}, 'success', {}, { max_attribute_length: 3 })
+    assert.equal(span.kind, 5)
+    assert.equal(span.attributes.text, 'abc')
+    assert.equal('traceparent' in span.attributes || 'span_kind' in span.attributes, false)
+  })
+
   it('are cut at max_attribute_length, in arrays too, never inside a character', () => {
     const span = finished(
       { text: 'ab😀d', list: ['ab😀d', 'ok'] },

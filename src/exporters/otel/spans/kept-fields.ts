@@ -1,17 +1,21 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
 import { cutText } from './attributes.ts'
 
+/** A `traceparent` or a span kind is read when the span ends, however short an attribute must be. */
+const readable = 64
+
 /**
  * The fields of a start event as they are kept while its span is open: ids are compared whole, however long, but kept
- * no longer than an attribute may be.
+ * not much longer than an attribute may be.
  */
 export function keptFields({ fields, metadataStart }: TelemetryEvent, length: number): readonly unknown[] {
   let kept: unknown[] | undefined
+  const limit = Math.max(length, readable)
   for (let i = metadataStart; i < fields.length; i += 2) {
     const value = fields[i + 1]
-    if (typeof value !== 'string' || value.length <= length) continue
+    if (typeof value !== 'string' || value.length <= limit) continue
     kept ??= fields.slice()
-    kept[i + 1] = detached(cutText(value, length))
+    kept[i + 1] = detached(cutText(value, limit))
   }
   return kept ?? fields
 }
