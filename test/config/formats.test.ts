@@ -190,6 +190,8 @@ describe('strict values', () => {
       problem?.message,
       'telemetry.otel.batch_size (put) is "12abc", but must be an integer from 1 to 1000000',
     )
+    const [number] = await problemsOf(store.put('otel.batch_size', Number.NaN))
+    assert.match(number?.message ?? '', /\(put\) is NaN, but must be an integer/)
     const [secret] = await problemsOf(store.put('otel.api_key', 'canary\n'))
     assert.equal(secret?.message, 'telemetry.otel.api_key (put) must be a string without control characters')
     const [unknown] = await problemsOf(store.put('otel.batch_siz', 'canary'))

@@ -43,6 +43,8 @@ function inWords(key: KeySchema, entry: Entry, redactor: Redactor): string {
   if (typeof value === 'object') return key.format === 'headers' || key.format === 'tags' ? '' : ' is a table'
   if (isSensitive(key)) return ''
   const shown = redactor.value(entry.shown ?? value)
+  // JSON has no NaN and no infinities: it would say null.
+  if (typeof shown === 'number') return ` is ${shown}`
   const text = JSON.stringify(typeof shown === 'string' ? shown.slice(0, longestShown) : shown)
   return ` is ${text ?? String(shown)}${typeof shown === 'string' && shown.length > longestShown ? '…' : ''}`
 }
