@@ -106,7 +106,9 @@ export function createHandlerTable(
     call: (handler, event) => {
       try {
         const result = handler.handle(event)
-        if (isThenable(result)) result.then(undefined, (thrown) => failed(handler, thrown, event))
+        // As a promise, because a thenable may settle twice and then throw.
+        if (isThenable(result))
+          Promise.resolve(result).then(undefined, (thrown) => failed(handler, thrown, event))
       } catch (thrown) {
         failed(handler, thrown, event)
       }

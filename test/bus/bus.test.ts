@@ -445,6 +445,21 @@ describe('the bus', () => {
       assert.equal(bus.handlers().length, 1)
     })
 
+    it('fail once per call, however often the thenable they return says so', async () => {
+      const bus = opened()
+      bus.attach('bad', 'e', () => ({
+        // biome-ignore lint/suspicious/noThenProperty: a thenable is what is tested
+        then(_: unknown, reject: (reason: unknown) => void) {
+          reject('one')
+          reject('two')
+          throw new Error('three')
+        },
+      }))
+      bus.emit('e')
+      await nextTurn()
+      assert.equal(bus.status().handlerFailures, 1)
+    })
+
     it('are detached by their first failure if asked for', () => {
       const bus = opened()
       let calls = 0
