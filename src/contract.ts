@@ -50,6 +50,13 @@ export interface StopReport {
   readonly exporters: Readonly<Record<string, LedgerStatus>>
 }
 
+export interface FlushOptions {
+  /** Default 10,000. */
+  readonly timeoutMs?: number
+  /** Ids of the exporters to flush. Default: all. */
+  readonly exporters?: readonly string[]
+}
+
 export interface FlushReport {
   /** False when the time ran out, or events still wait for the start. */
   readonly complete: boolean
@@ -87,7 +94,7 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /** @param options `history`: with the last transitions of exporters, breakers and configuration. */
   status(options?: { readonly history?: boolean }): TelemetryStatus
   /** Exports what was emitted so far. Default `timeoutMs` 10,000. Never rejects. */
-  flush(options?: { readonly timeoutMs?: number }): Promise<FlushReport>
+  flush(options?: FlushOptions): Promise<FlushReport>
   /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
   restart(id: string): Promise<void>
   /** @throws TelemetryError `EXPORTER_UNKNOWN`. */

@@ -16,6 +16,7 @@ export type { Subscriber } from './config/shown/subscribers.ts'
 export type { ConfigOptions, ConfigSource, ConfigStatus, PutResult } from './config/store.ts'
 export type {
   BreakerControl,
+  FlushOptions,
   FlushReport,
   StopReport,
   Telemetry,

@@ -293,16 +293,16 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       subscribe: store.subscribe,
     },
     status,
-    async flush({ timeoutMs = defaultFlushMs } = {}) {
+    async flush({ timeoutMs = defaultFlushMs, exporters = [...units.keys()] } = {}) {
       const release = holdProcess(hostClock)
       try {
         bus.flush()
-        control?.flush([...units.keys()])
+        control?.flush(exporters)
         let timer: unknown
         const late = new Promise<false>((resolve) => {
           timer = clock.setTimeout(() => resolve(false), timeoutMs)
         })
-        const all = Promise.all([...units.values()].map((unit) => unit.flushed())).then(() => true as const)
+        const all = Promise.all(exporters.map((id) => units.get(id)?.flushed())).then(() => true as const)
         const settled = await Promise.race([all, late])
         clock.clearTimeout(timer)
         // What was emitted before the start has reached no exporter yet.

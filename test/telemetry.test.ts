@@ -365,6 +365,23 @@ describe('telemetry', () => {
     assert.deepEqual(Object.keys(telemetry.snapshot().exporters), ['mock'])
   })
 
+  it('flushes the exporters it is told to, and waits for no other', async () => {
+    const [quick, stuck] = [
+      mock({ type: 'quick' }),
+      mock({ type: 'stuck', export: () => new Promise<never>(() => {}) }),
+    ]
+    const telemetry = create({
+      types: [quick, stuck],
+      config: { env: {}, init: { quick: { flush_interval: 60 }, stuck: { flush_interval: 60 } } },
+    })
+    await telemetry.start()
+    telemetry.emit('job.done')
+    assert.equal((await telemetry.flush({ exporters: ['quick'] })).complete, true)
+    assert.equal(quick.eventsMatching('job.done').length, 1)
+    assert.equal(telemetry.status().exporters.stuck?.ledger.pending.in_flight, 0)
+    assert.equal((await telemetry.flush({ timeoutMs: 20 })).complete, false)
+  })
+
   it('keeps events from before the start and counts those after the stop', async () => {
     const recorder = mock()
     const telemetry = create({ types: [recorder], bufferSize: 2, config: { env: {}, init: { mock: {} } } })

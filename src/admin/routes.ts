@@ -98,8 +98,8 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     ['restart', (id) => () => telemetry.restart(id)],
     [
       'flush',
-      () => async () => {
-        const { complete } = await telemetry.flush({ timeoutMs: longestFlushMs })
+      (id) => async () => {
+        const { complete } = await telemetry.flush({ timeoutMs: longestFlushMs, exporters: [id] })
         return { complete }
       },
     ],
