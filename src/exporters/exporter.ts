@@ -22,6 +22,11 @@ export interface KeySchema {
   readonly max?: number
   /** May be null (absent). */
   readonly nullable?: boolean
+  /**
+   * The URL that a value makes the exporter send to, for a key that is no URL itself (a region, a site): who changes
+   * it from afar has to bring credentials, as for a URL.
+   */
+  readonly destination?: (value: string) => string
   /** Ecosystem variables, strongest first, below TELEMETRY_* (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DD_API_KEY`). */
   readonly env?: readonly EcosystemVariable[]
 }

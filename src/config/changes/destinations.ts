@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { glob } from '../../bus/glob.ts'
 import type { ConfigProblem } from '../../errors.ts'
+import type { KeySchema } from '../../exporters/exporter.ts'
 import type { Entry } from '../layers.ts'
 import { pathOf } from '../paths.ts'
 import type { Resolved } from '../resolve.ts'
@@ -71,11 +72,16 @@ export function isAllowedDestination(url: string, allowed: readonly string[]): b
 const originOf = (value: unknown): string | undefined =>
   typeof value === 'string' && URL.canParse(value) ? new URL(value).origin : undefined
 
+/** Where a value of a key makes the exporter send to. */
+function destinationOf(key: KeySchema, value: unknown): string | undefined {
+  if (key.format === 'http-url') return typeof value === 'string' ? value : undefined
+  return typeof value === 'string' ? key.destination?.(value) : undefined
+}
+
 /** Origins that an exporter sends to. */
 export const originsOf = ({ schema, config }: Resolved): string[] =>
   [...schema.keys]
-    .filter(([, key]) => key.format === 'http-url')
-    .map(([name]) => originOf(config[name]))
+    .map(([name, key]) => originOf(destinationOf(key, config[name])))
     .filter((origin) => origin !== undefined)
 
 const isGiven = (value: unknown): boolean =>
@@ -95,12 +101,14 @@ function namedDestinations(resolved: Resolved, allowed: readonly string[]): Name
   const named: Named[] = []
   for (const [name, key] of resolved.schema.keys) {
     const [held, ...below] = resolved.held.get(name) ?? []
-    if (key.format !== 'http-url' || !held || !isUntrusted(held.entry)) continue
-    const origin = originOf(held.value)
-    if (origin === undefined || isAllowedDestination(held.value as string, allowed)) continue
+    if (!held || !isUntrusted(held.entry)) continue
+    const destination = destinationOf(key, held.value)
+    const origin = originOf(destination)
+    if (destination === undefined || origin === undefined || isAllowedDestination(destination, allowed))
+      continue
     const trusted =
       below.find(({ entry }) => !isUntrusted(entry))?.value ?? resolved.schema.defaults.get(name)
-    if (originOf(trusted) !== origin) named.push({ key: name, held, origin })
+    if (originOf(destinationOf(key, trusted)) !== origin) named.push({ key: name, held, origin })
   }
   return named
 }

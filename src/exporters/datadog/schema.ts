@@ -47,6 +47,7 @@ export const datadogSchema: Readonly<Record<string, KeySchema>> = {
     format: 'host',
     default: 'datadoghq.com',
     change: 'rebuild',
+    destination: (site) => `https://api.${site}`,
     doc: `Datadog site, one of ${[...sites].join(', ')}. With api_url it says nothing.`,
     env: [{ name: 'DD_SITE', read: (text) => text.trim().toLowerCase() || undefined }],
   },

@@ -31,6 +31,25 @@ const problems = async (init: Record<string, unknown>, env: Record<string, strin
 }
 
 describe('the configuration of datadog', () => {
+  it('sends no stored key to another site that the admin API names, unless it brings one', async () => {
+    const telemetry = createTelemetry({
+      ...{ types: [datadog()], logger: silent, drainOnExit: false },
+      config: { env: {}, init: { datadog: { api_key: key } } },
+    })
+    await telemetry.start()
+    await assert.rejects(
+      telemetry.config.putFrom('admin', { 'telemetry.datadog.site': 'datadoghq.eu' }),
+      (error) => error instanceof TelemetryConfigError && /must bring api_key/.test(error.message),
+    )
+    assert.equal(telemetry.config.get('telemetry.datadog.site'), 'datadoghq.com')
+    await telemetry.config.putFrom('admin', {
+      'telemetry.datadog.site': 'datadoghq.eu',
+      'telemetry.datadog.api_key': 'brought-0123456789abcdef012345678',
+    })
+    assert.equal(telemetry.config.get('telemetry.datadog.site'), 'datadoghq.eu')
+    await telemetry.stop({ timeoutMs: 100 })
+  })
+
   it('needs an API key, and says so', async () => {
     const [problem, ...others] = await problems({})
     assert.match(String(problem), /^telemetry\.datadog\.api_key: is missing/)
