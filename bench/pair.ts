@@ -48,7 +48,10 @@ function wired(definition: AnyExporterDefinition) {
       queued += queue.length
       queue = []
     })
-    .subscribe(['*'], (name) => definition.accepts?.(name) !== false)
+    .subscribe(['*'], {
+      accepts: (name: string) => definition.accepts?.(name) !== false,
+      ignoresTime: definition.ignoresTime === true,
+    })
   bus.open()
   return bus
 }

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /**
  * The one source of time. `now()` is epoch milliseconds (fractions allowed); `monotonic()` is milliseconds
  * from any origin that never steps back, and defaults to `now()`. XState's SimulatedClock fits as it is.

@@ -112,6 +112,7 @@ export function createBus(options: BusOptions): Bus {
   const recorder = createRecorder(clock, maxValueLength, (reason) => {
     dropped[reason]++
   })
+  const { record } = recorder
 
   const handlers = createHandlerTable(
     () => subscriptionsChanged(),
@@ -136,13 +137,25 @@ export function createBus(options: BusOptions): Bus {
     onChange: () => subscriptionsChanged(),
     onThrow: (inbox, thrown) =>
       logger.error({ exporter: inbox.id, error: messageOf(thrown) }, 'an exporter failed to take its events'),
-    endOfTurn: () => dispatchReports(),
+    endOfTurn: () => {
+      recorder.endTurn()
+      dispatchReports()
+    },
   })
+  const { put } = inboxes
 
   const routes = createRoutes((name) => {
-    const route: Route = { inboxes: inboxes.matching(name), handlers: handlers.matching(name) }
-    return route.inboxes.length + route.handlers.length === 0 ? nowhere : route
+    const to = inboxes.matching(name)
+    const calls = handlers.matching(name)
+    if (to.length + calls.length === 0) return nowhere
+    return {
+      inboxes: to,
+      handlers: calls,
+      timed: calls.length > 0 || to.some(({ ignoresTime }) => !ignoresTime),
+    }
   })
+
+  const routeOf = routes.of
 
   const subscriptionsChanged = (): void => {
     routes.invalidate()
@@ -189,13 +202,13 @@ export function createBus(options: BusOptions): Bus {
   const feed = (event: EventRecord, { inboxes: to }: Route, about: About | undefined): void => {
     for (let i = 0; i < to.length; i++) {
       const inbox = to[i]!
-      if (about === undefined || inbox.id !== about.exporter) inboxes.put(inbox, event)
+      if (about === undefined || inbox.id !== about.exporter) put(inbox, event)
     }
   }
 
   /** The route of an admitted event, or undefined if it goes nowhere. */
   const routeFor = (name: string): Route | undefined => {
-    const route = unheard ? nowhere : routes.of(name)
+    const route = unheard ? nowhere : routeOf(name)
     if (route !== nowhere) return route
     if (phase === 'open') unrouted++
     else if (buffer.length >= bufferSize) dropped.not_started++
@@ -207,14 +220,15 @@ export function createBus(options: BusOptions): Bus {
     if (!admit(name)) return
     const route = routeFor(name)
     if (route === undefined) return
-    const event = recorder.record(name, measurements, metadata, scopes, reporting ? 'self' : 'caller')
+    const timed = route.timed || phase !== 'open'
+    const event = record(name, measurements, metadata, scopes, timed, reporting ? 'self' : 'caller')
     if (event !== undefined) dispatch(event, route, undefined)
   }
 
   const emitSelf: Bus['emitSelf'] = (name, measurements, metadata, about) => {
     if (phase === 'closed' || reports.length >= maxReports) dropped.self_telemetry++
     else {
-      const event = recorder.record(name, measurements, metadata, undefined, 'self', about)
+      const event = record(name, measurements, metadata, undefined, true, 'self', about)
       if (event === undefined) return
       reports.push(event)
       inboxes.schedule()

@@ -5,11 +5,8 @@ import { outside } from './scope.ts'
 
 /** One exporter's side of the bus: events wait here for the end of the turn, then go over as one array. */
 export interface Inbox {
-  /**
-   * From now on receives the events that match, of those whose name `accepts` says yes to (asked once per name);
-   * replaces earlier patterns. @throws TelemetryError `PATTERN_INVALID`.
-   */
-  subscribe(patterns: readonly string[], accepts?: (name: string) => boolean): void
+  /** From now on receives the events that match; replaces earlier patterns. @throws TelemetryError `PATTERN_INVALID`. */
+  subscribe(patterns: readonly string[], options?: SubscribeOptions): void
   /** Receives no more; what still waits is handed over first. */
   unsubscribe(): void
   /** Hands over what waits, now. */
@@ -20,11 +17,19 @@ export interface Inbox {
   remove(): void
 }
 
+export interface SubscribeOptions {
+  /** Of the events that match, only those whose name it says yes to. Asked once per name. */
+  readonly accepts?: ((name: string) => boolean) | undefined
+  /** The receiver does not read `time`: that of the first event of the turn will do. Default false. */
+  readonly ignoresTime?: boolean | undefined
+}
+
 /** The bus's side of an inbox. */
 export interface InboxState {
   readonly id: string
   readonly deliver: (events: TelemetryEvent[]) => void
   matches: ((name: string) => boolean) | undefined
+  ignoresTime: boolean
   waiting: TelemetryEvent[]
   delivering: boolean
   /** On the list of those that the end of the turn hands over. */
@@ -110,9 +115,11 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
   }
 
   const put = (inbox: InboxState, event: TelemetryEvent): void => {
-    const size = inbox.waiting.push(event)
+    const { waiting } = inbox
+    // Not by push: on an array that is still empty V8 would take it for one of integers, and from then on guess no more.
+    waiting[waiting.length] = event
     if (!inbox.listed) list(inbox)
-    if (size >= handOverAt) outside(() => handOver(inbox))
+    if (waiting.length >= handOverAt) outside(() => handOver(inbox))
   }
 
   return {
@@ -122,6 +129,7 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
         id,
         deliver,
         matches: undefined,
+        ignoresTime: false,
         waiting: [],
         delivering: false,
         listed: false,
@@ -134,8 +142,9 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
         onChange()
       }
       return {
-        subscribe: (patterns, accepts) => {
+        subscribe: (patterns, { accepts, ignoresTime = false } = {}) => {
           const matches = anyOf(checkedPatterns(patterns))
+          inbox.ignoresTime = ignoresTime
           inbox.matches = accepts ? (name) => matches(name) && accepts(name) : matches
           onChange()
         },

@@ -5,10 +5,12 @@ import type { InboxState } from './inbox.ts'
 export interface Route {
   readonly inboxes: readonly InboxState[]
   readonly handlers: readonly AttachedHandler[]
+  /** Somebody among them reads the exact time of events. */
+  readonly timed: boolean
 }
 
 /** The route of a name nobody wants; compared by identity. */
-export const nowhere: Route = { inboxes: [], handlers: [] }
+export const nowhere: Route = { inboxes: [], handlers: [], timed: false }
 
 const maxNames = 10_000
 const maxCharacters = 1_000_000

@@ -16,17 +16,28 @@ export interface About {
   readonly handler?: string | undefined
 }
 
+/** What most events never need: nothing but what this holds is ever added to one. */
+interface More {
+  readonly origin: Origin
+  readonly about: About | undefined
+  measurements: Readonly<Record<string, number>> | undefined
+  metadata: Readonly<Record<string, unknown>> | undefined
+}
+
+const none: More = { origin: 'caller', about: undefined, measurements: undefined, metadata: undefined }
+
+/** Of this module alone; a private field would be a function call in each construction. */
+const more = Symbol('more')
+
 /** The snapshot that travels: handlers, inboxes and drivers share it, and nobody writes to it. */
 export class EventRecord implements TelemetryEvent {
-  readonly name: string
-  readonly time: number
-  readonly fields: readonly unknown[]
-  readonly metadataStart: number
-  readonly scope: SpanScope | undefined
-  readonly #origin: Origin
-  readonly #about: About | undefined
-  #measurements: Readonly<Record<string, number>> | undefined
-  #metadata: Readonly<Record<string, unknown>> | undefined
+  // `declare`: a field definition would be a store of its own, before the constructor's.
+  declare readonly name: string
+  declare readonly time: number
+  declare readonly fields: readonly unknown[]
+  declare readonly metadataStart: number
+  declare readonly scope: SpanScope | undefined
+  declare [more]: More | undefined
 
   constructor(
     name: string,
@@ -42,19 +53,20 @@ export class EventRecord implements TelemetryEvent {
     this.fields = fields
     this.metadataStart = metadataStart
     this.scope = scope
-    this.#origin = origin
-    this.#about = about
+    this[more] = origin === 'caller' ? undefined : { ...none, origin, about }
   }
 
   /** All that was kept: also strings, booleans and null, which exporters refuse. */
   get measurements(): Readonly<Record<string, number>> {
-    this.#measurements ??= view<number>(this.fields, 0, this.metadataStart)
-    return this.#measurements
+    this[more] ??= { ...none }
+    this[more].measurements ??= view<number>(this.fields, 0, this.metadataStart)
+    return this[more].measurements
   }
 
   get metadata(): Readonly<Record<string, unknown>> {
-    this.#metadata ??= view(this.fields, this.metadataStart, this.fields.length)
-    return this.#metadata
+    this[more] ??= { ...none }
+    this[more].metadata ??= view(this.fields, this.metadataStart, this.fields.length)
+    return this[more].metadata
   }
 
   toJSON(): object {
@@ -67,11 +79,11 @@ export class EventRecord implements TelemetryEvent {
   }
 
   static originOf(event: object): Origin {
-    return #origin in event ? event.#origin : 'caller'
+    return (event as Partial<EventRecord>)[more]?.origin ?? 'caller'
   }
 
   static aboutOf(event: object): About | undefined {
-    return #about in event ? event.#about : undefined
+    return (event as Partial<EventRecord>)[more]?.about
   }
 }
 
@@ -102,12 +114,16 @@ export function isSpanBoundary(event: TelemetryEvent): boolean {
 
 /** Makes records. Never throws: what cannot be recorded is told to `onDrop`, and undefined comes back. */
 export interface Recorder {
-  /** The snapshot of what was emitted. `scopes`: where the emitter's scope is found; none has none. */
+  /**
+   * The snapshot of what was emitted. `scopes`: where the emitter's scope is found; none has none. Unless it is
+   * `timed`, its time may be that of an earlier event of the turn: on many machines a clock costs a quarter of an emit.
+   */
   record(
     name: string,
     measurements: unknown,
     metadata: unknown,
     scopes: Scopes | undefined,
+    timed: boolean,
     origin: Origin,
     about?: About,
   ): EventRecord | undefined
@@ -121,8 +137,17 @@ export interface Recorder {
     scope: SpanScope,
     origin: Origin,
   ): EventRecord | undefined
+  /** What is recorded from now on is of a later turn. */
+  endTurn(): void
   readonly sanitized: SanitizedCounts
 }
+
+/**
+ * Cloned for each event. Of an array literal V8 learns how long its arrays live: after a burst it would make them in the
+ * old generation, where each of them, though dead within the turn, lives on until the next full collection.
+ */
+const noFields: unknown[] = ['']
+noFields.length = 0
 
 /** How deeply getters that a recording reads may record in turn. */
 const maxRecordings = 8
@@ -134,6 +159,8 @@ export function createRecorder(
 ): Recorder {
   const sanitizer = createSanitizer(maxValueLength)
   let recordings = 0
+  /** Of the first event of this turn that is not timed. */
+  let latest: number | undefined
 
   const guarded = <Result>(read: () => Result): Result | undefined => {
     if (recordings >= maxRecordings) {
@@ -154,16 +181,17 @@ export function createRecorder(
 
   return {
     // As `guarded`, written out: this runs per event.
-    record: (name, measurements, metadata, scopes, origin, about) => {
+    record: (name, measurements, metadata, scopes, timed, origin, about) => {
       if (recordings >= maxRecordings) {
         onDrop('recursion')
         return undefined
       }
       recordings++
       try {
-        const time = clock.now()
+        if (!timed) latest ??= clock.now()
+        const time = timed ? clock.now() : latest!
         const scope = scopes?.current()
-        const fields: unknown[] = []
+        const fields = noFields.slice()
         sanitizer.measurements(measurements, fields)
         const metadataStart = fields.length
         sanitizer.metadata(metadata, fields)
@@ -176,12 +204,15 @@ export function createRecorder(
       }
     },
     capture: (metadata, room) => {
-      const fields: unknown[] = []
+      const fields = noFields.slice()
       guarded(() => sanitizer.metadata(metadata, fields, room))
       return fields
     },
     wrap: (name, fields, metadataStart, scope, origin) =>
       guarded(() => new EventRecord(name, clock.now(), fields, metadataStart, scope, origin)),
+    endTurn: () => {
+      latest = undefined
+    },
     sanitized: sanitizer.counts,
   }
 }

@@ -43,8 +43,6 @@ export function createIntake(options: {
   // What is held stems from more than self-telemetry.
   let heldForCaller = false
   let self = false
-  let now = 0
-  let inForce: Config = config()
 
   /** Takes up to `wanted` events' weight, from the event at hand first, then from what is held. */
   const claim = (wanted: number): number => {
@@ -60,20 +58,15 @@ export function createIntake(options: {
   const whole = (weight: unknown): number =>
     typeof weight === 'number' && weight > 0 ? Math.floor(Math.min(weight, Number.MAX_SAFE_INTEGER)) : 0
 
-  const sink: Sink = {
-    get state() {
-      return state
-    },
-    get config() {
-      return inForce
-    },
-    get now() {
-      return now
-    },
+  // Plain properties: drivers read them per event, and V8 does not look through getters in all places.
+  const sink: Sink & { now: number; config: Config } = {
+    state,
+    config: config(),
+    now: 0,
     item(item, weight = 1, bytes = 0) {
       const claimed = claim(whole(weight))
       if (pulled) ledger.deliver(claimed)
-      else enqueue(item, claimed, now, self, whole(bytes))
+      else enqueue(item, claimed, sink.now, self, whole(bytes))
     },
     hold() {
       if (unsettled === 0) return
@@ -87,8 +80,8 @@ export function createIntake(options: {
   }
 
   const begin = (): void => {
-    now = clock.now()
-    inForce = config()
+    sink.now = clock.now()
+    sink.config = config()
   }
 
   const ingestOne = (event: TelemetryEvent): void => {

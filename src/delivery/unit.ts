@@ -243,7 +243,10 @@ export function createUnit(options: UnitOptions): Unit {
     },
     subscribe() {
       subscribed = true
-      inbox.subscribe(inForce.event_patterns as readonly string[], accepts)
+      inbox.subscribe(inForce.event_patterns as readonly string[], {
+        accepts,
+        ignoresTime: definition.ignoresTime === true,
+      })
     },
     unsubscribe() {
       subscribed = false

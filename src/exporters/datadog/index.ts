@@ -39,6 +39,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
       const { openAgentless } = await import('./agentless.ts')
       return openAgentless(config, context)
     },
+    ignoresTime: true,
     ingest,
     tick: handOver,
     forget: forgetContexts,

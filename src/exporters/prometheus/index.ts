@@ -57,6 +57,7 @@ export function prometheus(
       return state
     },
     open: (config, context) => open(config, context),
+    ignoresTime: true,
     ingest,
     close: ({ server }, { deadline }) => server.close(deadline),
     describe,
