@@ -1,6 +1,6 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
-import type { SpanItem } from './sdk-span.ts'
+import type { SpanItem } from './span-item.ts'
 import type { SpanState } from './spans.ts'
 
 /** Two ways to the same backend; which one is a key of the configuration. */

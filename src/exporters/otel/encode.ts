@@ -12,8 +12,9 @@ import {
 } from './encode/protobuf-writer.ts'
 import { writeSdkSpan } from './encode/sdk-span.ts'
 import { writeSpan } from './encode/span.ts'
+import type { EncodedSpan } from './encoded-span.ts'
 import type { SpanOrigin } from './resource.ts'
-import { isSdkSpan, type SpanItem } from './sdk-span.ts'
+import { isEncoded, isSdkSpan, type SpanItem } from './span-item.ts'
 
 export type { SpanOrigin as EncoderOptions } from './resource.ts'
 
@@ -38,30 +39,20 @@ export function createEncoder(origin: SpanOrigin): Encoder {
   const scopeHead = encodeScope(writer, origin.scope)
   const overheadBytes = 3 * (1 + longestLength) + resourceHead.length + scopeHead.length
 
-  /** The usual batch: every span is our own. */
-  const encodeOwn = (items: readonly SpanItem[]): Uint8Array | undefined => {
-    // Spans first: the lengths in front of them are known when they are there.
-    writer.at = overheadBytes
-    ensure(writer, 0)
-    for (const item of items) {
-      if (isSdkSpan(item)) return undefined
-      writeSpan(writer, item)
-    }
-    const end = writer.at
-
-    const scopeSpans = scopeHead.length + end - overheadBytes
-    const resourceSpans = resourceHead.length + 1 + varintSize(scopeSpans) + scopeSpans
-    const start =
-      end - scopeSpans - resourceHead.length - (2 + varintSize(scopeSpans) + varintSize(resourceSpans))
-    writer.at = start
-    writeByte(writer, requestResourceSpans)
-    writeUint32(writer, resourceSpans)
-    writer.bytes.set(resourceHead, writer.at)
-    writer.at += resourceHead.length
-    writeByte(writer, resourceSpansScopeSpans)
-    writeUint32(writer, scopeSpans)
-    writer.bytes.set(scopeHead, writer.at)
-    return request(writer, start, end)
+  /** The usual batch: spans of our own, encoded when they finished. */
+  const join = (spans: readonly EncodedSpan[]): Uint8Array => {
+    let size = scopeHead.length
+    for (const { start, end } of spans) size += end - start
+    const resourceSpans = resourceHead.length + 1 + varintSize(size) + size
+    const into = createWriter(1 + varintSize(resourceSpans) + resourceSpans)
+    writeByte(into, requestResourceSpans)
+    writeUint32(into, resourceSpans)
+    put(into, resourceHead)
+    writeByte(into, resourceSpansScopeSpans)
+    writeUint32(into, size)
+    put(into, scopeHead)
+    putAll(into, spans)
+    return into.bytes
   }
 
   const heads = new WeakMap<object, Buffer>([
@@ -91,17 +82,24 @@ export function createEncoder(origin: SpanOrigin): Encoder {
       for (const [scope, members] of scopes) {
         const scopeSpans = open(writer, resourceSpansScopeSpans, headOf(scope, encodeScope))
         for (const item of members) {
-          if (isSdkSpan(item)) writeSdkSpan(writer, item)
+          if (isEncoded(item)) writeEncoded(writer, item)
+          else if (isSdkSpan(item)) writeSdkSpan(writer, item)
           else writeSpan(writer, item)
         }
         closeMessage(writer, scopeSpans, groupLength)
       }
       closeMessage(writer, resourceSpans, groupLength)
     }
-    return request(writer, 0, writer.at)
+    const bytes = Buffer.allocUnsafeSlow(writer.at)
+    writer.bytes.copy(bytes, 0, 0, writer.at)
+    shrink(writer, keptBuffer)
+    return bytes
   }
 
-  return { encode: (items) => encodeOwn(items) ?? encodeGroups(items), overheadBytes }
+  return {
+    encode: (items) => (areEncoded(items) ? join(items) : encodeGroups(items)),
+    overheadBytes,
+  }
 }
 
 type Scopes = Map<SpanOrigin['scope'], SpanItem[]>
@@ -127,14 +125,29 @@ function open(writer: ProtobufWriter, tag: number, head: Buffer): number {
   ensure(writer, 1 + longestLength + head.length)
   writeByte(writer, tag)
   const start = openMessage(writer, groupLength)
-  writer.bytes.set(head, writer.at)
-  writer.at += head.length
+  put(writer, head)
   return start
 }
 
-function request(writer: ProtobufWriter, start: number, end: number): Uint8Array {
-  const bytes = Buffer.allocUnsafeSlow(end - start)
-  writer.bytes.copy(bytes, 0, start, end)
-  shrink(writer, keptBuffer)
-  return bytes
+const areEncoded = (items: readonly SpanItem[]): items is readonly EncodedSpan[] => items.every(isEncoded)
+
+function writeEncoded(writer: ProtobufWriter, { bytes, start, end }: EncodedSpan): void {
+  ensure(writer, end - start)
+  put(writer, bytes.subarray(start, end))
+}
+
+function put(writer: ProtobufWriter, bytes: Uint8Array): void {
+  writer.bytes.set(bytes, writer.at)
+  writer.at += bytes.length
+}
+
+/** Spans that finished one after the other lie so in memory: they are copied together. */
+function putAll(writer: ProtobufWriter, spans: readonly EncodedSpan[]): void {
+  for (let i = 0; i < spans.length; ) {
+    const { bytes, start } = spans[i]!
+    let { end } = spans[i]!
+    for (i++; i < spans.length && spans[i]!.bytes === bytes && spans[i]!.start === end; i++)
+      end = spans[i]!.end
+    put(writer, bytes.subarray(start, end))
+  }
 }

@@ -1,7 +1,7 @@
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { OtelClient } from './client.ts'
 import { otelSchema } from './schema.ts'
-import type { SpanItem } from './sdk-span.ts'
+import type { SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
@@ -32,7 +32,10 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
     takesSdkSpans: true,
     ingest: ingestSpanEvent,
     tick: expireSpans,
-    forget: (state) => state.open.clear(),
+    forget: ({ open, slabs }) => {
+      open.clear()
+      slabs.clear()
+    },
     sizeOf: sizeOfItem,
     export: (client, batch, context) => client.export(batch, context),
     close: (client, context) => client.close(context),

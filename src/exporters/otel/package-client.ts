@@ -8,10 +8,11 @@ import { openConnections } from '../http/connections.ts'
 import { secretsOf } from '../http/redact.ts'
 import { redactor } from '../http.ts'
 import type { OtelClient } from './client.ts'
+import { decodeSpan } from './decode.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
 import { createReadableSpans } from './readable-span.ts'
 import { detectOrigin, packageVersion } from './resource.ts'
-import { isSdkSpan } from './sdk-span.ts'
+import { isEncoded, isSdkSpan } from './span-item.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -87,7 +88,10 @@ export async function openPackageClient(
       const mayHaveArrived = (): boolean => kept || established > before
       const onAbort = (): void => resolve({ type: 'retry', ambiguous: true, cause: gaveUp() })
       signal.addEventListener('abort', onAbort, { once: true })
-      const spans = batch.map((item) => (isSdkSpan(item) ? item : readable(item)))
+      const spans = batch.map((item) => {
+        if (isEncoded(item)) return readable(decodeSpan(item))
+        return isSdkSpan(item) ? item : readable(item)
+      })
       const active = otelContext.active().setValue(suppressTracing, true)
       otelContext.with(active, () =>
         exporterFor((current.timeout as number) * 1000).export(spans, (result) => {

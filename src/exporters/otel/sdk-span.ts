@@ -1,13 +1,7 @@
 import type { TelemetryEvent } from '../../bus/event.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { ReadableSpan } from './readable-span.ts'
-import type { SpanRecord } from './span-record.ts'
 import { spanWords, traceWords } from './spans/trace-context.ts'
-
-/** What waits in the queue of an otel exporter: a span of our own, or one that an OpenTelemetry SDK has finished. */
-export type SpanItem = SpanRecord | ReadableSpan
-
-export const isSdkSpan = (item: SpanItem): item is ReadableSpan => 'spanContext' in item
 
 const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 

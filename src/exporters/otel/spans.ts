@@ -2,7 +2,9 @@ import { correlationKeyOf } from '../../bus/correlation.ts'
 import type { SpanScope, TelemetryEvent } from '../../bus/event.ts'
 import { isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
-import { checkSdkSpan, type SpanItem, sdkSpanOf } from './sdk-span.ts'
+import { createSpanSlabs, type SpanSlabs } from './encode/slabs.ts'
+import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
+import type { SpanItem } from './span-item.ts'
 import { keptFields } from './spans/kept-fields.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
 import { createOpenSpans, type OpenSpan, type OpenSpans } from './spans/open-spans.ts'
@@ -14,11 +16,17 @@ import { spanWords, traceWords } from './spans/trace-context.ts'
 export interface SpanState {
   readonly open: OpenSpans
   readonly nameOf: (event: string) => SpanEventName | undefined
+  /** Where finished spans are encoded, at once. */
+  readonly slabs: SpanSlabs
 }
 
 export type SpanSink = Sink<SpanState, SpanItem>
 
-export const createSpanState = (): SpanState => ({ open: createOpenSpans(), nameOf: createNameReader() })
+export const createSpanState = (): SpanState => ({
+  open: createOpenSpans(),
+  nameOf: createNameReader(),
+  slabs: createSpanSlabs(),
+})
 
 /**
  * Spans from events: `X.start` opens span X; `X.success`, `.error`, `.stop` or `.exception` ends it. The two are paired
@@ -115,8 +123,12 @@ function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): vo
     return
   }
   sink.state.open.remove(span)
-  if (span.trace.sampled) sink.item(finishSpan(span, event, name.phase === 'error', sink.config), 2)
-  else sink.drop('sampled_out')
+  if (!span.trace.sampled) {
+    sink.drop('sampled_out')
+    return
+  }
+  const record = finishSpan(span, event, name.phase === 'error', sink.config)
+  sink.item(sink.config.client === 'package' ? record : sink.state.slabs.encode(record), 2)
 }
 
 /** What `span()` opened, only `span()` ends; everything else is found by name and id. */

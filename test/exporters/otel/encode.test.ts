@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import fc from 'fast-check'
+import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
+import { createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
 import { createEncoder, type EncoderOptions } from '../../../src/exporters/otel/encode.ts'
 import type { ReadableSpan } from '../../../src/exporters/otel/readable-span.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
@@ -180,4 +182,52 @@ describe('the OTLP encoder', () => {
     assert.deepEqual(Uint8Array.from(first), copy)
     assert.equal(first.buffer.byteLength, first.byteLength)
   })
+})
+
+describe('a span that was encoded when it finished', () => {
+  const slabs = createSpanSlabs()
+
+  it('is the same message, alone and among others', () => {
+    const encoder = createEncoder(common)
+    fc.assert(
+      fc.property(fc.array(fc.tuple(spanRecord, fc.boolean()), { minLength: 1, maxLength: 4 }), (drawn) => {
+        const items = drawn.map(([record, encoded]) => (encoded ? slabs.encode(record) : record))
+        const encoded = drawn.map(([record]) => slabs.encode(record))
+        const expected = reference(drawn.map(([record]) => record))
+        assert.deepEqual(decode(encoder.encode(items)), expected)
+        assert.deepEqual(decode(encoder.encode(encoded)), expected)
+      }),
+      { numRuns: nightly ? 4000 : 300 },
+    )
+  })
+
+  it('is read back as the record it was', () => {
+    fc.assert(
+      fc.property(spanRecord, (record) => {
+        assert.deepEqual(decode(encodeOf(decodeSpan(slabs.encode(record)))), decode(encodeOf(record)))
+      }),
+      { numRuns: nightly ? 4000 : 300 },
+    )
+    const plain = plainSpan({ attributes: ['a', 1, 'b', [true, null], 'c', 'é', 'd', 1.5] })
+    assert.deepEqual(decodeSpan(slabs.encode(plain)), plain)
+  })
+
+  it('keeps its bytes whatever is encoded after it, however large', () => {
+    const text = 'x'.repeat(100)
+    const spans = Array.from({ length: 3000 }, (_, i) =>
+      plainSpan({ name: `span ${i}`, attributes: ['k', i % 500 === 0 ? text.repeat(2000) : text] }),
+    )
+    const encoded = spans.map((span) => slabs.encode(span))
+    for (const [i, span] of encoded.entries()) {
+      const { name, attributes } = decodeSpan(span)
+      assert.equal(name, `span ${i}`)
+      assert.equal(attributes[1], spans[i]!.attributes[1])
+    }
+    assert.ok(
+      new Set(encoded.map(({ bytes }) => bytes)).size > 5,
+      'many slabs, so that none is kept alive for long',
+    )
+  })
+
+  const encodeOf = (record: SpanRecord) => createEncoder(common).encode([record])
 })

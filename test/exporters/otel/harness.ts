@@ -4,6 +4,8 @@ import { EventRecord, type Origin } from '../../../src/bus/snapshot.ts'
 import { traceHex, wordHex } from '../../../src/bus/trace-id.ts'
 import type { DropReason } from '../../../src/delivery/ledger.ts'
 import type { Config } from '../../../src/exporters/exporter.ts'
+import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
+import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 import {
@@ -106,7 +108,7 @@ export function createSpanHarness(changes: Config = {}) {
       return now
     },
     item: (item, weight = 1) => {
-      const record = item as SpanRecord
+      const record = decodeSpan(item as EncodedSpan)
       take(weight)
       delivered += weight
       items.push(record)

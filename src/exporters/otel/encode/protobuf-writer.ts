@@ -11,8 +11,9 @@ export interface ProtobufWriter {
 
 const smallest = 64 * 1024
 
-export function createWriter(): ProtobufWriter {
-  const bytes = Buffer.allocUnsafeSlow(smallest)
+/** `size`: bytes it begins with. */
+export function createWriter(size = smallest): ProtobufWriter {
+  const bytes = Buffer.allocUnsafeSlow(size)
   return { bytes, view: new DataView(bytes.buffer), at: 0 }
 }
 

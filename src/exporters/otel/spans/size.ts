@@ -1,5 +1,5 @@
 import type { ReadableSpan } from '../readable-span.ts'
-import { isSdkSpan, type SpanItem } from '../sdk-span.ts'
+import { isEncoded, isSdkSpan, type SpanItem } from '../span-item.ts'
 import type { FlatAttributes, SpanRecord } from '../span-record.ts'
 
 /** Above this an estimate is not good enough: strings are measured instead. */
@@ -8,8 +8,10 @@ const spanBytes = 128
 const attributeBytes = 24
 
 /** {@link sizeOfSpan} of whatever the queue holds. */
-export const sizeOfItem = (item: SpanItem): number =>
-  isSdkSpan(item) ? sizeOfSdkSpan(item) : sizeOfSpan(item)
+export function sizeOfItem(item: SpanItem): number {
+  if (isEncoded(item)) return item.end - item.start
+  return isSdkSpan(item) ? sizeOfSdkSpan(item) : sizeOfSpan(item)
+}
 
 /** Bytes of a span on the wire: never less than it takes, close to it where it matters. */
 export function sizeOfSpan(span: SpanRecord): number {

@@ -1,0 +1,14 @@
+import { EncodedSpan } from './encoded-span.ts'
+import type { ReadableSpan } from './readable-span.ts'
+import type { SpanRecord } from './span-record.ts'
+
+/**
+ * What waits in the queue of an otel exporter: a span of our own, encoded for `client = "native"` and as a record for
+ * `client = "package"` (each client takes both: the key may change while they wait), or one that an OpenTelemetry SDK
+ * has finished.
+ */
+export type SpanItem = EncodedSpan | SpanRecord | ReadableSpan
+
+export const isEncoded = (item: SpanItem): item is EncodedSpan => item instanceof EncodedSpan
+
+export const isSdkSpan = (item: SpanItem): item is ReadableSpan => 'spanContext' in item
