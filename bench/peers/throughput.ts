@@ -1,7 +1,7 @@
 /**
  * Spans of 4 attributes, 500 a turn as fast as the process can, to a sink in another process that counts them: spans/s
  * until the last is there, CPU, losses, event-loop delay. Contenders take turns; medians of the rounds.
- * `npm --prefix bench run throughput -- --spans 200000 --rounds 3`
+ * `npm --prefix bench run throughput -- --spans 200000 --rounds 3 --warm 200000`
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { startSink } from '../sink.ts'
@@ -10,6 +10,7 @@ import { bench, cpuSeconds, flag, loopDelay, round, warm } from './workers.ts'
 
 interface Task extends Setting {
   readonly spans: number
+  readonly warmUp: number
 }
 
 interface Result {
@@ -20,10 +21,10 @@ interface Result {
 
 const perTurn = 500
 
-async function work({ spans, ...setting }: Task): Promise<Result> {
+async function work({ spans, warmUp, ...setting }: Task): Promise<Result> {
   const contender = await startContender(setting)
-  // The code is warm, as in a service that has been running.
-  for (let i = 0; i < 20_000; i += perTurn) {
+  // Spans until the code is compiled, as in a service that has been running for a while.
+  for (let i = 0; i < warmUp; i += perTurn) {
     for (let k = i; k < i + perTurn; k++) contender.span(k)
     await nextTurn()
     if (i % 2000 === 0) await contender.flush()
@@ -49,6 +50,7 @@ const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numb
 await bench<Task, Result>(import.meta.url, work, async (apart) => {
   const spans = flag('spans', 200_000)
   const rounds = flag('rounds', 3)
+  const warmUp = flag('warm', 200_000)
   const raised = { queue_size: 400_000 }
   const settings: readonly [name: string, kind: Kind, config?: object][] = [
     ['OTel, defaults', 'otel'],
@@ -67,8 +69,9 @@ await bench<Task, Result>(import.meta.url, work, async (apart) => {
   for (let n = 0; n < rounds; n++)
     for (const [i, [, kind, config]] of settings.entries()) {
       const all = results[i]!
-      const { seconds, cpu, delay } = await apart({ kind, url: sink.url, config: { ...config }, spans }, () =>
-        sink.forget(),
+      const { seconds, cpu, delay } = await apart(
+        { kind, url: sink.url, config: { ...config }, spans, warmUp },
+        () => sink.forget(),
       )
       const arrived = (await sink.stats()).spans
       all.rate.push(arrived / seconds)

@@ -10,7 +10,8 @@ export type Enqueue = (item: unknown, weight: number, at: number, self: boolean,
 const reasons: ReadonlySet<unknown> = new Set(dropReasons)
 
 export interface Intake {
-  ingest(events: readonly TelemetryEvent[]): void
+  /** Takes the array over, and empties it. */
+  ingest(events: TelemetryEvent[]): void
   /** Events handed in and not yet accounted for: their driver is at work. */
   readonly underWay: number
   tick(reason: 'interval' | 'flush'): void
@@ -38,7 +39,7 @@ export function createIntake(options: {
   // Events behind it.
   let behind = 0
   // Batches that a driver caused to come in while it ingests: they wait their turn.
-  const line: (readonly TelemetryEvent[])[] = []
+  const line: TelemetryEvent[][] = []
   let busy = false
   // What is held stems from more than self-telemetry.
   let heldForCaller = false
@@ -109,7 +110,11 @@ export function createIntake(options: {
       if (busy) return
       busy = true
       begin()
-      for (let next = line.shift(); next; next = line.shift()) for (const event of next) ingestOne(event)
+      for (let next = line.shift(); next; next = line.shift()) {
+        for (const event of next) ingestOne(event)
+        // V8 tends to make what holds a batch in the old generation, where it would keep dead events alive for long.
+        next.length = 0
+      }
       busy = false
     },
     get underWay() {

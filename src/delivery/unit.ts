@@ -83,6 +83,13 @@ const quietMs = 5_000
 /** How long an exporter without `timeout` of its own (a pull exporter) would hold a probe. */
 const probeSlackMs = 1_000
 
+const limitsOf = (config: Config): BacklogLimits => ({
+  queueSize: Number(config.queue_size),
+  batchSize: Number(config.batch_size),
+  maxRequestBytes: Number(config.max_request_bytes),
+  overflow: config.overflow === 'drop_oldest' ? 'drop_oldest' : 'drop_newest',
+})
+
 /** The code of anything that was thrown; never throws itself. */
 function codeOf(thrown: unknown): string | undefined {
   try {
@@ -97,6 +104,7 @@ export function createUnit(options: UnitOptions): Unit {
   const { id, definition, clock, logger, random, redact, announce } = options
   let setup = options.setup
   let inForce = setup.config
+  let limits = limitsOf(inForce)
   let staged: Setup | undefined
   let lastError: LastError | undefined
   let lastLogged = Number.NEGATIVE_INFINITY
@@ -141,12 +149,7 @@ export function createUnit(options: UnitOptions): Unit {
   const backlog = createBacklog({
     ledger,
     sizeOf: definition.sizeOf?.bind(definition),
-    limits: (): BacklogLimits => ({
-      queueSize: number('queue_size'),
-      batchSize: number('batch_size'),
-      maxRequestBytes: number('max_request_bytes'),
-      overflow: inForce.overflow === 'drop_oldest' ? 'drop_oldest' : 'drop_newest',
-    }),
+    limits: () => limits,
   })
 
   const intake = createIntake({
@@ -239,7 +242,7 @@ export function createUnit(options: UnitOptions): Unit {
     },
     ingest(events) {
       if (!offered.delete(events)) return
-      intake.ingest(events as readonly TelemetryEvent[])
+      intake.ingest(events as TelemetryEvent[])
     },
     subscribe() {
       subscribed = true
@@ -270,6 +273,7 @@ export function createUnit(options: UnitOptions): Unit {
       if (!staged) return
       setup = staged
       inForce = setup.config
+      limits = limitsOf(inForce)
       staged = undefined
       if (subscribed) unit.subscribe()
     },

@@ -7,9 +7,11 @@ import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
 import { keptFields } from './spans/kept-fields.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
-import { createOpenSpans, type OpenSpan, type OpenSpans } from './spans/open-spans.ts'
+import { OpenSpan } from './spans/open-span.ts'
+import { createOpenSpans, type OpenSpans } from './spans/open-spans.ts'
 import { placeInside, placeOwn } from './spans/placement.ts'
 import { finishSpan } from './spans/record.ts'
+import { type SpanSettings, spanSettings } from './spans/settings.ts'
 import { spanWords, traceWords } from './spans/trace-context.ts'
 
 /** What outlives the clients of an otel exporter: its open spans. */
@@ -18,6 +20,8 @@ export interface SpanState {
   readonly nameOf: (event: string) => SpanEventName | undefined
   /** Where finished spans are encoded, at once. */
   readonly slabs: SpanSlabs
+  /** Of the configuration that was in force at the latest event. */
+  settings: SpanSettings | undefined
 }
 
 export type SpanSink = Sink<SpanState, SpanItem>
@@ -26,7 +30,13 @@ export const createSpanState = (): SpanState => ({
   open: createOpenSpans(),
   nameOf: createNameReader(),
   slabs: createSpanSlabs(),
+  settings: undefined,
 })
+
+function settingsOf({ state, config }: SpanSink): SpanSettings {
+  if (state.settings?.config !== config) state.settings = spanSettings(config)
+  return state.settings
+}
 
 /**
  * Spans from events: `X.start` opens span X; `X.success`, `.error`, `.stop` or `.exception` ends it. The two are paired
@@ -54,7 +64,7 @@ function ingestOther(event: TelemetryEvent, sink: SpanSink): void {
 /** Drops what has been open for `span_ttl`. Touches only what expires. */
 export function expireSpans(sink: SpanSink): void {
   const { open } = sink.state
-  const limit = sink.now - (sink.config.span_ttl as number) * 1000
+  const limit = sink.now - settingsOf(sink).ttlMs
   for (let span = open.oldest; span !== undefined && span.openedAt <= limit; span = open.oldest)
     evict(span, 'expired', sink)
 }
@@ -65,11 +75,9 @@ function evict(span: OpenSpan, reason: 'expired' | 'span_limit' | 'superseded', 
   if (span.trace.sampled) sink.drop(reason, 1)
 }
 
-const noFields: readonly unknown[] = []
-
 function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
-  const { config, state } = sink
-  const { open } = state
+  const { open } = sink.state
+  const { samplingRate, maxActiveSpans, limits } = settingsOf(sink)
   const key = correlationKeyOf(event.fields, event.metadataStart)
   const scope = usable(event.scope)
   const own = scope !== undefined && isSpanBoundary(event)
@@ -80,55 +88,37 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
 
   const group = key === undefined ? undefined : open.groupFor(key)
   const earlier = own ? undefined : open.find(name, group)
-  const rate = config.sampling_rate as number
-  const place = own
-    ? placeOwn(event, scope, group, open, rate)
-    : placeInside(event, scope, group!, earlier, open, rate)
-  const { sampled } = place.trace
+  const span = new OpenSpan(name, group, scope, own, sink.now, event.time)
+  if (own) placeOwn(span, event, scope, open, samplingRate)
+  else placeInside(span, event, group!, earlier, open, samplingRate)
 
   // First this event is held: the drops that follow then take what older starts have held.
-  if (sampled) sink.hold()
-  else sink.drop('sampled_out')
+  if (span.trace.sampled) {
+    sink.hold()
+    span.fields = keptFields(event, limits.length)
+    span.metadataStart = event.metadataStart
+  } else sink.drop('sampled_out')
   if (earlier !== undefined) evict(earlier, 'superseded', sink)
-  const room = (config.max_active_spans as number) - 1
-  for (let span = open.oldest; span !== undefined && open.size > room; span = open.oldest)
-    evict(span, 'span_limit', sink)
-
-  open.add({
-    name,
-    group,
-    scope,
-    own,
-    trace: place.trace,
-    spanHigh: place.spanHigh,
-    spanLow: place.spanLow,
-    parentHigh: place.parentHigh,
-    parentLow: place.parentLow,
-    parentIsRemote: place.parentIsRemote,
-    openedAt: sink.now,
-    startTime: event.time,
-    fields: sampled ? keptFields(event, config.max_attribute_length as number) : noFields,
-    metadataStart: sampled ? event.metadataStart : 0,
-    older: undefined,
-    newer: undefined,
-    outer: undefined,
-    inner: undefined,
-  })
+  for (let old = open.oldest; old !== undefined && open.size >= maxActiveSpans; old = open.oldest)
+    evict(old, 'span_limit', sink)
+  open.add(span)
 }
 
 function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): void {
-  const span = openSpanOf(name.span, event, sink.state.open)
+  const { open, slabs } = sink.state
+  const span = openSpanOf(name.span, event, open)
   if (span === undefined) {
     sink.drop('unmatched_end')
     return
   }
-  sink.state.open.remove(span)
+  open.remove(span)
   if (!span.trace.sampled) {
     sink.drop('sampled_out')
     return
   }
-  const record = finishSpan(span, event, name.phase === 'error', sink.config)
-  sink.item(sink.config.client === 'package' ? record : sink.state.slabs.encode(record), 2)
+  const { limits, encodes } = settingsOf(sink)
+  const record = finishSpan(span, event, name.phase === 'error', limits)
+  sink.item(encodes ? slabs.encode(record) : record, 2)
 }
 
 /** What `span()` opened, only `span()` ends; everything else is found by name and id. */

@@ -1,54 +1,7 @@
 import type { CorrelationKey } from '../../../bus/correlation.ts'
 import type { SpanScope } from '../../../bus/event.ts'
-import type { TraceId } from '../../../bus/trace-id.ts'
-import { createLingering, type MayLinger } from './lingering.ts'
-
-/** A trace with open spans; the decision to sample it is made once, when its first span opens. */
-export interface OpenTrace extends TraceId, MayLinger {
-  readonly sampled: boolean
-  readonly traceState: string
-  /** The remote span through which the trace came in; 0, 0: it began here. */
-  readonly remoteHigh: number
-  readonly remoteLow: number
-  /** Set when `span()` knows the trace, by this text; such a trace is found again by it. */
-  hex: string
-  /** Open spans. */
-  open: number
-}
-
-export interface OpenSpan {
-  readonly name: string
-  readonly group: SpanGroup | undefined
-  /** The `span()` around its start event, or that this event opens. */
-  readonly scope: SpanScope | undefined
-  /** `span()` opened it: found by the scope's identity, never by name and id. */
-  readonly own: boolean
-  readonly trace: OpenTrace
-  readonly spanHigh: number
-  readonly spanLow: number
-  readonly parentHigh: number
-  readonly parentLow: number
-  readonly parentIsRemote: boolean
-  /** Milliseconds of the clock when it was opened here; expiry counts from it. */
-  readonly openedAt: number
-  readonly startTime: number
-  /** Of the start event; empty when not sampled. */
-  readonly fields: readonly unknown[]
-  readonly metadataStart: number
-  older: OpenSpan | undefined
-  newer: OpenSpan | undefined
-  outer: OpenSpan | undefined
-  inner: OpenSpan | undefined
-}
-
-/** The open spans of one id, as a stack that can lose any member. */
-export interface SpanGroup extends MayLinger {
-  readonly id: CorrelationKey
-  innermost: OpenSpan | undefined
-  size: number
-  /** Built when scanning the stack would no longer be cheap. */
-  byName: Map<string, OpenSpan | undefined> | undefined
-}
+import { createLingering } from './lingering.ts'
+import { type OpenSpan, type OpenTrace, SpanGroup } from './open-span.ts'
 
 const scanned = 8
 
@@ -73,36 +26,33 @@ export interface OpenSpans {
 
 export function createOpenSpans(): OpenSpans {
   const groups = createLingering<CorrelationKey, SpanGroup>((group) => group.size === 0)
-  let ids = 0
   let scopes = new WeakMap<SpanScope, OpenSpan>()
   const traces = createLingering<string, OpenTrace>((trace) => trace.open === 0)
-  let oldest: OpenSpan | undefined
   let newest: OpenSpan | undefined
-  let size = 0
 
   const link = (span: OpenSpan): void => {
     span.older = newest
-    if (newest === undefined) oldest = span
+    if (newest === undefined) spans.oldest = span
     else newest.newer = span
     newest = span
-    size++
+    spans.size++
   }
 
   const unlink = (span: OpenSpan): void => {
-    if (span.older === undefined) oldest = span.newer
+    if (span.older === undefined) spans.oldest = span.newer
     else span.older.newer = span.newer
     if (span.newer === undefined) newest = span.older
     else span.newer.older = span.older
     span.older = undefined
     span.newer = undefined
-    size--
+    spans.size--
   }
 
   const push = (group: SpanGroup, span: OpenSpan): void => {
     span.outer = group.innermost
     if (group.innermost !== undefined) group.innermost.inner = span
     group.innermost = span
-    if (group.size++ === 0) ids++
+    if (group.size++ === 0) spans.ids++
     const { byName } = group
     // Names that ended stay as undefined, for the reason that dead entries linger; too many are swept out.
     if (byName === undefined ? group.size > scanned : byName.size > group.size * 2 + scanned) {
@@ -121,20 +71,15 @@ export function createOpenSpans(): OpenSpans {
     if (!span.own) group.byName?.set(span.name, undefined)
     if (--group.size > 0) return
     group.byName = undefined
-    ids--
+    spans.ids--
     groups.died(group.id, group)
   }
 
-  return {
-    get size() {
-      return size
-    },
-    get ids() {
-      return ids
-    },
-    get oldest() {
-      return oldest
-    },
+  // Properties, not getters: they are read per event, and V8 does not look through getters in all places.
+  const spans: { -readonly [Key in keyof OpenSpans]: OpenSpans[Key] } = {
+    size: 0,
+    ids: 0,
+    oldest: undefined,
     find: (name, group) => {
       if (group === undefined) return undefined
       if (group.byName !== undefined) return group.byName.get(name)
@@ -151,7 +96,7 @@ export function createOpenSpans(): OpenSpans {
     groupFor: (id) => {
       let group = groups.get(id)
       if (group === undefined) {
-        group = { id, innermost: undefined, size: 0, byName: undefined, lingers: false }
+        group = new SpanGroup(id)
         groups.set(id, group)
       }
       return group
@@ -178,10 +123,11 @@ export function createOpenSpans(): OpenSpans {
       groups.clear()
       scopes = new WeakMap()
       traces.clear()
-      oldest = undefined
       newest = undefined
-      size = 0
-      ids = 0
+      spans.oldest = undefined
+      spans.size = 0
+      spans.ids = 0
     },
   }
+  return spans
 }

@@ -1,7 +1,8 @@
 import { metadataValue, type SpanScope, type TelemetryEvent } from '../../../bus/event.ts'
 import { sampledAt, type TraceId, traceIdOf } from '../../../bus/trace-id.ts'
 import { randomWord } from './ids.ts'
-import type { OpenSpan, OpenSpans, OpenTrace, SpanGroup } from './open-spans.ts'
+import { type OpenSpan, OpenTrace, type SpanGroup } from './open-span.ts'
+import type { OpenSpans } from './open-spans.ts'
 import {
   parseTraceparent,
   parseTracestate,
@@ -11,49 +12,34 @@ import {
   words,
 } from './trace-context.ts'
 
-/** Where a span stands: its ids, its trace, its parent (words 0, 0: a root). */
-export interface Place {
-  trace: OpenTrace
-  spanHigh: number
-  spanLow: number
-  parentHigh: number
-  parentLow: number
-  parentIsRemote: boolean
-}
-
-/** The own span of a `span()`: its ids are the scope's, which the application may already have handed on. */
+/** Places the own span of a `span()`: its ids are the scope's, which the application may already have handed on. */
 export function placeOwn(
+  span: OpenSpan,
   event: TelemetryEvent,
   scope: SpanScope,
-  group: SpanGroup | undefined,
   open: OpenSpans,
   rate: number,
-): Place {
+): void {
   const remote = remoteOf(event)
-  const outer = group?.innermost
+  const outer = span.group?.innermost
   const ids = traceWords(scope.traceId, 0)!
   const hasParent = scope.parentSpanId?.length === 16 && spanWords(scope.parentSpanId, 0)
-  const place = {
-    trace: open.trace(scope.traceId) as OpenTrace,
-    spanHigh: 0,
-    spanLow: 0,
-    parentHigh: hasParent ? words[0]! : 0,
-    parentLow: hasParent ? words[1]! : 0,
-    parentIsRemote: false,
+  if (hasParent) {
+    span.parentHigh = words[0]!
+    span.parentLow = words[1]!
+    span.parentIsRemote = scope.parentIsRemote === true
   }
   spanWords(scope.spanId, 0)
-  place.spanHigh = words[0]!
-  place.spanLow = words[1]!
-  place.parentIsRemote = hasParent && scope.parentIsRemote === true
+  span.spanHigh = words[0]!
+  span.spanLow = words[1]!
 
-  if (place.trace === undefined) {
-    if (!hasParent && outer !== undefined && sameTrace(outer.trace, ids)) {
-      place.trace = outer.trace
-      open.nameTrace(place.trace, scope.traceId)
-    } else place.trace = scopeTrace(scope, ids, place.parentIsRemote ? remote : undefined, rate)
-  }
-  if (!hasParent && outer?.trace === place.trace) becomeChild(place, outer)
-  return place
+  const known = open.trace(scope.traceId)
+  if (known !== undefined) span.trace = known
+  else if (!hasParent && outer !== undefined && sameTrace(outer.trace, ids)) {
+    span.trace = outer.trace
+    open.nameTrace(span.trace, scope.traceId)
+  } else span.trace = scopeTrace(scope, ids, span.parentIsRemote ? remote : undefined, rate)
+  if (!hasParent && outer?.trace === span.trace) becomeChild(span, outer)
 }
 
 /**
@@ -63,74 +49,66 @@ export function placeOwn(
  * the same trace wins too, unless it only repeats where the request came from.
  */
 export function placeInside(
+  span: OpenSpan,
   event: TelemetryEvent,
-  scope: SpanScope | undefined,
   group: SpanGroup,
   earlier: OpenSpan | undefined,
   open: OpenSpans,
   rate: number,
-): Place {
+): void {
   const remote = remoteOf(event)
+  const { scope } = span
   const { innermost } = group
   const outer = innermost === earlier ? innermost?.outer : innermost
-  const place: Place = newPlace()
   let placed = true
+  newSpanId(span)
 
   if (
     outer !== undefined &&
     (scope === undefined || outer.scope === scope || !isOf(outer.trace, scope, open))
   )
-    becomeChild(place, outer)
-  else if (scope !== undefined) becomeScopeChild(place, scope, open, rate)
+    becomeChild(span, outer)
+  else if (scope !== undefined) becomeScopeChild(span, scope, open, rate)
   else placed = false
 
   if (remote !== undefined) {
-    if (!placed || !sameTrace(place.trace, remote.trace)) {
-      place.trace = newTrace(remote.trace, remote.sampled, stateOf(event), remote)
-      becomeRemoteChild(place, remote)
-    } else if (scope === undefined && !isEntry(place.trace, remote)) becomeRemoteChild(place, remote)
+    if (!placed || !sameTrace(span.trace, remote.trace)) {
+      span.trace = traceFrom(remote.trace, remote.sampled, stateOf(event), remote)
+      becomeRemoteChild(span, remote)
+    } else if (scope === undefined && !isEntry(span.trace, remote)) becomeRemoteChild(span, remote)
   } else if (!placed) {
     const ids = traceIdOf(group.id)
-    place.trace = newTrace(ids, sampledAt(rate, ids), '', undefined)
-  }
-  return place
-}
-
-function newPlace(): Place {
-  let spanHigh = randomWord()
-  const spanLow = randomWord()
-  while ((spanHigh | spanLow) === 0) spanHigh = randomWord()
-  return {
-    trace: undefined as unknown as OpenTrace,
-    spanHigh,
-    spanLow,
-    parentHigh: 0,
-    parentLow: 0,
-    parentIsRemote: false,
+    span.trace = new OpenTrace(ids, sampledAt(rate, ids), '', 0, 0)
   }
 }
 
-function becomeChild(place: Place, parent: OpenSpan): void {
-  place.trace = parent.trace
-  place.parentHigh = parent.spanHigh
-  place.parentLow = parent.spanLow
+function newSpanId(span: OpenSpan): void {
+  span.spanHigh = randomWord()
+  span.spanLow = randomWord()
+  while ((span.spanHigh | span.spanLow) === 0) span.spanHigh = randomWord()
 }
 
-function becomeScopeChild(place: Place, scope: SpanScope, open: OpenSpans, rate: number): void {
-  place.trace =
+function becomeChild(span: OpenSpan, parent: OpenSpan): void {
+  span.trace = parent.trace
+  span.parentHigh = parent.spanHigh
+  span.parentLow = parent.spanLow
+}
+
+function becomeScopeChild(span: OpenSpan, scope: SpanScope, open: OpenSpans, rate: number): void {
+  span.trace =
     open.own(scope)?.trace ??
     open.trace(scope.traceId) ??
     scopeTrace(scope, traceWords(scope.traceId, 0)!, undefined, rate)
   spanWords(scope.spanId, 0)
-  place.parentHigh = words[0]!
-  place.parentLow = words[1]!
-  place.parentIsRemote = scope.isRemote === true
+  span.parentHigh = words[0]!
+  span.parentLow = words[1]!
+  span.parentIsRemote = scope.isRemote === true
 }
 
-function becomeRemoteChild(place: Place, remote: RemoteContext): void {
-  place.parentHigh = remote.spanHigh
-  place.parentLow = remote.spanLow
-  place.parentIsRemote = true
+function becomeRemoteChild(span: OpenSpan, remote: RemoteContext): void {
+  span.parentHigh = remote.spanHigh
+  span.parentLow = remote.spanLow
+  span.parentIsRemote = true
 }
 
 const remoteOf = (event: TelemetryEvent): RemoteContext | undefined =>
@@ -157,26 +135,15 @@ function scopeTrace(
   const { traceFlags } = scope
   const sampled =
     traceFlags === undefined ? (remote?.sampled ?? sampledAt(rate, ids)) : (traceFlags & 1) === 1
-  const trace = newTrace(ids, sampled, parseTracestate(scope.traceState), remote)
+  const trace = traceFrom(ids, sampled, parseTracestate(scope.traceState), remote)
   trace.hex = scope.traceId
   return trace
 }
 
-const newTrace = (
-  { w0, w1, w2, w3 }: TraceId,
+/** `remote`: where it came in; undefined: it began here. */
+const traceFrom = (
+  ids: TraceId,
   sampled: boolean,
   traceState: string,
   remote: RemoteContext | undefined,
-): OpenTrace => ({
-  w0,
-  w1,
-  w2,
-  w3,
-  sampled,
-  traceState,
-  remoteHigh: remote?.spanHigh ?? 0,
-  remoteLow: remote?.spanLow ?? 0,
-  hex: '',
-  open: 0,
-  lingers: false,
-})
+): OpenTrace => new OpenTrace(ids, sampled, traceState, remote?.spanHigh ?? 0, remote?.spanLow ?? 0)

@@ -1,5 +1,4 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
-import type { Config } from '../../exporter.ts'
 import { noAttributes, noEvents, type SpanEvent, type SpanLink, type SpanRecord } from '../span-record.ts'
 import {
   type AttributeLimits,
@@ -11,7 +10,7 @@ import {
   spanAttributes,
 } from './attributes.ts'
 import { isLinks, type Links, linksOf, noSpanLinks } from './links.ts'
-import type { OpenSpan } from './open-spans.ts'
+import type { OpenSpan } from './open-span.ts'
 import { parseTraceparent } from './trace-context.ts'
 
 const internal = 1
@@ -34,12 +33,8 @@ export function finishSpan(
   span: OpenSpan,
   end: TelemetryEvent,
   isError: boolean,
-  config: Config,
+  limits: AttributeLimits,
 ): SpanRecord {
-  const limits = {
-    count: config.max_attributes as number,
-    length: config.max_attribute_length as number,
-  }
   const { attributes, dropped } = spanAttributes(end, span, limits, isError ? consumedByError : consumed)
   const failure = isError ? failureOf(end) : undefined
   const links = linksBetween(span, end, limits)
