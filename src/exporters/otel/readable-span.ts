@@ -1,70 +1,126 @@
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { traceHex, wordHex } from '../../bus/trace-id.ts'
 import type { SpanOrigin } from './resource.ts'
-import type { FlatAttributes, SpanRecord } from './span-record.ts'
+import type { FlatAttributes, SpanEvent, SpanLink, SpanRecord, TraceId } from './span-record.ts'
 
 /** OpenTelemetry's ReadableSpan, of the version that the package was built with. */
 export type ReadableSpan = Parameters<OTLPTraceExporter['export']>[0][number]
 type TraceState = NonNullable<ReturnType<ReadableSpan['spanContext']>['traceState']>
 
+type SpanContext = ReturnType<ReadableSpan['spanContext']>
+
 /** Makes what the package's serializer reads of a span; resource and scope objects are shared. */
 export function createReadableSpans({ resource, scope }: SpanOrigin): (record: SpanRecord) => ReadableSpan {
-  const sharedResource = resource as ReadableSpan['resource']
+  return (record) => new RecordedSpan(record, resource as ReadableSpan['resource'], scope)
+}
 
-  return (record) => {
+const sampled = 1
+
+class RecordedSpan implements ReadableSpan {
+  declare readonly name: string
+  declare readonly kind: number
+  declare readonly context: SpanContext
+  declare readonly parentSpanContext: SpanContext | undefined
+  declare readonly startTime: [number, number]
+  declare readonly endTime: [number, number]
+  declare readonly ended: true
+  declare readonly attributes: ReadableSpan['attributes']
+  declare readonly droppedAttributesCount: number
+  declare readonly events: ReadableSpan['events']
+  declare readonly droppedEventsCount: number
+  declare readonly links: ReadableSpan['links']
+  declare readonly droppedLinksCount: number
+  declare readonly status: ReadableSpan['status']
+  declare readonly resource: ReadableSpan['resource']
+  declare readonly instrumentationScope: ReadableSpan['instrumentationScope']
+
+  constructor(
+    record: SpanRecord,
+    resource: ReadableSpan['resource'],
+    scope: ReadableSpan['instrumentationScope'],
+  ) {
     const traceId = traceHex(record.traceId)
-    const context = {
-      traceId,
-      spanId: wordHex(record.spanHigh) + wordHex(record.spanLow),
-      traceFlags: record.flags & 0xff,
-      ...(record.traceState !== '' && { traceState: stateOf(record.traceState) }),
-    }
     const isRoot = (record.parentHigh | record.parentLow) === 0
-    return {
-      name: record.name,
-      kind: record.kind - 1,
-      spanContext: () => context,
-      ...(!isRoot && {
-        parentSpanContext: {
+    this.name = record.name
+    this.kind = record.kind - 1
+    this.context = {
+      traceId,
+      spanId: spanHex(record.spanHigh, record.spanLow),
+      traceFlags: record.flags & 0xff,
+      traceState: stateOf(record.traceState),
+    }
+    this.parentSpanContext = isRoot
+      ? undefined
+      : {
           traceId,
-          spanId: wordHex(record.parentHigh) + wordHex(record.parentLow),
-          traceFlags: 1,
+          spanId: spanHex(record.parentHigh, record.parentLow),
+          traceFlags: sampled,
           isRemote: (record.flags & 0x200) !== 0,
-        },
-      }),
-      startTime: hrTime(record.startTime),
-      endTime: hrTime(record.endTime),
-      duration: hrTime(record.endTime - record.startTime),
-      ended: true,
-      attributes: objectOf(record.attributes),
-      droppedAttributesCount: record.droppedAttributesCount,
-      events: record.events.map((event) => ({
-        name: event.name,
-        time: hrTime(event.time),
-        attributes: objectOf(event.attributes),
-        droppedAttributesCount: event.droppedAttributesCount,
-      })),
-      droppedEventsCount: record.droppedEventsCount,
-      links: record.links.map((link) => ({
-        context: {
-          traceId: traceHex(link.traceId),
-          spanId: wordHex(link.spanHigh) + wordHex(link.spanLow),
-          traceFlags: link.flags & 0xff,
-          isRemote: (link.flags & 0x200) !== 0,
-          ...(link.traceState !== '' && { traceState: stateOf(link.traceState) }),
-        },
-        attributes: objectOf(link.attributes),
-        droppedAttributesCount: link.droppedAttributesCount,
-      })),
-      droppedLinksCount: record.droppedLinksCount,
-      status: {
-        code: record.statusCode,
-        ...(record.statusMessage !== '' && { message: record.statusMessage }),
-      },
-      resource: sharedResource,
-      instrumentationScope: scope,
-    } as ReadableSpan
+        }
+    this.startTime = hrTime(record.startTime)
+    this.endTime = hrTime(record.endTime)
+    this.ended = true
+    this.attributes = objectOf(record.attributes)
+    this.droppedAttributesCount = record.droppedAttributesCount
+    this.events = record.events.length === 0 ? noEvents : record.events.map(eventOf)
+    this.droppedEventsCount = record.droppedEventsCount
+    this.links = record.links.length === 0 ? noLinks : record.links.map(linkOf)
+    this.droppedLinksCount = record.droppedLinksCount
+    this.status =
+      record.statusMessage === ''
+        ? { code: record.statusCode }
+        : { code: record.statusCode, message: record.statusMessage }
+    this.resource = resource
+    this.instrumentationScope = scope
   }
+
+  spanContext(): SpanContext {
+    return this.context
+  }
+
+  get duration(): [number, number] {
+    const seconds = this.endTime[0] - this.startTime[0]
+    const nanos = this.endTime[1] - this.startTime[1]
+    return nanos < 0 ? [seconds - 1, nanos + 1e9] : [seconds, nanos]
+  }
+}
+
+const noEvents: ReadableSpan['events'] = []
+const noLinks: ReadableSpan['links'] = []
+
+const eventOf = (event: SpanEvent): ReadableSpan['events'][number] => ({
+  name: event.name,
+  time: hrTime(event.time),
+  attributes: objectOf(event.attributes),
+  droppedAttributesCount: event.droppedAttributesCount,
+})
+
+const linkOf = (link: SpanLink): ReadableSpan['links'][number] => ({
+  context: {
+    traceId: traceHex(link.traceId),
+    spanId: spanHex(link.spanHigh, link.spanLow),
+    traceFlags: link.flags & 0xff,
+    isRemote: (link.flags & 0x200) !== 0,
+    traceState: stateOf(link.traceState),
+  },
+  attributes: objectOf(link.attributes),
+  droppedAttributesCount: link.droppedAttributesCount,
+})
+
+const ids = Buffer.alloc(16)
+
+/** Flat strings: the serializer reads them one character at a time. */
+function traceHex({ w0, w1, w2, w3 }: TraceId): string {
+  ids.writeInt32BE(w0, 0)
+  ids.writeInt32BE(w1, 4)
+  ids.writeInt32BE(w2, 8)
+  ids.writeInt32BE(w3, 12)
+  return ids.toString('hex')
+}
+
+function spanHex(high: number, low: number): string {
+  ids.writeInt32BE(high, 0)
+  ids.writeInt32BE(low, 4)
+  return ids.toString('hex', 0, 8)
 }
 
 /** `[seconds, nanoseconds]`; see {@link SpanRecord} for why this is exact. */
@@ -75,12 +131,18 @@ export function hrTime(time: number): [number, number] {
   return nanos < 1e9 ? [seconds, nanos] : [seconds + 1, nanos - 1e9]
 }
 
-/** Without a prototype: a key may be called `__proto__`. */
-function objectOf(attributes: FlatAttributes): Record<string, unknown> {
-  const object: Record<string, unknown> = Object.create(null)
-  for (let i = 0; i < attributes.length; i += 2) object[attributes[i] as string] = attributes[i + 1]
-  return object
+/** A plain object, whose keys V8 enumerates by its shape: one without a prototype is a hash table. */
+function objectOf(attributes: FlatAttributes): ReadableSpan['attributes'] {
+  const object: Record<string, unknown> = {}
+  for (let i = 0; i < attributes.length; i += 2) {
+    const key = attributes[i] as string
+    if (key === '__proto__')
+      Object.defineProperty(object, key, { value: attributes[i + 1], enumerable: true })
+    else object[key] = attributes[i + 1]
+  }
+  return object as ReadableSpan['attributes']
 }
 
 /** Only its text is read. */
-const stateOf = (text: string): TraceState => ({ serialize: () => text }) as TraceState
+const stateOf = (text: string): TraceState | undefined =>
+  text === '' ? undefined : ({ serialize: () => text } as TraceState)
