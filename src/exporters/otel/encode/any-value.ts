@@ -1,12 +1,11 @@
 import type { FlatAttributes } from '../span-record.ts'
+import { knownText, putKnown } from './known-text.ts'
 import {
   closeMessage,
   ensure,
-  int64Size,
   openMessage,
   type ProtobufWriter,
   putAscii,
-  varintSize,
   writeByte,
   writeBytes,
   writeDouble,
@@ -43,61 +42,47 @@ function writeKeyValue(writer: ProtobufWriter, tag: number, key: string, value: 
   closeMessage(writer, start, 1)
 }
 
-/** Such a pair has only lengths of one byte, known before it is written. */
+/** Such a pair has only lengths of one byte. */
 const shortChars = 100
 
-/** The usual attribute: a key and a scalar that are short and ASCII. False, with nothing written, for any other. */
+/** The usual attribute: a known key and a short scalar. False, with nothing written, for any other. */
 function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: string, value: unknown): boolean {
-  const keyChars = key.length
+  const words = knownText(key)
+  if (words === undefined) return false
+  ensure(writer, 16 + key.length + shortChars)
+  const { bytes, view, at } = writer
+  const valueAt = at + 4 + key.length
+  let end: number
+  putKnown(view, at + 4, words)
   if (typeof value === 'string') {
-    const chars = value.length
-    if (keyChars + chars > shortChars) return false
-    ensure(writer, 8 + keyChars + chars)
-    const at = putShortKey(writer, tag, key, chars + 2)
-    if (at < 0) return false
-    const { bytes } = writer
-    bytes[at] = 0x0a
-    bytes[at + 1] = chars
-    const end = putAscii(bytes, at + 2, value)
+    const { length } = value
+    if (key.length + length > shortChars) return false
+    end = putAscii(bytes, valueAt + 4, value)
     if (end < 0) return false
-    writer.at = end
-    return true
-  }
-  if (keyChars > shortChars) return false
-  if (typeof value === 'number') {
-    const size = numberSize(value)
-    ensure(writer, 6 + keyChars + size)
-    const at = putShortKey(writer, tag, key, size)
-    if (at < 0) return false
-    writer.at = at
-    writeNumber(writer, value)
-    return true
-  }
-  if (typeof value === 'boolean') {
-    ensure(writer, 8 + keyChars)
-    const at = putShortKey(writer, tag, key, 2)
-    if (at < 0) return false
-    writer.bytes[at] = 0x10
-    writer.bytes[at + 1] = value ? 1 : 0
-    writer.at = at + 2
-    return true
-  }
-  return false
+    view.setUint32(valueAt, pack(0x12, length + 2, 0x0a, length), true)
+  } else if (typeof value === 'number') {
+    if (value >= 0 && value < 0x80 && (value | 0) === value) {
+      view.setUint32(valueAt, pack(0x12, 2, 0x18, value), true)
+      end = valueAt + 4
+    } else {
+      writer.at = valueAt + 2
+      writeNumber(writer, value)
+      end = writer.at
+      writer.at = at
+      bytes[valueAt] = 0x12
+      bytes[valueAt + 1] = end - valueAt - 2
+    }
+  } else if (typeof value === 'boolean') {
+    view.setUint32(valueAt, pack(0x12, 2, 0x10, value ? 1 : 0), true)
+    end = valueAt + 4
+  } else return false
+  view.setUint32(at, pack(tag, end - at - 2, 0x0a, key.length), true)
+  writer.at = end
+  return true
 }
 
-/** Everything of a pair up to its AnyValue of `valueSize` bytes; returns where that goes, or -1 if the key is not ASCII. */
-function putShortKey(writer: ProtobufWriter, tag: number, key: string, valueSize: number): number {
-  const { bytes, at } = writer
-  bytes[at] = tag
-  bytes[at + 1] = 4 + key.length + valueSize
-  bytes[at + 2] = 0x0a
-  bytes[at + 3] = key.length
-  const end = putAscii(bytes, at + 4, key)
-  if (end < 0) return -1
-  bytes[end] = 0x12
-  bytes[end + 1] = valueSize
-  return end + 2
-}
+/** Four bytes as one little-endian word. */
+const pack = (a: number, b: number, c: number, d: number): number => a | (b << 8) | (c << 16) | (d << 24)
 
 /** A length-prefixed AnyValue; null, undefined and what OTLP has no type for is an empty one. */
 function writeAnyValue(writer: ProtobufWriter, value: unknown): void {
@@ -133,12 +118,6 @@ function writeAnyValue(writer: ProtobufWriter, value: unknown): void {
 }
 
 const int64 = 2 ** 63
-
-/** Bytes of what `writeNumber` writes. */
-function numberSize(value: number): number {
-  if ((value | 0) === value && value >= 0) return 1 + varintSize(value)
-  return isInt64(value) ? 1 + int64Size(value) : 9
-}
 
 const isInt64 = (value: number): boolean => Number.isInteger(value) && value >= -int64 && value < int64
 

@@ -1,4 +1,5 @@
 import type { TraceId } from '../span-record.ts'
+import { knownText, writeKnownField } from './known-text.ts'
 import {
   closeMessage,
   ensure,
@@ -19,6 +20,10 @@ const spanIdBytes = 8
 export function writeStatus(writer: ProtobufWriter, code: number, message: string): void {
   ensure(writer, 8)
   writeByte(writer, 0x7a)
+  if (code === 0 && message === '') {
+    writeByte(writer, 0)
+    return
+  }
   const start = openMessage(writer, 1)
   writeTextField(writer, 0x12, message)
   ensure(writer, 6)
@@ -79,6 +84,13 @@ export function writeTextField(writer: ProtobufWriter, tag: number, text: string
   ensure(writer, 1)
   writeByte(writer, tag)
   writeText(writer, text)
+}
+
+/** A text that the program repeats. */
+export function writeName(writer: ProtobufWriter, tag: number, name: string): void {
+  const words = knownText(name)
+  if (words === undefined || name === '') writeTextField(writer, tag, name)
+  else writeKnownField(writer, tag, name, words)
 }
 
 /** Needs 6 bytes. */

@@ -77,14 +77,6 @@ export function writeInt64(writer: ProtobufWriter, value: number): void {
   writer.at = at
 }
 
-/** Bytes that `writeInt64` takes. */
-export function int64Size(value: number): number {
-  if (value < 0) return 10
-  let size = 1
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
-  return size
-}
-
 /** Needs 8 bytes. */
 export function writeDouble(writer: ProtobufWriter, value: number): void {
   writer.view.setFloat64(writer.at, value, true)

@@ -3,6 +3,7 @@ import { writeAttributes } from './any-value.ts'
 import {
   writeCount,
   writeFlags,
+  writeName,
   writeSpanId,
   writeStatus,
   writeTextField,
@@ -32,7 +33,7 @@ export function writeSpan(writer: ProtobufWriter, span: SpanRecord): void {
   ensure(writer, 10)
   if (span.parentHigh !== 0 || span.parentLow !== 0)
     writeSpanId(writer, 0x22, span.parentHigh, span.parentLow)
-  writeTextField(writer, 0x2a, span.name)
+  writeName(writer, 0x2a, span.name)
   ensure(writer, 24)
   writeCount(writer, 0x30, span.kind)
   writeTime(writer, 0x39, span.startTime)
