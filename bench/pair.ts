@@ -1,7 +1,7 @@
 /**
- * A start and a success event routed to the OTLP exporter, on the application's thread until the finished span waits
- * for export, beside the SDK's startSpan and end into a BatchSpanProcessor; and a count event into Prometheus beside
- * prom-client's inc. Rounds are short and interleaved, minima count. `npm --prefix bench run pair`
+ * A start and a success event routed to the OTLP exporter, on the application's thread, beside the SDK's startSpan and
+ * end into a BatchSpanProcessor; and a count event into Prometheus beside prom-client's inc. Each contender runs in a
+ * process of its own, in short rounds of which the quickest counts; they take turns. `npm --prefix bench run pair`
  */
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { Counter } from 'prom-client'
@@ -12,21 +12,27 @@ import { createIntake } from '../src/delivery/intake.ts'
 import { createLedger } from '../src/delivery/ledger.ts'
 import type { AnyExporterDefinition } from '../src/exporters/exporter.ts'
 import { otel, prometheus } from '../src/index.ts'
+import { bench } from './peers/workers.ts'
 
 const nothing = (): void => {}
 const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
-const clock = createSystemClock()
 const perRound = 2_000
 const rounds = 500
 const perTurn = 500
 
-let queued = 0
+/** One operation, and what ends a turn of them. */
+interface Contender {
+  readonly run: (i: number) => void
+  readonly end: () => unknown
+  /** What the end of a turn does is part of the figure: ours hands over within the turn. */
+  readonly endCounts: boolean
+}
 
 /** As the unit does it: the bus's inbox, the intake with its ledger, a queue. */
-function wired(definition: AnyExporterDefinition) {
-  const config = Object.fromEntries(
-    Object.entries(definition.schema).map(([key, { default: value }]) => [key, value]),
-  )
+function wired(definition: AnyExporterDefinition, changes: object, ingests: boolean) {
+  const clock = createSystemClock()
+  const defaults = Object.entries(definition.schema).map(([key, { default: value }]) => [key, value])
+  const config = { ...Object.fromEntries(defaults), ...changes }
   let queue: unknown[] = []
   const intake = createIntake({
     definition,
@@ -44,86 +50,99 @@ function wired(definition: AnyExporterDefinition) {
   const bus = createBus({ clock, logger, maxValueLength: () => 16_384 })
   bus
     .inbox('bench', (events: TelemetryEvent[]) => {
-      intake.ingest(events)
-      queued += queue.length
+      if (ingests) intake.ingest(events)
       queue = []
     })
     .subscribe(['*'], {
-      accepts: (name: string) => definition.accepts?.(name) !== false,
-      ignoresTime: definition.ignoresTime === true,
+      accepts: (name) => definition.accepts?.(name) !== false,
+      ignoresTime: definition.ignoresTime,
     })
   bus.open()
   return bus
 }
 
-const spans = wired(otel())
-const counts = wired(prometheus())
-
-const provider = new BasicTracerProvider({
-  spanProcessors: [
-    new BatchSpanProcessor(
-      {
-        export: (_spans, done) => done({ code: 0 }),
-        shutdown: async () => {},
-      },
-      { maxQueueSize: 4 * perRound, scheduledDelayMillis: 2 ** 30, maxExportBatchSize: perRound },
-    ),
-  ],
-})
-const tracer = provider.getTracer('bench')
-const counter = new Counter({
-  name: 'c_total',
-  help: 'x',
-  labelNames: ['method', 'status', 'queue'],
-  registers: [],
-})
-
-const contenders: readonly (readonly [name: string, run: (i: number) => void, end: () => unknown])[] = [
-  [
-    'OTel startSpan and end, 4 attributes',
-    (i) =>
-      tracer
-        .startSpan('job', { attributes: { correlation_id: i, queue: 'mail', user: 'u1', duration_ms: 1.5 } })
-        .end(),
-    () => provider.forceFlush(),
-  ],
-  [
-    'start and success event, 4 attributes',
-    (i) => {
-      spans.emit('job.start', {}, { correlation_id: i, queue: 'mail', user: 'u1' })
-      spans.emit('job.success', { duration_ms: 1.5 }, { correlation_id: i })
+function ofEvents(changes: object, ingests: boolean): Contender {
+  const bus = wired(otel(), changes, ingests)
+  return {
+    run: (i) => {
+      bus.emit('job.start', {}, { correlation_id: i, queue: 'mail', user: 'u1' })
+      bus.emit('job.success', { duration_ms: 1.5 }, { correlation_id: i })
     },
-    () => spans.flush(),
-  ],
-  [
-    'prom-client inc, 3 labels',
-    (i) => counter.inc({ method: 'GET', status: '200', queue: i % 2 ? 'mail' : 'web' }),
-    nothing,
-  ],
-  [
-    'count event, 3 labels',
-    (i) =>
-      counts.emit('job.done', { count: 1 }, { method: 'GET', status: '200', queue: i % 2 ? 'mail' : 'web' }),
-    () => counts.flush(),
-  ],
-]
+    end: () => bus.flush(),
+    endCounts: true,
+  }
+}
 
-const best = contenders.map(() => Number.POSITIVE_INFINITY)
-for (let n = 0; n < rounds; n++)
-  for (const [i, [, run, end]] of contenders.entries()) {
+function ofCounts(ingests: boolean): Contender {
+  const bus = wired(prometheus(), {}, ingests)
+  return {
+    run: (i) => {
+      bus.emit('job.done', { count: 1 }, { method: 'GET', status: '200', queue: i % 2 ? 'mail' : 'web' })
+    },
+    end: () => bus.flush(),
+    endCounts: true,
+  }
+}
+
+const contenders: Readonly<Record<string, () => Contender>> = {
+  'OTel: startSpan and end, 4 attributes': () => {
+    const nowhere = { export: (_: unknown, done: (result: { code: 0 }) => void) => done({ code: 0 }) }
+    const limits = { maxQueueSize: 4 * perRound, scheduledDelayMillis: 2 ** 30, maxExportBatchSize: perRound }
+    const provider = new BasicTracerProvider({
+      spanProcessors: [new BatchSpanProcessor({ ...nowhere, shutdown: async () => {} }, limits)],
+    })
+    const tracer = provider.getTracer('bench')
+    return {
+      run: (i) => {
+        const attributes = { correlation_id: i, queue: 'mail', user: 'u1', duration_ms: 1.5 }
+        tracer.startSpan('job', { attributes }).end()
+      },
+      end: () => provider.forceFlush(),
+      endCounts: false,
+    }
+  },
+  'two events, until handed over to the exporter': () => ofEvents({}, false),
+  'two events, until the span is finished': () => ofEvents({ client: 'package' }, true),
+  'two events, until the span is encoded': () => ofEvents({}, true),
+  'prom-client: inc, 3 labels': () => {
+    const labelNames = ['method', 'status', 'queue']
+    const counter = new Counter({ name: 'c_total', help: 'x', labelNames, registers: [] })
+    return {
+      run: (i) => counter.inc({ method: 'GET', status: '200', queue: i % 2 ? 'mail' : 'web' }),
+      end: nothing,
+      endCounts: false,
+    }
+  },
+  'one count event, until handed over': () => ofCounts(false),
+  'one count event, until in its series': () => ofCounts(true),
+}
+
+/** Nanoseconds of one operation. */
+async function measure(name: string): Promise<number> {
+  const { run, end, endCounts } = contenders[name]!()
+  let best = Number.POSITIVE_INFINITY
+  for (let n = 0; n < rounds; n++) {
     let spent = 0
     for (let from = 0; from < perRound; from += perTurn) {
       const start = performance.now()
       for (let k = from; k < from + perTurn; k++) run(k)
-      // Ours hands over within the turn; what the SDK's exporter would do is left out.
-      if (i % 2 === 1) end()
+      if (endCounts) end()
       spent += performance.now() - start
     }
-    if (i % 2 === 0) await end()
-    best[i] = Math.min(best[i]!, (spent / perRound) * 1e6)
+    if (!endCounts) await end()
+    best = Math.min(best, (spent / perRound) * 1e6)
   }
-for (const [i, [name]] of contenders.entries()) {
-  const beside = best[i - (i % 2)]!
-  console.log(`${name.padEnd(40)}${best[i]!.toFixed(0).padStart(7)} ns ${(best[i]! / beside).toFixed(2)} ×`)
+  return best
 }
-console.log(`(${queued} spans)`)
+
+await bench<string, number>(import.meta.url, measure, async (apart) => {
+  const names = Object.keys(contenders)
+  const best = new Map(names.map((name) => [name, Number.POSITIVE_INFINITY]))
+  for (let n = 0; n < 3; n++)
+    for (const name of names) best.set(name, Math.min(best.get(name)!, await apart(name)))
+  let peer = 0
+  for (const [name, ns] of best) {
+    if (name.includes(':')) peer = ns
+    console.log(`${name.padEnd(48)}${ns.toFixed(0).padStart(7)} ns ${(ns / peer).toFixed(2)} ×`)
+  }
+})

@@ -15,11 +15,15 @@ export interface Bound {
 }
 
 interface Node {
+  /** The value that leads here. */
+  readonly edge: unknown
   /** The first key seen here, and where its values lead: call sites rarely differ. */
   key: string | undefined
   values: Map<unknown, Node> | undefined
   others: Map<string, Map<unknown, Node>> | undefined
   bound: Bound | undefined
+  /** Of `values`, the one found last: one event's labels are much like those of the one before. */
+  latest: Node | undefined
 }
 
 export interface Tree {
@@ -45,9 +49,16 @@ export const labelRule = (allows: (key: string) => boolean): LabelRule => ({
 /** A longer value would be cut; the tree need not keep such text alive. */
 const longestEdge = 1024
 
-const node = (): Node => ({ key: undefined, values: undefined, others: undefined, bound: undefined })
+const node = (edge: unknown): Node => ({
+  edge,
+  key: undefined,
+  values: undefined,
+  others: undefined,
+  bound: undefined,
+  latest: undefined,
+})
 
-export const tree = (): Tree => ({ root: node(), nodes: 1 })
+export const tree = (): Tree => ({ root: node(undefined), nodes: 1 })
 
 export function find(
   from: Tree,
@@ -59,12 +70,18 @@ export function find(
     const key = fields[i] as string
     const value = fields[i + 1]
     if (typeof value !== 'string' && !isLabel(value)) continue
-    if (key === at.key) at = at.values!.get(value)
+    if (key === at.key) at = at.latest?.edge === value ? at.latest : look(at, value)
     else if (skipped.has(key)) continue
     else at = at.others?.get(key)?.get(value)
     if (at === undefined) return undefined
   }
   return at.bound
+}
+
+function look(at: Node, value: unknown): Node | undefined {
+  const found = at.values!.get(value)
+  if (found !== undefined) at.latest = found
+  return found
 }
 
 const isLabel = (value: unknown): boolean =>
@@ -83,7 +100,7 @@ export function place(
   }
   // Permuted keys and `1` beside `"1"` lead to one series by many paths: begin anew rather than grow.
   if (from.nodes + fields.length > mostNodes) {
-    from.root = node()
+    from.root = node(undefined)
     from.nodes = 1
   }
   let at = from.root
@@ -94,9 +111,10 @@ export function place(
     const values = valuesOf(at, key)
     let next = values.get(value)
     if (!next) {
-      next = node()
+      const edge = typeof value === 'string' ? ownCopy(value) : value
+      next = node(edge)
       from.nodes++
-      values.set(typeof value === 'string' ? ownCopy(value) : value, next)
+      values.set(edge, next)
     }
     at = next
   }
