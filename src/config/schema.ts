@@ -1,4 +1,4 @@
-import convict from 'convict'
+import type convictModule from 'convict'
 import { TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, KeySchema } from '../exporters/exporter.ts'
 import { formatOf, formats, readKey } from './formats/formats.ts'
@@ -12,7 +12,7 @@ export interface TypeSchema {
   readonly definition: AnyExporterDefinition
   readonly keys: ReadonlyMap<string, KeySchema>
   readonly defaults: ReadonlyMap<string, unknown>
-  /** Keys whose values convict refuses, or does not know. */
+  /** Keys whose values convict refuses, or does not know; none until {@link loadConvict}. */
   refused(config: Readonly<Record<string, unknown>>): readonly string[]
 }
 
@@ -23,10 +23,20 @@ const invalid = (type: unknown, why: string): TelemetryError =>
 const asLeaf = (value: unknown): unknown => (isRecord(value) ? new Map(Object.entries(value)) : value)
 const fromLeaf = (value: unknown): unknown => (value instanceof Map ? Object.fromEntries(value) : value)
 
+let convict: typeof convictModule | undefined
+
+/**
+ * Loads convict, which takes as long as all that is ours: the import of the library does not wait for it, the start
+ * does. What is judged before the start is judged by our own, stricter reading alone, and at the start once more.
+ */
+export async function loadConvict(): Promise<void> {
+  convict ??= (await import('convict')).default
+}
+
 const registered = new Map<string, string>()
 
 /** Registers a format of ours under its own name, with an identity where convict would coerce. */
-function convictFormat(key: KeySchema): string {
+function convictFormat(key: KeySchema, convict: typeof convictModule): string {
   const id = `telemetry ${typeof key.format === 'string' ? key.format : key.format.join('|')}`
   if (!registered.has(id)) {
     convict.addFormat({
@@ -45,17 +55,21 @@ function convictFormat(key: KeySchema): string {
   return id
 }
 
-function convictSchema(keys: ReadonlyMap<string, KeySchema>, defaults: ReadonlyMap<string, unknown>) {
-  const schema: Record<string, convict.SchemaObj<unknown>> = {}
+function convictSchema(
+  keys: ReadonlyMap<string, KeySchema>,
+  defaults: ReadonlyMap<string, unknown>,
+  convict: typeof convictModule,
+) {
+  const schema: Record<string, convictModule.SchemaObj<unknown>> = {}
   for (const [name, key] of keys) {
     schema[name] = {
       doc: key.doc,
-      format: convictFormat(key),
+      format: convictFormat(key, convict),
       default: asLeaf(defaults.get(name) ?? null),
       nullable: true,
       sensitive: isSensitive(key),
       key,
-    } as convict.SchemaObj<unknown>
+    } as convictModule.SchemaObj<unknown>
   }
   return schema
 }
@@ -106,9 +120,11 @@ export function createTypeSchema(definition: AnyExporterDefinition): TypeSchema 
     if ('wrong' in reading) throw invalid(type, `the default of ${name} must be ${reading.wrong}`)
     defaults.set(name, reading.value)
   }
-  const declared = convictSchema(keys, defaults)
+  let declared: ReturnType<typeof convictSchema> | undefined
 
   const refused = (config: Readonly<Record<string, unknown>>): string[] => {
+    if (convict === undefined) return []
+    declared ??= convictSchema(keys, defaults, convict)
     // Its own environment and arguments are switched off: it would put them above files.
     const instance = convict(declared, { env: {}, args: [] })
     for (const [name, value] of Object.entries(config)) instance.set(name, asLeaf(value))

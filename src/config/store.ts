@@ -13,7 +13,7 @@ import {
 } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Layers, noTables, type Source } from './layers.ts'
-import { createTypeSchemas, isSensitive } from './schema.ts'
+import { createTypeSchemas, isSensitive, loadConvict } from './schema.ts'
 import { explainPicture, shownAt, shownConfig } from './shown/explain.ts'
 import { createRedactor } from './shown/redact.ts'
 import { createReports } from './shown/reports.ts'
@@ -22,6 +22,7 @@ import { readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { createRemoteFeed } from './sources/remote.ts'
+import { loadToml } from './sources/toml.ts'
 
 export type { ConfigPlan, ExporterChange, ExporterConfig, ValueChange } from './changes/plan.ts'
 export type { PutResult } from './changes/transactions.ts'
@@ -146,6 +147,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     return { name, ...createRemoteFeed(source, clock, heard, lost) }
   })
   const begin = async (): Promise<void> => {
+    await Promise.all([loadConvict(), file && loadToml()])
     const variables = { ...(options.env ?? process.env) }
     environment = createEnvironment(variables)
     judge = createJudge(schemas, environment, redactor)

@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from 'node:fs'
-import { parse, TomlError } from 'smol-toml'
 import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../errors.ts'
 import { isRecord } from '../formats/reading.ts'
 import type { Entry, Place } from '../layers.ts'
@@ -10,6 +9,7 @@ import { interpolate, type Variables } from './interpolate.ts'
 import { JsonError, jsonPositions } from './positions/json.ts'
 import type { Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
+import { tomlNow } from './toml.ts'
 
 /** More is no configuration, and would block the process while it is read. */
 const largestFile = 1024 * 1024
@@ -49,10 +49,12 @@ export function readConfigText(file: string): string {
 }
 
 function parseToml(file: string, text: string): ParsedFile {
+  const toml = tomlNow()
+  if (toml === undefined) throw refused(file, 'CONFIG_FILE_UNREADABLE', 'cannot be read before the start')
   try {
-    return { value: parse(text, { unsafeKeyBehaviour: 'throw' }), ...tomlPositions(text) }
+    return { value: toml.parse(text, { unsafeKeyBehaviour: 'throw' }), ...tomlPositions(text) }
   } catch (error) {
-    if (!(error instanceof TomlError)) throw refused(file, 'CONFIG_FILE_SYNTAX', 'is no TOML')
+    if (!(error instanceof toml.TomlError)) throw refused(file, 'CONFIG_FILE_SYNTAX', 'is no TOML')
     // The rest of its message quotes the lines around, which may hold secrets.
     const why = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '')
     const { line, column } = error
