@@ -9,6 +9,7 @@ import { createState } from './aggregate/state.ts'
 import type { DeclaredMetric } from './declared.ts'
 import { healthNames } from './page/health.ts'
 import { join } from './page/registry.ts'
+import { createPage } from './page/source.ts'
 import type { PageServer } from './server.ts'
 import { schema } from './settings.ts'
 import { describe } from './status.ts'
@@ -64,11 +65,7 @@ export function prometheus(
 
 async function open(config: Config, context: OpenContext<State>): Promise<PrometheusClient> {
   const { state, logger, clock, signal } = context
-  const [promClient, { createPage }, { openPageServer }] = await Promise.all([
-    import('prom-client'),
-    import('./page/source.ts'),
-    import('./server.ts'),
-  ])
+  const [promClient, { openPageServer }] = await Promise.all([import('prom-client'), import('./server.ts')])
   if (!state.registry) join(state, new promClient.Registry())
   // Under a living client the configuration changes; should it ever be unreadable, the one it opened with serves.
   const current = (): Config => {
