@@ -13,6 +13,8 @@ export interface Contender {
   /** Another endpoint from now on, as far as it can: resolves when the change is in force. */
   move(url: string): Promise<void>
   counts(): Counts | undefined
+  /** Attempts to export a batch so far, if it says so. */
+  attempts(): number | undefined
 }
 
 /** In spans. */
@@ -62,6 +64,7 @@ async function startOurs({ kind, url, config }: Setting): Promise<Contender> {
       await telemetry.config.put('telemetry.otel.endpoint', to)
     },
     counts,
+    attempts: () => telemetry.status().exporters.otel!.exports.attempts,
   }
 }
 
@@ -109,5 +112,6 @@ async function startPeer({ kind, url, config }: Setting): Promise<Contender> {
       await old.shutdown().catch(() => {})
     },
     counts: () => undefined,
+    attempts: () => undefined,
   }
 }

@@ -1,12 +1,12 @@
 /**
  * An outage under 5,000 spans/s, with a queue that can hold it and a reset_timeout of 1 s: what is lost, how often the
- * backend is tried meanwhile, how long until the first span arrives once it is back.
+ * backend is probed, how long until the first span arrives once it is back, event-loop delay, memory.
  * `npm --prefix bench run outage -- --seconds 10`; `--only 0`: refused, 1: hung, 2: 503, 3: reset.
  */
 import type { Fault } from '../../src/testing/index.ts'
 import { startSink } from '../sink.ts'
 import { type Counts, type Kind, type Setting, startContender } from './contenders.ts'
-import { bench, flag, loopDelay, paced, round, sleep, warm } from './workers.ts'
+import { bench, flag, loopDelay, memoryGrowth, paced, round, sleep, warm } from './workers.ts'
 
 interface Task extends Setting {
   readonly seconds: number
@@ -15,10 +15,15 @@ interface Task extends Setting {
 interface Result {
   readonly sent: number
   readonly delay: number
+  readonly memory: number
+  /** Attempts a second in the second half of the outage: the breaker is open, so these are probes. */
+  readonly probes: number | undefined
   readonly counts: Counts | undefined
 }
 
 const perSecond = 5_000
+/** Until the code is compiled. */
+const warmSeconds = 10
 const beforeSeconds = 1
 const afterSeconds = 3
 
@@ -32,16 +37,32 @@ const outages: readonly (readonly [name: string, fault: Fault])[] = [
 
 async function work({ seconds, ...setting }: Task): Promise<Result> {
   const contender = await startContender(setting)
+  const emit = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) contender.span(i)
+  }
+  await paced(perSecond, warmSeconds, emit)
+  await contender.flush()
   await warm()
   const delay = loopDelay()
-  const sent = await paced(perSecond, beforeSeconds + seconds + afterSeconds, (from, to) => {
-    for (let i = from; i < to; i++) contender.span(i)
-  })
-  const measured = delay()
+  const memory = memoryGrowth()
+  const attemptsAt = async (second: number): Promise<number | undefined> => {
+    await sleep(second * 1000)
+    return contender.attempts()
+  }
+  const [sent, half, end] = await Promise.all([
+    paced(perSecond, beforeSeconds + seconds + afterSeconds, emit),
+    attemptsAt(beforeSeconds + seconds / 2),
+    attemptsAt(beforeSeconds + seconds - 0.1),
+  ])
+  const measured = {
+    delay: delay(),
+    memory: memory(),
+    probes: half === undefined || end === undefined ? undefined : (end - half) / (seconds / 2),
+  }
   await contender.flush()
   const counts = contender.counts()
   await contender.stop(5_000)
-  return { sent, delay: measured, counts }
+  return { sent, ...measured, counts }
 }
 
 await bench<Task, Result>(import.meta.url, work, async (apart) => {
@@ -54,16 +75,12 @@ await bench<Task, Result>(import.meta.url, work, async (apart) => {
   for (const [name, fault] of outages.filter((_, i) => only < 0 || i === only))
     for (const kind of kinds.slice(0, flag('peers', 2) + 1)) {
       const sink = await startSink()
-      let tries = 0
       let resumed = Number.NaN
       const director = async (): Promise<void> => {
         await sleep(beforeSeconds * 1000)
         await sink.fault(fault)
-        await sleep(300)
-        const before = await sink.stats()
-        await sleep(seconds * 1000 - 300)
+        await sleep(seconds * 1000)
         const after = await sink.stats()
-        tries = after.requests - before.requests
         const cleared = performance.now()
         await sink.clear()
         while ((await sink.stats()).spans <= after.spans && performance.now() - cleared < 20_000)
@@ -71,16 +88,18 @@ await bench<Task, Result>(import.meta.url, work, async (apart) => {
         resumed = performance.now() - cleared
       }
       let directed: Promise<void> | undefined
-      const { sent, delay, counts } = await apart({ kind, url: sink.url, config, seconds }, async () => {
+      const task = { kind, url: sink.url, config, seconds }
+      const { sent, delay, memory, probes, counts } = await apart(task, async () => {
+        await sink.forget()
         directed = director()
       })
       await directed
       const { spans } = await sink.stats()
       await sink.close()
-      const tried = fault.type === 'refuse' ? '' : `, ${round(tries / seconds, 2)} tries per s`
+      const probed = probes === undefined ? '' : `, ${round(probes, 2)} probes per s`
       console.log(
-        `${name.padEnd(8)} ${kind.padEnd(10)} lost ${sent - spans}${tried}, ` +
-          `resumed after ${round(resumed / 1000, 2)} s, loop delay p99 ${round(delay)} ms` +
+        `${name.padEnd(8)} ${kind.padEnd(10)} lost ${sent - spans}${probed}, ` +
+          `resumed after ${round(resumed / 1000, 2)} s, loop delay p99 ${round(delay)} ms, memory +${round(memory)} MB` +
           (counts ? `, ambiguous ${counts.ambiguous}, ledger ${JSON.stringify(counts.reasons)}` : ''),
       )
     }

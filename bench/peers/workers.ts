@@ -57,6 +57,19 @@ export function loopDelay(): () => number {
   }
 }
 
+/** Resident memory from now on, looked at ten times a second; the function ends it and gives its highest growth in MB. */
+export function memoryGrowth(): () => number {
+  const before = process.memoryUsage.rss()
+  let highest = before
+  const timer = setInterval(() => {
+    highest = Math.max(highest, process.memoryUsage.rss())
+  }, 100)
+  return () => {
+    clearInterval(timer)
+    return (highest - before) / 2 ** 20
+  }
+}
+
 /** Tells the starter that all is warm; resolves when its `onWarm` is done. */
 export async function warm(): Promise<void> {
   const go = new Promise((resolve) => process.once('message', resolve))
