@@ -1,4 +1,4 @@
-/** A thousand changes (in the nightly profile; else 200) under load over real HTTP leave no socket, listener, client or actor, and the heap settles. */
+/** A thousand changes under load over real HTTP leave no socket, listener, client or actor, and the heap settles. */
 import assert from 'node:assert/strict'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,7 +11,7 @@ import { type HttpClient, openHttpClient, outcomeOf } from '../../src/exporters/
 import { createTelemetry } from '../../src/telemetry.ts'
 import { assertExact, quietLogger } from '../delivery/harness.ts'
 
-const changes = process.env.TELEMACHINE_NIGHTLY === '1' ? 1000 : 200
+const changes = 1000
 const eventsPerChange = 4
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
