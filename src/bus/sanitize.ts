@@ -195,25 +195,28 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
 
   const newWalk = (source: object): Walk => ({ room: maxNodes, ancestors: [source] })
 
-  /** An object that threw at its `seen`th key (0: before the first): the other keys, one by one. */
+  /** An object that threw, of whose keys `seen` were looked at: the others, one by one. */
   const carefully = (
     source: object,
     seen: number,
     nested: boolean,
     fields: unknown[],
+    start: number,
     limit: number,
+    walk: Walk,
   ): void => {
     let keys: string[]
     try {
-      if (seen > 0) counts.unreadable++
       keys = Object.keys(source)
     } catch {
       counts.unreadable++
       return
     }
-    const walk = newWalk(source)
+    // A getter may have moved a key that was read behind the one that threw.
+    const taken = new Set(fields.slice(start).filter((_, i) => i % 2 === 0))
     for (let i = seen; i < keys.length; i++) {
       const key = keys[i]!
+      if (taken.has(key)) continue
       if (fields.length >= limit) {
         counts.cut_keys += keys.length - i
         return
@@ -230,8 +233,8 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
   }
 
   /**
-   * Runs per event. for-in reads plain objects faster than Object.keys does, gives own keys before inherited ones, and
-   * V8 knows without looking that a key it has just given is own.
+   * Runs per event. for-in reads plain objects faster than Object.keys does, and of those V8 knows without looking that
+   * a key it has just given is own.
    */
   const flatten = (source: unknown, fields: unknown[], nested: boolean, room: number): void => {
     if (source === undefined) return
@@ -240,14 +243,18 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
       return
     }
     const record = source as Record<string, unknown>
-    const limit = fields.length + 2 * room
+    const start = fields.length
+    const limit = start + 2 * room
     const maxLength = maxValueLength()
     let walk: Walk | undefined
     let seen = 0
+    let reading = false
     try {
       for (const key in record) {
+        reading = false
+        if (!hasOwn.call(record, key)) continue
         seen++
-        if (!hasOwn.call(record, key)) break
+        reading = true
         if (
           key === '__proto__' ||
           key === 'constructor' ||
@@ -275,7 +282,8 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
         }
       }
     } catch {
-      carefully(record, seen, nested, fields, limit)
+      if (reading) counts.unreadable++
+      carefully(record, seen, nested, fields, start, limit, walk ?? newWalk(record))
     }
   }
 

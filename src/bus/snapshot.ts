@@ -58,15 +58,22 @@ export class EventRecord implements TelemetryEvent {
 
   /** All that was kept: also strings, booleans and null, which exporters refuse. */
   get measurements(): Readonly<Record<string, number>> {
-    this[more] ??= { ...none }
-    this[more].measurements ??= view<number>(this.fields, 0, this.metadataStart)
-    return this[more].measurements
+    const kept = this.#kept()
+    kept.measurements ??= view<number>(this.fields, 0, this.metadataStart)
+    return kept.measurements
   }
 
   get metadata(): Readonly<Record<string, unknown>> {
-    this[more] ??= { ...none }
-    this[more].metadata ??= view(this.fields, this.metadataStart, this.fields.length)
-    return this[more].metadata
+    const kept = this.#kept()
+    kept.metadata ??= view(this.fields, this.metadataStart, this.fields.length)
+    return kept.metadata
+  }
+
+  /** A handler may have frozen the event: then views are built each time. */
+  #kept(): More {
+    const kept = this[more] ?? { ...none }
+    Reflect.set(this, more, kept)
+    return kept
   }
 
   toJSON(): object {
@@ -197,6 +204,7 @@ export function createRecorder(
         sanitizer.metadata(metadata, fields)
         return new EventRecord(name, time, fields, metadataStart, scope, origin, about)
       } catch {
+        latest = undefined
         onDrop('failed')
         return undefined
       } finally {

@@ -12,7 +12,7 @@ import {
   type Transactions,
 } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
-import { type Layers, noTables, type Source } from './layers.ts'
+import { type Layers, noTables, type Source, type Tables } from './layers.ts'
 import { createTypeSchemas, isSensitive, loadConvict } from './schema.ts'
 import { explainPicture, shownAt, shownConfig } from './shown/explain.ts'
 import { createRedactor } from './shown/redact.ts'
@@ -22,7 +22,7 @@ import { readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { createRemoteFeed } from './sources/remote.ts'
-import { loadToml } from './sources/toml.ts'
+import { loadToml, tomlNow } from './sources/toml.ts'
 
 export type { ConfigPlan, ExporterChange, ExporterConfig, ValueChange } from './changes/plan.ts'
 export type { PutResult } from './changes/transactions.ts'
@@ -67,9 +67,12 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   })
 
   /** Before the start: what can be known at once. What is wrong with it is said by the start. */
-  const early = file?.read(options.env ?? process.env)
+  const earlyFile = (): Tables => {
+    const early = file?.read(options.env ?? process.env)
+    return early?.problems.length === 0 ? early.tables : noTables
+  }
   let before = inForceOf(0, {
-    file: early?.problems.length === 0 ? early.tables : noTables,
+    file: earlyFile(),
     init: init.tables,
     remote: (options.remote ?? []).map(() => noTables),
     runtime: noTables,
@@ -106,6 +109,10 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   }
 
   const change = async (source: Source, given: Given): Promise<PutResult> => {
+    if (file && !transactions && tomlNow() === undefined) {
+      await loadToml()
+      if (phase === 'new') before = inForceOf(0, { ...before.layers, file: earlyFile() })
+    }
     // What was asked during a start waits for its end, in its order.
     if (phase === 'starting') await starting.catch(() => {})
     if (phase === 'stopped') throw stopped()
@@ -147,11 +154,12 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     return { name, ...createRemoteFeed(source, clock, heard, lost) }
   })
   const begin = async (): Promise<void> => {
-    await Promise.all([loadConvict(), file && loadToml()])
     const variables = { ...(options.env ?? process.env) }
     environment = createEnvironment(variables)
     judge = createJudge(schemas, environment, redactor)
+    if (file && tomlNow() === undefined) await loadToml()
     const read = file?.read(variables)
+    await loadConvict()
     let layers: Layers = { ...before.layers, file: read?.tables ?? noTables }
     const judgement = judge.judge(layers)
     const problems = [...init.problems, ...(read?.problems ?? []), ...judgement.problems]

@@ -81,8 +81,13 @@ export function createIntake(options: {
   }
 
   const begin = (): void => {
-    sink.now = clock.now()
     sink.config = config()
+    try {
+      sink.now = clock.now()
+    } catch (error) {
+      // An injected clock that fails once must not hold up what comes after.
+      onError(error)
+    }
   }
 
   const ingestOne = (event: TelemetryEvent): void => {

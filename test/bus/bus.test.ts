@@ -50,6 +50,45 @@ describe('the bus', () => {
       assert.deepEqual(handled, ['queuemizer.job.error'])
     })
 
+    it('gives each event its own time, unless nobody on its route reads it', async () => {
+      const bus = opened()
+      const exact = receiver(bus, 'exact', 'both', 'exact')
+      const coarse: TelemetryEvent[] = []
+      const options = { ignoresTime: true }
+      bus.inbox('coarse', (events) => coarse.push(...events)).subscribe(['both', 'coarse'], options)
+      bus.emit('coarse')
+      bus.emit('both')
+      bus.emit('exact')
+      bus.emit('coarse')
+      await nextTurn()
+      assert.deepEqual(
+        exact.batches.flat().map(({ time }) => time),
+        [2, 3],
+      )
+      assert.deepEqual(
+        coarse.map(({ time }) => time),
+        [1, 2, 1],
+      )
+      bus.emit('coarse')
+      bus.attach('handler', 'coarse', () => {})
+      bus.emit('coarse')
+      bus.flush()
+      assert.deepEqual(
+        coarse.slice(3).map(({ time }) => time),
+        [4, 5],
+      )
+    })
+
+    it('lets a handler freeze an event that others read after it', async () => {
+      const bus = opened()
+      bus.attach('freezing', '*', (event) => Object.freeze(event))
+      const { batches } = receiver(bus, 'a', '*')
+      bus.emit('e', { count: 1 }, { queue: 'mail' })
+      await nextTurn()
+      const [event] = batches.flat()
+      assert.deepEqual({ ...event!.measurements, ...event!.metadata }, { count: 1, queue: 'mail' })
+    })
+
     it('hands a turn over as one array, in order', async () => {
       const bus = opened()
       const { batches, inbox } = receiver(bus, 'a', '*')

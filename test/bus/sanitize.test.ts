@@ -156,6 +156,42 @@ describe('sanitizing', () => {
     assert.equal(reads, 3)
   })
 
+  it('keeps the own keys behind one that a getter deleted, and takes none twice', () => {
+    const shrinking: Record<string, unknown> = {
+      get a() {
+        delete shrinking.toString
+        return 1
+      },
+      toString: 2,
+      b: 3,
+    }
+    assert.deepEqual(sanitize(shrinking).kept, { a: 1, b: 3 })
+    const growing: Record<string, unknown> = {
+      get a() {
+        growing[0] = 'first'
+        return 1
+      },
+      get b() {
+        throw new Error('b')
+      },
+      c: 3,
+    }
+    assert.deepEqual(sanitize(growing).fields.filter((field) => field === 'a').length, 1)
+  })
+
+  it('bounds what nested values hold together, also around a getter that throws', () => {
+    const metadata = {
+      a: Array(1024).fill(0),
+      get b() {
+        throw new Error('b')
+      },
+      c: Array(1024).fill(0),
+    }
+    const { kept, lost } = sanitize(metadata)
+    assert.equal((kept.a as unknown[]).length + (kept.c as unknown[]).length, 1024)
+    assert.deepEqual(lost, { unreadable: 1, cut_size: 1 })
+  })
+
   it('survives proxies that throw in every trap, on top and inside', () => {
     const hostile = new Proxy(
       {},

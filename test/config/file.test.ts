@@ -34,6 +34,18 @@ async function problemOf(text: string, env: Record<string, string> = {}, name = 
 describe('the configuration file', () => {
   afterEach(removeTemporary)
 
+  it('is read in the turn of the start, as the environment is', async () => {
+    const file = temporaryFile('[telemetry.otel]\nbatch_size = 7\n')
+    const env: Record<string, string> = {}
+    const { store } = createStore({ file, env })
+    const starting = store.start()
+    writeFileSync(file, 'no TOML')
+    env.TELEMETRY_OTEL_BATCH_SIZE = 'no number'
+    await starting
+    assert.equal(store.get('otel.batch_size'), 7)
+    await store.stop()
+  })
+
   it('is TOML, or JSON by its extension', async () => {
     const toml = await started('[telemetry.otel]\nbatch_size = 7\nheaders = { a = "b" }\n')
     assert.equal(toml.config?.batch_size, 7)
