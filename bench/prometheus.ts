@@ -21,7 +21,7 @@ function exporter() {
   const definition = prometheus()
   const state = definition.state!({ id: 'bench', clock, logger })
   const sink: Sink<State, never> = {
-    ...{ state, config, now: 0, item: nothing, hold: nothing },
+    ...{ state, config, now: 0, item: () => true, hold: nothing },
     drop: (reason) => {
       throw new Error(reason)
     },
@@ -126,7 +126,14 @@ const perEvent = (times: number[]): number[] => times.map((ms) => (ms * 1e6) / p
 async function overflowing(): Promise<void> {
   const definition = prometheus()
   const state = definition.state!({ id: 'bench', clock, logger })
-  const sink: Sink<State, never> = { state, config: {}, now: 0, item: nothing, hold: nothing, drop: nothing }
+  const sink: Sink<State, never> = {
+    state,
+    config: {},
+    now: 0,
+    item: () => true,
+    hold: nothing,
+    drop: nothing,
+  }
   const records = labelObjects((i) => ({ user: `user-${i}` })).map((labels) =>
     event('http.request.done', { count: 1 }, labels),
   )

@@ -1,5 +1,6 @@
 import type { AttachedHandler } from './handlers.ts'
 import type { InboxState } from './inbox.ts'
+import { ownCopy } from './own-copy.ts'
 
 /** Who receives the events of one name, each once however many of its patterns match. Never changes once made. */
 export interface Route {
@@ -41,7 +42,7 @@ export function createRoutes(find: (name: string) => Route): Routes {
       if (route !== undefined) return route
       if (known.size >= maxNames || characters > maxCharacters) invalidate()
       const found = find(name)
-      known.set(name, found)
+      known.set(ownCopy(name), found)
       characters += name.length
       return found
     },

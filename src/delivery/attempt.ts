@@ -11,7 +11,10 @@ export interface Attempt {
 /** Each field is read once: what a driver does to its answer later, or in a getter, changes nothing. */
 function read(value: unknown): Outcome | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { type, rejected, afterSeconds, ambiguous, unhealthy, cause } = value as Record<string, unknown>
+  const { type, rejected, afterSeconds, ambiguous, unhealthy, unsent, cause } = value as Record<
+    string,
+    unknown
+  >
   switch (type) {
     case 'delivered':
       return { type, rejected: typeof rejected === 'number' && rejected > 0 ? Math.floor(rejected) : 0 }
@@ -27,7 +30,7 @@ function read(value: unknown): Outcome | undefined {
     case 'misdirected':
       return { type, cause }
     case 'too_large':
-      return { type }
+      return { type, unsent: Boolean(unsent) }
     default:
       return undefined
   }

@@ -33,7 +33,8 @@ export interface Backlog {
   readonly fresh: number
   /** Position before which everything has been taken. */
   taken(): number
-  enqueue(item: unknown, weight: number, at: number, self: boolean, bytes: number): void
+  /** False: it was dropped for want of room. */
+  enqueue(item: unknown, weight: number, at: number, self: boolean, bytes: number): boolean
   take(): Batch | undefined
   /** Takes whatever has not been tried in this round of a drain, whoever's turn it is. */
   takeUntried(round: number): Batch | undefined
@@ -75,8 +76,10 @@ export function createBacklog(options: {
   ledger: Ledger
   limits: () => BacklogLimits
   sizeOf: ((item: unknown) => number) | undefined
+  /** What a request takes beside its items. */
+  requestBytes: () => number
 }): Backlog {
-  const { ledger, limits, sizeOf } = options
+  const { ledger, limits, sizeOf, requestBytes } = options
   const queue = createQueue<unknown>()
   const retries: Batch[] = []
   let retryItems = 0
@@ -117,14 +120,15 @@ export function createBacklog(options: {
   const takeFresh = (): Batch | undefined => {
     const { batchSize, maxRequestBytes } = limits()
     const batch = emptyBatch<unknown>()
+    const room = maxRequestBytes - requestBytes()
     let bytes = 0
     while (queue.size > 0 && batch.items.length < batchSize) {
       const size = headBytes()
-      if (size > maxRequestBytes) {
+      if (size > room) {
         dropHead('too_large')
         continue
       }
-      if (bytes + size > maxRequestBytes) break
+      if (bytes + size > room) break
       bytes += size
       assembledWeight += queue.take(batch)
     }
@@ -179,11 +183,12 @@ export function createBacklog(options: {
       if (queue.size + retryItems >= queueSize) {
         if (overflow === 'drop_newest') {
           ledger.drop('queue_full', weight, self)
-          return
+          return false
         }
         dropOldest()
       }
       queue.push(item, weight, at, self, bytes)
+      return true
     },
     take() {
       return retryDue() ? takeRetry() : takeFresh()

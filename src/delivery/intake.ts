@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts'
 import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.ts'
 import { type DropReason, dropReasons, type Ledger } from './ledger.ts'
 
-/** Where items go that the driver made of events. */
-export type Enqueue = (item: unknown, weight: number, at: number, self: boolean, bytes: number) => void
+/** Where items go that the driver made of events; false: there was no room. */
+export type Enqueue = (item: unknown, weight: number, at: number, self: boolean, bytes: number) => boolean
 
 const reasons: ReadonlySet<unknown> = new Set(dropReasons)
 
@@ -66,8 +66,9 @@ export function createIntake(options: {
     now: 0,
     item(item, weight = 1, bytes = 0) {
       const claimed = claim(whole(weight))
-      if (pulled) ledger.deliver(claimed)
-      else enqueue(item, claimed, sink.now, self, whole(bytes))
+      if (!pulled) return enqueue(item, claimed, sink.now, self, whole(bytes))
+      ledger.deliver(claimed)
+      return true
     },
     hold() {
       if (unsettled === 0) return

@@ -19,5 +19,5 @@ export type Outcome =
   | { readonly type: 'refused'; readonly unhealthy?: boolean; readonly cause: unknown }
   /** Wrong key or address: 401, 403, 404. */
   | { readonly type: 'misdirected'; readonly cause: unknown }
-  /** 413: split and resend. */
-  | { readonly type: 'too_large' }
+  /** 413: split and resend. `unsent`: the driver saw it before it spoke to the backend, of which this says nothing. */
+  | { readonly type: 'too_large'; readonly unsent?: boolean }

@@ -69,6 +69,8 @@ export function createShipping(options: {
   let round = 0
   let unhurried = false
   let latestWasSelf = false
+  /** The latest batch was split before the backend was spoken to: its halves are yet to be tried. */
+  let splitUnsent = false
 
   /** Backs off, but never past the moment at which the breaker would let a probe through. */
   const coolDown = (afterSeconds: number | undefined): void => {
@@ -92,6 +94,7 @@ export function createShipping(options: {
   /** What an outcome means for the ledger, the queue and the breaker. `own`: the client is still the current one. */
   const settle = (batch: Batch, outcome: Outcome, own: boolean, cut: boolean): ExportResult => {
     ledger.unlease(batch.weight)
+    splitUnsent = false
     switch (outcome.type) {
       case 'delivered': {
         deliveries += 1
@@ -123,7 +126,8 @@ export function createShipping(options: {
         return 'misdirected'
       case 'too_large':
         backlog.split(batch)
-        return 'neutral'
+        splitUnsent = outcome.unsent === true
+        return splitUnsent ? 'cancelled' : 'neutral'
       default:
         return outcome satisfies never
     }
@@ -226,7 +230,8 @@ export function createShipping(options: {
         while ((await one()) !== undefined);
       }
       if (probe) {
-        const result = await one()
+        let result = await one()
+        while (result === 'cancelled' && splitUnsent) result = await one()
         if (result !== 'success' && result !== 'neutral') return { results }
       }
       // What a wave left under way keeps its place; yet one worker goes on beside it, or hung attempts would cost the backlog.

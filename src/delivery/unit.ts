@@ -150,7 +150,19 @@ export function createUnit(options: UnitOptions): Unit {
     ledger,
     sizeOf: definition.sizeOf?.bind(definition),
     limits: () => limits,
+    requestBytes: () => requestBytes(),
   })
+
+  const requestBytes = (): number => {
+    const { current } = clients
+    if (current === undefined || definition.requestBytes === undefined) return 0
+    try {
+      return Math.max(definition.requestBytes(current.client), 0) || 0
+    } catch (error) {
+      noteError(error)
+      return 0
+    }
+  }
 
   const intake = createIntake({
     definition,

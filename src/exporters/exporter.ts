@@ -81,8 +81,11 @@ export interface Sink<State = unknown, Item = unknown> {
   readonly config: Config
   /** `clock.now()` in milliseconds, read once a batch. */
   readonly now: number
-  /** Queues an item for `export`. Its weight, in events, comes from this event first, then from what was held. `bytes`: its size on the wire, if known. */
-  item(item: Item, weight?: number, bytes?: number): void
+  /**
+   * Queues an item for `export`; false if it was dropped for want of room. Its weight, in events, comes from this event
+   * first, then from what was held. `bytes`: its size on the wire, if known.
+   */
+  item(item: Item, weight?: number, bytes?: number): boolean
   /** Keeps this event's weight as pending, to be released by a later `item` or `drop`. */
   hold(): void
   /** Counts a drop; weight as in `item`. */
@@ -117,6 +120,8 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
   forget?(state: State): void
   /** Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else 0. */
   sizeOf?(item: Item): number
+  /** Bytes of a request beside its items: `max_request_bytes` is for both. Default 0. */
+  requestBytes?(client: Client): number
   /** One attempt to export one batch. Absent: a pull exporter, whose `ingest` is the delivery. */
   export?(client: Client, batch: readonly Item[], context: ExportContext<State>): Promise<Outcome>
   close(client: Client, context: { readonly deadline: number }): void | Promise<void>
@@ -137,6 +142,7 @@ const optional = [
   'tick',
   'forget',
   'sizeOf',
+  'requestBytes',
   'export',
   'describe',
 ] as const

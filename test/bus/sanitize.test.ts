@@ -157,7 +157,7 @@ describe('sanitizing', () => {
   })
 
   it('keeps the own keys behind one that a getter deleted, and takes none twice', () => {
-    const shrinking: Record<string, unknown> = {
+    const shrinking: { [key: string]: unknown; toString?: unknown } = {
       get a() {
         delete shrinking.toString
         return 1

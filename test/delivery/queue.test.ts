@@ -212,6 +212,17 @@ describe('a request', () => {
       assertExact(rig.ledger())
     })
 
+  it('has room for what the client says it takes beside its items', async () => {
+    const { driver, rig } = await rigWith(
+      { max_request_bytes: 1024, batch_size: 10 },
+      { sizeOf: weigh, requestBytes: () => 300 },
+    )
+    rig.emit(3)
+    await rig.pass(2)
+    assert.deepEqual(sizes(driver), [1, 1, 1])
+    assert.equal(rig.ledger().delivered, 3)
+  })
+
   it('that is too large is split down to single items', async () => {
     const { driver, rig } = await rigWith({ batch_size: 8, max_in_flight: 1 })
     driver.reply = ({ items, names }) =>

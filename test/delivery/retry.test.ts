@@ -160,6 +160,21 @@ describe('the breaker of an exporter', () => {
     assert.equal(rig.ledger().delivered, 20)
   })
 
+  it('learns nothing of the backend from a batch that was too large before it was sent', async () => {
+    const { driver, rig } = await rigWith({ failure_threshold: 1, reset_timeout: 10 })
+    driver.reply = () => down
+    rig.emit(5)
+    await rig.settle()
+    assert.equal(rig.breaker(), 'open')
+    driver.reply = ({ items }) => (items.length > 2 ? { type: 'too_large', unsent: true } : down)
+    await rig.pass(10.5)
+    assert.equal(rig.breaker(), 'open', 'the half that was sent failed')
+    driver.reply = ({ items }) => (items.length > 2 ? { type: 'too_large', unsent: true } : delivered)
+    await rig.telemetry.stop()
+    assert.equal(rig.ledger().delivered, 5)
+    assertExact(rig.ledger())
+  })
+
   it('lets one batch through as a probe while others wait', async () => {
     const { driver, rig } = await rigWith({ failure_threshold: 1, reset_timeout: 5, max_in_flight: 4 })
     driver.reply = () => down

@@ -142,6 +142,18 @@ describe('spanExporter', () => {
     assert.throws(() => spanExporter({} as never), { code: 'TELEMETRY_INVALID' })
   })
 
+  it('does not mind what other properties a span has', async () => {
+    const telemetry = system()
+    await telemetry.start()
+    const decorated = Object.assign(spanOf({ name: 'decorated' }), { bytes: 1234, start: 0, end: 9 })
+    spanExporter(telemetry).export([decorated], () => {})
+    telemetry.emit('ours.start', {}, { correlation_id: 1 })
+    telemetry.emit('ours.success', {}, { correlation_id: 1 })
+    await telemetry.flush()
+    assert.deepEqual(backend.spans.map(({ name }) => name).sort(), ['decorated', 'ours'])
+    await telemetry.stop()
+  })
+
   it('drops a span that cannot be sent, alone', async () => {
     const telemetry = system()
     await telemetry.start()

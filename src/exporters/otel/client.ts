@@ -6,5 +6,7 @@ import type { SpanState } from './spans.ts'
 /** Two ways to the same backend; which one is a key of the configuration. */
 export interface OtelClient {
   export(batch: readonly SpanItem[], context: ExportContext<SpanState>): Promise<Outcome>
+  /** Bytes of a request beside its spans, at most. */
+  readonly requestBytes: number
   close(context: { readonly deadline: number }): Promise<void>
 }

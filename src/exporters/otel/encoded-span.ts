@@ -1,8 +1,12 @@
+/** Known to every copy of this module; a span of an SDK may have properties of any name. */
+export const encoded: unique symbol = Symbol.for('telemachine.EncodedSpan') as never
+
 /**
  * A finished span of our own as it goes over the wire: the `spans` field of a ScopeSpans, with its tag and length.
  * Neighbours share `bytes`; nobody writes to them.
  */
 export class EncodedSpan {
+  declare readonly [encoded]: true
   // `declare`: a field definition would be a store of its own, before the constructor's.
   declare readonly bytes: Buffer
   declare readonly start: number
@@ -14,3 +18,5 @@ export class EncodedSpan {
     this.end = end
   }
 }
+
+Object.defineProperty(EncodedSpan.prototype, encoded, { value: true })

@@ -37,6 +37,7 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
       slabs.clear()
     },
     sizeOf: sizeOfItem,
+    requestBytes: (client) => client.requestBytes,
     export: (client, batch, context) => client.export(batch, context),
     close: (client, context) => client.close(context),
     describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),

@@ -30,7 +30,7 @@ export async function openNativeClient(
   return {
     export: async (batch, { signal, config: current }) => {
       const body = encoder.encode(batch)
-      if (body.byteLength > (current.max_request_bytes as number)) return { type: 'too_large' }
+      if (body.byteLength > (current.max_request_bytes as number)) return { type: 'too_large', unsent: true }
       const attempt = await http.post(body, { signal })
       return outcomeOf(attempt, {
         now: clock.now(),
@@ -43,6 +43,7 @@ export async function openNativeClient(
         },
       })
     },
+    requestBytes: encoder.overheadBytes,
     close: () => http.close(),
   }
 }

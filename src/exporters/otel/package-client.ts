@@ -126,6 +126,8 @@ export async function openPackageClient(
       underWay.add(sent)
       return sent.finally(() => underWay.delete(sent))
     },
+    // Its serializer keeps no promise of size.
+    requestBytes: 0,
     close,
   }
 }

@@ -1,4 +1,4 @@
-import type { EncodedSpan } from './encoded-span.ts'
+import { type EncodedSpan, encoded } from './encoded-span.ts'
 import type { ReadableSpan } from './readable-span.ts'
 import type { SpanRecord } from './span-record.ts'
 
@@ -9,6 +9,6 @@ import type { SpanRecord } from './span-record.ts'
  */
 export type SpanItem = EncodedSpan | SpanRecord | ReadableSpan
 
-export const isEncoded = (item: SpanItem): item is EncodedSpan => 'bytes' in item
+export const isEncoded = (item: SpanItem): item is EncodedSpan => encoded in item
 
 export const isSdkSpan = (item: SpanItem): item is ReadableSpan => 'spanContext' in item

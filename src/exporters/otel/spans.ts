@@ -7,7 +7,7 @@ import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
 import { keptFields } from './spans/kept-fields.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
-import { OpenSpan } from './spans/open-span.ts'
+import { OpenSpan, type SpanGroup } from './spans/open-span.ts'
 import { createOpenSpans, type OpenSpans } from './spans/open-spans.ts'
 import { placeInside, placeOwn } from './spans/placement.ts'
 import { finishSpan } from './spans/record.ts'
@@ -99,9 +99,16 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
     span.metadataStart = event.metadataStart
   } else sink.drop('sampled_out')
   if (earlier !== undefined) evict(earlier, 'superseded', sink)
+  if (open.size >= maxActiveSpans) makeRoom(group, maxActiveSpans, sink)
+  open.add(span)
+}
+
+function makeRoom(group: SpanGroup | undefined, maxActiveSpans: number, sink: SpanSink): void {
+  const { open } = sink.state
   for (let old = open.oldest; old !== undefined && open.size >= maxActiveSpans; old = open.oldest)
     evict(old, 'span_limit', sink)
-  open.add(span)
+  // Of so many that a group without spans does not linger so long.
+  if (group !== undefined) open.keep(group)
 }
 
 function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): void {
@@ -118,7 +125,11 @@ function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): vo
   }
   const { limits, encodes } = settingsOf(sink)
   const record = finishSpan(span, event, name.phase === 'error', limits)
-  sink.item(encodes ? slabs.encode(record) : record, 2)
+  if (!encodes) sink.item(record, 2)
+  else {
+    const encoded = slabs.encode(record)
+    if (!sink.item(encoded, 2)) slabs.release(encoded)
+  }
 }
 
 /** What `span()` opened, only `span()` ends; everything else is found by name and id. */

@@ -63,14 +63,6 @@ export function labelValue(text: string): string {
   return bytes.toString('utf8', 0, end)
 }
 
-/** Equal text that shares no memory with a bigger one it may be a slice of, such as a request's body. */
-export function ownCopy(text: string): string {
-  // V8 copies shorter slices anyway.
-  if (text.length < 13) return text
-  const copy = Buffer.from(text).toString()
-  return copy === text ? copy : text
-}
-
 /**
  * The label set of metadata pairs. Keys that become the same name share one label, their values joined by `;`
  * in the order of the keys, as OpenTelemetry prescribes for Prometheus: it depends on nothing but the pairs.

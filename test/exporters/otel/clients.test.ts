@@ -275,7 +275,7 @@ describe('the native client alone', () => {
   })
 
   it('sends no request beyond max_request_bytes', async () => {
-    assert.deepEqual(await send(20, { max_request_bytes: 1024 }), { type: 'too_large' })
+    assert.deepEqual(await send(20, { max_request_bytes: 1024 }), { type: 'too_large', unsent: true })
     assert.equal(backend.stats().requests, 0)
   })
 })

@@ -112,6 +112,7 @@ export function createSpanHarness(changes: Config = {}) {
       take(weight)
       delivered += weight
       items.push(record)
+      return true
     },
     hold: () => {
       assert.equal(ofEvent, 1, 'an event is held once, before anything else becomes of it')

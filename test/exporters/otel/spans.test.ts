@@ -133,6 +133,17 @@ describe('spans from events', () => {
     assert.equal(otel.span('young').name, 'young')
   })
 
+  it('is found by its id also when hundreds of others were given up for it', () => {
+    const otel = createSpanHarness({ max_active_spans: 2000 })
+    otel.emit('outer.start', { correlation_id: 'old' })
+    for (let i = 0; i < 1000; i++) otel.emit('a.start', { correlation_id: i })
+    otel.configure({ max_active_spans: 10 })
+    otel.emit('inner.start', { correlation_id: 'old' })
+    otel.emit('inner.success', { correlation_id: 'old' })
+    assert.equal(otel.items.length, 1)
+    assert.deepEqual(otel.dropped, { span_limit: 992 })
+  })
+
   it('gives up the oldest beyond max_active_spans, also when the limit is lowered', () => {
     const otel = createSpanHarness({ max_active_spans: 3 })
     for (let id = 1; id <= 4; id++) otel.emit('job.start', { correlation_id: id })

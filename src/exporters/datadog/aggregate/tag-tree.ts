@@ -1,5 +1,5 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
-import { ownCopy } from '../../prometheus/names.ts'
+import { ownCopy } from '../../../bus/own-copy.ts'
 import { tagSet } from '../names.ts'
 
 /**

@@ -1,3 +1,4 @@
+import { ownCopy } from '../../../bus/own-copy.ts'
 import { ensure, type ProtobufWriter, putAscii } from './protobuf-writer.ts'
 
 /** A short ASCII text as little-endian words, the last one filled up with zeros. */
@@ -19,7 +20,7 @@ export function knownText(text: string): KnownText | undefined {
   const words: number[] = []
   if (putAscii(bytes, 0, text) < 0) return undefined
   for (let at = 0; at < bytes.length; at += 4) words.push(bytes.readInt32LE(at))
-  texts.set(text, words)
+  texts.set(ownCopy(text), words)
   return words
 }
 

@@ -1,3 +1,5 @@
+import { ownCopy } from '../../../bus/own-copy.ts'
+
 /** What an event's name says: the span's name, and whether the event opens it, ends it well or ends it badly. */
 export interface SpanEventName {
   readonly span: string
@@ -33,10 +35,10 @@ export function createNameReader(): (name: string) => SpanEventName | undefined 
   return (name) => {
     const seen = known.get(name)
     if (seen !== undefined) return seen
-    const parsed = parseSpanEventName(name)
+    const parsed = parseSpanEventName(ownCopy(name))
     if (parsed !== undefined && name.length <= longest) {
       if (known.size >= remembered) known.clear()
-      known.set(name, parsed)
+      known.set(ownCopy(name), parsed)
     }
     return parsed
   }

@@ -17,6 +17,8 @@ export interface OpenSpans {
   group(id: CorrelationKey): SpanGroup | undefined
   /** The group of `id`, made if there is none: then a span must be added to it. */
   groupFor(id: CorrelationKey): SpanGroup
+  /** Makes sure that a group is found that {@link groupFor} gave a while ago. */
+  keep(group: SpanGroup): void
   add(span: OpenSpan): void
   /** Names a trace by the text `span()` knows it by; it is found by it while a span of it is open. */
   nameTrace(trace: OpenTrace, hex: string): void
@@ -100,6 +102,9 @@ export function createOpenSpans(): OpenSpans {
         groups.set(id, group)
       }
       return group
+    },
+    keep: (group) => {
+      groups.set(group.id, group)
     },
     add: (span) => {
       link(span)

@@ -1,5 +1,6 @@
+import { ownCopy } from '../../../bus/own-copy.ts'
 import type { LabelSet } from '../names.ts'
-import { labelsText, overflowLabels, ownCopy } from '../names.ts'
+import { labelsText, overflowLabels } from '../names.ts'
 
 /** Metric families and their series: what the page shows. Outlives clients; counters only ever grow. */
 

@@ -1,6 +1,7 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
+import { ownCopy } from '../../../bus/own-copy.ts'
 import type { LabelSet } from '../names.ts'
-import { labelName, labelSet, ownCopy } from '../names.ts'
+import { labelName, labelSet } from '../names.ts'
 import type { HistogramSeries, NumberSeries } from './families.ts'
 
 /**
