@@ -1,5 +1,6 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
 import { ownCopy } from '../../../bus/own-copy.ts'
+import { type Branches, valuesOf } from '../../branches.ts'
 import { tagSet } from '../names.ts'
 
 /**
@@ -11,11 +12,7 @@ export interface Leaf<Found> {
   found: Found | undefined
 }
 
-interface Node<Found> {
-  /** The first key seen here, and where its values lead: call sites rarely differ. */
-  key: string | undefined
-  values: Map<unknown, Node<Found>> | undefined
-  others: Map<string, Map<unknown, Node<Found>>> | undefined
+interface Node<Found> extends Branches<Node<Found>> {
   leaf: Leaf<Found> | undefined
 }
 
@@ -84,19 +81,4 @@ export function placeLeaf<Found>(
   }
   at.leaf = leaf
   return { leaf, grown }
-}
-
-function valuesOf<Found>(at: Node<Found>, key: string): Map<unknown, Node<Found>> {
-  at.key ??= key
-  if (at.key === key) {
-    at.values ??= new Map()
-    return at.values
-  }
-  at.others ??= new Map()
-  let values = at.others.get(key)
-  if (!values) {
-    values = new Map()
-    at.others.set(key, values)
-  }
-  return values
 }

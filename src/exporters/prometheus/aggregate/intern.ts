@@ -1,5 +1,6 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
 import { ownCopy } from '../../../bus/own-copy.ts'
+import { type Branches, valuesOf } from '../../branches.ts'
 import type { LabelSet } from '../names.ts'
 import { labelName, labelSet } from '../names.ts'
 import type { HistogramSeries, NumberSeries } from './families.ts'
@@ -15,13 +16,9 @@ export interface Bound {
   histogram: HistogramSeries | undefined
 }
 
-interface Node {
+interface Node extends Branches<Node> {
   /** The value that leads here. */
   readonly edge: unknown
-  /** The first key seen here, and where its values lead: call sites rarely differ. */
-  key: string | undefined
-  values: Map<unknown, Node> | undefined
-  others: Map<string, Map<unknown, Node>> | undefined
   bound: Bound | undefined
   /** Of `values`, the one found last: one event's labels are much like those of the one before. */
   latest: Node | undefined
@@ -121,21 +118,6 @@ export function place(
   }
   at.bound ??= { counter: undefined, histogram: undefined }
   return at.bound
-}
-
-function valuesOf(at: Node, key: string): Map<unknown, Node> {
-  at.key ??= key
-  if (at.key === key) {
-    at.values ??= new Map()
-    return at.values
-  }
-  at.others ??= new Map()
-  let values = at.others.get(key)
-  if (!values) {
-    values = new Map()
-    at.others.set(key, values)
-  }
-  return values
 }
 
 export function labelsOf({ fields, metadataStart }: TelemetryEvent, rule: LabelRule): LabelSet {
