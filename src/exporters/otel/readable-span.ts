@@ -1,6 +1,7 @@
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
+import { traceHex, wordHex } from '../../bus/trace-id.ts'
 import type { SpanOrigin } from './resource.ts'
-import type { FlatAttributes, SpanEvent, SpanLink, SpanRecord, TraceId } from './span-record.ts'
+import type { FlatAttributes, SpanEvent, SpanLink, SpanRecord } from './span-record.ts'
 
 /** OpenTelemetry's ReadableSpan, of the version that the package was built with. */
 export type ReadableSpan = Parameters<OTLPTraceExporter['export']>[0][number]
@@ -106,22 +107,7 @@ const linkOf = (link: SpanLink): ReadableSpan['links'][number] => ({
   droppedAttributesCount: link.droppedAttributesCount,
 })
 
-const ids = Buffer.alloc(16)
-
-/** Flat strings: the serializer reads them one character at a time. */
-function traceHex({ w0, w1, w2, w3 }: TraceId): string {
-  ids.writeInt32BE(w0, 0)
-  ids.writeInt32BE(w1, 4)
-  ids.writeInt32BE(w2, 8)
-  ids.writeInt32BE(w3, 12)
-  return ids.toString('hex')
-}
-
-function spanHex(high: number, low: number): string {
-  ids.writeInt32BE(high, 0)
-  ids.writeInt32BE(low, 4)
-  return ids.toString('hex', 0, 8)
-}
+const spanHex = (high: number, low: number): string => wordHex(high) + wordHex(low)
 
 /** `[seconds, nanoseconds]`; see {@link SpanRecord} for why this is exact. */
 export function hrTime(time: number): [number, number] {

@@ -16,6 +16,13 @@ import {
 const traceIdBytes = 16
 const spanIdBytes = 8
 
+/** The field `spans` of ScopeSpans, with room for the ids that come first; two bytes are left for its length. */
+export function openSpan(writer: ProtobufWriter): number {
+  ensure(writer, 48)
+  writeByte(writer, 0x12)
+  return openMessage(writer, 2)
+}
+
 /** Always there, as the package's serializer has it: an empty status says unset. */
 export function writeStatus(writer: ProtobufWriter, code: number, message: string): void {
   ensure(writer, 8)
@@ -37,6 +44,14 @@ export function writeFlags(writer: ProtobufWriter, flags: number): void {
   ensure(writer, 6)
   writeByte(writer, 0x85)
   writeByte(writer, 0x01)
+  writeFixed32(writer, flags)
+}
+
+/** As {@link writeFlags}, of a link. */
+export function writeLinkFlags(writer: ProtobufWriter, flags: number): void {
+  if (flags === 0) return
+  ensure(writer, 5)
+  writeByte(writer, 0x35)
   writeFixed32(writer, flags)
 }
 

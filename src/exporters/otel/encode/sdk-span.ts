@@ -2,25 +2,18 @@ import type { ReadableSpan } from '../readable-span.ts'
 import { spanWords, traceWords, words } from '../spans/trace-context.ts'
 import { attributesOf, writeAttributes } from './any-value.ts'
 import {
+  openSpan,
   writeCount,
   writeFlags,
+  writeLinkFlags,
   writeNanoseconds,
   writeSpanId,
   writeStatus,
   writeTextField,
   writeTraceId,
 } from './fields.ts'
-import {
-  closeMessage,
-  ensure,
-  openMessage,
-  type ProtobufWriter,
-  writeByte,
-  writeFixed32,
-} from './protobuf-writer.ts'
+import { closeMessage, ensure, openMessage, type ProtobufWriter, writeByte } from './protobuf-writer.ts'
 
-/** The field `spans` of ScopeSpans. */
-const scopeSpansSpans = 0x12
 const hasRemoteBit = 0x100
 const isRemoteBit = 0x200
 
@@ -28,9 +21,7 @@ const isRemoteBit = 0x200
 export function writeSdkSpan(writer: ProtobufWriter, span: ReadableSpan): void {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext()
   const parent = span.parentSpanContext
-  ensure(writer, 48)
-  writeByte(writer, scopeSpansSpans)
-  const start = openMessage(writer, 2)
+  const start = openSpan(writer)
   writeIds(writer, traceId, spanId)
   writeTextField(writer, 0x1a, traceState?.serialize() ?? '')
   ensure(writer, 10)
@@ -75,10 +66,9 @@ function writeLink(writer: ProtobufWriter, link: ReadableSpan['links'][number]):
   writeIds(writer, traceId, spanId)
   writeTextField(writer, 0x1a, traceState?.serialize() ?? '')
   writeAttributes(writer, 0x22, attributesOf(link.attributes ?? {}))
-  ensure(writer, 11)
+  ensure(writer, 6)
   writeCount(writer, 0x28, link.droppedAttributesCount ?? 0)
-  writeByte(writer, 0x35)
-  writeFixed32(writer, flagsOf(traceFlags, isRemote))
+  writeLinkFlags(writer, flagsOf(traceFlags, isRemote))
   closeMessage(writer, start, 1)
 }
 

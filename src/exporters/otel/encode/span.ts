@@ -1,8 +1,10 @@
 import type { SpanEvent, SpanLink, SpanRecord } from '../span-record.ts'
 import { writeAttributes } from './any-value.ts'
 import {
+  openSpan,
   writeCount,
   writeFlags,
+  writeLinkFlags,
   writeName,
   writeSpanId,
   writeStatus,
@@ -10,23 +12,11 @@ import {
   writeTime,
   writeTraceId,
 } from './fields.ts'
-import {
-  closeMessage,
-  ensure,
-  openMessage,
-  type ProtobufWriter,
-  writeByte,
-  writeFixed32,
-} from './protobuf-writer.ts'
-
-/** The field `spans` of ScopeSpans. */
-const scopeSpansSpans = 0x12
+import { closeMessage, ensure, openMessage, type ProtobufWriter, writeByte } from './protobuf-writer.ts'
 
 /** A span as a field of its ScopeSpans. */
 export function writeSpan(writer: ProtobufWriter, span: SpanRecord): void {
-  ensure(writer, 48)
-  writeByte(writer, scopeSpansSpans)
-  const start = openMessage(writer, 2)
+  const start = openSpan(writer)
   writeTraceId(writer, 0x0a, span.traceId)
   writeSpanId(writer, 0x12, span.spanHigh, span.spanLow)
   writeTextField(writer, 0x1a, span.traceState)
@@ -75,10 +65,6 @@ function writeLink(writer: ProtobufWriter, link: SpanLink): void {
   writeAttributes(writer, 0x22, link.attributes)
   ensure(writer, 6)
   writeCount(writer, 0x28, link.droppedAttributesCount)
-  if (link.flags !== 0) {
-    ensure(writer, 5)
-    writeByte(writer, 0x35)
-    writeFixed32(writer, link.flags)
-  }
+  writeLinkFlags(writer, link.flags)
   closeMessage(writer, start, 1)
 }
