@@ -1,71 +1,106 @@
-import { assign, sendTo, setup } from 'xstate'
-import type { BreakerEvent, BreakerReply, BreakerSettings, ExportResult, PermitHolder } from './events.ts'
+import { assign, emit, sendTo, setup } from 'xstate'
+import type {
+  BreakerEvent,
+  BreakerReply,
+  BreakerSettings,
+  ExportResult,
+  PermitHolder,
+  StateEmitted,
+} from './events.ts'
 
 export interface BreakerInput {
   readonly settings: BreakerSettings
   /** Starts in `disabled`: the exporter is pulled and asks for no permits. */
-  readonly standsAside?: boolean
+  readonly bypassed?: boolean
 }
 
 export interface BreakerContext {
   readonly settings: BreakerSettings
   /** Who asked last, and is answered. */
   readonly holder: PermitHolder | undefined
-  readonly standsAside: boolean
+  readonly bypassed: boolean
   /** Consecutive failures while closed. */
   readonly failures: number
   /** Stamped on permits; a report of an older generation changes no state. */
   readonly generation: number
   readonly waiting: boolean
+  /** When it left `closed`, in monotonic milliseconds. */
+  readonly leftClosedAt: number
+  /** How long it is open before the next probe. */
+  readonly waitMs: number
+  /** An urgent request has had its probe since the backend called us misdirected. */
+  readonly urgentSpent: boolean
 }
 
-/** The consecutive failures after some results, or `trip` when the breaker has to open. */
-function countFailures(before: number, results: readonly ExportResult[], threshold: number): number | 'trip' {
+/** The consecutive failures after some results, or what opens the breaker. */
+function countFailures(
+  before: number,
+  results: readonly ExportResult[],
+  threshold: number,
+): number | 'failure' | 'misdirected' {
+  if (results.includes('misdirected')) return 'misdirected'
   let failures = before
   for (const result of results) {
-    if (result === 'misdirected') return 'trip'
     if (result === 'failure') failures += 1
     else if (result !== 'cancelled') failures = 0
-    if (failures >= threshold) return 'trip'
+    if (failures >= threshold) return 'failure'
   }
   return failures
 }
 
 const alive = (results: readonly ExportResult[]): boolean =>
   results.some((result) => result === 'success' || result === 'neutral')
-const down = (results: readonly ExportResult[]): boolean =>
-  results.some((result) => result === 'failure' || result === 'misdirected')
+
+/** An eighth of the outage so far, within the bounds of the settings, less a jitter that keeps a fleet out of step. */
+function outageWaitMs(
+  { initialResetTimeoutMs, resetTimeoutMs }: BreakerSettings,
+  outageMs: number,
+  jitter: number,
+): number {
+  if (initialResetTimeoutMs === undefined) return resetTimeoutMs
+  const shortest = Math.min(initialResetTimeoutMs, resetTimeoutMs)
+  return Math.min(Math.max(outageMs / 8, shortest), resetTimeoutMs) * (1 - 0.2 * jitter)
+}
+
+const reported = (event: BreakerEvent, context: BreakerContext) =>
+  event.type === 'export.reported' && event.generation === context.generation ? event : undefined
+
+const verdict = (event: BreakerEvent, context: BreakerContext) => {
+  const report = reported(event, context)
+  return report && countFailures(context.failures, report.results, context.settings.failureThreshold)
+}
 
 /**
  * A circuit breaker that grants. Closed: every request gets a permit at once. Open: requests wait.
- * Half open: one request gets a probe. forced_open and disabled are an operator's (semantics, section 7).
+ * Half open: one request gets a probe. forced_open and disabled are an operator's.
  */
 export const breakerMachine = setup({
   types: {
     context: {} as BreakerContext,
     events: {} as BreakerEvent,
     input: {} as BreakerInput,
+    emitted: {} as StateEmitted,
+    tags: {} as 'closed' | 'open' | 'half_open' | 'forced_open' | 'disabled',
   },
   delays: {
-    resetTimeout: ({ context }) => context.settings.resetTimeoutMs,
+    wait: ({ context }) => context.waitMs,
     probeDeadline: ({ context }) => context.settings.probeTimeoutMs,
   },
   guards: {
     isWaiting: ({ context }) => context.waiting,
-    isUrgent: ({ event }) => event.type === 'permit.request' && event.urgent === true,
-    isCurrent: ({ context, event }) =>
-      event.type === 'export.reported' && event.generation === context.generation,
-    trips: ({ context, event }) =>
-      event.type === 'export.reported' &&
-      event.generation === context.generation &&
-      countFailures(context.failures, event.results, context.settings.failureThreshold) === 'trip',
-    probeFailed: ({ context, event }) =>
-      event.type === 'export.reported' && event.generation === context.generation && down(event.results),
-    probeSucceeded: ({ context, event }) =>
-      event.type === 'export.reported' && event.generation === context.generation && alive(event.results),
-    standsAside: ({ context }) => context.standsAside,
+    isUrgent: ({ event }) => event.type === 'permit.request' && event.purpose === 'urgent',
+    wantsOnlyAProbe: ({ event }) => event.type === 'permit.request' && event.purpose === 'probe',
+    mayProbe: ({ context, event }) =>
+      event.type === 'permit.request' && event.purpose === 'urgent' && !context.urgentSpent,
+    isCurrent: ({ context, event }) => reported(event, context) !== undefined,
+    isMisdirected: ({ context, event }) => verdict(event, context) === 'misdirected',
+    trips: ({ context, event }) => verdict(event, context) === 'failure',
+    probeFailed: ({ context, event }) => reported(event, context)?.results.includes('failure') === true,
+    probeSucceeded: ({ context, event }) => alive(reported(event, context)?.results ?? []),
+    isBypassed: ({ context }) => context.bypassed,
   },
   actions: {
+    announce: emit({ type: 'state.shown' }),
     /** Answers the holder; a host that is no actor provides its own `grant` and `deny` (see createBreaker). */
     grant: sendTo(
       ({ context }) => context.holder as PermitHolder,
@@ -89,11 +124,26 @@ export const breakerMachine = setup({
     forgetFailures: assign({ failures: 0 }),
     countFailures: assign({
       failures: ({ context, event }) => {
-        if (event.type !== 'export.reported') return context.failures
-        const after = countFailures(context.failures, event.results, context.settings.failureThreshold)
-        return after === 'trip' ? context.failures : after
+        const after = verdict(event, context)
+        return typeof after === 'number' ? after : context.failures
       },
     }),
+    beginOutage: assign({
+      leftClosedAt: ({ context, event }) =>
+        event.type === 'export.reported' ? event.at : context.leftClosedAt,
+      urgentSpent: false,
+    }),
+    planProbe: assign({
+      waitMs: ({ context, event }) =>
+        event.type === 'export.reported'
+          ? outageWaitMs(context.settings, event.at - context.leftClosedAt, event.jitter)
+          : context.waitMs,
+      urgentSpent: false,
+    }),
+    /** Trying again heals no key. */
+    planLateProbe: assign({ waitMs: ({ context }) => context.settings.resetTimeoutMs }),
+    spendUrgent: assign({ urgentSpent: true }),
+    allowUrgent: assign({ urgentSpent: false }),
   },
 }).createMachine({
   id: 'breaker',
@@ -101,10 +151,13 @@ export const breakerMachine = setup({
   context: ({ input }) => ({
     settings: input.settings,
     holder: undefined,
-    standsAside: input.standsAside ?? false,
+    bypassed: input.bypassed ?? false,
     failures: 0,
     generation: 0,
     waiting: false,
+    leftClosedAt: 0,
+    waitMs: 0,
+    urgentSpent: false,
   }),
   initial: 'starting',
   on: {
@@ -117,33 +170,41 @@ export const breakerMachine = setup({
   },
   states: {
     starting: {
-      always: [{ guard: 'standsAside', target: 'disabled' }, { target: 'closed' }],
+      always: [{ guard: 'isBypassed', target: 'disabled' }, { target: 'closed' }],
     },
     closed: {
-      entry: ['forgetFailures', 'nextGeneration'],
+      tags: 'closed',
+      entry: ['announce', 'forgetFailures', 'nextGeneration'],
       always: { guard: 'isWaiting', actions: ['stopWaiting', { type: 'grant', params: { probe: false } }] },
       on: {
-        'permit.request': { actions: ['noteHolder', { type: 'grant', params: { probe: false } }] },
+        'permit.request': [
+          { guard: 'wantsOnlyAProbe', actions: [] },
+          { actions: ['noteHolder', { type: 'grant', params: { probe: false } }] },
+        ],
         'export.reported': [
-          { guard: 'trips', target: 'open' },
+          { guard: 'isMisdirected', target: 'open', actions: ['beginOutage', 'planLateProbe'] },
+          { guard: 'trips', target: 'open', actions: ['beginOutage', 'planProbe'] },
           { guard: 'isCurrent', actions: 'countFailures' },
         ],
         'breaker.renew': { actions: ['forgetFailures', 'nextGeneration'] },
       },
     },
     open: {
-      entry: 'nextGeneration',
-      after: { resetTimeout: 'half_open' },
+      tags: 'open',
+      entry: ['announce', 'nextGeneration'],
+      after: { wait: { target: 'half_open', actions: 'allowUrgent' } },
       on: {
         'permit.request': [
-          { guard: 'isUrgent', actions: ['noteHolder', { type: 'grant', params: { probe: true } }] },
+          { guard: 'mayProbe', target: 'half_open.probing', actions: ['noteHolder', 'spendUrgent'] },
+          { guard: 'isUrgent', actions: ['noteHolder', 'deny'] },
           { actions: ['noteHolder', 'wait'] },
         ],
         'breaker.renew': 'closed',
       },
     },
     half_open: {
-      entry: 'nextGeneration',
+      tags: 'half_open',
+      entry: ['announce', 'nextGeneration'],
       initial: 'free',
       on: {
         'permit.request': { actions: ['noteHolder', 'wait'] },
@@ -160,7 +221,8 @@ export const breakerMachine = setup({
           on: {
             'permit.cancel': { target: 'free', actions: 'stopWaiting' },
             'export.reported': [
-              { guard: 'probeFailed', target: '#breaker.open' },
+              { guard: 'isMisdirected', target: '#breaker.open', actions: 'planLateProbe' },
+              { guard: 'probeFailed', target: '#breaker.open', actions: 'planProbe' },
               { guard: 'probeSucceeded', target: '#breaker.closed' },
               { guard: 'isCurrent', target: 'free' },
             ],
@@ -169,7 +231,8 @@ export const breakerMachine = setup({
       },
     },
     forced_open: {
-      entry: 'nextGeneration',
+      tags: 'forced_open',
+      entry: ['announce', 'nextGeneration'],
       on: {
         'permit.request': [
           { guard: 'isUrgent', actions: ['noteHolder', 'deny'] },
@@ -179,10 +242,14 @@ export const breakerMachine = setup({
       },
     },
     disabled: {
-      entry: 'nextGeneration',
+      tags: 'disabled',
+      entry: ['announce', 'nextGeneration'],
       always: { guard: 'isWaiting', actions: ['stopWaiting', { type: 'grant', params: { probe: false } }] },
       on: {
-        'permit.request': { actions: ['noteHolder', { type: 'grant', params: { probe: false } }] },
+        'permit.request': [
+          { guard: 'wantsOnlyAProbe', actions: [] },
+          { actions: ['noteHolder', { type: 'grant', params: { probe: false } }] },
+        ],
         'breaker.renew': { actions: 'nextGeneration' },
       },
     },

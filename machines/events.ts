@@ -1,9 +1,9 @@
 import type { ActorRef, Snapshot } from 'xstate'
-import type { UnitPort } from './ports.ts'
+import type { UnitHandle } from './ports.ts'
 
 /**
  * The vocabulary of the control plane: every event a machine sends or understands, with its payload.
- * Nothing in here is secret: credentials stay in the unit, events carry ids, versions and kinds.
+ * Nothing in here is secret: credentials stay in the unit, events carry ids, versions, key names and numbers.
  */
 type EventsOf<Map> = { [Type in keyof Map & string]: { readonly type: Type } & Map[Type] }[keyof Map & string]
 
@@ -23,20 +23,46 @@ export interface Permit {
 }
 
 export interface BreakerSettings {
+  /** Consecutive failures that open the breaker. */
   readonly failureThreshold: number
+  /** The longest wait before a probe, and the wait after 401, 403 or 404. Milliseconds. */
   readonly resetTimeoutMs: number
-  /** A probe that has not reported by then frees its slot. */
+  /** The shortest wait before a probe, which grows with the outage. Absent: each wait is `resetTimeoutMs`. */
+  readonly initialResetTimeoutMs?: number | undefined
+  /** A probe that has not reported by then frees its slot. Milliseconds. */
   readonly probeTimeoutMs: number
 }
 
+/** What a chart has to know of an exporter's configuration. */
+export interface ExporterSettings {
+  readonly enabled: boolean
+  /** How long a disabled or removed exporter may go on delivering. Milliseconds. */
+  readonly drainTimeoutMs: number
+  readonly breaker: BreakerSettings
+}
+
+/**
+ * What a request for a permit asks for. `delivery` waits until it is granted. `urgent` (a flush, a drain) has an open
+ * breaker probe at once, or is denied. `probe` wants nothing but the probe of an open breaker.
+ */
+export type PermitPurpose = 'delivery' | 'urgent' | 'probe'
+
+/** What a wave told about the backend, when it ended, and a random number for the jitter of what follows. */
+export interface BackendReport {
+  readonly results: readonly ExportResult[]
+  /** Monotonic milliseconds. */
+  readonly at: number
+  /** In [0, 1). */
+  readonly jitter: number
+}
+
 export type BreakerEvent = EventsOf<{
-  /** Urgent: an exporter on its way out, which cannot wait. */
-  'permit.request': { readonly replyTo?: PermitHolder; readonly urgent?: boolean }
+  'permit.request': { readonly replyTo?: PermitHolder; readonly purpose: PermitPurpose }
   /** The holder no longer waits. */
   'permit.withdraw': NoPayload
   /** The holder no longer waits and gives back what it holds; a probe's slot is free again. */
   'permit.cancel': NoPayload
-  'export.reported': { readonly generation: number; readonly results: readonly ExportResult[] }
+  'export.reported': { readonly generation: number } & BackendReport
   'breaker.configure': { readonly settings: BreakerSettings }
   /** A new destination: everything learnt about the old one is void. */
   'breaker.renew': NoPayload
@@ -53,44 +79,77 @@ export type BreakerReply = EventsOf<{
 
 export type PermitHolder = ActorRef<Snapshot<unknown>, BreakerReply>
 
-export type ExporterEvent =
-  | BreakerReply
-  | EventsOf<{
-      'telemetry.batch': { readonly events: readonly unknown[] }
-      'exporter.enable': NoPayload
-      'exporter.flush': NoPayload
-      'exporter.restart': NoPayload
-      'exporter.stop': NoPayload
-      'config.prepare': { readonly version: number; readonly effect: ChangeEffect }
-      'config.commit': { readonly version: number }
-      'config.abort': { readonly version: number }
-      /** Internal: hot keys came into force; what is measured by them is measured anew. */
-      'settings.changed': NoPayload
-      /** Internal: a new client took over. */
-      'client.swapped': NoPayload
-    }>
-
-export type SupervisorEvent = EventsOf<{
-  'exporter.crashed': { readonly error: unknown }
-  'exporter.revive': NoPayload
-  'system.stop': NoPayload
+/** What the unit tells the delivery chart, once each time its answer to `look` changes. */
+export type WorkEvent = EventsOf<{
+  /** Something waits, and is due in `dueInMs` unless a batch fills up before. */
+  'work.arrived': { readonly items: number; readonly events: number; readonly dueInMs: number }
+  /** A batch is due: by size, bytes, age or flush. What waits in all; `urgent`: a flush waits for it. */
+  'telemetry.batch': {
+    readonly items: number
+    readonly events: number
+    readonly bytes: number
+    readonly urgent: boolean
+  }
+  /** An earlier failure is waited out: by a backoff of our own, or because the backend named a time. */
+  'work.deferred': { readonly ms: number; readonly by: 'backoff' | 'retry_after' }
 }>
 
-/** What exporters and supervisors tell the system. */
+export type DeliveryEvent =
+  | BreakerReply
+  | WorkEvent
+  | EventsOf<{
+      /** A client serves: the first one, or another one than before. */
+      'delivery.start': NoPayload
+      /** No client serves. */
+      'delivery.halt': NoPayload
+      /** One attempt for all that waits, within `withinMs`; answered with `delivery.drained`. */
+      'delivery.drain': { readonly replyTo: DrainWaiter; readonly withinMs: number }
+      'exporter.flush': NoPayload
+    }>
+
+export type DeliveryReply = EventsOf<{ 'delivery.drained': NoPayload }>
+
+export type DrainWaiter = ActorRef<Snapshot<unknown>, DeliveryReply>
+
+export type ExporterEvent =
+  | DeliveryReply
+  | EventsOf<{
+      'exporter.restart': NoPayload
+      /** `withinMs`: how long it may drain; by default as the configuration says. */
+      'exporter.stop': { readonly withinMs?: number }
+      /** `keys`: names of the configuration keys that change, without their values. */
+      'config.prepare': {
+        readonly version: number
+        readonly effect: ChangeEffect
+        readonly settings: ExporterSettings
+        readonly keys: readonly string[]
+      }
+      'config.commit': { readonly version: number; readonly keys: readonly string[] }
+      'config.abort': { readonly version: number; readonly keys: readonly string[] }
+      /** Internal: an old client or a candidate is to finish and to close. */
+      'client.retired': NoPayload
+    }>
+
+/** What exporters tell the system. */
 export type SystemReport = EventsOf<{
   'config.prepared': { readonly id: string; readonly version: number }
   'config.refused': { readonly id: string; readonly version: number; readonly reason: string }
   /** The commit or the abort is done. */
   'config.acknowledged': { readonly id: string; readonly version: number }
   'exporter.stopped': { readonly id: string }
-  'exporter.respawn': { readonly id: string }
 }>
 
-/** One exporter's part of a configuration change. */
-export interface PlannedChange {
-  readonly unit: UnitPort
+/** An exporter the system is to run. */
+export interface PlannedExporter {
+  readonly unit: UnitHandle
+  readonly settings: ExporterSettings
+}
+
+/** One exporter's part of a configuration change. `settings`: as they are once it is in force. */
+export interface PlannedChange extends PlannedExporter {
   readonly action: 'add' | 'remove' | 'update'
   readonly effect: ChangeEffect
+  readonly keys: readonly string[]
 }
 
 export type BreakerCommand = 'force_open' | 'disable' | 'reset'
@@ -116,6 +175,9 @@ export type SystemEmitted = EventsOf<{
   }
   'exporter.removed': { readonly id: string }
 }>
+
+/** Emitted by an exporter or a breaker that enters a state which is shown outside: one of its `tags`. */
+export type StateEmitted = EventsOf<{ 'state.shown': NoPayload }>
 
 export interface Refusal {
   readonly id: string

@@ -1,6 +1,7 @@
 import {
   type ActorRef,
   assign,
+  emit,
   enqueueActions,
   fromPromise,
   raise,
@@ -11,36 +12,65 @@ import {
 import type {
   BreakerEvent,
   ChangeEffect,
+  DeliveryEvent,
   ExporterEvent,
-  ExportResult,
-  Permit,
+  ExporterSettings,
+  StateEmitted,
   SystemReport,
 } from './events.ts'
-import type { UnitPort, WaveReport } from './ports.ts'
+import type { FenceReport, OpenFailure, UnitPort } from './ports.ts'
+import { defaultRestartPolicy, exceedsIntensity, restartBackoffMs } from './supervision.ts'
 
 export interface ExporterInput {
   readonly unit: UnitPort
   readonly breaker: ActorRef<Snapshot<unknown>, BreakerEvent>
+  readonly delivery: ActorRef<Snapshot<unknown>, DeliveryEvent>
   readonly system: ActorRef<Snapshot<unknown>, SystemReport>
+  readonly settings: ExporterSettings
+  /** `staged`: a change adds it, which opens its first client. `crashed`: an earlier life has died. */
+  readonly begins: 'as_configured' | 'staged' | 'crashed'
+}
+
+export interface StagedChange {
+  readonly version: number
+  readonly effect: ChangeEffect
+  readonly settings: ExporterSettings
 }
 
 export interface ExporterContext extends ExporterInput {
-  /** The permit held while exporting. */
-  readonly permit: Permit | null
-  /** The transaction being prepared. */
-  readonly version: number
-  readonly effect: ChangeEffect
-  /** What follows once the clients are closed. */
-  readonly afterClose: 'disabled' | 'stopped' | 'active' | 'preparing'
+  /** The change being prepared, or the last one. */
+  readonly change: StagedChange
+  /** A client serves. */
+  readonly serves: boolean
+  /** How long to wait before the next try to open a client. */
+  readonly reopenMs: number
+  /** How long it may still deliver on its way out. */
+  readonly drainMs: number
+  /** Crashes that count against the restart intensity. */
+  readonly crashes: number
 }
+
+export const noChange = (settings: ExporterSettings): StagedChange => ({
+  version: 0,
+  effect: 'none',
+  settings,
+})
 
 export const effectOf = (event: ExporterEvent): ChangeEffect =>
   event.type === 'config.prepare' ? event.effect : 'none'
 
+const errorOf = (event: unknown): unknown => (event as { error?: unknown }).error
+
 const reasonOf = (event: unknown): string => {
-  const { error } = event as { error?: unknown }
+  const error = errorOf(event)
   return error instanceof Error ? error.message : String(error)
 }
+
+interface UnitInput {
+  readonly unit: UnitPort
+}
+
+const never = (): Promise<never> => new Promise(() => {})
 
 /** The exporter's vocabulary: its types, and the guards, actions, delays and placeholder actors its chart names. */
 export const exporterSetup = setup({
@@ -48,106 +78,107 @@ export const exporterSetup = setup({
     context: {} as ExporterContext,
     events: {} as ExporterEvent,
     input: {} as ExporterInput,
+    emitted: {} as StateEmitted,
+    tags: {} as
+      | 'disabled'
+      | 'opening'
+      | 'retrying'
+      | 'serving'
+      | 'replacing'
+      | 'draining'
+      | 'stopped'
+      | 'restarting'
+      | 'failed',
   },
   actors: {
-    /** Opens a client with the configuration in force. */
-    open: fromPromise<void, { unit: UnitPort }>(() => Promise.resolve()),
+    /** After a crash: aborts and reclaims the unit's leases, closes its clients. */
+    fence: fromPromise<FenceReport, UnitInput>(never),
+    /** Opens a client with the configuration in force. Rejects with an OpenFailure. */
+    open: fromPromise<void, UnitInput>(never),
     /** Opens a candidate with the staged configuration: beside the client, or instead of it (`replace`). */
-    prepare: fromPromise<void, { unit: UnitPort; effect: ChangeEffect }>(() => Promise.resolve()),
-    /** Exports up to max_in_flight batches, or one as a probe; settles each in the ledger. */
-    exportWave: fromPromise<WaveReport, { unit: UnitPort; probe: boolean }>(() =>
-      Promise.resolve({ results: [] }),
-    ),
-    /** Waits for what an old client has in flight, until its deadline, then closes it. */
-    retire: fromPromise<void, { unit: UnitPort }>(() => Promise.resolve()),
-    /** One attempt for everything that is left. */
-    drain: fromPromise<WaveReport, { unit: UnitPort; probe: boolean }>(() =>
-      Promise.resolve({ results: [] }),
-    ),
+    prepare: fromPromise<void, UnitInput & { effect: ChangeEffect }>(never),
+    /** Resolves when every replaced client has finished what it had in flight, and is closed. */
+    retire: fromPromise<void, UnitInput>(never),
     /** Closes every client. */
-    close: fromPromise<void, { unit: UnitPort }>(() => Promise.resolve()),
+    close: fromPromise<void, UnitInput>(never),
   },
   delays: {
-    untilDue: ({ context }) => context.unit.msUntilDue(),
-    untilRetry: ({ context }) => context.unit.msUntilRetry(),
-    untilReopen: ({ context }) => context.unit.msUntilReopen(),
-    drainDeadline: ({ context }) => context.unit.msToDrain(),
+    reopenBackoff: ({ context }) => context.reopenMs,
+    restartBackoff: ({ context }) => restartBackoffMs(context.crashes, defaultRestartPolicy),
+    drainDeadline: ({ context }) => context.drainMs,
     tick: 1_000,
   },
   guards: {
+    hasCrashed: ({ context }) => context.begins === 'crashed',
+    isStaged: ({ context }) => context.begins === 'staged',
+    isEnabled: ({ context }) => context.settings.enabled,
+    crashesTooOften: ({ context }) => exceedsIntensity(context.crashes, defaultRestartPolicy),
     opensClient: ({ event }) => effectOf(event) === 'open' || effectOf(event) === 'replace',
-    hasClient: ({ context }) => context.unit.hasClient(),
-    hasRetiring: ({ context }) => context.unit.hasRetiring(),
-    canDeliver: ({ context }) => context.unit.hasWork() && context.unit.hasClient(),
-    cannotDeliver: ({ context }) => !context.unit.hasWork() || !context.unit.hasClient(),
-    disables: ({ context }) => context.effect === 'disable',
-    opensAfterDrain: ({ context, event }) =>
-      effectOf(event) === 'open' && (context.afterClose === 'disabled' || context.afterClose === 'preparing'),
-    isDue: ({ context }) => context.unit.batchDue(),
-    mustCool: ({ context }) => context.unit.mustCool(),
-    thenStop: ({ context }) => context.afterClose === 'stopped',
-    thenActive: ({ context }) => context.afterClose === 'active',
-    thenPrepare: ({ context }) => context.afterClose === 'preparing',
+    replacesInPlace: ({ event }) => effectOf(event) === 'replace',
+    serves: ({ context }) => context.serves,
+    disables: ({ context }) => context.change.effect === 'disable',
   },
   actions: {
-    ingest: ({ context, event }) => {
-      if (event.type === 'telemetry.batch') context.unit.ingest(event.events)
-    },
+    announce: emit({ type: 'state.shown' }),
     subscribe: ({ context }) => context.unit.subscribe(),
     unsubscribe: ({ context }) => context.unit.unsubscribe(),
     swap: ({ context }) => context.unit.swap(),
     discard: ({ context }) => context.unit.discard(),
-    commit: ({ context }) => context.unit.commit(),
-    forgetStaged: ({ context }) => context.unit.abort(),
-    requestFlush: ({ context }) => context.unit.requestFlush(),
     tick: ({ context }) => context.unit.tick(),
     cut: ({ context }) => context.unit.cut(),
+    forgive: ({ context }) => context.unit.forgive(),
     abandonDisabled: ({ context }) => context.unit.abandon('disabled'),
     abandonShutdown: ({ context }) => context.unit.abandon('shutdown'),
-    noteError: ({ context, event }) => context.unit.noteError((event as { error?: unknown }).error),
+    noteError: ({ context, event }) => context.unit.noteError(errorOf(event)),
+    noteCrashes: assign({
+      crashes: (_, { crashes }: FenceReport) => crashes,
+    }),
+    /** An opening that says nothing of its backoff is tried again in a second. */
+    noteReopen: assign({
+      reopenMs: ({ event }) => {
+        const { retryInMs } = (errorOf(event) ?? {}) as Partial<OpenFailure>
+        return typeof retryInMs === 'number' ? retryInMs : 1_000
+      },
+    }),
+    noteServing: assign({ serves: true }),
+    noteClosed: assign({ serves: false }),
 
-    configureBreaker: sendTo(
-      ({ context }) => context.breaker,
-      ({ context }) => ({ type: 'breaker.configure' as const, settings: context.unit.breakerSettings() }),
-    ),
-    renewBreaker: sendTo(({ context }) => context.breaker, { type: 'breaker.renew' }),
-    requestPermit: sendTo(
-      ({ context }) => context.breaker,
-      ({ self }, { urgent }: { urgent: boolean }) => ({
-        type: 'permit.request' as const,
+    startDelivery: sendTo(({ context }) => context.delivery, { type: 'delivery.start' }),
+    haltDelivery: sendTo(({ context }) => context.delivery, { type: 'delivery.halt' }),
+    drainDelivery: sendTo(
+      ({ context }) => context.delivery,
+      ({ context, self }) => ({
+        type: 'delivery.drain' as const,
         replyTo: self,
-        urgent,
+        withinMs: context.drainMs,
       }),
     ),
-    keepPermit: assign({
-      permit: ({ context, event }) => (event.type === 'permit.granted' ? event.permit : context.permit),
+    planDrain: assign({
+      drainMs: ({ context, event }) =>
+        (event.type === 'exporter.stop' ? event.withinMs : undefined) ?? context.settings.drainTimeoutMs,
     }),
-    report: enqueueActions(({ context, enqueue }, { results }: { results: readonly ExportResult[] }) => {
-      if (context.permit === null) return
-      enqueue.sendTo(context.breaker, {
-        type: 'export.reported',
-        generation: context.permit.generation,
-        results,
-      })
-      enqueue.assign({ permit: null })
-    }),
-    /** Leaves no request waiting and no probe taken. */
-    releasePermit: enqueueActions(({ context, enqueue }) => {
-      enqueue.sendTo(context.breaker, { type: 'permit.cancel' })
-      enqueue.assign({ permit: null })
-    }),
-    returnPermit: sendTo(({ context }) => context.breaker, { type: 'permit.cancel' }),
+    renewBreaker: sendTo(({ context }) => context.breaker, { type: 'breaker.renew' }),
 
     noteChange: assign({
-      version: ({ context, event }) => (event.type === 'config.prepare' ? event.version : context.version),
-      effect: ({ event }) => effectOf(event),
+      change: ({ context, event }) =>
+        event.type === 'config.prepare'
+          ? { version: event.version, effect: event.effect, settings: event.settings }
+          : context.change,
     }),
+    /** The staged configuration comes into force, in the unit, in this chart and in the breaker. */
+    commit: enqueueActions(({ context, enqueue }) => {
+      const { settings } = context.change
+      enqueue(() => context.unit.commit())
+      enqueue.assign({ settings })
+      enqueue.sendTo(context.breaker, { type: 'breaker.configure', settings: settings.breaker })
+    }),
+    forgetChange: ({ context }) => context.unit.abort(),
     answerPrepared: sendTo(
       ({ context }) => context.system,
       ({ context }) => ({
         type: 'config.prepared' as const,
         id: context.unit.id,
-        version: context.version,
+        version: context.change.version,
       }),
     ),
     answerRefused: sendTo(
@@ -155,7 +186,7 @@ export const exporterSetup = setup({
       ({ context, event }) => ({
         type: 'config.refused' as const,
         id: context.unit.id,
-        version: context.version,
+        version: context.change.version,
         reason: reasonOf(event),
       }),
     ),
@@ -164,18 +195,13 @@ export const exporterSetup = setup({
       ({ context }) => ({
         type: 'config.acknowledged' as const,
         id: context.unit.id,
-        version: context.version,
+        version: context.change.version,
       }),
     ),
-    announceCommit: raise({ type: 'settings.changed' }),
-    announceSwap: raise({ type: 'client.swapped' }),
+    announceRetired: raise({ type: 'client.retired' }),
     announceStopped: sendTo(
       ({ context }) => context.system,
       ({ context }) => ({ type: 'exporter.stopped' as const, id: context.unit.id }),
     ),
-    thenDisabled: assign({ afterClose: 'disabled' }),
-    thenStopped: assign({ afterClose: 'stopped' }),
-    thenActive: assign({ afterClose: 'active' }),
-    thenPreparing: assign({ afterClose: 'preparing' }),
   },
 })

@@ -1,31 +1,97 @@
-import { effectOf, exporterSetup } from './exporter-setup.ts'
+import { stateIn } from 'xstate'
+import { effectOf, exporterSetup, noChange } from './exporter-setup.ts'
 
 /**
- * The life of one exporter: its client (opened, replaced beside the old one, retired), its delivery
- * (gather, ask the breaker, export, cool down) and its way out (drain, close). Telemetry is never in here:
- * the unit holds it, this chart says when to move it.
+ * The life of one exporter: its client (opened, replaced beside the old one, retired), its way out (drain, close)
+ * and what follows a crash (fence, back off, begin again). Telemetry is never in here: the unit holds it, and the
+ * delivery chart says when to move it.
  */
 export const exporterMachine = exporterSetup.createMachine({
   id: 'exporter',
   options: { maxIterations: 1000 },
-  context: ({ input }) => ({ ...input, permit: null, version: 0, effect: 'none', afterClose: 'disabled' }),
-  initial: 'disabled',
+  context: ({ input }) => ({
+    ...input,
+    change: noChange(input.settings),
+    serves: false,
+    reopenMs: 0,
+    drainMs: 0,
+    crashes: 0,
+  }),
+  initial: 'starting',
   on: {
-    'telemetry.batch': { actions: 'ingest' },
-    'permit.granted': { actions: 'returnPermit' },
     'config.prepare': { actions: ['noteChange', 'answerPrepared'] },
-    'config.commit': { actions: ['commit', 'configureBreaker', 'acknowledge'] },
-    'config.abort': { actions: ['forgetStaged', 'acknowledge'] },
+    'config.commit': { actions: ['commit', 'acknowledge'] },
+    'config.abort': { actions: ['forgetChange', 'acknowledge'] },
   },
   states: {
+    starting: {
+      always: [
+        { guard: 'hasCrashed', target: 'recovering' },
+        { guard: 'isStaged', target: 'disabled' },
+        { target: 'deciding' },
+      ],
+    },
+    deciding: {
+      always: [
+        { guard: 'isEnabled', target: 'active' },
+        { target: 'disabled', actions: ['unsubscribe', 'abandonDisabled'] },
+      ],
+    },
+
+    recovering: {
+      initial: 'fencing',
+      on: {
+        'exporter.stop': { target: 'stopped', actions: 'unsubscribe' },
+        'config.prepare': { target: '.held', actions: ['noteChange', 'answerPrepared'] },
+      },
+      states: {
+        fencing: {
+          tags: 'restarting',
+          entry: 'announce',
+          invoke: {
+            src: 'fence',
+            input: ({ context }) => ({ unit: context.unit }),
+            onDone: {
+              target: 'fenced',
+              actions: { type: 'noteCrashes', params: ({ event }) => event.output },
+            },
+            onError: { target: 'fenced', actions: 'noteError' },
+          },
+        },
+        fenced: {
+          always: [{ guard: 'crashesTooOften', target: 'failed' }, { target: 'backoff' }],
+        },
+        backoff: {
+          tags: 'restarting',
+          after: { restartBackoff: '#exporter.deciding' },
+          on: { 'exporter.restart': { target: '#exporter.deciding', actions: 'forgive' } },
+        },
+        failed: {
+          tags: 'failed',
+          entry: 'announce',
+          on: { 'exporter.restart': { target: '#exporter.deciding', actions: 'forgive' } },
+        },
+        /** A change is under way: it begins again with the new configuration, or recovers with the old one. */
+        held: {
+          tags: 'restarting',
+          entry: 'announce',
+          on: {
+            'config.commit': { target: '#exporter.deciding', actions: ['forgive', 'commit', 'acknowledge'] },
+            'config.abort': { target: 'fencing', actions: ['forgetChange', 'acknowledge'] },
+          },
+        },
+      },
+    },
+
     disabled: {
       initial: 'idle',
       on: {
-        'exporter.enable': 'active',
-        'exporter.stop': { target: 'closing', actions: ['discard', 'thenStopped'] },
+        'exporter.stop': { target: 'leaving.work.closing', actions: 'discard' },
       },
       states: {
         idle: {
+          tags: 'disabled',
+          entry: 'announce',
           on: {
             'config.prepare': [
               { guard: 'opensClient', target: 'opening', actions: 'noteChange' },
@@ -34,6 +100,8 @@ export const exporterMachine = exporterSetup.createMachine({
           },
         },
         opening: {
+          tags: 'opening',
+          entry: 'announce',
           invoke: {
             src: 'prepare',
             input: ({ context }) => ({ unit: context.unit, effect: 'open' }),
@@ -41,22 +109,20 @@ export const exporterMachine = exporterSetup.createMachine({
             onError: { target: 'idle', actions: ['answerRefused', 'abandonDisabled'] },
           },
           on: {
-            'config.abort': {
-              target: 'idle',
-              actions: ['forgetStaged', 'acknowledge', 'abandonDisabled'],
-            },
+            'config.abort': { target: 'idle', actions: ['forgetChange', 'acknowledge', 'abandonDisabled'] },
           },
         },
         prepared: {
+          tags: 'opening',
           entry: 'answerPrepared',
           on: {
             'config.commit': {
               target: '#exporter.active.client.serving',
-              actions: ['commit', 'configureBreaker', 'swap', 'renewBreaker', 'acknowledge'],
+              actions: ['commit', 'swap', 'renewBreaker', 'noteServing', 'startDelivery', 'acknowledge'],
             },
             'config.abort': {
-              target: '#exporter.closing',
-              actions: ['forgetStaged', 'discard', 'thenDisabled', 'acknowledge'],
+              target: ['#exporter.leaving.work.closing', '#exporter.leaving.purpose.disabling'],
+              actions: ['forgetChange', 'discard', 'acknowledge'],
             },
           },
         },
@@ -66,52 +132,55 @@ export const exporterMachine = exporterSetup.createMachine({
     active: {
       type: 'parallel',
       entry: 'subscribe',
-      exit: 'releasePermit',
+      exit: 'noteClosed',
       on: {
-        'exporter.flush': { actions: 'requestFlush' },
         'config.commit': [
-          { guard: 'disables', target: 'draining', actions: ['commit', 'configureBreaker', 'thenDisabled'] },
-          { actions: ['commit', 'configureBreaker', 'announceCommit', 'acknowledge'] },
+          {
+            guard: 'disables',
+            target: ['leaving.work', 'leaving.purpose.disabling'],
+            actions: ['planDrain', 'commit'],
+          },
+          { actions: ['commit', 'acknowledge'] },
         ],
-        'exporter.restart': { target: 'closing', actions: 'thenActive' },
-        'exporter.stop': { target: 'draining', actions: ['discard', 'thenStopped'] },
+        'exporter.restart': { target: ['leaving.work.closing', 'leaving.purpose.restarting'] },
+        'exporter.stop': { target: 'leaving', actions: ['discard', 'planDrain'] },
       },
       states: {
         client: {
           initial: 'opening',
+          on: {
+            'config.prepare': [
+              {
+                guard: 'replacesInPlace',
+                target: '.replacing',
+                actions: ['noteChange', 'haltDelivery', 'noteClosed'],
+              },
+              { guard: 'opensClient', target: '.replacing', actions: 'noteChange' },
+            ],
+          },
           states: {
             opening: {
+              tags: 'opening',
+              entry: 'announce',
               invoke: {
                 src: 'open',
                 input: ({ context }) => ({ unit: context.unit }),
-                onDone: 'serving',
-                onError: { target: 'retrying', actions: 'noteError' },
-              },
-              on: {
-                'config.prepare': [
-                  { guard: 'opensClient', target: 'replacing', actions: 'noteChange' },
-                  { actions: ['noteChange', 'answerPrepared'] },
-                ],
+                onDone: { target: 'serving', actions: ['noteServing', 'startDelivery'] },
+                onError: { target: 'retrying', actions: ['noteError', 'noteReopen'] },
               },
             },
             retrying: {
-              after: { untilReopen: 'opening' },
-              on: {
-                'config.prepare': [
-                  { guard: 'opensClient', target: 'replacing', actions: 'noteChange' },
-                  { actions: ['noteChange', 'answerPrepared'] },
-                ],
-              },
+              tags: 'retrying',
+              entry: 'announce',
+              after: { reopenBackoff: 'opening' },
             },
             serving: {
-              on: {
-                'config.prepare': [
-                  { guard: 'opensClient', target: 'replacing', actions: 'noteChange' },
-                  { actions: ['noteChange', 'answerPrepared'] },
-                ],
-              },
+              tags: 'serving',
+              entry: 'announce',
             },
             replacing: {
+              tags: 'replacing',
+              entry: 'announce',
               initial: 'opening',
               states: {
                 opening: {
@@ -129,20 +198,20 @@ export const exporterMachine = exporterSetup.createMachine({
                       target: '#exporter.active.client.serving',
                       actions: [
                         'commit',
-                        'configureBreaker',
                         'swap',
-                        'releasePermit',
+                        'announceRetired',
                         'renewBreaker',
-                        'announceSwap',
+                        'noteServing',
+                        'startDelivery',
                         'acknowledge',
                       ],
                     },
                   },
                 },
-                /** The old client goes on; where it had to make room (`replace`), it is opened again. */
+                /** The old client goes on; where there is none, one is opened. */
                 refused: {
                   always: [
-                    { guard: 'hasClient', target: '#exporter.active.client.serving' },
+                    { guard: 'serves', target: '#exporter.active.client.serving' },
                     { target: '#exporter.active.client.opening' },
                   ],
                 },
@@ -152,56 +221,9 @@ export const exporterMachine = exporterSetup.createMachine({
                 'exporter.restart': { actions: [] },
                 'config.abort': {
                   target: '.refused',
-                  actions: ['forgetStaged', 'discard', 'acknowledge'],
+                  actions: ['forgetChange', 'discard', 'announceRetired', 'acknowledge'],
                 },
               },
-            },
-          },
-        },
-
-        delivery: {
-          initial: 'empty',
-          on: { 'client.swapped': '.empty' },
-          states: {
-            empty: {
-              always: [
-                { guard: 'mustCool', target: 'cooling' },
-                { guard: 'canDeliver', target: 'gathering' },
-              ],
-            },
-            gathering: {
-              always: [
-                { guard: 'cannotDeliver', target: 'empty' },
-                { guard: 'isDue', target: 'asking' },
-              ],
-              after: { untilDue: 'asking' },
-              on: { 'settings.changed': 'empty' },
-            },
-            asking: {
-              entry: { type: 'requestPermit', params: { urgent: false } },
-              on: {
-                'permit.granted': [
-                  { guard: 'canDeliver', target: 'exporting', actions: 'keepPermit' },
-                  { target: 'empty', actions: 'returnPermit' },
-                ],
-              },
-            },
-            exporting: {
-              invoke: {
-                src: 'exportWave',
-                input: ({ context }) => ({
-                  unit: context.unit,
-                  probe: context.permit?.probe ?? true,
-                }),
-                onDone: {
-                  target: 'empty',
-                  actions: { type: 'report', params: ({ event }) => ({ results: event.output.results }) },
-                },
-                onError: { target: 'empty', actions: ['noteError', 'releasePermit'] },
-              },
-            },
-            cooling: {
-              after: { untilRetry: 'gathering' },
             },
           },
         },
@@ -209,7 +231,7 @@ export const exporterMachine = exporterSetup.createMachine({
         retirement: {
           initial: 'none',
           states: {
-            none: { always: { guard: 'hasRetiring', target: 'retiring' } },
+            none: { on: { 'client.retired': 'retiring' } },
             retiring: {
               invoke: {
                 src: 'retire',
@@ -217,6 +239,7 @@ export const exporterMachine = exporterSetup.createMachine({
                 onDone: 'none',
                 onError: { target: 'none', actions: 'noteError' },
               },
+              on: { 'client.retired': { target: 'retiring', reenter: true } },
             },
           },
         },
@@ -230,72 +253,68 @@ export const exporterMachine = exporterSetup.createMachine({
       },
     },
 
-    draining: {
-      entry: 'unsubscribe',
-      exit: 'releasePermit',
-      initial: 'asking',
-      after: { drainDeadline: 'closing' },
-      on: {
-        'exporter.stop': { actions: 'thenStopped' },
-        'config.prepare': [
-          { guard: 'opensAfterDrain', target: 'closing', actions: ['noteChange', 'thenPreparing'] },
-          { actions: ['noteChange', 'answerPrepared'] },
-        ],
-      },
+    /** On the way out: what is done, and what for. */
+    leaving: {
+      tags: 'draining',
+      type: 'parallel',
+      entry: 'announce',
       states: {
-        asking: {
-          entry: { type: 'requestPermit', params: { urgent: true } },
-          on: {
-            'permit.granted': { target: 'exporting', actions: 'keepPermit' },
-            'permit.denied': '#exporter.closing',
+        work: {
+          initial: 'draining',
+          states: {
+            draining: {
+              entry: ['unsubscribe', 'drainDelivery'],
+              /** Enabled again, it keeps what waits for its next client. */
+              always: { guard: stateIn('#exporter.leaving.purpose.reopening'), target: 'closing' },
+              after: { drainDeadline: 'closing' },
+              on: { 'delivery.drained': 'closing' },
+            },
+            closing: {
+              entry: ['haltDelivery', 'cut'],
+              invoke: {
+                src: 'close',
+                input: ({ context }) => ({ unit: context.unit }),
+                onDone: 'closed',
+                onError: { target: 'closed', actions: 'noteError' },
+              },
+            },
+            closed: {
+              always: [
+                { guard: stateIn('#exporter.leaving.purpose.stopping'), target: '#exporter.stopped' },
+                { guard: stateIn('#exporter.leaving.purpose.restarting'), target: '#exporter.active' },
+                {
+                  guard: stateIn('#exporter.leaving.purpose.reopening'),
+                  target: '#exporter.disabled.opening',
+                },
+                { target: '#exporter.disabled', actions: ['unsubscribe', 'abandonDisabled', 'acknowledge'] },
+              ],
+            },
           },
         },
-        exporting: {
-          invoke: {
-            src: 'drain',
-            input: ({ context }) => ({ unit: context.unit, probe: context.permit?.probe ?? true }),
-            onDone: {
-              target: '#exporter.closing',
-              actions: { type: 'report', params: ({ event }) => ({ results: event.output.results }) },
+        purpose: {
+          initial: 'stopping',
+          on: { 'exporter.stop': '.stopping' },
+          states: {
+            stopping: {},
+            disabling: {
+              on: { 'config.prepare': { guard: 'opensClient', target: 'reopening', actions: 'noteChange' } },
             },
-            onError: { target: '#exporter.closing', actions: 'noteError' },
+            restarting: {
+              on: { 'config.commit': { guard: 'disables', target: 'disabling', actions: 'commit' } },
+            },
+            /** Enabled again before it was closed. */
+            reopening: {
+              on: { 'config.abort': { target: 'disabling', actions: ['forgetChange', 'acknowledge'] } },
+            },
           },
         },
       },
     },
 
-    closing: {
-      entry: 'cut',
-      invoke: {
-        src: 'close',
-        input: ({ context }) => ({ unit: context.unit }),
-        onDone: 'closed',
-        onError: { target: 'closed', actions: 'noteError' },
-      },
-      on: {
-        'exporter.stop': { actions: ['unsubscribe', 'thenStopped'] },
-        'config.prepare': [
-          { guard: 'opensAfterDrain', actions: ['noteChange', 'thenPreparing'] },
-          { actions: ['noteChange', 'answerPrepared'] },
-        ],
-        'config.abort': [
-          { guard: 'thenPrepare', actions: ['forgetStaged', 'thenDisabled', 'acknowledge'] },
-          { actions: ['forgetStaged', 'acknowledge'] },
-        ],
-        'config.commit': [
-          { guard: 'disables', actions: ['commit', 'configureBreaker', 'unsubscribe', 'thenDisabled'] },
-          { actions: ['commit', 'configureBreaker', 'acknowledge'] },
-        ],
-      },
+    stopped: {
+      type: 'final',
+      tags: 'stopped',
+      entry: ['announce', 'unsubscribe', 'abandonShutdown', 'announceStopped'],
     },
-    closed: {
-      always: [
-        { guard: 'thenStop', target: 'stopped' },
-        { guard: 'thenActive', target: 'active' },
-        { guard: 'thenPrepare', target: 'disabled.opening' },
-        { target: 'disabled', actions: ['abandonDisabled', 'acknowledge'] },
-      ],
-    },
-    stopped: { type: 'final', entry: ['abandonShutdown', 'announceStopped'] },
   },
 })

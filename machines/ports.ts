@@ -1,56 +1,67 @@
-import type { BreakerSettings, ExportResult } from './events.ts'
+import type { BackendReport, WorkEvent } from './events.ts'
 
 /**
- * What a machine may ask of the unit, the data side of one exporter. Every method is total: it never throws
- * and never waits. Work that can fail is an invoked promise actor (see the `actors` of each machine).
+ * What a machine may ask of the unit, the data side of one exporter. Every method is total: it never throws and
+ * never waits. None returns a fact: facts arrive as events. Work that can fail is an invoked promise actor (see the
+ * `actors` of each machine).
  */
 export interface UnitPort {
   readonly id: string
   /** Pulled from outside (Prometheus): it asks for no permits. */
   readonly pulled: boolean
-  /** As the configuration in force says. */
-  enabled(): boolean
-  /** Takes over a batch the bus handed out; a batch it has already taken is ignored. */
-  ingest(events: readonly unknown[]): void
+
+  /** From now on the delivery chart is told what changes. */
+  listen(listener: (event: WorkEvent) => void): void
+  /** The delivery chart has nothing to do: tell it what there is, now or as soon as there is something. */
+  look(): void
+  /** Everything that waits now is due, and no backoff of our own delays it. */
+  requestFlush(): void
+  /** What a flush waits for cannot be delivered now. */
+  failFlush(): void
+
   subscribe(): void
   unsubscribe(): void
-
-  hasClient(): boolean
-  hasRetiring(): boolean
   /** Makes the candidate the client; the old client retires. */
   swap(): void
   /** Gives up the candidate; it is closed by the next retirement. */
   discard(): void
-
   /** The staged configuration comes into force. */
   commit(): void
   /** The staged configuration is forgotten. */
   abort(): void
-
-  hasWork(): boolean
-  /** A batch should go now: full, asked for by a flush, or old enough. */
-  batchDue(): boolean
-  msUntilDue(): number
-  /** A failed batch waits for its backoff or Retry-After. */
-  mustCool(): boolean
-  msUntilRetry(): number
-  msUntilReopen(): number
-  msToDrain(): number
-
-  requestFlush(): void
   /** Upkeep: expiry of what waits too long. */
   tick(): void
   /** Aborts what is in flight; each lease is settled or requeued in the ledger. */
   cut(): void
   /** What is still pending is dropped and counted. */
   abandon(reason: 'disabled' | 'shutdown'): void
-
+  /** Earlier crashes no longer count. */
+  forgive(): void
   noteError(error: unknown): void
-  breakerSettings(): BreakerSettings
-  now(): number
+}
+
+/** The unit as the system knows it: it outlives the actors that drive it. */
+export interface UnitHandle {
+  readonly id: string
+  readonly pulled: boolean
+  /**
+   * The port for the actors of one life. Lives are numbered upwards; calls through the port of an earlier one
+   * change nothing.
+   */
+  life(epoch: number): UnitPort
+  /** An actor of this exporter died of `error`. */
+  noteCrash(error: unknown): void
 }
 
 /** What a promise actor that exports tells its machine: one result per batch, in the order they ended. */
-export interface WaveReport {
-  readonly results: readonly ExportResult[]
+export type WaveReport = BackendReport
+
+/** What fencing tells: how many crashes count against the restart intensity, the latest included. */
+export interface FenceReport {
+  readonly crashes: number
+}
+
+/** Rejected by the `open` actor: how long to wait before the next try. */
+export interface OpenFailure {
+  readonly retryInMs: number
 }

@@ -1,6 +1,6 @@
-/** The restart policy: pure arithmetic over the times of past crashes (semantics, section 8). */
+/** The restart policy: pure arithmetic over the crashes that count. */
 export interface RestartPolicy {
-  /** Crashes within `withinMs` after which the exporter is given up. */
+  /** Crashes within `withinMs` that are survived; at one more the exporter is given up. */
   readonly intensity: number
   readonly withinMs: number
   readonly firstBackoffMs: number
@@ -14,7 +14,7 @@ export const defaultRestartPolicy: RestartPolicy = {
   longestBackoffMs: 5_000,
 }
 
-/** The crashes that still count at `now`, with this one. */
+/** The times of the crashes that still count at `now`, with this one. */
 export const rememberCrash = (
   crashes: readonly number[],
   now: number,
@@ -22,8 +22,8 @@ export const rememberCrash = (
 ): readonly number[] => [...crashes.filter((at) => now - at < withinMs), now]
 
 /** More crashes than the intensity allows: no further restart by itself. */
-export const exceedsIntensity = (crashes: readonly number[], { intensity }: RestartPolicy): boolean =>
-  crashes.length > intensity
+export const exceedsIntensity = (crashes: number, { intensity }: RestartPolicy): boolean =>
+  crashes > intensity
 
-export const restartBackoffMs = (crashes: readonly number[], policy: RestartPolicy): number =>
-  Math.min(policy.firstBackoffMs * 2 ** Math.max(crashes.length - 1, 0), policy.longestBackoffMs)
+export const restartBackoffMs = (crashes: number, policy: RestartPolicy): number =>
+  Math.min(policy.firstBackoffMs * 2 ** Math.max(crashes - 1, 0), policy.longestBackoffMs)

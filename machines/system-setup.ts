@@ -1,23 +1,33 @@
 import { type ActorRefFrom, assign, emit, enqueueActions, setup } from 'xstate'
 import { breakerMachine } from './breaker.ts'
-import type { PlannedChange, Refusal, SystemEmitted, SystemEvent } from './events.ts'
+import { deliveryMachine } from './delivery.ts'
+import type {
+  ExporterSettings,
+  PlannedChange,
+  PlannedExporter,
+  Refusal,
+  SystemEmitted,
+  SystemEvent,
+} from './events.ts'
 import { exporterMachine } from './exporter.ts'
-import type { UnitPort } from './ports.ts'
-import { supervisorMachine } from './supervisor.ts'
+import type { ExporterInput } from './exporter-setup.ts'
+import type { UnitHandle } from './ports.ts'
 
 export interface SystemInput {
-  readonly units: readonly UnitPort[]
+  readonly exporters: readonly PlannedExporter[]
 }
 
 /** The actors of one exporter. */
-export interface Household {
-  readonly unit: UnitPort
+export interface ExporterGroup {
+  readonly unit: UnitHandle
+  /** In force. */
+  readonly settings: ExporterSettings
+  /** Counts its lives: a crash begins the next one. */
+  readonly epoch: number
   readonly exporter: ActorRefFrom<typeof exporterMachine>
+  readonly delivery: ActorRefFrom<typeof deliveryMachine>
   readonly breaker: ActorRefFrom<typeof breakerMachine>
-  readonly supervisor: ActorRefFrom<typeof supervisorMachine>
-  /** False from a crash until the respawn. */
-  readonly up: boolean
-  /** It leaves when it has stopped. */
+  /** It is removed when it has stopped. */
   readonly leaving: boolean
 }
 
@@ -28,12 +38,10 @@ export interface Transaction {
 }
 
 export interface SystemContext {
-  readonly households: Readonly<Record<string, Household>>
+  readonly groups: Readonly<Record<string, ExporterGroup>>
   readonly transaction: Transaction | null
   /** Exporters whose answer is outstanding. */
   readonly awaiting: readonly string[]
-  /** Exporters that are to be respawned once the change under way is in force, or is not. */
-  readonly postponed: readonly string[]
   readonly stopTimeoutMs: number
 }
 
@@ -44,25 +52,22 @@ const stopGraceMs = 100
 
 const without = (ids: readonly string[], id: string): readonly string[] => ids.filter((other) => other !== id)
 
-/** `otel` of `xstate.error.actor.exporter:otel`. */
-const crashed = (type: string): string => type.slice(type.indexOf(':') + 1)
+const crash = /^xstate\.error\.actor\.(exporter|delivery|breaker):(.*)$/s
 
-const idOf = (event: SystemEvent): string => {
-  if (event.type.startsWith('xstate.error.actor.')) return crashed(event.type)
-  return 'id' in event ? event.id : ''
-}
-
-export const unitsOf = (event: unknown): readonly UnitPort[] => (event as { input: SystemInput }).input.units
-
-export const addedBy = (changes: readonly PlannedChange[]): readonly UnitPort[] =>
-  changes.filter(({ action }) => action === 'add').map(({ unit }) => unit)
+const idOf = (event: SystemEvent): string => crash.exec(event.type)?.[2] ?? ('id' in event ? event.id : '')
 
 const reasonOf = (event: SystemEvent): string => {
   if (event.type === 'config.refused') return event.reason
   return 'the exporter crashed while it prepared the change'
 }
 
-/** The system's vocabulary: its types, and the guards, actions, delays and placeholder actors its chart names. */
+export const exportersOf = (event: unknown): readonly PlannedExporter[] =>
+  (event as { input: SystemInput }).input.exporters
+
+export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExporter[] =>
+  changes.filter(({ action }) => action === 'add')
+
+/** The system's vocabulary: its types, and the guards, actions, delays and child actors its chart names. */
 export const systemSetup = setup({
   types: {
     context: {} as SystemContext,
@@ -70,7 +75,7 @@ export const systemSetup = setup({
     emitted: {} as SystemEmitted,
     input: {} as SystemInput,
   },
-  actors: { exporter: exporterMachine, breaker: breakerMachine, supervisor: supervisorMachine },
+  actors: { exporter: exporterMachine, delivery: deliveryMachine, breaker: breakerMachine },
   delays: {
     settleDeadline: settleMs,
     stopDeadline: ({ context }) => context.stopTimeoutMs + stopGraceMs,
@@ -79,43 +84,72 @@ export const systemSetup = setup({
     nothingAwaited: ({ context }) => context.awaiting.length === 0,
     allPrepared: ({ context }) => context.awaiting.length === 0 && context.transaction?.refusals.length === 0,
     isPreparing: ({ context, event }) => context.awaiting.includes(idOf(event)),
-    isTouched: ({ context, event }) =>
-      context.transaction?.changes.some(({ unit }) => unit.id === idOf(event)) === true,
     isAwaited: ({ context, event }) =>
       'version' in event &&
       event.version === context.transaction?.version &&
       context.awaiting.includes(idOf(event)),
   },
   actions: {
-    spawnHouseholds: enqueueActions(({ enqueue }, { units }: { units: readonly UnitPort[] }) => {
+    /** Per exporter: its breaker, its delivery, and the exporter that leads both. */
+    spawnExporters: assign({
+      groups: (
+        { context, spawn, self },
+        { exporters, begins }: { exporters: readonly PlannedExporter[]; begins: ExporterInput['begins'] },
+      ) => {
+        const groups = { ...context.groups }
+        for (const { unit, settings } of exporters) {
+          const life = unit.life(0)
+          const id = unit.id
+          const named = (kind: string) => ({ id: `${kind}:${id}`, systemId: `${kind}:${id}` })
+          const breaker = spawn('breaker', {
+            ...named('breaker'),
+            input: { settings: settings.breaker, bypassed: unit.pulled },
+          })
+          const delivery = spawn('delivery', { ...named('delivery'), input: { unit: life, breaker } })
+          const exporter = spawn('exporter', {
+            ...named('exporter'),
+            input: { unit: life, breaker, delivery, system: self, settings, begins },
+          })
+          groups[id] = { unit, settings, epoch: 0, exporter, delivery, breaker, leaving: false }
+        }
+        return groups
+      },
+    }),
+    /** One actor of an exporter has died: the others stop, and all of them begin a next life over the same unit. */
+    respawnCrashed: enqueueActions(({ context, event, enqueue }) => {
+      const group = context.groups[idOf(event)]
+      if (!group) return
+      const { unit, settings } = group
+      const id = unit.id
+      const epoch = group.epoch + 1
+      const brokeDown = event.type.startsWith('xstate.error.actor.breaker:')
+      enqueue(() => unit.noteCrash((event as { error?: unknown }).error))
+      enqueue.stopChild(group.exporter)
+      enqueue.stopChild(group.delivery)
+      if (brokeDown) enqueue.stopChild(group.breaker)
+      else enqueue.sendTo(group.breaker, { type: 'permit.cancel' })
       enqueue.assign({
-        households: ({ context, spawn, self }) => {
-          const households = { ...context.households }
-          for (const unit of units) {
-            const breaker = spawn('breaker', {
-              id: `breaker:${unit.id}`,
-              systemId: `breaker:${unit.id}`,
-              input: { settings: unit.breakerSettings(), standsAside: unit.pulled },
-            })
-            const exporter = spawn('exporter', {
-              id: `exporter:${unit.id}`,
-              systemId: `exporter:${unit.id}`,
-              input: { unit, breaker, system: self },
-            })
-            const supervisor = spawn('supervisor', {
-              id: `supervisor:${unit.id}`,
-              systemId: `supervisor:${unit.id}`,
-              input: { unit, system: self },
-            })
-            households[unit.id] = { unit, exporter, breaker, supervisor, up: true, leaving: false }
-          }
-          return households
+        groups: ({ context: now, spawn, self }) => {
+          const life = unit.life(epoch)
+          const named = (kind: string) => ({ id: `${kind}:${id}`, systemId: `${kind}:${id}` })
+          const breaker = brokeDown
+            ? spawn('breaker', {
+                ...named('breaker'),
+                input: { settings: settings.breaker, bypassed: unit.pulled },
+              })
+            : group.breaker
+          const delivery = spawn('delivery', { ...named('delivery'), input: { unit: life, breaker } })
+          const exporter = spawn('exporter', {
+            ...named('exporter'),
+            input: { unit: life, breaker, delivery, system: self, settings, begins: 'crashed' },
+          })
+          return { ...now.groups, [id]: { ...group, epoch, exporter, delivery, breaker } }
         },
       })
-    }),
-    enableAll: enqueueActions(({ context, enqueue }) => {
-      for (const { unit, exporter } of Object.values(context.households))
-        if (unit.enabled()) enqueue.sendTo(exporter, { type: 'exporter.enable' })
+      if (group.leaving)
+        enqueue.sendTo(({ context: now }) => (now.groups[id] as ExporterGroup).exporter, {
+          type: 'exporter.stop',
+        })
     }),
 
     beginTransaction: assign({
@@ -125,17 +159,15 @@ export const systemSetup = setup({
           : context.transaction,
       awaiting: ({ event, context }) =>
         event.type === 'config.change'
-          ? event.changes
-              .filter(({ unit, action }) => action !== 'remove' && context.households[unit.id]?.up)
-              .map(({ unit }) => unit.id)
+          ? event.changes.filter(({ action }) => action !== 'remove').map(({ unit }) => unit.id)
           : context.awaiting,
     }),
     askPrepare: enqueueActions(({ context, enqueue }) => {
-      const version = context.transaction?.version ?? 0
-      for (const { unit, effect } of context.transaction?.changes ?? []) {
-        const household = context.households[unit.id]
-        if (household && context.awaiting.includes(unit.id))
-          enqueue.sendTo(household.exporter, { type: 'config.prepare', version, effect })
+      const { version = 0, changes = [] } = context.transaction ?? {}
+      for (const { unit, action, effect, settings, keys } of changes) {
+        const group = context.groups[unit.id]
+        if (group && action !== 'remove')
+          enqueue.sendTo(group.exporter, { type: 'config.prepare', version, effect, settings, keys })
       }
     }),
     noteAnswer: assign({ awaiting: ({ context, event }) => without(context.awaiting, idOf(event)) }),
@@ -146,46 +178,39 @@ export const systemSetup = setup({
           refusals: [...context.transaction.refusals, { id: idOf(event), reason: reasonOf(event) }],
         },
     }),
-    /** Everyone commits; those that are down take the new configuration when they are respawned. */
     commitAll: enqueueActions(({ context, enqueue }) => {
       const { version = 0, changes = [] } = context.transaction ?? {}
-      for (const { unit, action } of changes) {
-        const household = context.households[unit.id]
-        if (!household || action === 'remove') continue
-        if (household.up) enqueue.sendTo(household.exporter, { type: 'config.commit', version })
-        else {
-          unit.commit()
-          enqueue.sendTo(household.supervisor, { type: 'exporter.revive' })
-        }
+      const groups = { ...context.groups }
+      for (const { unit, action, settings, keys } of changes) {
+        const group = groups[unit.id]
+        if (!group || action === 'remove') continue
+        groups[unit.id] = { ...group, settings }
+        enqueue.sendTo(group.exporter, { type: 'config.commit', version, keys })
       }
+      enqueue.assign({ groups })
     }),
     abortAll: enqueueActions(({ context, enqueue }) => {
       const { version = 0, changes = [] } = context.transaction ?? {}
-      for (const { unit, action } of changes) {
-        const household = context.households[unit.id]
-        if (!household || action !== 'update') continue
-        if (household.up) enqueue.sendTo(household.exporter, { type: 'config.abort', version })
-        else unit.abort()
+      for (const { unit, action, keys } of changes) {
+        const group = context.groups[unit.id]
+        if (group && action === 'update')
+          enqueue.sendTo(group.exporter, { type: 'config.abort', version, keys })
       }
     }),
     /** Sends away the exporters a transaction removes, or had added in vain. */
     dismiss: enqueueActions(({ context, enqueue }, { action }: { action: PlannedChange['action'] }) => {
-      const households = { ...context.households }
+      const groups = { ...context.groups }
       for (const change of context.transaction?.changes ?? []) {
-        const household = households[change.unit.id]
-        if (change.action !== action || !household) continue
-        households[change.unit.id] = { ...household, leaving: true }
-        enqueue.sendTo(household.supervisor, { type: 'system.stop' })
-        if (household.up) enqueue.sendTo(household.exporter, { type: 'exporter.stop' })
-        else enqueue.raise({ type: 'exporter.stopped', id: change.unit.id })
+        const group = groups[change.unit.id]
+        if (change.action !== action || !group) continue
+        groups[change.unit.id] = { ...group, leaving: true }
+        enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
       }
-      enqueue.assign({ households })
+      enqueue.assign({ groups })
     }),
     awaitAcknowledgements: assign({
       awaiting: ({ context }) =>
-        (context.transaction?.changes ?? [])
-          .map(({ unit }) => unit.id)
-          .filter((id) => context.households[id]?.up),
+        (context.transaction?.changes ?? []).map(({ unit }) => unit.id).filter((id) => context.groups[id]),
     }),
     announceSettled: emit(({ context }) => ({
       type: 'config.settled' as const,
@@ -194,19 +219,14 @@ export const systemSetup = setup({
       refusals: context.transaction?.refusals ?? [],
     })),
     endTransaction: assign({ transaction: null, awaiting: [] }),
-    /** Respawned now, it would open with a configuration that is about to change, and would not be asked. */
-    postponeRespawn: assign({
-      postponed: ({ context, event }) => [...context.postponed, idOf(event)],
-    }),
-    respawnPostponed: enqueueActions(({ context, enqueue }) => {
-      for (const id of context.postponed) enqueue.raise({ type: 'exporter.respawn', id })
-      enqueue.assign({ postponed: [] })
-    }),
-    /** It died before it heard how the transaction ended. */
-    concludeForCrashed: ({ context, event }) => {
-      const unit = context.households[idOf(event)]?.unit
-      if (context.transaction?.refusals.length === 0) unit?.commit()
-      else unit?.abort()
+    /** The crashed one may not have heard of the commit; staged twice is in force once. */
+    commitCrashed: ({ context, event }) => {
+      const group = context.groups[idOf(event)]
+      group?.unit.life(group.epoch).commit()
+    },
+    abortCrashed: ({ context, event }) => {
+      const group = context.groups[idOf(event)]
+      group?.unit.life(group.epoch).abort()
     },
     refuseBusy: emit(({ event }) => ({
       type: 'config.settled' as const,
@@ -214,95 +234,45 @@ export const systemSetup = setup({
       accepted: false,
       refusals: [{ id: '', reason: 'another change is under way, or telemetry has stopped' }],
     })),
-
-    noteCrash: enqueueActions(({ context, event, enqueue }) => {
-      const id = idOf(event)
-      const household = context.households[id]
-      if (!household) return
-      enqueue.assign({ households: { ...context.households, [id]: { ...household, up: false } } })
-      enqueue.sendTo(household.breaker, { type: 'permit.cancel' })
-      enqueue.sendTo(household.supervisor, {
-        type: 'exporter.crashed',
-        error: (event as { error?: unknown }).error,
-      })
-      if (household.leaving) enqueue.raise({ type: 'exporter.stopped', id })
-    }),
-    respawn: enqueueActions(({ context, event, enqueue }) => {
-      const id = idOf(event)
-      const household = context.households[id]
-      if (!household || household.up || household.leaving) return
-      const { unit, breaker } = household
-      enqueue.stopChild(household.exporter)
-      enqueue.assign({
-        households: ({ context: now, spawn, self }) => ({
-          ...now.households,
-          [id]: {
-            ...household,
-            up: true,
-            exporter: spawn('exporter', {
-              id: `exporter:${id}`,
-              systemId: `exporter:${id}`,
-              input: { unit, breaker, system: self },
-            }),
-          },
-        }),
-      })
-      if (unit.enabled())
-        enqueue.sendTo(({ context: now }) => (now.households[id] as Household).exporter, {
-          type: 'exporter.enable',
-        })
-      else {
-        unit.unsubscribe()
-        unit.abandon('disabled')
-      }
-    }),
     /** A stopped exporter that was to leave takes its actors with it. */
-    seeOff: enqueueActions(({ context, event, enqueue }) => {
+    removeStopped: enqueueActions(({ context, event, enqueue }) => {
       const id = idOf(event)
-      const household = context.households[id]
-      if (!household?.leaving) return
-      const { [id]: _, ...others } = context.households
-      if (!household.up) household.unit.abandon('shutdown')
-      enqueue.stopChild(household.exporter)
-      enqueue.stopChild(household.breaker)
-      enqueue.stopChild(household.supervisor)
-      enqueue.assign({ households: others })
+      const group = context.groups[id]
+      if (!group?.leaving) return
+      const { [id]: _, ...others } = context.groups
+      enqueue.stopChild(group.exporter)
+      enqueue.stopChild(group.delivery)
+      enqueue.stopChild(group.breaker)
+      enqueue.assign({ groups: others })
       enqueue.emit({ type: 'exporter.removed', id })
     }),
 
     relayFlush: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'exporters.flush') return
       for (const id of event.ids) {
-        const household = context.households[id]
-        if (household) enqueue.sendTo(household.exporter, { type: 'exporter.flush' })
+        const group = context.groups[id]
+        if (group) enqueue.sendTo(group.delivery, { type: 'exporter.flush' })
       }
     }),
     relayRestart: enqueueActions(({ context, event, enqueue }) => {
-      const household = context.households[idOf(event)]
-      if (!household) return
-      if (household.up) enqueue.sendTo(household.exporter, { type: 'exporter.restart' })
-      else enqueue.sendTo(household.supervisor, { type: 'exporter.revive' })
+      const group = context.groups[idOf(event)]
+      if (group) enqueue.sendTo(group.exporter, { type: 'exporter.restart' })
     }),
     relayBreakerCommand: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'breaker.command') return
-      const household = context.households[event.id]
-      if (household) enqueue.sendTo(household.breaker, { type: `breaker.${event.command}` })
+      const group = context.groups[event.id]
+      if (group) enqueue.sendTo(group.breaker, { type: `breaker.${event.command}` })
     }),
 
     stopAll: enqueueActions(({ context, event, enqueue }) => {
-      const awaiting: string[] = []
-      for (const { unit, exporter, supervisor, up } of Object.values(context.households)) {
-        enqueue.sendTo(supervisor, { type: 'system.stop' })
-        if (up) {
-          enqueue.sendTo(exporter, { type: 'exporter.stop' })
-          awaiting.push(unit.id)
-        } else unit.abandon('shutdown')
-      }
-      enqueue.assign({
-        awaiting,
-        stopTimeoutMs: event.type === 'system.stop' ? event.timeoutMs : context.stopTimeoutMs,
-      })
+      const withinMs = event.type === 'system.stop' ? event.timeoutMs : context.stopTimeoutMs
+      for (const { exporter } of Object.values(context.groups))
+        enqueue.sendTo(exporter, { type: 'exporter.stop', withinMs })
+      enqueue.assign({ awaiting: Object.keys(context.groups), stopTimeoutMs: withinMs })
     }),
-    abandonCrashed: ({ context, event }) => context.households[idOf(event)]?.unit.abandon('shutdown'),
+    abandonCrashed: ({ context, event }) => {
+      const group = context.groups[idOf(event)]
+      group?.unit.life(group.epoch).abandon('shutdown')
+    },
   },
 })

@@ -1,22 +1,25 @@
-import { addedBy, systemSetup, unitsOf } from './system-setup.ts'
+import { addedBy, exportersOf, systemSetup } from './system-setup.ts'
 
 /**
- * The root: spawns an exporter, its breaker and its supervisor for each unit, carries configuration changes
- * through them as transactions (prepare everywhere, then commit or abort everywhere), and stops them all.
+ * The root: spawns an exporter, its delivery and its breaker for each unit, respawns them when one of them crashes,
+ * carries configuration changes through the exporters as transactions (prepare everywhere, then commit or abort
+ * everywhere), and stops them all.
  */
 export const systemMachine = systemSetup.createMachine({
   id: 'system',
   options: { maxIterations: 1000 },
-  context: { households: {}, transaction: null, awaiting: [], postponed: [], stopTimeoutMs: 0 },
-  entry: [{ type: 'spawnHouseholds', params: ({ event }) => ({ units: unitsOf(event) }) }, 'enableAll'],
+  context: { groups: {}, transaction: null, awaiting: [], stopTimeoutMs: 0 },
+  entry: {
+    type: 'spawnExporters',
+    params: ({ event }) => ({ exporters: exportersOf(event), begins: 'as_configured' as const }),
+  },
   initial: 'running',
   states: {
     running: {
       initial: 'idle',
       on: {
-        'xstate.error.actor.*': { actions: 'noteCrash' },
-        'exporter.respawn': { actions: 'respawn' },
-        'exporter.stopped': { actions: 'seeOff' },
+        'xstate.error.actor.*': { actions: 'respawnCrashed' },
+        'exporter.stopped': { actions: 'removeStopped' },
         'exporters.flush': { actions: 'relayFlush' },
         'exporter.restart': { actions: 'relayRestart' },
         'breaker.command': { actions: 'relayBreakerCommand' },
@@ -29,7 +32,10 @@ export const systemMachine = systemSetup.createMachine({
             'config.change': {
               target: 'preparing',
               actions: [
-                { type: 'spawnHouseholds', params: ({ event }) => ({ units: addedBy(event.changes) }) },
+                {
+                  type: 'spawnExporters',
+                  params: ({ event }) => ({ exporters: addedBy(event.changes), begins: 'staged' as const }),
+                },
                 'beginTransaction',
                 'askPrepare',
               ],
@@ -38,37 +44,39 @@ export const systemMachine = systemSetup.createMachine({
         },
         preparing: {
           always: [
-            {
-              guard: 'allPrepared',
-              target: 'settling',
-              actions: ['commitAll', { type: 'dismiss', params: { action: 'remove' } }],
-            },
-            {
-              guard: 'nothingAwaited',
-              target: 'settling',
-              actions: ['abortAll', { type: 'dismiss', params: { action: 'add' } }],
-            },
+            { guard: 'allPrepared', target: 'committing' },
+            { guard: 'nothingAwaited', target: 'aborting' },
           ],
           on: {
             'config.prepared': { guard: 'isAwaited', actions: 'noteAnswer' },
             'config.refused': { guard: 'isAwaited', actions: ['noteRefusal', 'noteAnswer'] },
-            'exporter.respawn': [{ guard: 'isTouched', actions: 'postponeRespawn' }, { actions: 'respawn' }],
             'xstate.error.actor.*': [
-              { guard: 'isPreparing', actions: ['noteRefusal', 'noteAnswer', 'noteCrash'] },
-              { actions: 'noteCrash' },
+              { guard: 'isPreparing', actions: ['noteRefusal', 'noteAnswer', 'respawnCrashed'] },
+              { actions: 'respawnCrashed' },
             ],
           },
         },
-        settling: {
-          entry: 'awaitAcknowledgements',
+        committing: {
+          entry: ['commitAll', { type: 'dismiss', params: { action: 'remove' } }, 'awaitAcknowledgements'],
           always: { guard: 'nothingAwaited', target: 'idle' },
           after: { settleDeadline: 'idle' },
           on: {
             'config.acknowledged': { guard: 'isAwaited', actions: 'noteAnswer' },
-            'exporter.stopped': { actions: ['seeOff', 'noteAnswer'] },
-            'xstate.error.actor.*': { actions: ['noteAnswer', 'concludeForCrashed', 'noteCrash'] },
+            'exporter.stopped': { actions: ['removeStopped', 'noteAnswer'] },
+            'xstate.error.actor.*': { actions: ['noteAnswer', 'commitCrashed', 'respawnCrashed'] },
           },
-          exit: ['announceSettled', 'endTransaction', 'respawnPostponed'],
+          exit: ['announceSettled', 'endTransaction'],
+        },
+        aborting: {
+          entry: ['abortAll', { type: 'dismiss', params: { action: 'add' } }, 'awaitAcknowledgements'],
+          always: { guard: 'nothingAwaited', target: 'idle' },
+          after: { settleDeadline: 'idle' },
+          on: {
+            'config.acknowledged': { guard: 'isAwaited', actions: 'noteAnswer' },
+            'exporter.stopped': { actions: ['removeStopped', 'noteAnswer'] },
+            'xstate.error.actor.*': { actions: ['noteAnswer', 'abortCrashed', 'respawnCrashed'] },
+          },
+          exit: ['announceSettled', 'endTransaction'],
         },
       },
     },

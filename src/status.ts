@@ -3,8 +3,9 @@ import type { ConfigStatus, ConfigStore } from './config/store.ts'
 import type { Control } from './control/control.ts'
 import type { HistoryEntry } from './control/recorder.ts'
 import type { BreakerState, ExporterState } from './control/states.ts'
+import type { LastError } from './delivery/error-log.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
-import type { LastError, Unit } from './delivery/unit.ts'
+import type { Unit } from './delivery/unit.ts'
 
 /** `idle` before `start`. */
 export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'

@@ -2,7 +2,7 @@ import type { ChangeEffect, PlannedChange } from '../machines/index.ts'
 import { type Bus, createBus } from './bus/bus.ts'
 import { createSpan } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
-import { createSystemClock, holdProcess } from './clock.ts'
+import { createSystemClock, elapsed, holdProcess } from './clock.ts'
 import { isForbiddenAddress } from './config/changes/destinations.ts'
 import type { ConfigPlan, ExporterChange, ExporterConfig } from './config/changes/plan.ts'
 import { type ConfigStore, createConfigStore } from './config/store.ts'
@@ -15,6 +15,7 @@ import { createRecorder } from './control/recorder.ts'
 import { createTimerScope } from './control/timers.ts'
 import type { Setup } from './delivery/clients.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
+import { settingsOf } from './delivery/settings.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryConfigError, TelemetryError } from './errors.ts'
 import { builtInTypes } from './exporters/built-in.ts'
@@ -98,10 +99,14 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   const recorder = createRecorder({ clock })
 
-  const status = ({ history = false } = {}): TelemetryStatus => ({
-    ...buildStatus({ state, units, control, bus, store }),
-    ...(history && { history: recorder.history() }),
-  })
+  const status = ({ history = false } = {}): TelemetryStatus => {
+    // What was emitted before the call is seen where it belongs.
+    bus.flush()
+    return {
+      ...buildStatus({ state, units, control, bus, store }),
+      ...(history && { history: recorder.history() }),
+    }
+  }
 
   const redact = (text: string): string => store.redactor.text(text)
   const exporterLogger = redactedLogger(logger, redact)
@@ -116,7 +121,6 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       random: Math.random,
       redact,
       inbox: (deliver) => bus.inbox(id, deliver),
-      forward: (events) => control?.forward(id, events) ?? false,
       announce: (name, measurements, metadata) =>
         bus.emitSelf(name, measurements, { exporter: id, ...metadata }, { exporter: id }),
       status,
@@ -146,11 +150,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     if (!control) return
     for (const { id, action } of plan.exporters) if (action === 'add') await departed(id)
     const changes = plan.exporters.flatMap((change): PlannedChange[] => {
-      const { id, action, after } = change
+      const { id, action, after, keys } = change
       const unit = action === 'add' && after ? addUnit(id, after) : units.get(id)
       if (!unit) return []
       if (action === 'update' && after) unit.stage(setupOf(after))
-      return [{ unit, action, effect: effectOf(change) }]
+      const settings = settingsOf(after?.config ?? unit.config())
+      return [{ unit, action, effect: effectOf(change), settings, keys }]
     })
     if (changes.length === 0) return
     const refusals = await control.change(plan.version, changes)
@@ -193,10 +198,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     for (const [id, exporter] of exporters) addUnit(id, exporter)
     control = startControl({
       machine,
-      units: [...units.values()],
+      exporters: [...units.values()].map((unit) => ({ unit, settings: settingsOf(unit.config()) })),
       clock,
       logger,
-      inspect: observation.inspect,
+      observation,
       onStateChange: ({ id, what, from, to }) => {
         const message = units.get(id)?.lastError()?.message
         const troubled = to === 'restarting' || to === 'retrying' || to === 'open'
@@ -240,17 +245,19 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const release = holdProcess(hostClock)
     try {
       state = 'stopping'
-      const deadline = clock.now() + timeoutMs
-      for (const unit of units.values()) unit.hasToEndBy(deadline)
+      const deadline = elapsed(clock) + timeoutMs
       bus.flush()
       bus.close()
       const storeStopped = store.stop()
       for (const resolve of departures.values()) resolve()
       await within(timeoutMs, launching)
-      await control?.stop(Math.max(deadline - clock.now(), 0))
+      await control?.stop(Math.max(deadline - elapsed(clock), 0))
       // What a crashed or hanging exporter left open; whoever closes too slowly is left to itself.
       const exporters = [...units.values()]
-      await within(deadline + closeGraceMs - clock.now(), Promise.all(exporters.map((unit) => unit.close())))
+      await within(
+        deadline + closeGraceMs - elapsed(clock),
+        Promise.all(exporters.map((unit) => unit.close())),
+      )
       await Promise.all(exporters.map((unit) => unit.idle()))
       for (const unit of exporters) unit.abandon('shutdown')
       await storeStopped
@@ -297,12 +304,13 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       const release = holdProcess(hostClock)
       try {
         bus.flush()
+        const flushed = exporters.map((id) => units.get(id)?.flushed())
         control?.flush(exporters)
         let timer: unknown
         const late = new Promise<false>((resolve) => {
           timer = clock.setTimeout(() => resolve(false), timeoutMs)
         })
-        const all = Promise.all(exporters.map((id) => units.get(id)?.flushed())).then(() => true as const)
+        const all = Promise.all(flushed).then((settled) => !settled.includes(false))
         const settled = await Promise.race([all, late])
         clock.clearTimeout(timer)
         // What was emitted before the start has reached no exporter yet.

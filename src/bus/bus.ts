@@ -3,7 +3,7 @@ import { messageOf, typeOf } from '../errors.ts'
 import { guardedLogger, type Logger } from '../logger.ts'
 import type { SpanScope, TelemetryEvent } from './event.ts'
 import { createHandlerTable, type Handler, type HandlerOptions, type HandlerStatus } from './handlers.ts'
-import { createInboxTable, type Inbox } from './inbox.ts'
+import { createInboxTable, type Deliver, type Inbox } from './inbox.ts'
 import { createRoutes, nowhere, type Route } from './routes.ts'
 import type { SanitizedCounts } from './sanitize.ts'
 import { processScopes, type Scopes } from './scope.ts'
@@ -62,8 +62,8 @@ export interface Bus {
   /** False if there was none. */
   detach(id: string): boolean
   handlers(): HandlerStatus[]
-  /** `deliver` gets the events of a turn as an array of its own. @throws TelemetryError `INBOX_EXISTS`. */
-  inbox(id: string, deliver: (events: TelemetryEvent[]) => void): Inbox
+  /** `deliver` gets events as an array of its own, at most 10 ms after the first of them. @throws TelemetryError `INBOX_EXISTS`. */
+  inbox(id: string, deliver: Deliver): Inbox
   /** Emits a report of telemachine on itself, on a later turn, to everybody but whom it is about. */
   emitSelf(name: string, measurements: unknown, metadata: unknown, about?: About): void
   /** Gives an event to one inbox alone, whatever its patterns. False, and counted nowhere, if it takes none now. */
@@ -134,13 +134,12 @@ export function createBus(options: BusOptions): Bus {
   )
 
   const inboxes = createInboxTable({
+    clock,
     onChange: () => subscriptionsChanged(),
     onThrow: (inbox, thrown) =>
       logger.error({ exporter: inbox.id, error: messageOf(thrown) }, 'an exporter failed to take its events'),
-    endOfTurn: () => {
-      recorder.endTurn()
-      dispatchReports()
-    },
+    endOfTurn: () => dispatchReports(),
+    beforeHandOver: () => recorder.endTurn(),
   })
   const { put } = inboxes
 

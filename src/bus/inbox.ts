@@ -1,9 +1,11 @@
+import { type Clock, elapsed } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
 import type { TelemetryEvent } from './event.ts'
 import { anyOf, checkedPatterns } from './handlers.ts'
 import { outside } from './scope.ts'
+import { bytesOf } from './snapshot.ts'
 
-/** One exporter's side of the bus: events wait here for the end of the turn, then go over as one array. */
+/** One exporter's side of the bus: events wait here for a moment, then go over as one array. */
 export interface Inbox {
   /** From now on receives the events that match; replaces earlier patterns. @throws TelemetryError `PATTERN_INVALID`. */
   subscribe(patterns: readonly string[], options?: SubscribeOptions): void
@@ -22,71 +24,123 @@ export interface SubscribeOptions {
   readonly accepts?: ((name: string) => boolean) | undefined
   /** The receiver does not read `time`: that of the first event of the turn will do. Default false. */
   readonly ignoresTime?: boolean | undefined
+  /** This many events go over on the next turn, without waiting longer. Default 512. */
+  readonly handOverAt?: number | undefined
 }
+
+/** Takes events over. `since`: when the first of them came in, in monotonic milliseconds. */
+export type Deliver = (events: TelemetryEvent[], since: number) => void
 
 /** The bus's side of an inbox. */
 export interface InboxState {
   readonly id: string
-  readonly deliver: (events: TelemetryEvent[]) => void
+  readonly deliver: Deliver
   matches: ((name: string) => boolean) | undefined
   ignoresTime: boolean
   waiting: TelemetryEvent[]
+  /** Bytes of what waits. */
+  bytes: number
+  /** When the first of what waits came in. */
+  since: number
+  handOverAt: number
   delivering: boolean
-  /** On the list of those that the end of the turn hands over. */
+  /** Something waits, and a timer is set that hands it over. */
   listed: boolean
 }
 
 export interface InboxTable {
   /** @throws TelemetryError `INBOX_EXISTS`. */
-  add(id: string, deliver: (events: TelemetryEvent[]) => void): Inbox
+  add(id: string, deliver: Deliver): Inbox
   matching(name: string): InboxState[]
   put(inbox: InboxState, event: TelemetryEvent): void
   /** Puts an event into the inbox of this id, whatever its patterns. False if there is none, or it is not subscribed. */
   offer(id: string, event: TelemetryEvent): boolean
   /** Hands over all of them, now. */
   flush(): void
-  /** Has `endOfTurn` run, and all inboxes handed over, when the event loop next comes round. */
+  /** Has `endOfTurn` run when the event loop next comes round. */
   schedule(): void
   readonly size: number
 }
 
-/** An inbox that holds this many events hands them over without waiting for the turn to end. */
-export const handOverAt = 4096
+/** How long an event waits in an inbox at the most, unless the event loop is blocked. Milliseconds. */
+export const handOverAfterMs = 10
+/** An inbox that holds so many events or bytes hands them over at once, in the middle of a turn. */
+export const handOverNowAt = 4096
+const handOverNowBytes = 1024 * 1024
+const defaultHandOverAt = 512
 
 export interface InboxTableOptions {
+  readonly clock: Clock
   readonly onChange: () => void
   readonly onThrow: (inbox: InboxState, thrown: unknown) => void
-  /** Runs once a turn in which something was scheduled, before the inboxes are handed over. */
+  /** Runs at the end of a turn for which it was scheduled. */
   readonly endOfTurn: () => void
+  /** Runs before inboxes are handed over. */
+  readonly beforeHandOver: () => void
 }
 
-export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOptions): InboxTable {
+export function createInboxTable({
+  clock,
+  onChange,
+  onThrow,
+  endOfTurn,
+  beforeHandOver,
+}: InboxTableOptions): InboxTable {
   const inboxes = new Map<string, InboxState>()
   let listed: InboxState[] = []
-  let scheduled = false
+  let full: InboxState[] = []
+  let reportsDue = false
+  let turnScheduled = false
+  let timerSet = false
 
   // Deliveries start requests and timers, which belong to no span or request of the application.
   const flush = (): void => outside(handOverListed)
 
-  const schedule = (): void => {
-    if (scheduled) return
-    scheduled = true
+  const monotonic = (): number => {
+    try {
+      return elapsed(clock)
+    } catch {
+      return 0
+    }
+  }
+
+  const scheduleTurn = (): void => {
+    if (turnScheduled) return
+    turnScheduled = true
     setImmediate(turn)
   }
 
   const turn = (): void => {
-    scheduled = false
-    outside(endOfTurn)
-    flush()
+    turnScheduled = false
+    if (reportsDue) {
+      reportsDue = false
+      outside(endOfTurn)
+    }
+    if (full.length > 0) outside(handOverFull)
   }
 
+  const setTimer = (): void => {
+    try {
+      clock.setTimeout(() => {
+        timerSet = false
+        flush()
+      }, handOverAfterMs)
+      timerSet = true
+    } catch {
+      // A clock that fails must not keep events back.
+      setImmediate(flush)
+    }
+  }
+
+  /** One timer for all inboxes; it runs on by itself, and is not set again while nothing comes in. */
   const list = (inbox: InboxState): void => {
     inbox.listed = true
     listed.push(inbox)
-    schedule()
+    if (!timerSet) outside(setTimer)
   }
 
   const handOverListed = (): void => {
+    beforeHandOver()
     const due = listed
     listed = []
     for (const inbox of due) {
@@ -94,6 +148,13 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
       if (inbox.delivering) list(inbox)
       else handOver(inbox)
     }
+  }
+
+  const handOverFull = (): void => {
+    beforeHandOver()
+    const due = full
+    full = []
+    for (const inbox of due) handOver(inbox)
   }
 
   /**
@@ -104,9 +165,10 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
     if (inbox.delivering || inbox.waiting.length === 0) return
     const events = inbox.waiting
     inbox.waiting = []
+    inbox.bytes = 0
     inbox.delivering = true
     try {
-      inbox.deliver(events)
+      inbox.deliver(events, inbox.since)
     } catch (thrown) {
       onThrow(inbox, thrown)
     } finally {
@@ -116,10 +178,17 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
 
   const put = (inbox: InboxState, event: TelemetryEvent): void => {
     const { waiting } = inbox
-    // Not by push: on an array that is still empty V8 would take it for one of integers, and from then on guess no more.
-    waiting[waiting.length] = event
+    // push() on an empty array makes V8 specialise for small integers, and then deoptimise.
+    const count = waiting.length + 1
+    waiting[count - 1] = event
+    inbox.bytes += bytesOf(event)
+    if (count === 1) inbox.since = monotonic()
     if (!inbox.listed) list(inbox)
-    if (waiting.length >= handOverAt) outside(() => handOver(inbox))
+    if (count === inbox.handOverAt) {
+      full.push(inbox)
+      scheduleTurn()
+    }
+    if (count >= handOverNowAt || inbox.bytes >= handOverNowBytes) outside(() => handOver(inbox))
   }
 
   return {
@@ -131,6 +200,9 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
         matches: undefined,
         ignoresTime: false,
         waiting: [],
+        bytes: 0,
+        since: 0,
+        handOverAt: defaultHandOverAt,
         delivering: false,
         listed: false,
       }
@@ -142,9 +214,10 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
         onChange()
       }
       return {
-        subscribe: (patterns, { accepts, ignoresTime = false } = {}) => {
+        subscribe: (patterns, { accepts, ignoresTime = false, handOverAt = defaultHandOverAt } = {}) => {
           const matches = anyOf(checkedPatterns(patterns))
           inbox.ignoresTime = ignoresTime
+          inbox.handOverAt = Math.max(handOverAt, 1)
           inbox.matches = accepts ? (name) => matches(name) && accepts(name) : matches
           onChange()
         },
@@ -169,7 +242,10 @@ export function createInboxTable({ onChange, onThrow, endOfTurn }: InboxTableOpt
       return true
     },
     flush,
-    schedule,
+    schedule: () => {
+      reportsDue = true
+      scheduleTurn()
+    },
     get size() {
       return inboxes.size
     },

@@ -166,7 +166,7 @@ export function createRecorder(
 ): Recorder {
   const sanitizer = createSanitizer(maxValueLength)
   let recordings = 0
-  /** Of the first event of this turn that is not timed. */
+  /** Of the first event since the last hand-over that is not timed. */
   let latest: number | undefined
 
   const guarded = <Result>(read: () => Result): Result | undefined => {
@@ -223,4 +223,9 @@ export function createRecorder(
     },
     sanitized: sanitizer.counts,
   }
+}
+
+/** Bytes that an event takes in memory, about. */
+export function bytesOf(event: TelemetryEvent): number {
+  return 256 + event.name.length
 }

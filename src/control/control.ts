@@ -1,7 +1,14 @@
-import { createActor, type InspectionEvent, type Observer, type SnapshotFrom } from 'xstate'
-import type { BreakerCommand, PlannedChange, Refusal, systemMachine, UnitPort } from '../../machines/index.ts'
+import { type AnyActorRef, createActor, type InspectionEvent, type Observer, type SnapshotFrom } from 'xstate'
+import type {
+  BreakerCommand,
+  PlannedChange,
+  PlannedExporter,
+  Refusal,
+  systemMachine,
+} from '../../machines/index.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
+import type { Observation } from './observe.ts'
 import { type BreakerState, breakerState, type ExporterState, exporterState } from './states.ts'
 
 export type InspectObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void)
@@ -19,7 +26,7 @@ export interface ExporterView {
 /** State values of all charts, as XState writes them. */
 export interface SystemPicture {
   readonly system: unknown
-  readonly exporters: Readonly<Record<string, { exporter: unknown; breaker: unknown; supervisor: unknown }>>
+  readonly exporters: Readonly<Record<string, { exporter: unknown; delivery: unknown; breaker: unknown }>>
 }
 
 /** A change of what an exporter or its breaker shows. */
@@ -32,8 +39,6 @@ export interface StateChange {
 
 /** The running actor system, from outside. */
 export interface Control {
-  /** Sends a batch to an exporter's actor; false when none is running. */
-  forward(id: string, events: readonly unknown[]): boolean
   /** Resolves with what was refused, once the change is in force everywhere, or nowhere. */
   change(version: number, changes: readonly PlannedChange[]): Promise<readonly Refusal[]>
   flush(ids: readonly string[]): void
@@ -52,36 +57,38 @@ const ended = 'telemetry has stopped'
 /** Starts the root actor with its exporters. */
 export function startControl(options: {
   machine: typeof systemMachine
-  units: readonly UnitPort[]
+  exporters: readonly PlannedExporter[]
   clock: Clock
   logger: Logger
-  inspect: InspectObserver | undefined
+  observation: Observation
   onStateChange: (change: StateChange) => void
   onRemoved: (id: string) => void
 }): Control {
-  const { machine, units, clock, logger, inspect, onStateChange, onRemoved } = options
+  const { machine, exporters, clock, logger, observation, onStateChange, onRemoved } = options
   const pending = new Map<number, (refusals: readonly Refusal[]) => void>()
   const watched = new WeakSet<object>()
   const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
   const breakerSince = new Map<string, number>()
+  let groups: SnapshotFrom<typeof systemMachine>['context']['groups'] | undefined
 
   const root = createActor(machine, {
-    input: { units },
+    input: { exporters },
     clock,
-    inspect,
+    inspect: observation.inspect,
     systemId: 'system',
   })
+  observation.connect(root.system)
 
-  type Household = SnapshotFrom<typeof systemMachine>['context']['households'][string]
-  const household = (id: string): Household | undefined => root.getSnapshot().context.households[id]
+  type Group = SnapshotFrom<typeof systemMachine>['context']['groups'][string]
+  const groupOf = (id: string): Group | undefined => root.getSnapshot().context.groups[id]
 
   const view = (id: string): ExporterView | undefined => {
-    const found = household(id)
-    if (!found) return undefined
-    const breaker = found.breaker.getSnapshot()
+    const group = groupOf(id)
+    if (!group) return undefined
+    const breaker = group.breaker.getSnapshot()
     return {
-      state: exporterState(found.exporter.getSnapshot(), found.supervisor.getSnapshot()),
+      state: exporterState(group.exporter.getSnapshot()),
       breaker: breakerState(breaker),
       breakerFailures: breaker.context.failures,
       breakerSince: breakerSince.get(id) ?? clock.now(),
@@ -89,7 +96,7 @@ export function startControl(options: {
   }
 
   const isSettling = (): boolean =>
-    Object.keys(root.getSnapshot().context.households).some((id) => {
+    Object.keys(root.getSnapshot().context.groups).some((id) => {
       const state = view(id)?.state
       return state === 'opening' || state === 'draining'
     })
@@ -113,23 +120,26 @@ export function startControl(options: {
   }
 
   /** Follows the actors of an exporter from the first snapshot that has them. */
-  const watch = (id: string, { exporter, breaker, supervisor }: Household): void => {
+  const watch = (id: string, { exporter, breaker, delivery }: Group): void => {
     if (watched.has(exporter)) return
-    watched.add(exporter)
-    // Without an error observer a handled crash would become an uncaught exception.
-    const observer = { next: () => compare(id), error: () => compare(id) }
-    exporter.subscribe(observer)
-    if (!watched.has(breaker)) {
-      watched.add(breaker)
-      breaker.subscribe(observer)
-      supervisor.subscribe(observer)
+    // Only entering a state that is shown outside is heard of, not every step.
+    exporter.on('state.shown', () => compare(id))
+    if (!watched.has(breaker)) breaker.on('state.shown', () => compare(id))
+    const observer = { error: () => compare(id) }
+    for (const actor of [exporter, breaker, delivery] as AnyActorRef[]) {
+      if (watched.has(actor)) continue
+      watched.add(actor)
+      // Without an error observer a handled crash would become an uncaught exception.
+      actor.subscribe(observer)
     }
     compare(id)
   }
 
   root.subscribe({
     next: ({ context }) => {
-      for (const [id, actors] of Object.entries(context.households)) watch(id, actors)
+      if (context.groups === groups) return
+      groups = context.groups
+      for (const [id, actors] of Object.entries(groups)) watch(id, actors)
     },
     error: (error) => {
       logger.error({ error: String(error) }, 'the system actor died; telemetry is off')
@@ -148,12 +158,6 @@ export function startControl(options: {
   root.start()
 
   return {
-    forward(id, events) {
-      const exporter = household(id)?.exporter
-      if (exporter?.getSnapshot().status !== 'active') return false
-      exporter.send({ type: 'telemetry.batch', events })
-      return true
-    },
     change: (version, changes) =>
       new Promise((resolve) => {
         if (root.getSnapshot().status !== 'active') return resolve([{ id: '', reason: ended }])
@@ -171,12 +175,12 @@ export function startControl(options: {
       }),
     snapshot() {
       const { value, context } = root.getSnapshot()
-      const exporters = Object.entries(context.households).map(([id, actors]) => [
+      const exporters = Object.entries(context.groups).map(([id, actors]) => [
         id,
         {
           exporter: actors.exporter.getSnapshot().value,
+          delivery: actors.delivery.getSnapshot().value,
           breaker: actors.breaker.getSnapshot().value,
-          supervisor: actors.supervisor.getSnapshot().value,
         },
       ])
       return { system: value, exporters: Object.fromEntries(exporters) }

@@ -1,43 +1,54 @@
 import { fromPromise } from 'xstate'
 import {
   type ChangeEffect,
+  deliveryMachine,
   exporterMachine,
-  supervisorMachine,
+  type FenceReport,
   systemMachine,
   type UnitPort,
   type WaveReport,
 } from '../../machines/index.ts'
-import type { Unit } from '../delivery/unit.ts'
+import type { UnitLife } from '../delivery/unit.ts'
 
-/** Every port the composition root hands to the machines is a unit. */
-const unitOf = ({ unit }: { unit: UnitPort }): Unit => unit as Unit
+interface UnitInput {
+  readonly unit: UnitPort
+}
 
-/** The charts' placeholder actors, made real: each is one method of the unit. */
+/** Every port the composition root hands to the machines is a life of a unit. */
+const lifeOf = ({ unit }: UnitInput): UnitLife => unit as UnitLife
+
+/** The exporter chart's placeholder actors, made real: each is one method of the unit. */
 export const wireExporter = (): typeof exporterMachine =>
   exporterMachine.provide({
     actors: {
-      open: fromPromise<void, { unit: UnitPort }>(({ input, signal }) => unitOf(input).open(signal)),
-      prepare: fromPromise<void, { unit: UnitPort; effect: ChangeEffect }>(({ input, signal }) =>
-        unitOf(input).prepare(signal, input.effect === 'replace'),
+      fence: fromPromise<FenceReport, UnitInput>(({ input }) => lifeOf(input).fence()),
+      open: fromPromise<void, UnitInput>(({ input, signal }) => lifeOf(input).open(signal)),
+      prepare: fromPromise<void, UnitInput & { effect: ChangeEffect }>(({ input, signal }) =>
+        lifeOf(input).prepare(signal, input.effect === 'replace'),
       ),
-      exportWave: fromPromise<WaveReport, { unit: UnitPort; probe: boolean }>(({ input }) =>
-        unitOf(input).exportWave(input.probe),
-      ),
-      retire: fromPromise<void, { unit: UnitPort }>(({ input }) => unitOf(input).retire()),
-      drain: fromPromise<WaveReport, { unit: UnitPort; probe: boolean }>(({ input }) =>
-        unitOf(input).drain(input.probe),
-      ),
-      close: fromPromise<void, { unit: UnitPort }>(({ input }) => unitOf(input).close()),
+      retire: fromPromise<void, UnitInput>(({ input }) => lifeOf(input).retire()),
+      close: fromPromise<void, UnitInput>(({ input }) => lifeOf(input).close()),
     },
   })
 
-/** @param exporter the exporter's chart, wired; tests hand in one that crashes. */
-export const wireSystem = (exporter: typeof exporterMachine = wireExporter()): typeof systemMachine =>
-  systemMachine.provide({
+/** The delivery chart's placeholder actors, made real. */
+export const wireDelivery = (): typeof deliveryMachine =>
+  deliveryMachine.provide({
     actors: {
-      exporter,
-      supervisor: supervisorMachine.provide({
-        actors: { fence: fromPromise<void, { unit: UnitPort }>(({ input }) => unitOf(input).fence()) },
-      }),
+      exportWave: fromPromise<WaveReport, UnitInput & { probe: boolean }>(({ input }) =>
+        lifeOf(input).exportWave(input.probe),
+      ),
+      drain: fromPromise<WaveReport, UnitInput & { probe: boolean; withinMs: number }>(({ input }) =>
+        lifeOf(input).drain(input.probe, input.withinMs),
+      ),
     },
   })
+
+/** The whole system of charts, wired. Tests hand in charts that crash. */
+export const wireSystem = ({
+  exporter = wireExporter(),
+  delivery = wireDelivery(),
+}: {
+  exporter?: typeof exporterMachine
+  delivery?: typeof deliveryMachine
+} = {}): typeof systemMachine => systemMachine.provide({ actors: { exporter, delivery } })

@@ -1,4 +1,4 @@
-import type { InspectionEvent } from 'xstate'
+import type { AnyActorRef, InspectionEvent, Subscription } from 'xstate'
 import type { InspectObserver } from './control.ts'
 
 /** One step of the control plane, as an observer sees it: names and states, no payloads, nothing live. */
@@ -15,9 +15,13 @@ export interface ControlRecord {
 
 export type ControlListener = (record: ControlRecord) => void
 
-/** Fans inspection out to read-only listeners and to the user's own observer; free while there is neither. */
+/** Fans inspection out to read-only listeners and to the user's own observer; nothing is inspected without them. */
 export interface Observation {
-  readonly inspect: (event: InspectionEvent) => void
+  /** For the root actor as it is made: undefined while nobody observes. */
+  readonly inspect: ((event: InspectionEvent) => void) | undefined
+  /** Listeners that come later observe this actor system. */
+  connect(system: Pick<AnyActorRef['system'], 'inspect'>): void
+  /** Returns an unsubscribe function. */
   observe(listener: ControlListener): () => void
 }
 
@@ -58,16 +62,42 @@ export function createObservation(user: InspectObserver | undefined): Observatio
     }
   }
 
+  const inspect = (event: InspectionEvent): void => {
+    if (toUser) guard(() => toUser(event))
+    if (listeners.size === 0) return
+    const record = frozen(recordOf(event))
+    if (record) for (const listener of listeners) guard(() => listener(record))
+  }
+
+  let system: Pick<AnyActorRef['system'], 'inspect'> | undefined
+  let inspecting = toUser !== undefined
+  let subscription: Subscription | undefined
+
+  const begin = (): void => {
+    if (inspecting || system === undefined || listeners.size === 0) return
+    inspecting = true
+    subscription = system.inspect(inspect)
+  }
+
   return {
-    inspect(event) {
-      if (toUser) guard(() => toUser(event))
-      if (listeners.size === 0) return
-      const record = frozen(recordOf(event))
-      if (record) for (const listener of listeners) guard(() => listener(record))
+    get inspect() {
+      inspecting ||= listeners.size > 0
+      return inspecting ? inspect : undefined
+    },
+    connect(to) {
+      system = to
+      begin()
     },
     observe(listener) {
       listeners.add(listener)
-      return () => listeners.delete(listener)
+      begin()
+      return () => {
+        listeners.delete(listener)
+        if (listeners.size > 0 || subscription === undefined) return
+        subscription.unsubscribe()
+        subscription = undefined
+        inspecting = false
+      }
     },
   }
 }

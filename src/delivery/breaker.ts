@@ -1,15 +1,25 @@
 import { createActor } from 'xstate'
-import { breakerMachine, type ExportResult, type Permit as GrantedPermit } from '../../machines/index.ts'
-import { type Clock, createSystemClock } from '../clock.ts'
+import {
+  type BreakerSettings,
+  breakerMachine,
+  type ExportResult,
+  type Permit as GrantedPermit,
+} from '../../machines/index.ts'
+import { type Clock, createSystemClock, elapsed } from '../clock.ts'
 import { type BreakerState, breakerState } from '../control/states.ts'
 import { TelemetryError } from '../errors.ts'
 
 export interface BreakerOptions {
   /** Consecutive failures that open it. Default 5. */
   readonly failureThreshold?: number
-  /** Milliseconds from opening to the probe. Default 60,000. */
+  /** Milliseconds from opening to the probe; the longest such wait, if `initialResetTimeoutMs` is given. Default 60,000. */
   readonly resetTimeoutMs?: number
-  /** Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`. */
+  /**
+   * The shortest wait in milliseconds. With it, the wait before a probe is an eighth of the time since the breaker
+   * left `closed`, at most `resetTimeoutMs`, less a jitter of up to 20 %. Default: each wait is `resetTimeoutMs`.
+   */
+  readonly initialResetTimeoutMs?: number
+  /** Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000. */
   readonly probeTimeoutMs?: number
   readonly clock?: Clock
 }
@@ -30,35 +40,48 @@ export interface Breaker {
   acquire(): Permit | undefined
   readonly state: BreakerState
   /** A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
-  configure(options: Omit<BreakerOptions, 'clock'>): void
+  configure(options: Options): void
   forceOpen(): void
   disable(): void
   /** Closed, counting from zero. */
   reset(): void
 }
 
-const defaults = { failureThreshold: 5, resetTimeoutMs: 60_000 }
+type Options = Omit<BreakerOptions, 'clock'>
 
-function checked(options: Omit<BreakerOptions, 'clock'>): Required<Omit<BreakerOptions, 'clock'>> {
-  const { failureThreshold = defaults.failureThreshold, resetTimeoutMs = defaults.resetTimeoutMs } = options
-  const { probeTimeoutMs = resetTimeoutMs } = options
+/** A probe is given at least this long, however soon the breaker probes. */
+const shortestProbeMs = 1_000
+
+/** @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
+function settingsOf({
+  failureThreshold = 5,
+  resetTimeoutMs = 60_000,
+  initialResetTimeoutMs,
+  probeTimeoutMs,
+}: Options): BreakerSettings {
+  const invalid = (message: string): never => {
+    throw new TelemetryError('BREAKER_OPTIONS_INVALID', message)
+  }
   if (!Number.isInteger(failureThreshold) || failureThreshold < 1)
-    throw new TelemetryError('BREAKER_OPTIONS_INVALID', 'failureThreshold must be an integer of at least 1')
-  for (const [name, value] of Object.entries({ resetTimeoutMs, probeTimeoutMs }))
-    if (!Number.isFinite(value) || value < 0)
-      throw new TelemetryError(
-        'BREAKER_OPTIONS_INVALID',
-        `${name} must be a number of milliseconds, 0 or more`,
-      )
-  return { failureThreshold, resetTimeoutMs, probeTimeoutMs }
+    invalid('failureThreshold must be an integer of at least 1')
+  for (const [name, value] of Object.entries({ resetTimeoutMs, initialResetTimeoutMs, probeTimeoutMs }))
+    if (value !== undefined && (!Number.isFinite(value) || value < 0))
+      invalid(`${name} must be a number of milliseconds, 0 or more`)
+  return {
+    failureThreshold,
+    resetTimeoutMs,
+    initialResetTimeoutMs,
+    probeTimeoutMs: probeTimeoutMs ?? Math.max(resetTimeoutMs, shortestProbeMs),
+  }
 }
 
 /**
- * A circuit breaker of its own: a synchronous face on the chart that guards each exporter (semantics, section 7).
+ * A circuit breaker of its own: a synchronous face on the chart that guards each exporter .
  * Its timer never keeps the process alive. @throws TelemetryError `BREAKER_OPTIONS_INVALID`.
  */
 export function createBreaker(options: BreakerOptions = {}): Breaker {
-  let settings = checked(options)
+  const { clock = createSystemClock(), ...initial } = options
+  let chosen: Options = initial
   let granted: GrantedPermit | undefined
 
   const actor = createActor(
@@ -70,7 +93,7 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
         deny: () => {},
       },
     }),
-    { input: { settings }, clock: options.clock ?? createSystemClock() },
+    { input: { settings: settingsOf(chosen) }, clock },
   )
   actor.start()
 
@@ -79,7 +102,13 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
     const settle = (result: ExportResult) => (): void => {
       if (settled) return
       settled = true
-      actor.send({ type: 'export.reported', generation, results: [result] })
+      actor.send({
+        type: 'export.reported',
+        generation,
+        results: [result],
+        at: elapsed(clock),
+        jitter: Math.random(),
+      })
     }
     return {
       succeeded: settle('success'),
@@ -92,7 +121,7 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return {
     acquire() {
       granted = undefined
-      actor.send({ type: 'permit.request' })
+      actor.send({ type: 'permit.request', purpose: 'delivery' })
       if (granted) return permit(granted)
       actor.send({ type: 'permit.withdraw' })
       return undefined
@@ -101,7 +130,8 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
       return breakerState(actor.getSnapshot())
     },
     configure(changes) {
-      settings = checked({ ...settings, ...changes })
+      const settings = settingsOf({ ...chosen, ...changes })
+      chosen = { ...chosen, ...changes }
       actor.send({ type: 'breaker.configure', settings })
     },
     forceOpen: () => actor.send({ type: 'breaker.force_open' }),

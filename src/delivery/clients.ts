@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { type Clock, elapsed } from '../clock.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, Config, OpenContext } from '../exporters/exporter.ts'
 
@@ -7,7 +7,15 @@ export interface ClientSlot {
   readonly client: unknown
   readonly config: Config
   readonly running: Set<{ readonly settled: Promise<unknown>; cut(): void }>
-  closing: Promise<void> | undefined
+}
+
+/** A client on its way out. */
+interface Retirement {
+  readonly slot: ClientSlot
+  /** Resolves when it is closed. */
+  readonly closed: Promise<void>
+  /** Ends what it has in flight after so many milliseconds, unless it ends earlier. */
+  cutWithin(ms: number): void
 }
 
 /** What a client is opened with. */
@@ -19,23 +27,27 @@ export interface Setup {
 /** How long a driver's `close` is waited for. */
 const closeMs = 2_000
 
+/** How many replaced clients may finish what they have in flight at the same time. */
+const mostRetiring = 8
+
 /**
  * The clients of one exporter: one serving, at most one candidate being opened beside it, and old ones that
- * finish what they have in flight before they are closed.
+ * finish what they have in flight, each until its own deadline, before they are closed.
  */
 export interface Clients {
   readonly current: ClientSlot | undefined
-  readonly hasRetiring: boolean
   /** Opens the current client. Rejects with the driver's error, or EXPORTER_OPEN_TIMEOUT. */
   open(setup: Setup, signal: AbortSignal): Promise<void>
   /** Opens a candidate; `instead` closes the current client first (same port, other host). */
   prepare(setup: Setup, signal: AbortSignal, instead: boolean): Promise<void>
   swap(): void
   discard(): void
-  /** Waits for what retiring clients have in flight, until their deadline, then closes them. */
-  retire(): Promise<void>
-  /** Resolves when nothing that is running now is in flight any more. */
-  idle(): Promise<void>
+  /** Resolves when every retiring client is closed. */
+  retired(): Promise<void>
+  /** Old clients finish within this, so that what they could not deliver can still go to the current one. */
+  hurryRetirement(ms: number): void
+  /** Attempts that are in flight now, on any client. */
+  running(): Promise<unknown>[]
   /** Ends every running attempt. */
   cut(): void
   /** Cuts and closes every client. */
@@ -54,7 +66,8 @@ export function createClients(options: {
   const { definition, clock, context, config: inForce, retirementMs, onError } = options
   let current: ClientSlot | undefined
   let candidate: ClientSlot | undefined
-  let retiring: ClientSlot[] = []
+  /** Oldest first. */
+  const retiring = new Set<Retirement>()
   /** Ends an opening under way: that of a crashed actor has nobody who would abort it. */
   const openings = new Set<() => void>()
   /** Counts `close`: what began to open before it is not kept. */
@@ -86,22 +99,32 @@ export function createClients(options: {
     for (const attempt of slot.running) attempt.cut()
   }
 
-  const closeSlot = (slot: ClientSlot): Promise<void> => {
-    slot.closing ??= settled(slot)
-      .then(() => closeClient(slot.client))
+  const retire = (slot: ClientSlot): Retirement => {
+    let timer: unknown
+    let cutAt = Number.POSITIVE_INFINITY
+    const cutWithin = (ms: number): void => {
+      const deadline = elapsed(clock) + ms
+      if (slot.running.size === 0 || deadline >= cutAt) return
+      cutAt = deadline
+      clock.clearTimeout(timer)
+      timer = clock.setTimeout(() => cutSlot(slot), ms)
+    }
+    const closed = settled(slot)
       .then(() => {
-        retiring = retiring.filter((other) => other !== slot)
+        clock.clearTimeout(timer)
+        return closeClient(slot.client)
       })
-    return slot.closing
+      .then(() => {
+        retiring.delete(retirement)
+      })
+    const retirement: Retirement = { slot, closed, cutWithin }
+    retiring.add(retirement)
+    cutWithin(retirementMs())
+    return retirement
   }
 
-  const retire = async (): Promise<void> => {
-    for (let slot = retiring[0]; slot; slot = retiring[0]) {
-      const late = slot
-      const timer = clock.setTimeout(() => cutSlot(late), retirementMs())
-      await closeSlot(slot)
-      clock.clearTimeout(timer)
-    }
+  const retired = async (): Promise<void> => {
+    while (retiring.size > 0) await Promise.all([...retiring].map(({ closed }) => closed))
   }
 
   /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */
@@ -149,7 +172,7 @@ export function createClients(options: {
       ).then(
         (client) => {
           if (over) void closeClient(client)
-          else finish(() => resolve({ client, config, running: new Set(), closing: undefined }))
+          else finish(() => resolve({ client, config, running: new Set() }))
         },
         (error) =>
           finish(() =>
@@ -160,30 +183,26 @@ export function createClients(options: {
       )
     })
 
-  const sendAway = (slot: ClientSlot | undefined): void => {
-    if (slot) retiring.push(slot)
+  const sendAway = (slot: ClientSlot | undefined): Retirement | undefined => slot && retire(slot)
+
+  /** Before another client is opened: when too many retire, the oldest is cut. */
+  const makeRoom = async (): Promise<void> => {
+    for (let [oldest] = retiring; oldest && retiring.size >= mostRetiring; [oldest] = retiring) {
+      cutSlot(oldest.slot)
+      await oldest.closed
+    }
   }
 
   /** A client that opened in the very turn in which it was given up is closed, not kept. */
   const keep = (slot: ClientSlot, signal: AbortSignal, since: number): ClientSlot => {
     if (!signal.aborted && since === epoch) return slot
     sendAway(slot)
-    void closeSlot(slot)
     throw new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up')
-  }
-
-  /** One closing client at a time: what still retires makes room for the next. */
-  const makeRoom = (): Promise<void> => {
-    retiring.forEach(cutSlot)
-    return retire()
   }
 
   return {
     get current() {
       return current
-    },
-    get hasRetiring() {
-      return retiring.length > 0
     },
     async open(setup, signal) {
       const since = epoch
@@ -192,9 +211,13 @@ export function createClients(options: {
     },
     async prepare(setup, signal, instead) {
       const since = epoch
-      if (instead) {
-        sendAway(current)
+      if (instead && current) {
+        const old = sendAway(current)
         current = undefined
+        if (old) {
+          cutSlot(old.slot)
+          await old.closed
+        }
       }
       await makeRoom()
       candidate = keep(await openSlot(setup, signal, since), signal, since)
@@ -209,12 +232,17 @@ export function createClients(options: {
       sendAway(candidate)
       candidate = undefined
     },
-    retire,
-    async idle() {
-      for (const slot of [current, ...retiring]) if (slot) await settled(slot)
+    retired,
+    hurryRetirement(ms) {
+      for (const { cutWithin } of retiring) cutWithin(ms)
     },
+    running: () =>
+      [current, ...[...retiring].map(({ slot }) => slot)].flatMap((slot) =>
+        slot ? [...slot.running].map((attempt) => attempt.settled) : [],
+      ),
     cut() {
-      for (const slot of [current, candidate, ...retiring]) if (slot) cutSlot(slot)
+      for (const slot of [current, candidate, ...[...retiring].map((old) => old.slot)])
+        if (slot) cutSlot(slot)
     },
     async close() {
       epoch += 1
@@ -223,7 +251,8 @@ export function createClients(options: {
       sendAway(candidate)
       current = undefined
       candidate = undefined
-      await makeRoom()
+      for (const { slot } of retiring) cutSlot(slot)
+      await retired()
     },
   }
 }

@@ -1,19 +1,22 @@
 import type { TelemetryEvent } from '../bus/event.ts'
-import { isSelfTelemetry } from '../bus/snapshot.ts'
-import type { Clock } from '../clock.ts'
+import { bytesOf, isSelfTelemetry } from '../bus/snapshot.ts'
+import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.ts'
 import { type DropReason, dropReasons, type Ledger } from './ledger.ts'
+import type { Queue } from './queue.ts'
 
-/** Where items go that the driver made of events; false: there was no room. */
-export type Enqueue = (item: unknown, weight: number, at: number, self: boolean, bytes: number) => boolean
+/** What an item is taken to be that stems from no one event, such as an aggregate. */
+const unknownBytes = 512
 
 const reasons: ReadonlySet<unknown> = new Set(dropReasons)
 
 export interface Intake {
-  /** Takes the array over, and empties it. */
-  ingest(events: TelemetryEvent[]): void
+  /** Takes the array over, and empties it. `since`: when the first of them came, in monotonic milliseconds. */
+  ingest(events: TelemetryEvent[], since: number): void
   /** Events handed in and not yet accounted for: their driver is at work. */
   readonly underWay: number
+  /** Memory of what the driver holds, as far as it is known. */
+  readonly heldBytes: number
   tick(reason: 'interval' | 'flush'): void
   /** The driver forgets what it holds; its weight is counted under `reason`. */
   forget(reason: DropReason): void
@@ -29,21 +32,26 @@ export function createIntake(options: {
   ledger: Ledger
   clock: Clock
   config: () => Config
-  enqueue: Enqueue
+  enqueue: Queue['enqueue']
+  makeRoom: Queue['makeRoom']
   onError: (error: unknown) => void
 }): Intake {
-  const { definition, state, ledger, clock, config, enqueue, onError } = options
+  const { definition, state, ledger, clock, config, enqueue, makeRoom, onError } = options
   const pulled = definition.export === undefined
   // Weight of the event being ingested that is not yet accounted for: 1, or 0.
   let unsettled = 0
   // Events behind it.
   let behind = 0
   // Batches that a driver caused to come in while it ingests: they wait their turn.
-  const line: TelemetryEvent[][] = []
+  const line: { readonly events: TelemetryEvent[]; readonly since: number }[] = []
   let busy = false
-  // What is held stems from more than self-telemetry.
+  // True if any held event is not self-telemetry.
   let heldForCaller = false
   let self = false
+  let heldBytes = 0
+  let event: TelemetryEvent | undefined
+  // Monotonic milliseconds.
+  let arrivedAt = 0
 
   /** Takes up to `wanted` events' weight, from the event at hand first, then from what is held. */
   const claim = (wanted: number): number => {
@@ -53,9 +61,15 @@ export function createIntake(options: {
       unsettled = 0
     }
     const rest = Math.min(Math.max(wanted - claimed, 0), ledger.held)
-    if (rest > 0) ledger.release(rest)
+    if (rest > 0) {
+      // Which of the held events it was is the driver's business: they count alike.
+      heldBytes -= Math.floor((heldBytes * rest) / ledger.held)
+      ledger.release(rest)
+    }
     return claimed + rest
   }
+  /** Of an item whose driver says nothing: about what its event takes, or a guess for what no event brought. */
+  const estimate = (): number => (event === undefined ? unknownBytes : bytesOf(event))
   const whole = (weight: unknown): number =>
     typeof weight === 'number' && weight > 0 ? Math.floor(Math.min(weight, Number.MAX_SAFE_INTEGER)) : 0
 
@@ -66,15 +80,26 @@ export function createIntake(options: {
     now: 0,
     item(item, weight = 1, bytes = 0) {
       const claimed = claim(whole(weight))
-      if (!pulled) return enqueue(item, claimed, sink.now, self, whole(bytes))
-      ledger.deliver(claimed)
-      return true
+      if (pulled) {
+        ledger.deliver(claimed)
+        return true
+      }
+      const said = whole(bytes)
+      return enqueue(item, claimed, arrivedAt, self, said, said > 0 ? said : estimate())
     },
-    hold() {
-      if (unsettled === 0) return
+    hold(bytes = 0) {
+      if (unsettled === 0) return false
+      const said = whole(bytes)
+      const size = said > 0 ? said : estimate()
       unsettled = 0
+      if (!pulled && !makeRoom(size)) {
+        ledger.drop('queue_full', 1, self)
+        return false
+      }
       ledger.hold(1)
+      heldBytes += size
       if (!self) heldForCaller = true
+      return true
     },
     drop(reason, weight = 1) {
       ledger.drop(reasons.has(reason) ? reason : 'failed', claim(whole(weight)), self)
@@ -84,6 +109,7 @@ export function createIntake(options: {
   const begin = (): void => {
     sink.config = config()
     try {
+      arrivedAt = elapsed(clock)
       sink.now = clock.now()
     } catch (error) {
       // An injected clock that fails once must not hold up what comes after.
@@ -91,13 +117,14 @@ export function createIntake(options: {
     }
   }
 
-  const ingestOne = (event: TelemetryEvent): void => {
+  const ingestOne = (next: TelemetryEvent): void => {
     behind -= 1
     unsettled = 1
-    self = isSelfTelemetry(event)
+    event = next
+    self = isSelfTelemetry(next)
     try {
-      if (definition.ingest) definition.ingest(event, sink)
-      else sink.item(event)
+      if (definition.ingest) definition.ingest(next, sink)
+      else sink.item(next)
     } catch (error) {
       onError(error)
       if (unsettled > 0) sink.drop('failed')
@@ -109,19 +136,24 @@ export function createIntake(options: {
   }
 
   return {
-    ingest(events) {
+    ingest(events, since) {
       ledger.ingest(events.length)
       behind += events.length
-      line.push(events)
+      line.push({ events, since })
       if (busy) return
       busy = true
       begin()
       for (let next = line.shift(); next; next = line.shift()) {
-        for (const event of next) ingestOne(event)
+        arrivedAt = next.since
+        for (const one of next.events) ingestOne(one)
         // V8 tends to make what holds a batch in the old generation, where it would keep dead events alive for long.
-        next.length = 0
+        next.events.length = 0
       }
+      event = undefined
       busy = false
+    },
+    get heldBytes() {
+      return heldBytes
     },
     get underWay() {
       return behind + unsettled
@@ -144,6 +176,7 @@ export function createIntake(options: {
         onError(error)
       }
       const { held } = ledger
+      heldBytes = 0
       ledger.release(held)
       ledger.drop(reason, held)
     },

@@ -57,7 +57,7 @@ export interface Ledger {
   deliver(weight: number): void
   /** `self`: nothing but self-telemetry, whose loss is counted and not announced, or two exporters would feed each other. */
   drop(reason: DropReason, weight: number, self?: boolean): void
-  doubt(weight: number): void
+  addAmbiguous(weight: number): void
 }
 
 export function createLedger(announce: (reason: DropReason, weight: number) => void): Ledger {
@@ -92,7 +92,7 @@ export function createLedger(announce: (reason: DropReason, weight: number) => v
       dropped[reason] = (dropped[reason] ?? 0) + weight
       if (!self) announce(reason, weight)
     },
-    doubt: (weight: number) => {
+    addAmbiguous: (weight: number) => {
       ledger.ambiguous += weight
     },
   }

@@ -1,128 +1,229 @@
-/**
- * Items waiting for export, oldest first, in a growing ring. Each carries its weight in events, when it came,
- * and whether it stems from self-telemetry. Positions count items since the beginning and never step back.
- */
-export interface ItemQueue<Item> {
-  readonly size: number
-  /** Sum of the weights. */
+import { type Batch, batchOf, fitting, sliceBatch } from './batch.ts'
+import type { DropReason, Ledger } from './ledger.ts'
+import { createRequestLimits, type RequestLimits } from './request-limits.ts'
+import { createRetries } from './retries.ts'
+import { createRing, emptyBatch } from './ring.ts'
+
+export interface QueueLimits {
+  /** Items that may wait. */
+  readonly queueSize: number
+  /** Bytes of memory for what waits, is in flight or is held by the driver. */
+  readonly queueBytes: number
+  readonly batchSize: number
+  readonly maxRequestBytes: number
+  readonly overflow: 'drop_newest' | 'drop_oldest'
+}
+
+/** What waits for export: fresh items, and failed batches that stand at the back. */
+export interface Queue {
+  readonly items: number
   readonly weight: number
-  /** Position of the oldest item; equals `tail` when empty. */
-  readonly head: number
-  /** Position the next item gets. */
+  /** Bytes of what waits or is in flight. */
+  readonly bytes: number
   readonly tail: number
-  push(item: Item, weight: number, at: number, self: boolean, bytes: number): void
-  /** Arrival time of the oldest item, in clock milliseconds; Infinity when empty. */
+  /** Arrival of the oldest fresh item, in monotonic milliseconds. */
   oldest(): number
-  peek(): Item | undefined
-  /** Bytes of the oldest item, as far as they were said. */
-  readonly headBytes: number
-  /** The oldest item stems from self-telemetry. */
-  readonly headIsSelf: boolean
-  /** Removes the oldest item and returns its weight; appends it to `into` if given. */
-  take(into?: ItemBatch<Item>): number
+  /** A failed batch whose turn has come. */
+  retryDue(): boolean
+  /** Fresh items, without failed batches. */
+  readonly fresh: number
+  /** A request can be filled, or there is no room for more. */
+  full(): boolean
+  /** Position before which everything has been taken. */
+  taken(): number
+  /**
+   * False: it was dropped for want of room. `wire`: bytes in a request, 0 if unknown. `memory`: bytes it keeps from
+   * being freed.
+   */
+  enqueue(item: unknown, weight: number, at: number, self: boolean, wire: number, memory: number): boolean
+  /** Room for so many bytes beside what waits and is in flight, made by dropping the oldest if the configuration says so. */
+  makeRoom(bytes: number): boolean
+  take(): Batch | undefined
+  /** Takes whatever has not been tried in this round of a drain, whoever's turn it is. */
+  takeUntried(round: number): Batch | undefined
+  /** To the back of the queue. */
+  requeue(batch: Batch): void
+  /** Both halves go next; a batch of one cannot be split and is dropped `too_large`. */
+  split(batch: Batch): void
+  /** Everything that failed may go at once. */
+  hurry(): void
+  /** A batch has left the exporter, one way or another: its memory is free. */
+  release(bytes: number): void
+  /** Learns from what the backend says of the size of requests. */
+  readonly requests: RequestLimits
+  /** Drops whatever came before `at`, in monotonic milliseconds. */
+  expire(at: number): void
+  drop(reason: DropReason): void
 }
 
-/** Items on their way together. */
-export interface ItemBatch<Item> {
-  readonly items: Item[]
-  readonly weights: number[]
-  weight: number
-  /** Arrival of the oldest, in clock milliseconds. */
-  at: number
-  /** Position of the oldest item: a flush waits while any unsettled batch is older than itself. */
-  firstPosition: number
-  /** False as soon as one item does not stem from self-telemetry. */
-  onlySelf: boolean
-}
+/** Memory of an item's place in the queue beside the item itself. */
+const slotBytes = 96
 
-export const emptyBatch = <Item>(): ItemBatch<Item> => ({
-  items: [],
-  weights: [],
-  weight: 0,
-  at: Number.POSITIVE_INFINITY,
-  firstPosition: Number.POSITIVE_INFINITY,
-  onlySelf: true,
-})
+export function createQueue(options: {
+  ledger: Ledger
+  limits: () => QueueLimits
+  sizeOf: ((item: unknown) => number) | undefined
+  /** What a request takes beside its items. */
+  requestBytes: () => number
+  /** Bytes that the driver holds for this exporter. */
+  heldBytes: () => number
+}): Queue {
+  const { ledger, limits, sizeOf, requestBytes, heldBytes } = options
+  const ring = createRing()
+  const retries = createRetries()
+  const requests = createRequestLimits()
+  let inFlightBytes = 0
+  // Of the batch being put together: the driver's sizeOf may look at the status in between.
+  let assembledWeight = 0
 
-const smallest = 64
+  const bytes = (): number => ring.bytes + retries.bytes + inFlightBytes
+  /** Failed batches stand in the order of `after`, so the first one tells. */
+  const retryDue = (): boolean => (retries.first?.after ?? Number.POSITIVE_INFINITY) <= ring.head
 
-export function createQueue<Item>(): ItemQueue<Item> {
-  let capacity = smallest
-  let mask = capacity - 1
-  let items: (Item | undefined)[] = new Array(capacity)
-  let weights: number[] = new Array(capacity).fill(0)
-  let times: number[] = new Array(capacity).fill(0)
-  let selfs: boolean[] = new Array(capacity).fill(false)
-  let sizes: number[] = new Array(capacity).fill(0)
-  let head = 0
-  let tail = 0
-  let weight = 0
-
-  const resize = (to: number): void => {
-    const reordered = <T>(from: T[]): T[] => {
-      const copy: T[] = new Array(to)
-      for (let i = head; i < tail; i += 1) copy[i & (to - 1)] = from[i & mask] as T
-      return copy
+  const headWire = (): number => {
+    if (!sizeOf) return ring.headWire
+    try {
+      return Math.max(sizeOf(ring.peek()), 0) || 0
+    } catch {
+      return 0
     }
-    items = reordered(items)
-    weights = reordered(weights)
-    times = reordered(times)
-    selfs = reordered(selfs)
-    sizes = reordered(sizes)
-    capacity = to
-    mask = to - 1
+  }
+
+  const dropHead = (reason: DropReason): void => {
+    const self = ring.headIsSelf
+    ledger.drop(reason, ring.take(), self)
+  }
+  const dropBatch = (reason: DropReason, batch: Batch): void =>
+    ledger.drop(reason, batch.weight, batch.onlySelf)
+
+  const lease = (batch: Batch): Batch => {
+    inFlightBytes += batch.bytes
+    return batch
+  }
+
+  const takeFresh = (): Batch | undefined => {
+    const { batchSize, maxRequestBytes } = limits()
+    const batch = emptyBatch()
+    const room = maxRequestBytes - requestBytes()
+    const mostBytes = requests.bytes
+    let filled = 0
+    while (ring.size > 0 && batch.items.length < batchSize) {
+      const wire = headWire()
+      if (wire > room) {
+        dropHead('too_large')
+        continue
+      }
+      if (filled + wire > room || (batch.bytes > 0 && batch.bytes + ring.headMemory > mostBytes)) break
+      filled += wire
+      assembledWeight += ring.take(batch)
+    }
+    assembledWeight = 0
+    return batch.items.length === 0 ? undefined : lease(batchOf(batch))
+  }
+
+  /** A batch that failed keeps its items, unless requests have to be smaller by now. */
+  const takeRetry = (): Batch => {
+    const batch = retries.takeFirst()
+    const count = fitting(batch, limits().batchSize, requests.bytes)
+    if (batch.items.length === count) return lease(batch)
+    retries.addFirst({ ...sliceBatch(batch, count, batch.items.length), after: 0, round: 0 })
+    return lease({ ...sliceBatch(batch, 0, count), after: 0, round: 0 })
+  }
+
+  /** Whatever has failed came before all that is fresh. */
+  const dropOldest = (): void => {
+    if (retries.size === 0) return dropHead('queue_full')
+    const { weight, onlySelf } = retries.removeOldestItem()
+    ledger.drop('queue_full', weight, onlySelf)
+  }
+
+  const makeRoom = (wanted: number): boolean => {
+    const { queueBytes, overflow } = limits()
+    if (bytes() + heldBytes() + wanted <= queueBytes) return true
+    if (overflow === 'drop_newest') return false
+    while (bytes() + heldBytes() + wanted > queueBytes && ring.size + retries.items > 0) dropOldest()
+    return bytes() + heldBytes() + wanted <= queueBytes
   }
 
   return {
-    get size() {
-      return tail - head
+    requests,
+    get items() {
+      return ring.size + retries.items
+    },
+    get fresh() {
+      return ring.size
     },
     get weight() {
-      return weight
+      return ring.weight + retries.weight + assembledWeight
     },
-    get head() {
-      return head
+    get bytes() {
+      return bytes()
     },
     get tail() {
-      return tail
+      return ring.tail
     },
-    push(item, itemWeight, at, self, bytes) {
-      if (tail - head === capacity) resize(capacity * 2)
-      const slot = tail & mask
-      items[slot] = item
-      weights[slot] = itemWeight
-      times[slot] = at
-      selfs[slot] = self
-      sizes[slot] = bytes
-      weight += itemWeight
-      tail += 1
+    oldest: () => ring.oldest(),
+    retryDue,
+    full() {
+      const { queueSize, queueBytes, batchSize, maxRequestBytes } = limits()
+      return (
+        ring.size >= batchSize ||
+        ring.bytes >= Math.min(maxRequestBytes, requests.bytes) ||
+        ring.size + retries.items >= queueSize ||
+        ring.bytes >= queueBytes / 2
+      )
     },
-    oldest: () => (head === tail ? Number.POSITIVE_INFINITY : (times[head & mask] as number)),
-    get headBytes() {
-      return head === tail ? 0 : (sizes[head & mask] as number)
-    },
-    get headIsSelf() {
-      return head !== tail && (selfs[head & mask] as boolean)
-    },
-    peek: () => (head === tail ? undefined : items[head & mask]),
-    take(into) {
-      if (head === tail) return 0
-      const slot = head & mask
-      const itemWeight = weights[slot] as number
-      if (into) {
-        into.items.push(items[slot] as Item)
-        into.weights.push(itemWeight)
-        into.weight += itemWeight
-        into.at = Math.min(into.at, times[slot] as number)
-        into.firstPosition = Math.min(into.firstPosition, head)
-        into.onlySelf &&= selfs[slot] as boolean
+    taken: () => Math.min(retries.firstPosition(), ring.head),
+    enqueue(item, weight, at, self, wire, memory) {
+      const { queueSize, overflow } = limits()
+      const size = memory + slotBytes
+      if (ring.size + retries.items >= queueSize) {
+        if (overflow === 'drop_newest') {
+          ledger.drop('queue_full', weight, self)
+          return false
+        }
+        dropOldest()
       }
-      items[slot] = undefined
-      head += 1
-      weight -= itemWeight
-      // A ring that grew in an outage gives its memory back once it has emptied.
-      if (head === tail && capacity > 4096) resize(smallest)
-      return itemWeight
+      if (!makeRoom(size)) {
+        ledger.drop('queue_full', weight, self)
+        return false
+      }
+      ring.push(item, weight, at, self, wire, size)
+      return true
+    },
+    makeRoom,
+    take: () => (retryDue() ? takeRetry() : takeFresh()),
+    takeUntried(round) {
+      // What fails goes to the back, so a tried batch in front means that only tried ones are left.
+      const { first } = retries
+      const batch = first && first.round !== round ? takeRetry() : takeFresh()
+      if (batch) batch.round = round
+      return batch
+    },
+    requeue(batch) {
+      inFlightBytes -= batch.bytes
+      batch.after = ring.tail
+      retries.add(batch)
+    },
+    split(batch) {
+      inFlightBytes -= batch.bytes
+      if (batch.items.length === 1) return dropBatch('too_large', batch)
+      const middle = Math.ceil(batch.items.length / 2)
+      const fresh = { after: 0, round: 0 }
+      retries.addFirst({ ...sliceBatch(batch, middle, batch.items.length), ...fresh })
+      retries.addFirst({ ...sliceBatch(batch, 0, middle), ...fresh })
+    },
+    hurry: () => retries.hurry(),
+    release(freed) {
+      inFlightBytes -= freed
+    },
+    expire(at) {
+      while (ring.oldest() < at) dropHead('max_age')
+      for (const batch of retries.removeBefore(at)) dropBatch('max_age', batch)
+    },
+    drop(reason) {
+      while (retries.size > 0) dropBatch(reason, retries.takeFirst())
+      while (ring.size > 0) dropHead(reason)
     },
   }
 }

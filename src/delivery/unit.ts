@@ -1,52 +1,54 @@
-import type { BreakerSettings, UnitPort, WaveReport } from '../../machines/index.ts'
-import type { TelemetryEvent } from '../bus/event.ts'
-import type { Inbox } from '../bus/inbox.ts'
-import type { Clock } from '../clock.ts'
-import { messageOf } from '../errors.ts'
+import {
+  defaultRestartPolicy,
+  type FenceReport,
+  rememberCrash,
+  type UnitHandle,
+  type UnitPort,
+  type WaveReport,
+} from '../../machines/index.ts'
+import { type Deliver, handOverAfterMs, type Inbox } from '../bus/inbox.ts'
+import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Logger } from '../logger.ts'
-import { type BacklogLimits, createBacklog } from './backlog.ts'
-import { backoffMs, exportBackoff } from './backoff.ts'
 import { createClients, type Setup } from './clients.ts'
-import { createIntake } from './intake.ts'
-import { createLedger, type DropReason, type LedgerStatus } from './ledger.ts'
-import { createShipping, type ExportAttempts } from './shipping.ts'
+import { createDropReports } from './drop-reports.ts'
+import { createErrorLog, type LastError } from './error-log.ts'
+import { createLedger, type LedgerStatus } from './ledger.ts'
+import { createPipeline } from './pipeline.ts'
+import { backoffMs } from './retry.ts'
+import type { ExportAttempts } from './ship.ts'
 
-export interface LastError {
-  readonly message: string
-  readonly code?: string
-  /** Epoch milliseconds. */
-  readonly at: number
-}
-
-/**
- * The data side of one exporter: its queue, ledger, leases and clients. It outlives the exporter's actor and
- * every client. The UnitPort methods are total; the promises of the others may reject, for invoked actors.
- */
-export interface Unit extends UnitPort {
-  readonly definition: AnyExporterDefinition
-  /** The bus hands a batch over; it counts as buffered until it is ingested. */
-  offer(events: TelemetryEvent[]): void
-  stage(setup: Setup): void
-  config(): Config
-
+/** One life of the exporter's actors: what their charts command, and the work their invoked actors wait for. */
+export interface UnitLife extends UnitPort {
+  /** Rejects with an OpenFailure. */
   open(signal: AbortSignal): Promise<void>
   prepare(signal: AbortSignal, instead: boolean): Promise<void>
   exportWave(probe: boolean): Promise<WaveReport>
-  drain(probe: boolean): Promise<WaveReport>
+  drain(probe: boolean, withinMs: number): Promise<WaveReport>
   retire(): Promise<void>
   close(): Promise<void>
-  /** After a crash: takes over what is on its way to the dead actor, ends its attempts, closes its clients. */
-  fence(): Promise<void>
+  /** After a crash: ends the attempts of the dead actors and closes their clients. */
+  fence(): Promise<FenceReport>
+}
 
+/**
+ * The data side of one exporter: its pipeline, ledger and clients. It outlives the exporter's actors and every client,
+ * and takes what the bus hands over whether or not an actor runs.
+ */
+export interface Unit extends UnitHandle {
+  readonly definition: AnyExporterDefinition
+  life(epoch: number): UnitLife
+  stage(setup: Setup): void
+  config(): Config
+  enabled(): boolean
+  close(): Promise<void>
+  abandon(reason: 'disabled' | 'shutdown'): void
   /** Resolves when nothing that is running now is in flight any more. */
   idle(): Promise<void>
   /** Its latest attempt carried nothing but self-telemetry: what comes of it is not announced. */
   latestWasSelf(): boolean
-  /** Resolves when everything queued before the call is settled. */
-  flushed(): Promise<void>
-  /** From now on draining has to end by then, in clock milliseconds. */
-  hasToEndBy(deadline: number): void
+  /** Resolves with true when everything emitted before the call is settled, with false when it cannot be now. */
+  flushed(): Promise<boolean>
   ledger(): LedgerStatus
   lastError(): LastError | undefined
   attempts(): ExportAttempts
@@ -66,9 +68,7 @@ export interface UnitOptions {
   /** In [0, 1): jitter. */
   readonly random: () => number
   readonly redact: (text: string) => string
-  readonly inbox: (deliver: (events: TelemetryEvent[]) => void) => Inbox
-  /** Sends a batch to the exporter's actor; false when none is running. */
-  readonly forward: (events: TelemetryEvent[]) => boolean
+  readonly inbox: (deliver: Deliver) => Inbox
   /** Self-telemetry about this exporter. */
   readonly announce: (
     name: string,
@@ -78,335 +78,246 @@ export interface UnitOptions {
   readonly status: () => unknown
 }
 
-/** At most one line in the log per exporter in this time; the status always shows the last error. */
-const quietMs = 5_000
-/** How long an exporter without `timeout` of its own (a pull exporter) would hold a probe. */
-const probeSlackMs = 1_000
-
-const limitsOf = (config: Config): BacklogLimits => ({
-  queueSize: Number(config.queue_size),
-  batchSize: Number(config.batch_size),
-  maxRequestBytes: Number(config.max_request_bytes),
-  overflow: config.overflow === 'drop_oldest' ? 'drop_oldest' : 'drop_newest',
-})
-
-/** The code of anything that was thrown; never throws itself. */
-function codeOf(thrown: unknown): string | undefined {
-  try {
-    const { code } = thrown as { code?: unknown }
-    return typeof code === 'string' ? code : undefined
-  } catch {
-    return undefined
-  }
+/** Events that go over from the bus at once, sooner than it would by itself if a batch or the queue is smaller. */
+function handOverAt({ batch_size, queue_size, flush_interval }: Config): number {
+  if (Number(flush_interval) * 1000 < handOverAfterMs) return 1
+  return Math.min(512, Number(batch_size ?? 512), Number(queue_size ?? 512))
 }
 
 export function createUnit(options: UnitOptions): Unit {
   const { id, definition, clock, logger, random, redact, announce } = options
+  const pulled = definition.export === undefined
   let setup = options.setup
   let inForce = setup.config
-  let limits = limitsOf(inForce)
   let staged: Setup | undefined
-  let lastError: LastError | undefined
-  let lastLogged = Number.NEGATIVE_INFINITY
   let openFailures = 0
-  let mustEndBy = Number.POSITIVE_INFINITY
-  let flushPosition = 0
+  let crashes: readonly number[] = []
   let subscribed = false
-  const offered = new Set<readonly unknown[]>()
-  const dropsToAnnounce = new Map<DropReason, number>()
-  const watchers: { position: number; resolve: () => void }[] = []
+  let latestLife = 0
 
   const config = (): Config => inForce
-  const number = (key: string): number => Number(inForce[key])
+  const errors = createErrorLog({ id, clock, logger, redact })
+  const drops = createDropReports((reason, count) =>
+    announce('telemetry.events.dropped', { count }, { reason }),
+  )
+  const ledger = createLedger(drops.note)
 
-  const noteError = (error: unknown): void => {
-    const code = codeOf(error)
-    lastError = {
-      message: redact(messageOf(error)),
-      ...(code !== undefined && { code }),
-      at: Math.floor(clock.now()),
-    }
-    // A driver that throws on each event must not flood the log as well.
-    if (lastError.at - lastLogged < quietMs) return
-    lastLogged = lastError.at
-    logger.warn({ exporter: id, ...lastError }, 'exporter error')
-  }
-
-  const ledger = createLedger((reason, weight) => {
-    dropsToAnnounce.set(reason, (dropsToAnnounce.get(reason) ?? 0) + weight)
-  })
-
-  const makeState = (): unknown => {
+  /** What a driver's optional part says; a throw is noted, and means `otherwise`. */
+  const asked = <Answer>(ask: () => Answer, otherwise: Answer): Answer => {
     try {
-      return definition.state?.({ id, clock, logger })
+      return ask()
     } catch (error) {
-      noteError(error)
-      return undefined
-    }
-  }
-  const context: ExporterContext<unknown> = { id, clock, logger, state: makeState() }
-
-  const backlog = createBacklog({
-    ledger,
-    sizeOf: definition.sizeOf?.bind(definition),
-    limits: () => limits,
-    requestBytes: () => requestBytes(),
-  })
-
-  const requestBytes = (): number => {
-    const { current } = clients
-    if (current === undefined || definition.requestBytes === undefined) return 0
-    try {
-      return Math.max(definition.requestBytes(current.client), 0) || 0
-    } catch (error) {
-      noteError(error)
-      return 0
+      errors.note(error)
+      return otherwise
     }
   }
 
-  const intake = createIntake({
-    definition,
-    state: context.state,
-    ledger,
-    clock,
-    config,
-    enqueue: backlog.enqueue,
-    onError: noteError,
-  })
+  const state = asked(() => definition.state?.({ id, clock, logger }), undefined)
+  const context: ExporterContext<unknown> = { id, clock, logger, state }
 
-  const inbox = options.inbox((events) => unit.offer(events))
+  const inbox = options.inbox((events, since) => {
+    pipeline.intake.ingest(events, since)
+    pipeline.doorbell.ring()
+  })
 
   const clients = createClients({
     definition,
     clock,
     config,
-    retirementMs: () => number('drain_timeout') * 1000,
-    onError: noteError,
+    retirementMs: () => Number(inForce.drain_timeout) * 1000,
+    onError: errors.note,
     context: () => ({ ...context, catchUp: () => inbox.flush(), status: options.status }),
   })
 
-  const shipping = createShipping({
+  const pipeline = createPipeline({
     definition,
     context,
     clock,
+    random,
     ledger,
-    backlog,
     clients,
     config,
-    random,
-    onSettled: () => wakeWatchers(),
-    isDue: () => unit.batchDue(),
+    onError: errors.note,
     onFailure: ({ type, cause, weight, onlySelf }) => {
-      noteError(cause)
+      errors.note(cause)
       if (onlySelf) return
       announce(
         'telemetry.export.failed',
         { count: 1, events: weight },
-        { outcome: type, error: lastError?.message },
+        { outcome: type, error: errors.last?.message },
       )
     },
   })
+  const { queue, ship, retry, flushes, doorbell, intake } = pipeline
 
-  const wakeWatchers = (): void => {
-    if (watchers.length === 0) return
-    const settled = shipping.settledBefore()
-    for (let i = watchers.length - 1; i >= 0; i -= 1) {
-      const watcher = watchers[i] as (typeof watchers)[number]
-      if (settled >= watcher.position) {
-        watchers.splice(i, 1)
-        watcher.resolve()
+  const subscribe = (): void => {
+    subscribed = true
+    // A driver that throws here gets everything, and answers for it event by event.
+    const { accepts } = definition
+    inbox.subscribe(inForce.event_patterns as readonly string[], {
+      accepts: accepts && ((name) => asked(() => accepts.call(definition, name) !== false, true)),
+      ignoresTime: definition.ignoresTime === true,
+      handOverAt: handOverAt(inForce),
+    })
+  }
+
+  const abandon = (reason: 'disabled' | 'shutdown'): void => {
+    inbox.flush()
+    pipeline.abandon(reason)
+    drops.announce()
+  }
+
+  const life = (epoch: number): UnitLife => {
+    latestLife = Math.max(latestLife, epoch)
+    const isCurrent = (): boolean => epoch === latestLife
+    /** An earlier life commands nothing. */
+    const only =
+      <Args extends unknown[]>(act: (...args: Args) => void) =>
+      (...args: Args): void => {
+        if (isCurrent()) act(...args)
       }
+    const works =
+      <Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>) =>
+      (...args: Args): Promise<Result> =>
+        isCurrent() ? work(...args) : Promise.reject(new Error('the exporter has crashed meanwhile'))
+
+    return {
+      id,
+      pulled,
+      listen: only((listener) => doorbell.listen((event) => isCurrent() && listener(event))),
+      look: only(() => doorbell.look()),
+      requestFlush: only(() => {
+        intake.tick('flush')
+        flushes.request(queue.tail)
+        retry.override()
+        queue.hurry()
+      }),
+      failFlush: only(() => flushes.fail()),
+      subscribe: only(subscribe),
+      unsubscribe: only(() => {
+        subscribed = false
+        inbox.unsubscribe()
+      }),
+      swap: only(() => {
+        clients.swap()
+        retry.reset()
+        queue.hurry()
+        queue.requests.forget()
+        // The change that brought the client is answered before the backlog is encoded.
+        ship.yieldBeforeWave()
+        openFailures = 0
+      }),
+      discard: only(() => clients.discard()),
+      commit: only(() => {
+        if (!staged) return
+        setup = staged
+        inForce = setup.config
+        staged = undefined
+        if (subscribed) subscribe()
+        pipeline.configure(inForce)
+      }),
+      abort: only(() => {
+        staged = undefined
+      }),
+      tick: only(() => {
+        pipeline.tick(inForce)
+        drops.announce()
+      }),
+      cut: only(() => clients.cut()),
+      abandon: only(abandon),
+      forgive: only(() => {
+        crashes = []
+      }),
+      noteError: only(errors.note),
+
+      open: works(async (signal) => {
+        try {
+          await clients.open(setup, signal)
+          openFailures = 0
+        } catch (error) {
+          openFailures += 1
+          throw Object.assign(errors.redacted(error), { retryInMs: backoffMs(openFailures, random()) })
+        }
+      }),
+      prepare: works((signal, instead) =>
+        clients.prepare(staged ?? setup, signal, instead).catch((error) => {
+          throw errors.redacted(error)
+        }),
+      ),
+      exportWave: works(async (probe) => {
+        const report = await ship.wave(probe ? 1 : Number(inForce.max_in_flight))
+        const failed = report.results.some((result) => result === 'failure' || result === 'misdirected')
+        // A flush asks an open breaker for one probe, not for more.
+        if (probe && failed) flushes.fail()
+        return report
+      }),
+      drain: works(async (probe, withinMs) => {
+        inbox.flush()
+        intake.tick('flush')
+        const deadline = elapsed(clock) + withinMs
+        // What hangs at an old destination has to come back while there is time to send it to the current one.
+        clients.hurryRetirement(withinMs / 2)
+        const report = await ship.drain(Number(inForce.max_in_flight) || 1, {
+          probe,
+          timeLeftMs: () => deadline - elapsed(clock),
+        })
+        await Promise.all(clients.running())
+        return report
+      }),
+      retire: works(() => clients.retired()),
+      close: works(() => clients.close()),
+      fence: works(async () => {
+        await clients.close()
+        return { crashes: crashes.length }
+      }),
     }
   }
 
-  const announceDrops = (): void => {
-    for (const [reason, count] of dropsToAnnounce) announce('telemetry.events.dropped', { count }, { reason })
-    dropsToAnnounce.clear()
-  }
-
-  /** A driver that throws here gets everything, and answers for it event by event. */
-  const accepts =
-    definition.accepts &&
-    ((name: string): boolean => {
-      try {
-        return definition.accepts?.(name) !== false
-      } catch (error) {
-        noteError(error)
-        return true
-      }
-    })
-
-  const takeOver = (): void => {
-    for (const events of offered) unit.ingest(events)
-  }
-
-  const unit: Unit = {
+  return {
     id,
     definition,
-    pulled: definition.export === undefined,
-    enabled: () => inForce.enabled !== false,
+    pulled,
+    life,
+    noteCrash(error) {
+      errors.note(error)
+      crashes = rememberCrash(crashes, elapsed(clock), defaultRestartPolicy)
+    },
     config,
-    now: () => clock.now(),
-
-    offer(events) {
-      offered.add(events)
-      if (!options.forward(events)) takeOver()
-    },
-    ingest(events) {
-      if (!offered.delete(events)) return
-      intake.ingest(events as TelemetryEvent[])
-    },
-    subscribe() {
-      subscribed = true
-      inbox.subscribe(inForce.event_patterns as readonly string[], {
-        accepts,
-        ignoresTime: definition.ignoresTime === true,
-      })
-    },
-    unsubscribe() {
-      subscribed = false
-      inbox.unsubscribe()
-      takeOver()
-    },
-
-    hasClient: () => clients.current !== undefined,
-    hasRetiring: () => clients.hasRetiring,
-    swap() {
-      clients.swap()
-      shipping.hurry()
-      openFailures = 0
-    },
-    discard: () => clients.discard(),
-
+    enabled: () => inForce.enabled !== false,
     stage(next) {
       staged = next
     },
-    commit() {
-      if (!staged) return
-      setup = staged
-      inForce = setup.config
-      limits = limitsOf(inForce)
-      staged = undefined
-      if (subscribed) unit.subscribe()
-    },
-    abort() {
-      staged = undefined
-    },
-
-    hasWork: () => backlog.items > 0,
-    batchDue: () =>
-      backlog.retryDue() ||
-      backlog.fresh >= number('batch_size') ||
-      backlog.items >= number('queue_size') ||
-      (backlog.fresh > 0 && (backlog.taken() < flushPosition || unit.msUntilDue() <= 0)),
-    msUntilDue: () => Math.max(backlog.oldest() + number('flush_interval') * 1000 - clock.now(), 0),
-    mustCool: () => backlog.items > 0 && shipping.cooling,
-    msUntilRetry: () => shipping.msUntilRetry(),
-    msUntilReopen: () => backoffMs(openFailures, random(), exportBackoff),
-    msToDrain: () => Math.max(Math.min(number('drain_timeout') * 1000, mustEndBy - clock.now()), 0),
-
-    requestFlush() {
-      intake.tick('flush')
-      flushPosition = backlog.tail
-    },
-    tick() {
-      intake.tick('interval')
-      const maxAge = inForce.max_age
-      if (typeof maxAge === 'number') backlog.expire(clock.now() - maxAge * 1000)
-      announceDrops()
-      wakeWatchers()
-    },
-    cut: () => clients.cut(),
-    abandon(reason) {
-      takeOver()
-      intake.forget(reason)
-      backlog.drop(reason)
-      announceDrops()
-      wakeWatchers()
-    },
-
-    noteError,
-    breakerSettings: (): BreakerSettings => ({
-      failureThreshold: number('failure_threshold') || 5,
-      resetTimeoutMs: (number('reset_timeout') || 60) * 1000,
-      probeTimeoutMs: (number('timeout') || 10) * 1000 + probeSlackMs,
-    }),
-
-    async open(signal) {
-      try {
-        await clients.open(setup, signal)
-        openFailures = 0
-      } catch (error) {
-        openFailures += 1
-        throw new Error(redact(messageOf(error)), { cause: error })
-      }
-    },
-    async prepare(signal, instead) {
-      try {
-        await clients.prepare(staged ?? setup, signal, instead)
-      } catch (error) {
-        throw new Error(redact(messageOf(error)), { cause: error })
-      }
-    },
-    exportWave: (probe) => shipping.wave(probe ? 1 : number('max_in_flight')),
-    async drain(probe) {
-      takeOver()
-      intake.tick('flush')
-      const deadline = clock.now() + unit.msToDrain()
-      const report = await shipping.drain(number('max_in_flight') || 1, {
-        probe,
-        timeLeftMs: () => Math.min(deadline, mustEndBy) - clock.now(),
-      })
-      await clients.idle()
-      return report
-    },
-    retire: () => clients.retire(),
     close: () => clients.close(),
-    fence() {
-      takeOver()
-      return clients.close()
-    },
-
-    idle: () => clients.idle(),
-    latestWasSelf: () => shipping.latestWasSelf,
-    flushed: () =>
-      new Promise((resolve) => {
-        watchers.push({ position: backlog.tail, resolve })
-        wakeWatchers()
-      }),
-    hasToEndBy(deadline) {
-      mustEndBy = deadline
+    abandon,
+    idle: () => Promise.all(clients.running()).then(() => {}),
+    latestWasSelf: () => ship.latestWasSelf,
+    flushed() {
+      intake.tick('flush')
+      return flushes.settled(queue.tail)
     },
     ledger() {
-      const { underWay } = intake
-      let buffered = inbox.size
-      for (const events of offered) buffered += events.length
+      const buffered = inbox.size
       return {
         accepted: ledger.ingested + buffered,
         delivered: ledger.delivered,
         dropped: { ...ledger.dropped },
         pending: {
-          buffered: buffered + underWay,
+          buffered: buffered + intake.underWay,
           held: ledger.held,
-          queued: backlog.weight,
+          queued: queue.weight,
           in_flight: ledger.inFlight,
         },
         ambiguous: ledger.ambiguous,
       }
     },
-    lastError: () => lastError,
-    attempts: () => shipping.attempts,
-    describe() {
-      try {
-        const facts = definition.describe?.(clients.current?.client, context.state) ?? {}
+    lastError: () => errors.last,
+    attempts: () => ship.attempts,
+    describe: () =>
+      asked(() => {
+        const facts = definition.describe?.(clients.current?.client, state) ?? {}
         return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
-      } catch (error) {
-        noteError(error)
-        return {}
-      }
-    },
+      }, {}),
     dispose: () => inbox.remove(),
     toJSON: () => ({ id }),
   }
-  return unit
 }

@@ -83,11 +83,15 @@ export interface Sink<State = unknown, Item = unknown> {
   readonly now: number
   /**
    * Queues an item for `export`; false if it was dropped for want of room. Its weight, in events, comes from this event
-   * first, then from what was held. `bytes`: its size on the wire, if known.
+   * first, then from what was held. `bytes`: its size on the wire, which also counts against `queue_bytes`; without it,
+   * the size of the event counts.
    */
   item(item: Item, weight?: number, bytes?: number): boolean
-  /** Keeps this event's weight as pending, to be released by a later `item` or `drop`. */
-  hold(): void
+  /**
+   * Keeps this event's weight as pending, to be released by a later `item` or `drop`. False if it was dropped for want
+   * of room: the driver must not keep it. `bytes`: what it takes in memory; without it, the size of the event counts.
+   */
+  hold(bytes?: number): boolean
   /** Counts a drop; weight as in `item`. */
   drop(reason: DropReason, weight?: number): void
 }

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type BusOptions, createBus } from '../../src/bus/bus.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import { handOverAt } from '../../src/bus/inbox.ts'
+import { handOverNowAt } from '../../src/bus/inbox.ts'
 import { isSelfTelemetry } from '../../src/bus/snapshot.ts'
 import { TelemetryError } from '../../src/errors.ts'
 
@@ -107,10 +107,10 @@ describe('the bus', () => {
     it('hands over early when one turn emits very much', () => {
       const bus = opened()
       const { batches, inbox } = receiver(bus, 'a', '*')
-      for (let i = 0; i < handOverAt + 1; i++) bus.emit('e')
+      for (let i = 0; i < handOverNowAt + 1; i++) bus.emit('e')
       assert.deepEqual(
         batches.map((batch) => batch.length),
-        [handOverAt],
+        [handOverNowAt],
       )
       assert.equal(inbox.size, 1)
     })

@@ -1,9 +1,11 @@
 /** Configuration changes as transactions over running, draining and crashed exporters (semantics, sections 5, 6 and 8). */
+
 import assert from 'node:assert/strict'
+import { mortalSystem } from '../../src/testing/mortal.ts'
 import {
   assertExact,
-  crashingSystem,
   createDriver,
+  delivered,
   down,
   endRigs,
   hang,
@@ -73,12 +75,12 @@ describe('a change', () => {
 
   it('reaches an exporter that is respawned while it is prepared elsewhere', async () => {
     const driver = createDriver()
-    const { machine, crashes } = crashingSystem()
+    const { machine, crash } = mortalSystem()
     const rig = await startRig([driver.definition], pair, machine)
     let openUp: () => void = () => {}
     driver.opening = ({ endpoint }) =>
       endpoint === 'slow' ? new Promise<void>((resolve) => (openUp = resolve)) : undefined
-    crashes.add('one')
+    crash('one')
     rig.emit(1)
     await rig.settle()
     assert.equal(rig.state('one'), 'restarting')
@@ -94,14 +96,14 @@ describe('a change', () => {
 
   it('is refused, and leaves no client behind, when its exporter crashes while it is prepared', async () => {
     const driver = createDriver()
-    const { machine, crashes } = crashingSystem()
+    const { machine, crash } = mortalSystem()
     const rig = await startRig([driver.definition], { test: mine }, machine)
     driver.opening = ({ endpoint }) => {
       if (endpoint === 'two') return new Promise((resolve) => rig.clock.setTimeout(() => resolve(), 1000))
     }
     const put = watched(rig.telemetry.config.put('test.endpoint', 'two'))
     await rig.settle()
-    crashes.add('test')
+    crash('test')
     rig.emit(1)
     await rig.pass(5)
     assert.match(String(put.error), /crashed/)
@@ -114,14 +116,14 @@ describe('a change', () => {
 
   it('that is refused elsewhere leaves the old configuration to an exporter that crashed before it', async () => {
     const driver = createDriver()
-    const { machine, crashes } = crashingSystem()
+    const { machine, crash } = mortalSystem()
     const rig = await startRig([driver.definition], pair, machine)
     driver.opening = async ({ endpoint }) => {
       if (endpoint !== 'bad') return
       await new Promise<void>((resolve) => rig.clock.setTimeout(() => resolve(), 1000))
       throw new Error('no such place')
     }
-    crashes.add('one')
+    crash('one')
     rig.emit(1)
     await rig.settle()
     const put = watched(rig.telemetry.config.put({ 'one.endpoint': 'elsewhere', 'two.endpoint': 'bad' }))
@@ -136,9 +138,9 @@ describe('a change', () => {
 
   it('that disables an exporter while it is down leaves nothing subscribed and nothing pending', async () => {
     const driver = createDriver()
-    const { machine, crashes } = crashingSystem()
+    const { machine, crash } = mortalSystem()
     const rig = await startRig([driver.definition], { test: mine }, machine)
-    crashes.add('test')
+    crash('test')
     rig.emit(3)
     await rig.settle()
     assert.equal(rig.state(), 'restarting')
@@ -295,17 +297,26 @@ describe('an endpoint change under way', () => {
     assert.deepEqual([rig.ledger().delivered, rig.ledger().ambiguous], [20, 0])
   })
 
-  it('cuts the old client earlier when a further change follows', async () => {
+  it('lets up to eight old clients finish at the same time, and cuts the oldest beyond that', async () => {
     const { rig, driver } = await hungOnOne()
-    await Promise.all([rig.telemetry.config.put('test.endpoint', 'two'), rig.settle()])
-    await Promise.all([rig.telemetry.config.put('test.endpoint', 'three'), rig.settle()])
-    assert.equal(driver.calls[0]?.signal.aborted, true)
-    assert.deepEqual(
-      driver.open.map(({ endpoint }) => endpoint),
-      ['three'],
-    )
+    for (let move = 1; move <= 8; move += 1) {
+      driver.reply = hang
+      rig.emit(5)
+      await Promise.all([rig.telemetry.config.put('test.endpoint', `next-${move}`), rig.settle()])
+      await rig.settle()
+    }
+    assert.equal(driver.calls[0]?.signal.aborted, false, 'eight retire')
+    await Promise.all([rig.telemetry.config.put('test.endpoint', 'last'), rig.settle()])
+    assert.equal(driver.calls[0]?.signal.aborted, true, 'the ninth cuts the oldest')
+    assert.equal(driver.calls[1]?.signal.aborted, false)
+    for (const call of driver.calls.slice(1)) call.answer(delivered)
+    driver.reply = () => delivered
     await rig.pass(1)
-    assert.equal(rig.ledger().delivered, 20)
+    for (const call of driver.calls.slice(1)) call.answer(delivered)
+    await rig.pass(1)
+    assert.equal(rig.ledger().pending.queued + rig.ledger().pending.in_flight, 0)
+    assert.equal(rig.ledger().delivered, rig.ledger().accepted)
+    assert.equal(rig.ledger().ambiguous, 5, 'only what was cut may have arrived')
   })
 
   it('gives the new destination a fresh breaker, and keeps failures of the old client from it', async () => {

@@ -12,7 +12,8 @@ const chart = createMachine({
 
 describe('observers of the control plane', () => {
   it('cannot write in what the others see', () => {
-    const { inspect, observe } = createObservation(undefined)
+    const observation = createObservation(undefined)
+    const { observe } = observation
     const seen: ControlRecord[] = []
     observe((record) => {
       Object.assign(record, { actor: 'another' })
@@ -21,7 +22,7 @@ describe('observers of the control plane', () => {
       Object.assign(record.state as object, { outer: 'elsewhere' })
     })
     observe((record) => seen.push(record))
-    const actor = createActor(chart, { id: 'it', inspect })
+    const actor = createActor(chart, { id: 'it', inspect: observation.inspect })
     actor.start()
     actor.stop()
     assert.ok(seen.length > 0)
@@ -29,5 +30,20 @@ describe('observers of the control plane', () => {
     const states = seen.flatMap(({ state }) => (state === undefined ? [] : [state]))
     assert.ok(states.length > 0)
     for (const state of states) assert.deepEqual(state, { outer: 'inner' })
+  })
+
+  it('have nothing inspected while there is none of them, and may come and go while it runs', () => {
+    const observation = createObservation(undefined)
+    assert.equal(observation.inspect, undefined)
+    const actor = createActor(chart, { id: 'it' })
+    observation.connect(actor.system)
+    const seen: ControlRecord[] = []
+    const leave = observation.observe((record) => seen.push(record))
+    actor.start()
+    assert.ok(seen.length > 0)
+    leave()
+    const before = seen.length
+    actor.stop()
+    assert.equal(seen.length, before)
   })
 })

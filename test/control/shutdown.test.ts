@@ -1,8 +1,9 @@
 /** Disabling, stopping, crashing and restarting: drains with a deadline, exact reports, supervision (semantics, section 8). */
+
 import assert from 'node:assert/strict'
+import { mortalSystem } from '../../src/testing/mortal.ts'
 import {
   assertExact,
-  crashingSystem,
   createDriver,
   delivered,
   down,
@@ -105,12 +106,12 @@ describe('an exporter that crashes', () => {
   it('comes back with all it had, cuts what was in flight, and its sibling notices nothing', async () => {
     const driver = createDriver()
     const other = createDriver('other')
-    const { machine, crashes } = crashingSystem()
+    const { machine, crash } = mortalSystem()
     const rig = await startRig([driver.definition, other.definition], { test: mine, other: mine }, machine)
     driver.reply = hang
     rig.emit(5)
     await rig.settle()
-    crashes.add('test')
+    crash('test')
     rig.emit(2)
     await rig.settle()
     assert.equal(rig.state(), 'restarting')
@@ -136,14 +137,14 @@ describe('an exporter that crashes', () => {
   }))
     it(`too often has failed until ${how}`, async () => {
       const driver = createDriver()
-      const { machine, crashes } = crashingSystem()
+      const { machine, crash } = mortalSystem()
       const rig = await startRig([driver.definition], { test: mine }, machine)
-      for (let crash = 1; crash <= 6; crash += 1) {
-        crashes.add('test')
+      for (let times = 1; times <= 6; times += 1) {
+        crash('test')
         rig.emit(1)
         await rig.settle()
-        assert.equal(rig.state(), crash <= 5 ? 'restarting' : 'failed')
-        if (crash <= 5) await rig.pass(6)
+        assert.equal(rig.state(), times <= 5 ? 'restarting' : 'failed')
+        if (times <= 5) await rig.pass(6)
       }
       await rig.pass(100)
       assert.equal(rig.state(), 'failed')
@@ -210,7 +211,7 @@ describe('stop', () => {
 
   it('does not wait for a backoff, a breaker or a crashed actor', async () => {
     const driver = createDriver()
-    const { machine, crashes } = crashingSystem()
+    const { machine, crash } = mortalSystem()
     const rig = await startRig(
       [driver.definition],
       { one: { type: 'test', ...mine }, two: { type: 'test', ...mine }, three: { type: 'test', ...mine } },
@@ -220,7 +221,7 @@ describe('stop', () => {
     rig.emit(5)
     await rig.settle()
     rig.telemetry.breaker('two').forceOpen()
-    crashes.add('three')
+    crash('three')
     rig.emit(5)
     await rig.settle()
     driver.reply = () => delivered

@@ -3,7 +3,7 @@ import type { systemMachine } from '../../machines/index.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { Telemetry } from '../../src/contract.ts'
 import type { InspectObserver } from '../../src/control/control.ts'
-import { wireExporter, wireSystem } from '../../src/control/effects.ts'
+import { wireSystem } from '../../src/control/effects.ts'
 import type { LedgerStatus } from '../../src/delivery/ledger.ts'
 import type { Outcome } from '../../src/delivery/outcome.ts'
 import type {
@@ -132,20 +132,6 @@ export interface Rig {
   breaker(id?: string): string | undefined
   /** Stops it, in as much simulated time as it takes. */
   end(timeoutMs?: number): ReturnType<Telemetry['stop']>
-}
-
-/** A system whose exporter actors die, on demand, of the next batch they are sent. */
-export function crashingSystem(): { machine: typeof systemMachine; crashes: Set<string> } {
-  const crashes = new Set<string>()
-  const exporter = wireExporter().provide({
-    actions: {
-      ingest: ({ context, event }) => {
-        if (crashes.delete(context.unit.id)) throw new Error('the actor crashed')
-        if (event.type === 'telemetry.batch') context.unit.ingest(event.events)
-      },
-    },
-  })
-  return { machine: wireSystem(exporter), crashes }
 }
 
 const rigs: Rig[] = []

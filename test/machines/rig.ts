@@ -1,7 +1,7 @@
 import type { AnyActorRef } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
-import { crashingSystem, type Rig, startRig } from '../delivery/harness.ts'
+import { type Rig, startRig } from '../delivery/harness.ts'
 import { coverage } from '../support/coverage.ts'
 
 /** A rig whose charts are watched for coverage, and whose exporters crash in any state. */
@@ -16,7 +16,7 @@ export async function startCovered(
   types: readonly AnyExporterDefinition[],
   init: Record<string, unknown>,
 ): Promise<CoveredRig> {
-  const { machine, crashes } = crashingSystem()
+  const { machine, crash } = mortalSystem()
   const actors = new Map<string, AnyActorRef>()
   let root: AnyActorRef | undefined
   const rig = await startRig(types, init, machine, (event) => {
@@ -29,7 +29,7 @@ export async function startCovered(
   return {
     ...rig,
     async crash(id = 'test') {
-      crashes.add(id)
+      crash(id)
       actors.get(`exporter:${id}`)?.send({ type: 'telemetry.batch', events: [] })
       await rig.clock.settle()
     },

@@ -2,14 +2,16 @@
  * The ledger adds up at every moment (semantics, section 9), whatever backends, drivers, operators and time do:
  * random schedules over the real actor tree, counted by an independent sink.
  */
+
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { Telemetry } from '../../src/contract.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
 import { assembleTelemetry } from '../../src/telemetry.ts'
+import { mortalSystem } from '../../src/testing/mortal.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
-import { assertExact, crashingSystem, quietLogger, totalPending } from '../delivery/harness.ts'
+import { assertExact, quietLogger, totalPending } from '../delivery/harness.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const runs = nightly ? 1000 : 100
@@ -145,7 +147,7 @@ interface World {
   readonly clients: Record<Id, { open: number; most: number }>
   /** Events the independent sink of each exporter took. */
   readonly sunk: Record<Id, number>
-  readonly crashing: Set<string>
+  readonly crash: (id: string) => void
   readonly puts: Promise<unknown>[]
   removed: boolean
 }
@@ -160,7 +162,7 @@ function createWorld(): World {
   const fault = perId<Fault>('delivered')
   const openFails = perId(false)
   const sunk = perId(0)
-  const { machine, crashes: crashing } = crashingSystem()
+  const { machine, crash } = mortalSystem()
   const clients = { a: { open: 0, most: 0 }, b: { open: 0, most: 0 }, c: { open: 0, most: 0 } }
 
   const take = (of: Id, batch: readonly Item[]): void => {
@@ -262,7 +264,7 @@ function createWorld(): World {
     },
     machine,
   )
-  return { telemetry, clock, fault, openFails, clients, sunk, crashing, puts: [], removed: false }
+  return { telemetry, clock, fault, openFails, clients, sunk, crash, puts: [], removed: false }
 }
 
 async function take(world: World, step: Step): Promise<void> {
@@ -285,7 +287,7 @@ async function take(world: World, step: Step): Promise<void> {
       await clock.settle(2)
       return
     case 'crash':
-      world.crashing.add(step.id)
+      world.crash(step.id)
       return
     case 'restart':
       if (exists(step.id)) world.puts.push(telemetry.restart(step.id))
@@ -320,8 +322,7 @@ const assertAllExact = ({ telemetry }: World, after: string): void => {
 
 /** Everything is mended: what was asked settles, and what is enabled delivers what it has. */
 async function recover(world: World): Promise<void> {
-  const { telemetry, clock, crashing, fault, openFails } = world
-  crashing.clear()
+  const { telemetry, clock, fault, openFails } = world
   for (const of of ids) {
     fault[of] = 'delivered'
     openFails[of] = false

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import type { AnyActorRef } from 'xstate'
 import type { StopReport, Telemetry } from '../../contract.ts'
-import { wireExporter, wireSystem } from '../../control/effects.ts'
 import type { LedgerStatus } from '../../delivery/ledger.ts'
 import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import type { ExporterStatus } from '../../status.ts'
 import { assembleTelemetry } from '../../telemetry.ts'
+import { mortalSystem } from '../mortal.ts'
 import type { ConformanceOptions } from './contract.ts'
 
 /** The exporter's id in every path. */
@@ -66,8 +65,6 @@ export function createSubject(
   let clients = 0
   let most = 0
   let groups = 0
-  let crashing = false
-  let exporter: AnyActorRef | undefined
   let facts: Readonly<Record<string, unknown>> = {}
   /** What the backend had received before. */
   let before = 0
@@ -86,17 +83,7 @@ export function createSubject(
     },
   }
 
-  const mortal = wireExporter().provide({
-    actions: {
-      ingest: ({ context, event }) => {
-        if (crashing) {
-          crashing = false
-          throw new Error('the conformance suite lets the exporter crash')
-        }
-        if (event.type === 'telemetry.batch') context.unit.ingest(event.events)
-      },
-    },
-  })
+  const { machine, crash } = mortalSystem()
 
   const telemetry = assembleTelemetry(
     {
@@ -114,13 +101,8 @@ export function createSubject(
       },
       logger,
       drainOnExit: false,
-      inspect: (event) => {
-        if (event.type !== '@xstate.actor') return
-        const actor = event.actorRef as AnyActorRef
-        if (actor.id === `exporter:${id}`) exporter = actor
-      },
     },
-    wireSystem(mortal),
+    machine,
   )
 
   const status = (): ExporterStatus => {
@@ -202,10 +184,7 @@ export function createSubject(
       telemetry.config.put(
         Object.fromEntries(Object.entries(changes).map(([key, value]) => [`${id}.${key}`, value])),
       ),
-    crash() {
-      crashing = true
-      exporter?.send({ type: 'telemetry.batch', events: [] })
-    },
+    crash: () => crash(id, 'the conformance suite lets the exporter crash'),
     get clients() {
       return clients
     },

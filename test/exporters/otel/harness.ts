@@ -118,6 +118,7 @@ export function createSpanHarness(changes: Config = {}) {
       assert.equal(ofEvent, 1, 'an event is held once, before anything else becomes of it')
       ofEvent = 0
       held++
+      return true
     },
     drop: (reason, weight = 1) => {
       take(weight)

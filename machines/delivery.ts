@@ -1,0 +1,215 @@
+import { type ActorRef, assign, enqueueActions, fromPromise, type Snapshot, sendTo, setup } from 'xstate'
+import type { BreakerEvent, DeliveryEvent, DrainWaiter, Permit } from './events.ts'
+import type { UnitPort, WaveReport } from './ports.ts'
+
+export interface DeliveryInput {
+  readonly unit: UnitPort
+  readonly breaker: ActorRef<Snapshot<unknown>, BreakerEvent>
+}
+
+export interface DeliveryContext extends DeliveryInput {
+  /** The permit held while exporting. */
+  readonly permit: Permit | null
+  /** How long to gather, or to wait after a failure. */
+  readonly waitMs: number
+  /** Who is told when the drain is over, and how long it may take. */
+  readonly drain: { readonly replyTo: DrainWaiter; readonly withinMs: number } | null
+}
+
+interface ExportInput {
+  readonly unit: UnitPort
+  readonly probe: boolean
+}
+
+const isUrgent = (event: DeliveryEvent): boolean =>
+  event.type === 'exporter.flush' || (event.type === 'telemetry.batch' && event.urgent)
+
+/**
+ * When a batch of one exporter goes: gather until one is due, ask the breaker, export, wait out a failure.
+ * It steps per batch, never per telemetry event nor per turn of the event loop: the unit holds the telemetry and
+ * says once when something waits, and once when a batch is due.
+ */
+export const deliveryMachine = setup({
+  types: {
+    context: {} as DeliveryContext,
+    events: {} as DeliveryEvent,
+    input: {} as DeliveryInput,
+  },
+  actors: {
+    /** Exports up to max_in_flight batches that are due, or one as a probe; settles each in the ledger. */
+    exportWave: fromPromise<WaveReport, ExportInput>(() => new Promise(() => {})),
+    /** One attempt for everything that is left. */
+    drain: fromPromise<WaveReport, ExportInput & { withinMs: number }>(() => new Promise(() => {})),
+  },
+  delays: {
+    wait: ({ context }) => context.waitMs,
+  },
+  guards: {
+    isOwnBackoff: ({ event }) => event.type === 'work.deferred' && event.by === 'backoff',
+  },
+  actions: {
+    listen: ({ context, self }) => context.unit.listen((event) => self.send(event)),
+    look: ({ context }) => context.unit.look(),
+    requestFlush: ({ context }) => context.unit.requestFlush(),
+    failFlush: ({ context }) => context.unit.failFlush(),
+    noteError: ({ context, event }) => context.unit.noteError((event as { error?: unknown }).error),
+    noteWait: assign({
+      waitMs: ({ context, event }) => {
+        if (event.type === 'work.arrived') return event.dueInMs
+        return event.type === 'work.deferred' ? event.ms : context.waitMs
+      },
+    }),
+
+    requestPermit: sendTo(
+      ({ context }) => context.breaker,
+      ({ self, event }) => ({
+        type: 'permit.request' as const,
+        replyTo: self,
+        purpose: isUrgent(event) ? ('urgent' as const) : ('delivery' as const),
+      }),
+    ),
+    requestLastPermit: sendTo(
+      ({ context }) => context.breaker,
+      ({ self }) => ({ type: 'permit.request' as const, replyTo: self, purpose: 'urgent' as const }),
+    ),
+    requestProbe: sendTo(
+      ({ context }) => context.breaker,
+      ({ self }) => ({ type: 'permit.request' as const, replyTo: self, purpose: 'probe' as const }),
+    ),
+    withdrawRequest: sendTo(({ context }) => context.breaker, { type: 'permit.withdraw' }),
+    keepPermit: assign({
+      permit: ({ context, event }) => (event.type === 'permit.granted' ? event.permit : context.permit),
+    }),
+    report: enqueueActions(({ context, enqueue }, { report }: { report: WaveReport }) => {
+      if (context.permit === null) return
+      enqueue.sendTo(context.breaker, {
+        type: 'export.reported',
+        generation: context.permit.generation,
+        results: report.results,
+        at: report.at,
+        jitter: report.jitter,
+      })
+      enqueue.assign({ permit: null })
+    }),
+    /** Leaves no request waiting and no probe taken. */
+    releasePermit: enqueueActions(({ context, enqueue }) => {
+      enqueue.sendTo(context.breaker, { type: 'permit.cancel' })
+      enqueue.assign({ permit: null })
+    }),
+    returnPermit: sendTo(({ context }) => context.breaker, { type: 'permit.cancel' }),
+
+    noteDrain: assign({
+      drain: ({ context, event }) =>
+        event.type === 'delivery.drain'
+          ? { replyTo: event.replyTo, withinMs: event.withinMs }
+          : context.drain,
+    }),
+    answerDrained: enqueueActions(({ context, enqueue }) => {
+      if (context.drain) enqueue.sendTo(context.drain.replyTo, { type: 'delivery.drained' })
+      enqueue.assign({ drain: null })
+    }),
+  },
+}).createMachine({
+  id: 'delivery',
+  options: { maxIterations: 1000 },
+  context: ({ input }) => ({ ...input, permit: null, waitMs: 0, drain: null }),
+  entry: 'listen',
+  initial: 'resting',
+  on: {
+    'permit.granted': { actions: 'returnPermit' },
+    'exporter.flush': { actions: 'requestFlush' },
+    'delivery.start': '.working',
+    'delivery.halt': '.resting',
+    'delivery.drain': { target: '.draining', actions: 'noteDrain' },
+  },
+  states: {
+    resting: {},
+    working: {
+      exit: 'releasePermit',
+      initial: 'idle',
+      states: {
+        idle: {
+          entry: 'look',
+          on: {
+            'work.arrived': { target: 'gathering', actions: 'noteWait' },
+            'telemetry.batch': 'asking',
+            'work.deferred': [
+              { guard: 'isOwnBackoff', target: 'backing_off', actions: 'noteWait' },
+              { target: 'deferred', actions: 'noteWait' },
+            ],
+            'exporter.flush': { target: 'idle', reenter: true, actions: 'requestFlush' },
+          },
+        },
+        gathering: {
+          after: { wait: 'idle' },
+          on: {
+            'work.arrived': { target: 'gathering', reenter: true, actions: 'noteWait' },
+            'telemetry.batch': 'asking',
+            'exporter.flush': { target: 'idle', actions: 'requestFlush' },
+          },
+        },
+        asking: {
+          entry: 'requestPermit',
+          on: {
+            'permit.granted': { target: 'exporting', actions: 'keepPermit' },
+            'permit.denied': { target: 'asking', reenter: true, actions: 'failFlush' },
+            'exporter.flush': { target: 'asking', reenter: true, actions: 'requestFlush' },
+          },
+        },
+        exporting: {
+          invoke: {
+            src: 'exportWave',
+            input: ({ context }) => ({ unit: context.unit, probe: context.permit?.probe ?? true }),
+            onDone: {
+              target: 'idle',
+              actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
+            },
+            onError: { target: 'idle', actions: ['noteError', 'releasePermit'] },
+          },
+        },
+        /** Our own backoff delays no probe: an open breaker has waited in its stead. */
+        backing_off: {
+          entry: 'requestProbe',
+          exit: 'withdrawRequest',
+          after: { wait: 'idle' },
+          on: {
+            'permit.granted': { target: 'exporting', actions: 'keepPermit' },
+            'exporter.flush': { target: 'idle', actions: 'requestFlush' },
+          },
+        },
+        /** The backend named a time; nothing overrides it but a new destination or a drain. */
+        deferred: {
+          after: { wait: 'idle' },
+        },
+      },
+    },
+    draining: {
+      exit: ['releasePermit', 'answerDrained'],
+      initial: 'asking',
+      states: {
+        asking: {
+          entry: 'requestLastPermit',
+          on: {
+            'permit.granted': { target: 'exporting', actions: 'keepPermit' },
+            'permit.denied': '#delivery.resting',
+          },
+        },
+        exporting: {
+          invoke: {
+            src: 'drain',
+            input: ({ context }) => ({
+              unit: context.unit,
+              probe: context.permit?.probe ?? true,
+              withinMs: context.drain?.withinMs ?? 0,
+            }),
+            onDone: {
+              target: '#delivery.resting',
+              actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
+            },
+            onError: { target: '#delivery.resting', actions: 'noteError' },
+          },
+        },
+      },
+    },
+  },
+})

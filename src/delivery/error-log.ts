@@ -1,0 +1,56 @@
+import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+
+/** The latest thing that went wrong with an exporter, for its status. */
+export interface LastError {
+  /** Redacted. */
+  readonly message: string
+  readonly code?: string
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+/** At most one line in the log per exporter in this time; the status always shows the last error. */
+const quietMs = 5_000
+
+/** The code of anything that was thrown; never throws itself. */
+function codeOf(thrown: unknown): string | undefined {
+  try {
+    const { code } = thrown as { code?: unknown }
+    return typeof code === 'string' ? code : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Keeps an exporter's last error and logs errors, not too often. */
+export function createErrorLog({
+  id,
+  clock,
+  logger,
+  redact,
+}: {
+  id: string
+  clock: Clock
+  logger: Logger
+  redact: (text: string) => string
+}): { note(error: unknown): void; redacted(error: unknown): Error; readonly last: LastError | undefined } {
+  let last: LastError | undefined
+  let loggedAt = Number.NEGATIVE_INFINITY
+  return {
+    note(error) {
+      const code = codeOf(error)
+      const at = Math.floor(clock.now())
+      last = { message: redact(messageOf(error)), ...(code !== undefined && { code }), at }
+      // A driver that throws on each event must not flood the log as well. A clock that was set back must not mute it.
+      if (Math.abs(at - loggedAt) < quietMs) return
+      loggedAt = at
+      logger.warn({ exporter: id, ...last }, 'exporter error')
+    },
+    redacted: (error) => new Error(redact(messageOf(error)), { cause: error }),
+    get last() {
+      return last
+    },
+  }
+}

@@ -1,0 +1,49 @@
+/** Flushes that wait until everything queued before them is settled. */
+export interface Flushes {
+  /** Resolves with true when everything before `position` is settled, with false when that cannot be now. */
+  settled(position: number): Promise<boolean>
+  /** What waits up to this position is due. */
+  request(position: number): void
+  /** Everything before this position has been asked for by a flush. */
+  readonly requestedTo: number
+  /** Gives up on what is not delivered yet: the backend cannot be reached. */
+  fail(): void
+  /** Resolves those for which nothing is left. */
+  wake(): void
+}
+
+export function createFlushes(settledBefore: () => number): Flushes {
+  const waiting: { readonly position: number; resolve(settled: boolean): void }[] = []
+  let requestedTo = 0
+
+  const wake = (): void => {
+    if (waiting.length === 0) return
+    const position = settledBefore()
+    for (let i = waiting.length - 1; i >= 0; i -= 1) {
+      const flush = waiting[i] as (typeof waiting)[number]
+      if (position < flush.position) continue
+      waiting.splice(i, 1)
+      flush.resolve(true)
+    }
+  }
+
+  return {
+    settled: (position) =>
+      new Promise((resolve) => {
+        waiting.push({ position, resolve })
+        wake()
+      }),
+    request(position) {
+      requestedTo = position
+    },
+    get requestedTo() {
+      return requestedTo
+    },
+    fail() {
+      requestedTo = 0
+      wake()
+      for (const { resolve } of waiting.splice(0)) resolve(false)
+    },
+    wake,
+  }
+}

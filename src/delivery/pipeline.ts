@@ -1,0 +1,125 @@
+import { type Clock, elapsed } from '../clock.ts'
+import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
+import type { Clients } from './clients.ts'
+import { createDoorbell, type Doorbell } from './doorbell.ts'
+import { createFlushes, type Flushes } from './flushes.ts'
+import { createIntake, type Intake } from './intake.ts'
+import type { Ledger } from './ledger.ts'
+import { createQueue, type Queue } from './queue.ts'
+import { createRetryPolicy, type RetryPolicy } from './retry.ts'
+import { limitsOf } from './settings.ts'
+import { createSettle } from './settle.ts'
+import { createShip, type ExportFailure, type Ship } from './ship.ts'
+
+/** An event's way through one exporter: intake → queue → ship → settle, and back to the queue if it has to. */
+export interface Pipeline {
+  readonly intake: Intake
+  readonly queue: Queue
+  readonly ship: Ship
+  readonly retry: RetryPolicy
+  readonly flushes: Flushes
+  readonly doorbell: Doorbell
+  /** Other settings are in force. */
+  configure(config: Config): void
+  /** Upkeep, about once a second: what is too old is dropped, what the driver holds may be handed over. */
+  tick(config: Config): void
+  /** Drops and counts everything that waits or is held. */
+  abandon(reason: 'disabled' | 'shutdown'): void
+}
+
+export function createPipeline(options: {
+  definition: AnyExporterDefinition
+  context: ExporterContext<unknown>
+  clock: Clock
+  /** In [0, 1): jitter. */
+  random: () => number
+  ledger: Ledger
+  clients: Clients
+  config: () => Config
+  onError: (error: unknown) => void
+  onFailure: (failure: ExportFailure) => void
+}): Pipeline {
+  const { definition, context, clock, random, ledger, clients, config, onError, onFailure } = options
+  let limits = limitsOf(config())
+
+  const requestBytes = (): number => {
+    const { current } = clients
+    if (current === undefined || definition.requestBytes === undefined) return 0
+    try {
+      return Math.max(definition.requestBytes(current.client), 0) || 0
+    } catch (error) {
+      onError(error)
+      return 0
+    }
+  }
+
+  const queue = createQueue({
+    ledger,
+    limits: () => limits,
+    sizeOf: definition.sizeOf?.bind(definition),
+    requestBytes,
+    heldBytes: () => intake.heldBytes,
+  })
+  const intake = createIntake({
+    definition,
+    state: context.state,
+    ledger,
+    clock,
+    config,
+    enqueue: queue.enqueue,
+    makeRoom: queue.makeRoom,
+    onError,
+  })
+  const retry = createRetryPolicy({ clock, random, attempts: () => Number(config().retry_attempts) })
+  const ship = createShip({
+    definition,
+    context,
+    clock,
+    ledger,
+    queue,
+    retry,
+    settle: createSettle({ ledger, queue, retry }),
+    clients,
+    config,
+    random,
+    onFailure,
+    onSettled: (current) => {
+      flushes.wake()
+      // What an old client could not finish is work for the current one.
+      if (!current) doorbell.ring()
+    },
+    isDue: () => doorbell.isDue(),
+  })
+  const flushes = createFlushes(() => ship.settledBefore())
+  const doorbell = createDoorbell({
+    queue,
+    retry,
+    clock,
+    flushIntervalMs: () => Number(config().flush_interval) * 1000,
+    isFlushing: () => queue.taken() < flushes.requestedTo,
+  })
+
+  return {
+    intake,
+    queue,
+    ship,
+    retry,
+    flushes,
+    doorbell,
+    configure(now) {
+      limits = limitsOf(now)
+      doorbell.lookAgain()
+    },
+    tick({ max_age: maxAge }) {
+      intake.tick('interval')
+      if (typeof maxAge === 'number') queue.expire(elapsed(clock) - maxAge * 1000)
+      flushes.wake()
+      doorbell.ring()
+    },
+    abandon(reason) {
+      intake.forget(reason)
+      queue.drop(reason)
+      flushes.wake()
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import type { Batch } from './batch.ts'
+
+/**
+ * What the backend has taught us about the size of a request (413), so that a size it refused is not tried again with
+ * every batch: between the largest size taken and the smallest refused the limit is searched by halves. Sizes are
+ * those of items in memory, which every item has. Forgotten when another client takes over.
+ */
+export interface RequestLimits {
+  /** Bytes of items to put into a request. */
+  readonly bytes: number
+  /** The limit is not known closely yet: try one batch at a time. */
+  readonly searching: boolean
+  refused(batch: Batch): void
+  accepted(batch: Batch): void
+  forget(): void
+}
+
+/** How close to each other the sizes taken and refused have to be. */
+const closeEnough = 1.25
+
+export function createRequestLimits(): RequestLimits {
+  let largestTaken = 0
+  let smallestRefused = Number.POSITIVE_INFINITY
+  const known = (): boolean =>
+    smallestRefused === Number.POSITIVE_INFINITY || smallestRefused <= largestTaken * closeEnough
+  return {
+    get bytes() {
+      if (smallestRefused === Number.POSITIVE_INFINITY) return smallestRefused
+      return known() ? largestTaken : (largestTaken + smallestRefused) / 2
+    },
+    get searching() {
+      return !known()
+    },
+    refused(batch) {
+      // One item alone is too large: that says nothing of others.
+      if (batch.items.length < 2) return
+      smallestRefused = Math.min(smallestRefused, batch.bytes)
+      if (largestTaken >= smallestRefused) largestTaken = 0
+    },
+    accepted(batch) {
+      if (batch.bytes < smallestRefused) largestTaken = Math.max(largestTaken, batch.bytes)
+    },
+    forget() {
+      largestTaken = 0
+      smallestRefused = Number.POSITIVE_INFINITY
+    },
+  }
+}

@@ -1,0 +1,30 @@
+import type { BreakerSettings, ExporterSettings } from '../../machines/index.ts'
+import type { Config } from '../exporters/exporter.ts'
+import type { QueueLimits } from './queue.ts'
+
+/** How long past `timeout` a probe keeps its slot. */
+const probeSlackMs = 1_000
+
+/** A pull exporter has none of these keys: what it never uses gets the defaults of the others. */
+const breakerSettings = (config: Config): BreakerSettings => ({
+  failureThreshold: Number(config.failure_threshold ?? 5),
+  resetTimeoutMs: Number(config.reset_timeout ?? 60) * 1000,
+  initialResetTimeoutMs: Number(config.initial_reset_timeout ?? 1) * 1000,
+  probeTimeoutMs: Number(config.timeout ?? 10) * 1000 + probeSlackMs,
+})
+
+/** What the charts have to know of an exporter's configuration. */
+export const settingsOf = (config: Config): ExporterSettings => ({
+  enabled: config.enabled !== false,
+  drainTimeoutMs: Number(config.drain_timeout) * 1000,
+  breaker: breakerSettings(config),
+})
+
+/** What bounds an exporter's queue. */
+export const limitsOf = (config: Config): QueueLimits => ({
+  queueSize: Number(config.queue_size),
+  queueBytes: Number(config.queue_bytes),
+  batchSize: Number(config.batch_size),
+  maxRequestBytes: Number(config.max_request_bytes),
+  overflow: config.overflow === 'drop_oldest' ? 'drop_oldest' : 'drop_newest',
+})
