@@ -24,7 +24,7 @@ export async function bench<Task, Result>(
   const given = process.env[role]
   if (given !== undefined && process.send) {
     const result = await work(JSON.parse(given) as Task)
-    process.send?.({ result }, () => process.disconnect())
+    process.send?.({ result }, () => process.disconnect?.())
     return
   }
   await main((task, onWarm = async () => {}) => {
