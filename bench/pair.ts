@@ -3,7 +3,7 @@
  * end into a BatchSpanProcessor; and a count event into Prometheus beside prom-client's inc. Each contender runs in a
  * process of its own, in short rounds of which the quickest counts; they take turns. `npm --prefix bench run pair`
  */
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { Counter } from 'prom-client'
 import { createBus } from '../src/bus/bus.ts'
 import type { TelemetryEvent } from '../src/bus/event.ts'
@@ -42,6 +42,7 @@ function wired(definition: AnyExporterDefinition, changes: object, ingests: bool
     config: () => config,
     enqueue: (item) => {
       queue.push(item)
+      return true
     },
     onError: (error) => {
       throw error
@@ -86,10 +87,13 @@ function ofCounts(ingests: boolean): Contender {
 
 const contenders: Readonly<Record<string, () => Contender>> = {
   'OTel: startSpan and end, 4 attributes': () => {
-    const nowhere = { export: (_: unknown, done: (result: { code: 0 }) => void) => done({ code: 0 }) }
+    const nowhere = {
+      export: (_: unknown, done: (result: { code: 0 }) => void) => done({ code: 0 }),
+      shutdown: async () => {},
+    }
     const limits = { maxQueueSize: 4 * perRound, scheduledDelayMillis: 2 ** 30, maxExportBatchSize: perRound }
-    const provider = new BasicTracerProvider({
-      spanProcessors: [new BatchSpanProcessor({ ...nowhere, shutdown: async () => {} }, limits)],
+    const provider = new TracerProvider({
+      spanProcessors: [new BatchSpanProcessor({ exporter: nowhere, ...limits })],
     })
     const tracer = provider.getTracer('bench')
     return {

@@ -1,14 +1,28 @@
 // Bundles a bench and runs it: compiled code, as an application has it. `node bench/run.mjs peers/burst.ts --seconds 5`.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
+const project = dirname(here.endsWith(sep) ? here.slice(0, -1) : here)
 const [entry, ...rest] = process.argv.slice(2)
 const flags = rest.filter((word) => word.startsWith('--node:')).map((word) => `--${word.slice(7)}`)
 const args = rest.filter((word) => !word.startsWith('--node:'))
+
+/** Packages stay outside of the bundle. The product has its own versions of OpenTelemetry's; the peers those in here. */
+const packages = {
+  name: 'packages',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^[^./]/ }, async ({ path, importer, kind, pluginData }) => {
+      if (pluginData === 'own' || kind === 'entry-point') return undefined
+      if (importer.startsWith(here) || !path.startsWith('@opentelemetry/')) return { path, external: true }
+      const own = await resolve(path, { kind, resolveDir: project, pluginData: 'own' })
+      return own.errors.length > 0 ? { errors: own.errors } : { path: own.path, external: true }
+    })
+  },
+}
 
 // Inside this folder, so that the packages of its node_modules are found.
 const outdir = await mkdtemp(join(here, 'node_modules', '.bench-'))
@@ -19,7 +33,9 @@ try {
     outdir,
     bundle: true,
     splitting: true,
-    packages: 'external',
+    plugins: [packages],
+    // Without esbuild's own condition `module`: what Node would load.
+    conditions: [],
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -1,6 +1,7 @@
+import type { Tracer } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { createTelemetry, otel } from '../../src/index.ts'
+import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
+import { type Clock, createTelemetry, otel, type Telemetry } from '../../src/index.ts'
 
 /** What sends spans of four attributes to an OTLP endpoint. */
 export interface Contender {
@@ -37,21 +38,38 @@ export interface Setting {
   readonly config?: Readonly<Record<string, unknown>>
 }
 
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+export interface Ours extends Contender {
+  readonly telemetry: Telemetry
+}
+
+export interface Peer extends Contender {
+  readonly tracer: Tracer
+  /**
+   * Resolves when all of `spans`, sent since the start, have been exported, or given up: the processor is left to send
+   * its batches as it does, one after the other, and is told to flush only what does not fill one.
+   */
+  drained(spans: number): Promise<void>
+}
+
+export const isOurs = (kind: Kind): kind is 'native' | 'package' => kind === 'native' || kind === 'package'
 
 export const startContender = (setting: Setting): Promise<Contender> =>
-  setting.kind === 'native' || setting.kind === 'package' ? startOurs(setting) : startPeer(setting)
+  isOurs(setting.kind) ? startOurs(setting) : startPeer(setting)
 
-async function startOurs({ kind, url, config }: Setting): Promise<Contender> {
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
+export async function startOurs({ kind, url, config }: Setting, clock?: Clock): Promise<Ours> {
   const telemetry = createTelemetry({
     types: [otel()],
     config: { env: {}, init: { otel: { endpoint: url, client: kind, service_name: 'bench', ...config } } },
     logger: quiet,
     drainOnExit: false,
+    clock,
   })
   await telemetry.start()
   const counts = (): Counts => toSpans(telemetry.status().exporters.otel!.ledger)
   return {
+    telemetry,
     span: (i) => {
       telemetry.emit('job.start', {}, { correlation_id: i, queue: 'mail', user: 'u1' })
       telemetry.emit('job.success', { duration_ms: 1.5 }, { correlation_id: i })
@@ -68,7 +86,7 @@ async function startOurs({ kind, url, config }: Setting): Promise<Contender> {
   }
 }
 
-type Ledger = ReturnType<ReturnType<typeof createTelemetry>['status']>['exporters'][string]['ledger']
+type Ledger = ReturnType<Telemetry['status']>['exporters'][string]['ledger']
 
 /** A span weighs two events. */
 function toSpans({ accepted, delivered, dropped, pending, ambiguous }: Ledger): Counts {
@@ -83,23 +101,48 @@ function toSpans({ accepted, delivered, dropped, pending, ambiguous }: Ledger): 
   }
 }
 
+/** The processor's own default. */
+const batchSize = 512
+
 /** The SDK as its guide sets it up; an endpoint is changed by a new provider beside the old, which is shut down. */
-async function startPeer({ kind, url, config }: Setting): Promise<Contender> {
-  const provide = (to: string): BasicTracerProvider => {
-    const exporter = new OTLPTraceExporter({ url: to })
+export async function startPeer({ kind, url, config }: Setting): Promise<Peer> {
+  let ended = 0
+  let onEnd = (): void => {}
+  /** Counts what was exported, or given up, once per batch. */
+  const counting = (exporter: SpanExporter): SpanExporter => ({
+    export: (spans, done) =>
+      exporter.export(spans, (result) => {
+        done(result)
+        ended += spans.length
+        onEnd()
+      }),
+    shutdown: () => exporter.shutdown(),
+  })
+  const provide = (to: string): TracerProvider => {
+    const exporter = counting(new OTLPTraceExporter({ url: to }))
     const maxQueueSize = kind === 'otel-tuned' ? Number(config?.queue_size ?? 400_000) : undefined
-    const options = maxQueueSize === undefined ? {} : { maxQueueSize }
-    return new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter, options)] })
+    return new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter, maxQueueSize })] })
   }
   let provider = provide(url)
   let tracer = provider.getTracer('bench')
+  const flush = (): Promise<void> => provider.forceFlush().catch(() => {})
   return {
+    tracer,
+    drained: async (spans) => {
+      await new Promise<void>((resolve) => {
+        onEnd = () => {
+          if (spans - ended < batchSize) resolve()
+        }
+        onEnd()
+      })
+      await flush()
+    },
     span: (i) => {
       tracer
         .startSpan('job', { attributes: { correlation_id: i, queue: 'mail', user: 'u1', duration_ms: 1.5 } })
         .end()
     },
-    flush: () => provider.forceFlush().catch(() => {}),
+    flush,
     stop: async (timeoutMs) => {
       const timer = new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())
       await Promise.race([provider.shutdown().catch(() => {}), timer])

@@ -3,20 +3,18 @@
  * root module is the built one: `npm run build`, then `npm --prefix bench run import -- --runs 9`
  */
 import { execFileSync } from 'node:child_process'
-import { flag } from './workers.ts'
+import { flag, median } from './workers.ts'
 
 const cases: readonly (readonly [name: string, modules: readonly string[]])[] = [
   [
-    'sdk-trace-base and exporter-trace-otlp-proto',
-    ['@opentelemetry/sdk-trace-base', '@opentelemetry/exporter-trace-otlp-proto'],
+    'sdk-trace and exporter-trace-otlp-proto',
+    ['@opentelemetry/sdk-trace', '@opentelemetry/exporter-trace-otlp-proto'],
   ],
   ['exporter-trace-otlp-proto', ['@opentelemetry/exporter-trace-otlp-proto']],
   ['prom-client', ['prom-client']],
   ['telemachine/machines, with xstate', ['telemachine/machines']],
   ['telemachine', ['telemachine']],
 ]
-
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numbers.length >> 1]!
 
 function measure(modules: readonly string[]): number {
   const imports = modules.map((name) => `await import(${JSON.stringify(name)})`).join('; ')

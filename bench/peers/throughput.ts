@@ -7,7 +7,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { startSink } from '../sink.ts'
 import { type Kind, type Setting, startContender } from './contenders.ts'
-import { bench, cpuSeconds, flag, loopDelay, round, warm } from './workers.ts'
+import { bench, cpuSeconds, flag, loopDelay, median, round, warm } from './workers.ts'
 
 interface Task extends Setting {
   readonly spans: number
@@ -45,8 +45,6 @@ async function work({ spans, warmUp, ...setting }: Task): Promise<Result> {
   await contender.stop(5000)
   return result
 }
-
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[numbers.length >> 1]!
 
 await bench<Task, Result>(import.meta.url, work, async (apart) => {
   const spans = flag('spans', 200_000)

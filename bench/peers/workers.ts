@@ -4,7 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 /** Runs one contender in a process of its own, so that no other's garbage, code or timers are in its figures. */
-export type RunApart<Task, Result> = (task: Task, onWarm?: () => Promise<void>) => Promise<Result>
+export type RunApart<Task, Result> = (
+  task: Task,
+  /** Called at each `warm()` of the contender with what that was given; `warm()` resolves to what this resolves to. */
+  onWarm?: (told: unknown) => Promise<unknown>,
+) => Promise<Result>
 
 const role = 'TELEMACHINE_BENCH_TASK'
 
@@ -20,17 +24,18 @@ export async function bench<Task, Result>(
   const given = process.env[role]
   if (given !== undefined && process.send) {
     const result = await work(JSON.parse(given) as Task)
-    process.send({ result }, () => process.disconnect())
+    process.send?.({ result }, () => process.disconnect?.())
     return
   }
   await main((task, onWarm = async () => {}) => {
-    const child = fork(fileURLToPath(module), [], { env: { ...process.env, [role]: JSON.stringify(task) } })
+    const env = { ...process.env, [role]: JSON.stringify(task) }
+    const child = fork(fileURLToPath(module), [], { env })
     // What it sent on its way out arrives too: the result is given when it has ended.
     return new Promise((resolve, reject) => {
       let ended: { readonly result: Result } | undefined
-      child.on('message', (message: { warm: true } | { result: Result }) => {
+      child.on('message', (message: { warm: unknown } | { result: Result }) => {
         if ('result' in message) ended = message
-        else onWarm().then(() => child.send('go'), reject)
+        else onWarm(message.warm).then((reply) => child.send({ go: reply ?? null }), reject)
       })
       child.on('exit', (code) => {
         if (ended === undefined) reject(new Error(`a contender ended with ${code}`))
@@ -40,12 +45,30 @@ export async function bench<Task, Result>(
   })
 }
 
-/** `--name number` of the command line. */
-export function flag(name: string, fallback: number): number {
+/** `--name text` of the command line. */
+export function option(name: string): string | undefined {
   const { values } = parseArgs({ strict: false, options: { [name]: { type: 'string' } } })
   const value = values[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** `--name number` of the command line. */
+export function flag(name: string, fallback: number): number {
+  const value = option(name)
   return value === undefined ? fallback : Number(value)
 }
+
+/** `--name a,b,c` of the command line. Throws an Error if a word is not one of `allowed`, where that is given. */
+export function list(name: string, fallback: readonly string[], allowed?: readonly string[]): string[] {
+  const words = option(name)?.split(',') ?? [...fallback]
+  const wrong = words.find((word) => allowed?.includes(word) === false)
+  if (wrong !== undefined) throw new Error(`--${name} ${wrong}: not one of ${allowed?.join(', ')}`)
+  return words
+}
+
+/** Whether `--name` is on the command line. */
+export const isSet = (name: string): boolean =>
+  parseArgs({ strict: false, options: { [name]: { type: 'boolean' } } }).values[name] === true
 
 /** Event-loop delay from now on; the function ends it and gives the 99th percentile in ms. */
 export function loopDelay(): () => number {
@@ -70,11 +93,11 @@ export function memoryGrowth(): () => number {
   }
 }
 
-/** Tells the starter that all is warm; resolves when its `onWarm` is done. */
-export async function warm(): Promise<void> {
-  const go = new Promise((resolve) => process.once('message', resolve))
-  process.send?.({ warm: true })
-  await go
+/** Tells the starter that all is warm; resolves when its `onWarm` is done, to what that gave. */
+export async function warm(told: unknown = null): Promise<unknown> {
+  const go = new Promise<{ go: unknown }>((resolve) => process.once('message', resolve))
+  process.send?.({ warm: told })
+  return (await go).go
 }
 
 /** CPU seconds, user and system, since the call. */
@@ -108,3 +131,6 @@ export async function paced(
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 export const round = (value: number, digits = 1): number => Number(value.toFixed(digits))
+
+export const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
