@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
-import { breakerMachine, exporterMachine, supervisorMachine, systemMachine } from '../machines/index.ts'
+import { breakerMachine, deliveryMachine, exporterMachine, systemMachine } from '../machines/index.ts'
 import { definitionOf } from '../src/inspect/definition.ts'
 import { chartOf } from './chart.ts'
 import { place } from './layout.ts'
@@ -12,7 +12,7 @@ import { svgOf } from './svg.ts'
 export const machines: Readonly<Record<string, AnyStateMachine>> = {
   breaker: breakerMachine,
   exporter: exporterMachine,
-  supervisor: supervisorMachine,
+  delivery: deliveryMachine,
   system: systemMachine,
 }
 

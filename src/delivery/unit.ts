@@ -246,9 +246,9 @@ export function createUnit(options: UnitOptions): Unit {
       ),
       exportWave: works(async (probe) => {
         const report = await ship.wave(probe ? 1 : Number(inForce.max_in_flight))
-        const failed = report.results.some((result) => result === 'failure' || result === 'misdirected')
-        // A flush asks an open breaker for one probe, not for more.
-        if (probe && failed) flushes.fail()
+        const { results } = report
+        // A flush asks a backend that is down for one probe, and sends no second batch to a wrong address.
+        if (results.includes('misdirected') || (probe && results.includes('failure'))) flushes.fail()
         return report
       }),
       drain: works(async (probe, withinMs) => {

@@ -68,7 +68,7 @@ describe('datadog, agentless', () => {
     await clock.advance(2000)
     telemetry.emit('job.done', { count: 1 })
     assert.equal(fake.requests.length, 0)
-    assert.equal(ledger().pending.held, 1)
+    assert.equal(ledger().pending.held, 2)
     await clock.advance(2500)
     await clock.until(() => ledger().delivered === 2)
     assert.equal(fake.requests[0]?.body.series[0]?.interval, 3)
