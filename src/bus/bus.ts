@@ -7,7 +7,7 @@ import { createInboxTable, type Deliver, type Inbox } from './inbox.ts'
 import { createRoutes, nowhere, type Route } from './routes.ts'
 import type { SanitizedCounts } from './sanitize.ts'
 import { processScopes, type Scopes } from './scope.ts'
-import { type About, createRecorder, EventRecord, isSelfTelemetry } from './snapshot.ts'
+import { type About, bytesOf, createRecorder, EventRecord, isSelfTelemetry } from './snapshot.ts'
 
 export interface BusOptions {
   readonly clock: Clock
@@ -84,6 +84,8 @@ export interface Bus {
 export const maxNameLength = 1024
 /** How deeply handlers may emit to each other. */
 const maxDepth = 8
+/** Bytes of events kept before \`open\`: the default of \`queue_bytes\`. */
+const maxBufferBytes = 64 * 1024 * 1024
 /** Reports that wait for the end of the turn. */
 const maxReports = 1000
 
@@ -103,6 +105,7 @@ export function createBus(options: BusOptions): Bus {
   let unrouted = 0
   let handlerCallsSkipped = 0
   let buffer: EventRecord[] = []
+  let bufferBytes = 0
   let reports: EventRecord[] = []
   let dispatching = 0
   let reporting = false
@@ -192,8 +195,11 @@ export function createBus(options: BusOptions): Bus {
 
   const dispatch = (event: EventRecord, route: Route, about: About | undefined): void => {
     if (phase === 'collecting') {
-      if (buffer.length < bufferSize) buffer.push(event)
-      else dropped.not_started++
+      const bytes = bytesOf(event)
+      if (buffer.length < bufferSize && bufferBytes + bytes <= maxBufferBytes) {
+        buffer.push(event)
+        bufferBytes += bytes
+      } else dropped.not_started++
     } else feed(event, route, about)
     if (route.handlers.length > 0) callHandlers(route, event, about?.handler)
   }

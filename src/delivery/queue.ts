@@ -2,7 +2,7 @@ import { type Batch, batchOf, fitting, sliceBatch } from './batch.ts'
 import type { DropReason, Ledger } from './ledger.ts'
 import { createRequestLimits, type RequestLimits } from './request-limits.ts'
 import { createRetries } from './retries.ts'
-import { createRing, emptyBatch } from './ring.ts'
+import { createRing } from './ring.ts'
 
 export interface QueueLimits {
   /** Items that may wait. */
@@ -69,29 +69,18 @@ export function createQueue(options: {
   heldBytes: () => number
 }): Queue {
   const { ledger, limits, sizeOf, requestBytes, heldBytes } = options
-  const ring = createRing()
+  const ring = createRing(sizeOf)
   const retries = createRetries()
   const requests = createRequestLimits()
   let inFlightBytes = 0
-  // Of the batch being put together: the driver's sizeOf may look at the status in between.
-  let assembledWeight = 0
 
   const bytes = (): number => ring.bytes + retries.bytes + inFlightBytes
   /** Failed batches stand in the order of `after`, so the first one tells. */
   const retryDue = (): boolean => (retries.first?.after ?? Number.POSITIVE_INFINITY) <= ring.head
 
-  const headWire = (): number => {
-    if (!sizeOf) return ring.headWire
-    try {
-      return Math.max(sizeOf(ring.peek()), 0) || 0
-    } catch {
-      return 0
-    }
-  }
-
   const dropHead = (reason: DropReason): void => {
     const self = ring.headIsSelf
-    ledger.drop(reason, ring.take(), self)
+    ledger.drop(reason, ring.drop(), self)
   }
   const dropBatch = (reason: DropReason, batch: Batch): void =>
     ledger.drop(reason, batch.weight, batch.onlySelf)
@@ -103,22 +92,10 @@ export function createQueue(options: {
 
   const takeFresh = (): Batch | undefined => {
     const { batchSize, maxRequestBytes } = limits()
-    const batch = emptyBatch()
     const room = maxRequestBytes - requestBytes()
-    const mostBytes = requests.bytes
-    let filled = 0
-    while (ring.size > 0 && batch.items.length < batchSize) {
-      const wire = headWire()
-      if (wire > room) {
-        dropHead('too_large')
-        continue
-      }
-      if (filled + wire > room || (batch.bytes > 0 && batch.bytes + ring.headMemory > mostBytes)) break
-      filled += wire
-      assembledWeight += ring.take(batch)
-    }
-    assembledWeight = 0
-    return batch.items.length === 0 ? undefined : lease(batchOf(batch))
+    while (ring.size > 0 && ring.headWire() > room) dropHead('too_large')
+    if (ring.size === 0) return undefined
+    return lease(batchOf(ring.take({ items: batchSize, wire: room, memory: requests.bytes })))
   }
 
   /** A batch that failed keeps its items, unless requests have to be smaller by now. */
@@ -154,7 +131,7 @@ export function createQueue(options: {
       return ring.size
     },
     get weight() {
-      return ring.weight + retries.weight + assembledWeight
+      return ring.weight + retries.weight
     },
     get bytes() {
       return bytes()

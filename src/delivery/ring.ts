@@ -16,15 +16,23 @@ export interface ItemRing {
   push(item: unknown, weight: number, at: number, self: boolean, wire: number, memory: number): void
   /** Arrival time of the oldest item, in monotonic milliseconds; Infinity when empty. */
   oldest(): number
-  peek(): unknown
-  /** Bytes of the oldest item in a request, as far as they were said. */
-  readonly headWire: number
-  /** Bytes of the oldest item in memory. */
-  readonly headMemory: number
   /** The oldest item stems from self-telemetry. */
   readonly headIsSelf: boolean
-  /** Removes the oldest item and returns its weight; appends it to `into` if given. */
-  take(into?: ItemBatch): number
+  /** Bytes of the oldest item in a request, as far as they are known. */
+  headWire(): number
+  /** Removes the oldest item and returns its weight. */
+  drop(): number
+  /** Removes and returns the oldest items: as many as fit, at least one. */
+  take(most: RequestRoom): ItemBatch
+}
+
+/** What a request has room for. */
+export interface RequestRoom {
+  readonly items: number
+  /** Bytes in the request. */
+  readonly wire: number
+  /** Bytes in memory. */
+  readonly memory: number
 }
 
 /** Items on their way together. */
@@ -43,20 +51,10 @@ export interface ItemBatch {
   onlySelf: boolean
 }
 
-export const emptyBatch = (): ItemBatch => ({
-  items: [],
-  weights: [],
-  sizes: [],
-  weight: 0,
-  bytes: 0,
-  at: Number.POSITIVE_INFINITY,
-  firstPosition: Number.POSITIVE_INFINITY,
-  onlySelf: true,
-})
-
 const smallest = 64
 
-export function createRing(): ItemRing {
+/** @param sizeOf bytes of an item in a request, where the driver says so later than when it queues the item. */
+export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
   let capacity = smallest
   let mask = capacity - 1
   let items: unknown[] = new Array(capacity)
@@ -84,6 +82,43 @@ export function createRing(): ItemRing {
     memories = reordered(memories)
     capacity = to
     mask = to - 1
+  }
+
+  const wireAt = (slot: number): number => {
+    if (sizeOf === undefined) return wires[slot] as number
+    try {
+      return Math.max(sizeOf(items[slot]), 0) || 0
+    } catch {
+      return 0
+    }
+  }
+
+  /** A copy of `count` slots from the head on. */
+  const slice = <T>(from: T[], count: number): T[] => {
+    const start = head & mask
+    const end = start + count
+    if (end <= capacity) return from.slice(start, end)
+    return from.slice(start).concat(from.slice(0, end - capacity))
+  }
+
+  const shrink = (): void => {
+    // A ring that grew in an outage gives its memory back once it has emptied.
+    if (head === tail && capacity > 4096) resize(smallest)
+  }
+
+  const fitting = (most: RequestRoom): number => {
+    const available = Math.min(tail - head, most.items)
+    let wire = wireAt(head & mask)
+    let memory = memories[head & mask] as number
+    let count = 1
+    while (count < available) {
+      const slot = (head + count) & mask
+      wire += wireAt(slot)
+      memory += memories[slot] as number
+      if (wire > most.wire || memory > most.memory) break
+      count += 1
+    }
+    return count
   }
 
   return {
@@ -116,38 +151,45 @@ export function createRing(): ItemRing {
       tail += 1
     },
     oldest: () => (head === tail ? Number.POSITIVE_INFINITY : (times[head & mask] as number)),
-    get headWire() {
-      return head === tail ? 0 : (wires[head & mask] as number)
-    },
-    get headMemory() {
-      return head === tail ? 0 : (memories[head & mask] as number)
-    },
     get headIsSelf() {
       return head !== tail && (selfs[head & mask] as boolean)
     },
-    peek: () => (head === tail ? undefined : items[head & mask]),
-    take(into) {
+    headWire: () => (head === tail ? 0 : wireAt(head & mask)),
+    drop() {
       if (head === tail) return 0
       const slot = head & mask
       const itemWeight = weights[slot] as number
-      const memory = memories[slot] as number
-      if (into) {
-        into.items.push(items[slot])
-        into.weights.push(itemWeight)
-        into.sizes.push(memory)
-        into.weight += itemWeight
-        into.bytes += memory
-        into.at = Math.min(into.at, times[slot] as number)
-        into.firstPosition = Math.min(into.firstPosition, head)
-        into.onlySelf &&= selfs[slot] as boolean
-      }
       items[slot] = undefined
       head += 1
       weight -= itemWeight
-      bytes -= memory
-      // A ring that grew in an outage gives its memory back once it has emptied.
-      if (head === tail && capacity > 4096) resize(smallest)
+      bytes -= memories[slot] as number
+      shrink()
       return itemWeight
+    },
+    take(most) {
+      const count = fitting(most)
+      const batch: ItemBatch = {
+        items: slice(items, count),
+        weights: slice(weights, count),
+        sizes: slice(memories, count),
+        weight: 0,
+        bytes: 0,
+        at: times[head & mask] as number,
+        firstPosition: head,
+        onlySelf: true,
+      }
+      for (let i = 0; i < count; i += 1) {
+        const slot = (head + i) & mask
+        items[slot] = undefined
+        batch.weight += batch.weights[i] as number
+        batch.bytes += batch.sizes[i] as number
+        if (selfs[slot] === false) batch.onlySelf = false
+      }
+      head += count
+      weight -= batch.weight
+      bytes -= batch.bytes
+      shrink()
+      return batch
     },
   }
 }

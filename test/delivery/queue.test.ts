@@ -206,7 +206,7 @@ describe('a request', () => {
       rig.emit(1, 'app.huge')
       rig.emit(2)
       await rig.pass(2)
-      assert.deepEqual(sizes(driver), [2, 2, 1])
+      assert.deepEqual(sizes(driver), [2, 1, 2])
       assert.equal(rig.ledger().dropped.too_large, 1)
       assert.equal(rig.ledger().delivered, 5)
       assertExact(rig.ledger())
