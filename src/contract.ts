@@ -1,3 +1,4 @@
+import type { BusStatus } from './bus/bus.ts'
 import type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
 import type { Span } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
@@ -24,7 +25,7 @@ export interface TelemetryOptions {
   readonly logger?: Logger
   /** XState inspection observer. It sees live references: copy, and mind what you show. */
   readonly inspect?: InspectObserver
-  /** Stop, and so drain, when the process has nothing left to do. Default true. Signals are the application's. */
+  /** Flush, for 5 s at the most, when the process has nothing left to do. Default true. Signals are the application's. */
   readonly drainOnExit?: boolean
   /** Events kept from before `start`. Default 10,000; later ones count as `not_started`. */
   readonly bufferSize?: number
@@ -44,21 +45,25 @@ export interface TelemetryConfig {
   subscribe(pattern: string, callback: Subscriber): () => void
 }
 
-/** Per exporter the final ledger, and whether nothing accepted was left undelivered at the end. */
+/** What became of every event. */
 export interface StopReport {
+  /** False when the stop lost events: dropped as `shutdown` by an exporter, or emitted before a start that never came. */
   readonly complete: boolean
+  /** The final ledger of each exporter. */
   readonly exporters: Readonly<Record<string, LedgerStatus>>
+  /** What the bus counted: `dropped.not_started` are events that waited for the start. */
+  readonly bus: BusStatus
 }
 
 export interface FlushOptions {
-  /** Default 10,000. */
+  /** Milliseconds. Default 10,000. */
   readonly timeoutMs?: number
   /** Ids of the exporters to flush. Default: all. */
   readonly exporters?: readonly string[]
 }
 
 export interface FlushReport {
-  /** False when the time ran out, or events still wait for the start. */
+  /** False when the time ran out, a backend could not be reached, or events still wait for the start. */
   readonly complete: boolean
   readonly exporters: Readonly<Record<string, LedgerStatus>>
 }
@@ -93,13 +98,22 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   readonly config: TelemetryConfig
   /** @param options `history`: with the last transitions of exporters, breakers and configuration. */
   status(options?: { readonly history?: boolean }): TelemetryStatus
-  /** Exports what was emitted so far. Default `timeoutMs` 10,000. Never rejects. */
+  /**
+   * Exports what was emitted so far. An open circuit breaker probes once, at once; a backoff of ours is overridden, a
+   * time that the backend asked for is not. Rejects with TelemetryError `TIMEOUT_INVALID` or `EXPORTER_UNKNOWN` only.
+   */
   flush(options?: FlushOptions): Promise<FlushReport>
   /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
   restart(id: string): Promise<void>
-  /** @throws TelemetryError `EXPORTER_UNKNOWN`. */
+  /**
+   * Commands an exporter's circuit breaker. @throws TelemetryError `EXPORTER_UNKNOWN`; its methods throw
+   * `BREAKER_UNUSED` for an exporter that is pulled from outside.
+   */
   breaker(id: string): BreakerControl
-  /** Drains, closes and ends everything of ours. Default `timeoutMs` 5,000. Never rejects; the second call gets the first's report. */
+  /**
+   * Drains, closes and ends everything of ours within `timeoutMs` (milliseconds, default 5,000). A second call gets the
+   * first one's report. Rejects with TelemetryError `TIMEOUT_INVALID` only; nothing is stopped then.
+   */
   stop(options?: { readonly timeoutMs?: number }): Promise<StopReport>
   /** The state values of all charts. */
   snapshot(): SystemPicture

@@ -1,23 +1,23 @@
-import type { ChangeEffect, PlannedChange } from '../machines/index.ts'
+import type { BreakerCommand } from '../machines/index.ts'
 import { type Bus, createBus } from './bus/bus.ts'
 import { createSpan } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 import { createSystemClock, elapsed, holdProcess } from './clock.ts'
-import { isForbiddenAddress } from './config/changes/destinations.ts'
-import type { ConfigPlan, ExporterChange, ExporterConfig } from './config/changes/plan.ts'
+import type { ExporterConfig } from './config/changes/plan.ts'
 import { type ConfigStore, createConfigStore } from './config/store.ts'
-import type { StopReport, Telemetry, TelemetryOptions } from './contract.ts'
+import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
+import { checkedExporter, checkedTimeout } from './control/calls.ts'
+import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
 import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { createTimerScope } from './control/timers.ts'
-import type { Setup } from './delivery/clients.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { settingsOf } from './delivery/settings.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
-import { TelemetryConfigError, TelemetryError } from './errors.ts'
+import { TelemetryError } from './errors.ts'
 import { builtInTypes } from './exporters/built-in.ts'
 import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
@@ -39,22 +39,6 @@ function highestSamplingRate(units: Iterable<Unit>): number {
     if (typeof rate === 'number' && unit.enabled() && rate > highest) highest = rate
   }
   return highest < 0 ? 1 : highest
-}
-
-const setupOf = ({ config, guarded }: ExporterConfig): Setup => ({
-  config,
-  forbidAddress: guarded ? isForbiddenAddress : undefined,
-})
-
-/** What a changed configuration asks of the exporter's chart. */
-function effectOf({ action, change, before, after }: ExporterChange): ChangeEffect {
-  const was = action !== 'add' && before?.config.enabled !== false
-  const is = action !== 'remove' && after?.config.enabled !== false
-  if (action === 'remove' || (!was && !is)) return 'none'
-  if (!is) return 'disable'
-  if (!was) return 'open'
-  if (change === 'hot') return 'hot'
-  return change === 'replace' ? 'replace' : 'open'
 }
 
 /** Makes a telemetry system. Wires the two planes: the bus and the units to the statecharts. */
@@ -85,7 +69,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     types: options.types ?? builtInTypes(),
     clock,
     logger,
-    apply: (plan) => apply(plan),
+    apply: async (plan) => control && changes.apply(plan, control),
   })
   const scopes = openTelemetryScopes()
   const bus: Bus = createBus({
@@ -129,44 +113,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     return unit
   }
 
-  /** Called when an exporter that was removed has drained and gone. */
-  const departures = new Map<string, () => void>()
+  const changes = createChanges(units, addUnit)
 
   const removeUnit = (id: string): void => {
     units.get(id)?.dispose()
     units.delete(id)
-    departures.get(id)?.()
-  }
-
-  /** An exporter that is added again while it still drains waits for its predecessor; a stop ends the wait. */
-  const departed = async (id: string): Promise<void> => {
-    if (units.has(id) && !stopping) await new Promise<void>((resolve) => departures.set(id, resolve))
-    departures.delete(id)
-    if (stopping) throw new TelemetryError('STOPPED', 'telemetry has stopped')
-  }
-
-  /** Carries a validated plan through the charts: prepared everywhere, then in force everywhere or nowhere. */
-  const apply = async (plan: ConfigPlan): Promise<void> => {
-    if (!control) return
-    for (const { id, action } of plan.exporters) if (action === 'add') await departed(id)
-    const changes = plan.exporters.flatMap((change): PlannedChange[] => {
-      const { id, action, after, keys } = change
-      const unit = action === 'add' && after ? addUnit(id, after) : units.get(id)
-      if (!unit) return []
-      if (action === 'update' && after) unit.stage(setupOf(after))
-      const settings = settingsOf(after?.config ?? unit.config())
-      return [{ unit, action, effect: effectOf(change), settings, keys }]
-    })
-    if (changes.length === 0) return
-    const refusals = await control.change(plan.version, changes)
-    if (refusals.length === 0) return
-    throw new TelemetryConfigError(
-      refusals.map(({ id, reason }) => ({
-        code: 'EXPORTER_REFUSED',
-        path: id ? `telemetry.${id}` : 'telemetry',
-        message: id ? `telemetry.${id} cannot be changed: ${reason}` : reason,
-      })),
-    )
+    changes.departed(id)
   }
 
   store.onSettled(({ type, source, version, changes, problems }) => {
@@ -189,8 +141,28 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     )
   })
 
-  const releaseExit =
-    options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void telemetry.stop())
+  /** What was emitted up to here has been drained: the process may end. */
+  let drainedTo = -1
+
+  /** A program that goes on after it was drained is not left without telemetry. */
+  const drainAtExit = async (): Promise<void> => {
+    const { emitted } = bus.callers()
+    if (state !== 'running' || emitted === drainedTo) return
+    drainedTo = emitted
+    const { complete, exporters } = await telemetry.flush({ timeoutMs: defaultStopMs })
+    if (!complete) logger.warn({ exporters }, 'the process ends before everything was delivered')
+  }
+  const releaseExit = options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void drainAtExit())
+
+  /** The process lives until work that somebody awaits is done. */
+  const held = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const release = holdProcess(hostClock)
+    try {
+      return await work()
+    } finally {
+      release()
+    }
+  }
 
   const launch = async (): Promise<Control> => {
     const exporters = await store.start()
@@ -242,17 +214,17 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   /** Order of shutdown: the bus takes no more, configuration stands still, exporters drain and close, timers end. */
   const shutDown = async (timeoutMs: number): Promise<StopReport> => {
-    const release = holdProcess(hostClock)
+    let lost = 0
     try {
       state = 'stopping'
       const deadline = elapsed(clock) + timeoutMs
       bus.flush()
-      bus.close()
+      lost = bus.close()
       const storeStopped = store.stop()
-      for (const resolve of departures.values()) resolve()
+      changes.stop()
       await within(timeoutMs, launching)
       await control?.stop(Math.max(deadline - elapsed(clock), 0))
-      // What a crashed or hanging exporter left open; whoever closes too slowly is left to itself.
+      // Clients that exceed the deadline are abandoned.
       const exporters = [...units.values()]
       await within(
         deadline + closeGraceMs - elapsed(clock),
@@ -265,16 +237,25 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       state = 'stopped'
       timers.end()
       releaseExit()
-      release()
     }
     const exporters = ledgers()
-    const complete = Object.values(exporters).every(({ dropped }) => !dropped.shutdown)
-    return { complete, exporters }
+    const complete = lost === 0 && Object.values(exporters).every(({ dropped }) => !dropped.shutdown)
+    return { complete, exporters, bus: bus.status() }
   }
 
-  const known = (id: string): void => {
-    if (!units.has(id))
-      throw new TelemetryError('EXPORTER_UNKNOWN', `there is no exporter ${JSON.stringify(id)}`)
+  const flush = async (timeoutMs: number, exporters: readonly string[]): Promise<FlushReport> => {
+    bus.flush()
+    const flushed = exporters.map((id) => units.get(id)?.flushed())
+    control?.flush(exporters)
+    let timer: unknown
+    const late = new Promise<false>((resolve) => {
+      timer = clock.setTimeout(() => resolve(false), timeoutMs)
+    })
+    const all = Promise.all(flushed).then((settled) => !settled.includes(false))
+    const settled = await Promise.race([all, late])
+    clock.clearTimeout(timer)
+    // What was emitted before the start has reached no exporter yet.
+    return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
   }
 
   const telemetry: Telemetry<Events> = {
@@ -284,7 +265,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
         launching = undefined
         throw error
       })
-      return launching.then(opened)
+      const started = launching
+      return held(() => started.then(opened))
     },
     emit: bus.emit as TypedEmit<Events>,
     span,
@@ -292,49 +274,43 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     detach: bus.detach,
     handlers: bus.handlers,
     config: {
-      put: store.put,
-      putFrom: store.putFrom,
+      put: (change: string | Record<string, unknown>, value?: unknown) =>
+        held(() => store.put(change as string, value)),
+      putFrom: (source, changed) => held(() => store.putFrom(source, changed)),
       get: store.get,
-      unset: store.unset,
+      unset: (path) => held(() => store.unset(path)),
       explain: store.explain,
       subscribe: store.subscribe,
     },
     status,
-    async flush({ timeoutMs = defaultFlushMs, exporters = [...units.keys()] } = {}) {
-      const release = holdProcess(hostClock)
-      try {
-        bus.flush()
-        const flushed = exporters.map((id) => units.get(id)?.flushed())
-        control?.flush(exporters)
-        let timer: unknown
-        const late = new Promise<false>((resolve) => {
-          timer = clock.setTimeout(() => resolve(false), timeoutMs)
-        })
-        const all = Promise.all(flushed).then((settled) => !settled.includes(false))
-        const settled = await Promise.race([all, late])
-        clock.clearTimeout(timer)
-        // What was emitted before the start has reached no exporter yet.
-        return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
-      } finally {
-        release()
-      }
+    async flush(options = {}) {
+      const timeoutMs = checkedTimeout('flush', options.timeoutMs, defaultFlushMs)
+      const exporters = options.exporters ?? [...units.keys()]
+      for (const id of exporters) checkedExporter(units.keys(), id)
+      return held(() => flush(timeoutMs, exporters))
     },
     async restart(id) {
-      known(id)
-      if (!control) return
-      control.restart(id)
-      await opened(control)
+      checkedExporter(units.keys(), id)
+      const running = control
+      if (!running) return
+      running.restart(id)
+      await held(() => opened(running))
     },
     breaker(id) {
-      known(id)
-      return {
-        forceOpen: () => control?.commandBreaker(id, 'force_open'),
-        disable: () => control?.commandBreaker(id, 'disable'),
-        reset: () => control?.commandBreaker(id, 'reset'),
+      checkedExporter(units.keys(), id)
+      const command = (name: BreakerCommand) => () => {
+        if (units.get(id)?.pulled)
+          throw new TelemetryError(
+            'BREAKER_UNUSED',
+            `${id} has no circuit breaker: it is pulled from outside and sends nothing by itself`,
+          )
+        control?.commandBreaker(id, name)
       }
+      return { forceOpen: command('force_open'), disable: command('disable'), reset: command('reset') }
     },
-    stop({ timeoutMs = defaultStopMs } = {}) {
-      stopping ??= shutDown(timeoutMs)
+    async stop(options = {}) {
+      const timeoutMs = checkedTimeout('stop', options.timeoutMs, defaultStopMs)
+      stopping ??= held(() => shutDown(timeoutMs))
       return stopping
     },
     snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },

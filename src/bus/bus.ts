@@ -70,8 +70,10 @@ export interface Bus {
   offer(inbox: string, event: TelemetryEvent): boolean
   /** Replays what was emitted before, in order, into the inboxes; from now on they are fed directly. */
   open(): void
-  /** From now on `emit` only counts. What waits in inboxes still goes over. */
-  close(): void
+  /** From now on `emit` only counts. What waits in inboxes still goes over. Returns the events that waited for `open`. */
+  close(): number
+  /** How much the program has emitted, without telemachine's reports on itself. */
+  callers(): { readonly emitted: number }
   /** Hands over all inboxes, now. */
   flush(): void
   status(): BusStatus
@@ -102,6 +104,8 @@ export function createBus(options: BusOptions): Bus {
   }
   let phase: 'collecting' | 'open' | 'closed' = 'collecting'
   let emitted = 0
+  /** Of these, telemachine's reports on itself. */
+  let reported = 0
   let unrouted = 0
   let handlerCallsSkipped = 0
   let buffer: EventRecord[] = []
@@ -247,6 +251,7 @@ export function createBus(options: BusOptions): Bus {
     try {
       for (const event of list) {
         if (!admit(event.name)) continue
+        reported++
         const route = routeFor(event.name)
         if (route !== undefined) dispatch(event, route, EventRecord.aboutOf(event))
       }
@@ -276,13 +281,16 @@ export function createBus(options: BusOptions): Bus {
       phase = 'open'
     },
     close: () => {
-      if (phase === 'closed') return
+      if (phase === 'closed') return 0
       phase = 'closed'
-      dropped.not_started += buffer.length
+      const lost = buffer.length
+      dropped.not_started += lost
       dropped.self_telemetry += reports.length
       buffer = []
       reports = []
+      return lost
     },
+    callers: () => ({ emitted: emitted - reported }),
     flush: inboxes.flush,
     status: () => ({
       emitted,

@@ -4,7 +4,10 @@ const drainAll = (): void => {
   for (const drain of drains) drain()
 }
 
-/** Calls `drain` when the process has nothing left to do (`beforeExit`). One listener, however many systems. */
+/**
+ * Calls `drain` each time the process has nothing left to do (`beforeExit`), which is again after work that a drain or
+ * the program itself adds. One listener, however many systems. Returns an unsubscribe function.
+ */
 export function drainOnProcessExit(drain: () => void): () => void {
   if (drains.size === 0) process.on('beforeExit', drainAll)
   drains.add(drain)

@@ -513,13 +513,15 @@ describe('the HTTP transport', () => {
     await Promise.all(sockets.map(gone))
   })
 
-  it('does not keep a process alive while its connections are idle', async () => {
+  it('does not keep a process alive, neither by a request nor by an idle connection', async () => {
     const { url } = await server((socket) => socket.write(ok))
     const module = new URL('../../src/exporters/http.ts', import.meta.url)
     const script = `
       const { openHttpClient } = await import('${module}')
       const client = openHttpClient({ url: '${url}' })
+      const awaited = setInterval(() => {}, 1000)
       await client.post(Buffer.from('x'))
+      clearInterval(awaited)
       process.on('exit', () => console.log(client.connections(), 'open'))`
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
     const [output] = await Promise.all([once(child.stdout, 'data'), once(child, 'exit')])

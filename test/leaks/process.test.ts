@@ -71,7 +71,53 @@ describe('a process', function () {
       telemetry.emit('my.event')
       process.on('exit', () => console.log(type.events.length, telemetry.status().system))
     `)
-    assert.deepEqual([code, output], [0, '1 stopped\n'])
+    assert.deepEqual([code, output], [0, '1 running\n'])
+  })
+
+  it('that goes on after it was drained still has its telemetry', async () => {
+    const { code, output } = await run(`
+      const type = mock()
+      const telemetry = make(type, { flush_interval: 3600, event_patterns: ['my.*'] })
+      await telemetry.start()
+      telemetry.emit('my.first')
+      process.once('beforeExit', () => setTimeout(() => telemetry.emit('my.second'), 50))
+      process.on('exit', () => console.log(type.events.map(({ name }) => name).join()))
+    `)
+    assert.deepEqual([code, output], [0, 'my.first,my.second\n'])
+  })
+
+  for (const client of ['native', 'package'])
+    it(`that has nothing more to do waits 5 s for a backend that hangs, and no longer, with the ${client} client`, async () => {
+      const backend = createBackend()
+      await backend.listen()
+      backend.fault({ type: 'hang' })
+      try {
+        const { code, output } = await run(`
+          const logger = { debug() {}, info() {}, warn: (_, message) => console.log(message), error() {} }
+          const telemetry = make(otel(), { endpoint: '${backend.url}', client: '${client}', flush_interval: 0.01, timeout: 30 }, { logger })
+          await telemetry.start()
+          telemetry.emit('a.start', {}, { correlation_id: 1 })
+          telemetry.emit('a.success', {}, { correlation_id: 1 })
+          await new Promise((resolve) => setTimeout(resolve, 100))
+          const from = performance.now()
+          process.on('exit', () => console.log(performance.now() - from < 8_000))
+        `)
+        assert.deepEqual([code, output], [0, 'the process ends before everything was delivered\ntrue\n'])
+      } finally {
+        await backend.close()
+      }
+    })
+
+  it('lives while a start or a change is awaited', async () => {
+    const { code, output } = await run(`
+      const slow = { load: () => new Promise((resolve) => setTimeout(() => resolve({}), 300).unref()) }
+      const type = mock({ open: ({ endpoint }) => endpoint === 'slow' ? new Promise((resolve) => setTimeout(resolve, 300).unref()) : undefined })
+      const telemetry = createTelemetry({ types: [type], config: { env: {}, init: { mock: {} }, remote: [slow] } })
+      await telemetry.start()
+      await telemetry.config.put('mock.endpoint', 'slow')
+      console.log(telemetry.status().system, telemetry.config.get('mock.endpoint'))
+    `)
+    assert.deepEqual([code, output], [0, 'running slow\n'])
   })
 
   it('that awaits a stop during a backoff gets its report', async () => {

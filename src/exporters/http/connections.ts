@@ -22,6 +22,11 @@ export interface Connections {
 /** Below Node's 5 s, the shortest default among common servers: closing first is how not to meet a stale socket. */
 const idleMs = 4000
 
+/** An attempt keeps no process alive: a flush or a stop that somebody awaits does. */
+const letProcessEnd = (socket: Socket | Duplex): void => {
+  if ('unref' in socket && typeof socket.unref === 'function') socket.unref()
+}
+
 export function openConnections(options: ConnectionOptions, secure: boolean): Connections {
   const settings: AgentOptions & { lookup?: LookupFunction } = {
     keepAlive: options.keepAlive ?? true,
@@ -39,10 +44,18 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
   agent.createConnection = (...args) => {
     const socket = connect(...args)
     if (socket) {
+      letProcessEnd(socket)
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
     }
     return socket
+  }
+
+  // Node holds the process again for a kept connection that is used once more.
+  const reuse = agent.reuseSocket.bind(agent)
+  agent.reuseSocket = (socket, request) => {
+    reuse(socket, request)
+    letProcessEnd(socket)
   }
 
   const destroy = async (): Promise<void> => {
