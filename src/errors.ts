@@ -56,3 +56,21 @@ export function typeOf(thrown: unknown): string {
     return 'Error'
   }
 }
+
+/**
+ * For what a caller's function returned although nobody asked for a promise: if it is one that rejects, nothing of it
+ * must become an unhandled rejection. Returns the value.
+ */
+export function withoutRejection<Value>(value: Value): Value {
+  try {
+    if (
+      typeof value === 'object' &&
+      value !== null &&
+      typeof (value as { then?: unknown }).then === 'function'
+    )
+      Promise.resolve(value).catch(() => {})
+  } catch {
+    // A `then` that throws when it is read: there is nothing to reject.
+  }
+  return value
+}

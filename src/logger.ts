@@ -1,3 +1,5 @@
+import { withoutRejection } from './errors.ts'
+
 /** What telemachine needs of a logger; pino's shape. Strings only reach it redacted. */
 export interface Logger {
   debug(details: object, message?: string): void
@@ -23,7 +25,7 @@ export const stderrLogger: Logger = { debug: nothing, info: nothing, warn: line,
 export function guardedLogger(logger: Logger): Logger {
   const guard = (level: keyof Logger) => (details: object, message?: string) => {
     try {
-      logger[level](details, message)
+      withoutRejection(logger[level](details, message) as unknown)
     } catch {
       // Nowhere left to say it.
     }
@@ -48,7 +50,8 @@ function redactedDetail(value: unknown, redact: (text: string) => string, depth 
 export function redactedLogger(logger: Logger, redact: (text: string) => string): Logger {
   const at = (level: keyof Logger) => (details: object, message?: string) => {
     try {
-      logger[level](redactedDetail(details, redact) as object, message && redact(message))
+      const shown = redactedDetail(details, redact) as object
+      withoutRejection(logger[level](shown, message && redact(message)) as unknown)
     } catch {
       // A detail that cannot be read cannot be judged either.
     }

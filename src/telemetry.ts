@@ -164,6 +164,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     }
   }
 
+  let end = (): void => {}
+  const ended = new Promise<never>((_, reject) => {
+    end = () => reject(new TelemetryError('STOPPED', 'telemetry was stopped while it started'))
+  })
+  ended.catch(() => {})
+
   const launch = async (): Promise<Control> => {
     const exporters = await store.start()
     if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
@@ -237,6 +243,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       state = 'stopped'
       timers.end()
       releaseExit()
+      end()
     }
     const exporters = ledgers()
     const complete = lost === 0 && Object.values(exporters).every(({ dropped }) => !dropped.shutdown)
@@ -265,7 +272,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
         launching = undefined
         throw error
       })
-      const started = launching
+      // A remote source that hangs keeps a stopped start no longer.
+      const started = Promise.race([launching, ended])
       return held(() => started.then(opened))
     },
     emit: bus.emit as TypedEmit<Events>,

@@ -1,4 +1,5 @@
 import type { AnyActorRef, InspectionEvent, Subscription } from 'xstate'
+import { withoutRejection } from '../errors.ts'
 import type { InspectObserver } from './control.ts'
 
 /** One step of the control plane, as an observer sees it: names and states, no payloads, nothing live. */
@@ -54,9 +55,9 @@ export function createObservation(user: InspectObserver | undefined): Observatio
   const listeners = new Set<ControlListener>()
   const toUser = typeof user === 'function' ? user : user?.next?.bind(user)
 
-  const guard = (act: () => void): void => {
+  const guard = (act: () => unknown): void => {
     try {
-      act()
+      withoutRejection(act())
     } catch {
       // An observer that throws would kill the actor it observes.
     }

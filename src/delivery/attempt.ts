@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { guardedAbort } from './abort.ts'
 import type { Outcome } from './outcome.ts'
 
 /** One running attempt to export one batch. */
@@ -61,9 +62,9 @@ const lastWord = (answer: Promise<Outcome>, otherwise: Outcome): Promise<Outcome
  */
 export function startAttempt(
   run: (context: { signal: AbortSignal; deadline: number }) => Promise<Outcome> | undefined,
-  { clock, timeoutMs }: { clock: Clock; timeoutMs: number },
+  { clock, timeoutMs, onError }: { clock: Clock; timeoutMs: number; onError: (error: unknown) => void },
 ): Attempt {
-  const controller = new AbortController()
+  const controller = guardedAbort(onError)
   let settle: (outcome: Outcome | Promise<Outcome>) => void = () => {}
   const outcome = new Promise<Outcome>((resolve) => {
     settle = resolve

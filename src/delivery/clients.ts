@@ -1,6 +1,7 @@
 import { type Clock, elapsed } from '../clock.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, Config, OpenContext } from '../exporters/exporter.ts'
+import { guardedAbort } from './abort.ts'
 
 /** An open client, the configuration it was opened with, and the attempts that run on it. */
 export interface ClientSlot {
@@ -134,7 +135,7 @@ export function createClients(options: {
     since: number,
   ): Promise<ClientSlot> =>
     new Promise((resolve, reject) => {
-      const controller = new AbortController()
+      const controller = guardedAbort(onError)
       let over = false
       const finish = (act: () => void): void => {
         if (over) return

@@ -1,6 +1,7 @@
 import type { TelemetryEvent } from '../bus/event.ts'
 import { bytesOf, isSelfTelemetry } from '../bus/snapshot.ts'
 import { type Clock, elapsed } from '../clock.ts'
+import { withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.ts'
 import { type DropReason, dropReasons, type Ledger } from './ledger.ts'
 import type { Queue } from './queue.ts'
@@ -123,8 +124,10 @@ export function createIntake(options: {
     event = next
     self = isSelfTelemetry(next)
     try {
-      if (definition.ingest) definition.ingest(next, sink)
-      else sink.item(next)
+      if (definition.ingest) {
+        const returned: unknown = definition.ingest(next, sink)
+        if (returned !== undefined) withoutRejection(returned)
+      } else sink.item(next)
     } catch (error) {
       onError(error)
       if (unsettled > 0) sink.drop('failed')
@@ -163,7 +166,7 @@ export function createIntake(options: {
       begin()
       self = ledger.held > 0 && !heldForCaller
       try {
-        definition.tick(sink, reason)
+        withoutRejection(definition.tick(sink, reason) as unknown)
       } catch (error) {
         onError(error)
       }
@@ -171,7 +174,7 @@ export function createIntake(options: {
     },
     forget(reason) {
       try {
-        definition.forget?.(state)
+        withoutRejection(definition.forget?.(state) as unknown)
       } catch (error) {
         onError(error)
       }

@@ -1,4 +1,5 @@
 import { type Clock, elapsed } from '../clock.ts'
+import { withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Clients } from './clients.ts'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
@@ -46,7 +47,7 @@ export function createPipeline(options: {
     const { current } = clients
     if (current === undefined || definition.requestBytes === undefined) return 0
     try {
-      return Math.max(definition.requestBytes(current.client), 0) || 0
+      return Math.max(withoutRejection(definition.requestBytes(current.client)), 0) || 0
     } catch (error) {
       onError(error)
       return 0
@@ -82,6 +83,7 @@ export function createPipeline(options: {
     clients,
     config,
     random,
+    onError,
     onFailure,
     onSettled: (current) => {
       flushes.wake()

@@ -1,3 +1,5 @@
+import { withoutRejection } from '../errors.ts'
+
 /**
  * Items waiting for export, oldest first, in a growing ring. Each carries its weight in events, when it came, its
  * sizes, and whether it stems from self-telemetry. Positions count items since the beginning and never step back.
@@ -87,7 +89,7 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
   const wireAt = (slot: number): number => {
     if (sizeOf === undefined) return wires[slot] as number
     try {
-      return Math.max(sizeOf(items[slot]), 0) || 0
+      return Math.max(withoutRejection(sizeOf(items[slot])), 0) || 0
     } catch {
       return 0
     }

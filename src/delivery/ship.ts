@@ -55,6 +55,7 @@ export function createShip(options: {
   clients: Clients
   config: () => Config
   random: () => number
+  onError: (error: unknown) => void
   onFailure: (failure: ExportFailure) => void
   /** A batch has left the exporter or come back to the queue. `current`: by way of the current client. */
   onSettled: (current: boolean) => void
@@ -62,7 +63,7 @@ export function createShip(options: {
   isDue: () => boolean
 }): Ship {
   const { definition, context, clock, ledger, queue, retry, settle, clients, config, random, isDue } = options
-  const { onFailure, onSettled } = options
+  const { onError, onFailure, onSettled } = options
   const leases = new Set<Batch>()
   let attempts = 0
   let attemptedMs = 0
@@ -95,7 +96,7 @@ export function createShip(options: {
           deadline,
           config: config(),
         }),
-      { clock, timeoutMs },
+      { clock, timeoutMs, onError },
     )
     const running = {
       settled: attempt.outcome,

@@ -8,6 +8,7 @@ import {
 } from '../../machines/index.ts'
 import { type Deliver, handOverAfterMs, type Inbox } from '../bus/inbox.ts'
 import { type Clock, elapsed } from '../clock.ts'
+import { withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Logger } from '../logger.ts'
 import { createClients, type Setup } from './clients.ts'
@@ -105,7 +106,7 @@ export function createUnit(options: UnitOptions): Unit {
   /** What a driver's optional part says; a throw is noted, and means `otherwise`. */
   const asked = <Answer>(ask: () => Answer, otherwise: Answer): Answer => {
     try {
-      return ask()
+      return withoutRejection(ask())
     } catch (error) {
       errors.note(error)
       return otherwise
@@ -155,7 +156,7 @@ export function createUnit(options: UnitOptions): Unit {
     // A driver that throws here gets everything, and answers for it event by event.
     const { accepts } = definition
     inbox.subscribe(inForce.event_patterns as readonly string[], {
-      accepts: accepts && ((name) => asked(() => accepts.call(definition, name) !== false, true)),
+      accepts: accepts && ((name) => asked(() => accepts.call(definition, name), true) !== false),
       ignoresTime: definition.ignoresTime === true,
       handOverAt: handOverAt(inForce),
     })
@@ -314,7 +315,7 @@ export function createUnit(options: UnitOptions): Unit {
     attempts: () => ship.attempts,
     describe: () =>
       asked(() => {
-        const facts = definition.describe?.(clients.current?.client, state) ?? {}
+        const facts = withoutRejection(definition.describe?.(clients.current?.client, state) ?? {})
         return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
       }, {}),
     dispose: () => inbox.remove(),

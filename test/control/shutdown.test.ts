@@ -1,6 +1,7 @@
 /** Disabling, stopping, crashing and restarting: drains with a deadline, exact reports, supervision (semantics, section 8). */
 
 import assert from 'node:assert/strict'
+import { createTelemetry, type Telemetry } from '../../src/index.ts'
 import { mortalSystem } from '../../src/testing/mortal.ts'
 import {
   assertExact,
@@ -9,6 +10,7 @@ import {
   down,
   endRigs,
   hang,
+  quietLogger,
   startRig,
   totalPending,
 } from '../delivery/harness.ts'
@@ -277,5 +279,57 @@ describe('stop', () => {
     await rig.end(100)
     await put
     assert.ok(performance.now() - began < 900)
+  })
+})
+
+describe('a call with a nonsense argument', () => {
+  afterEach(endRigs)
+
+  for (const timeoutMs of [Number.NaN, null, '5s', -1, Number.POSITIVE_INFINITY, {}])
+    it(`is refused by name: timeoutMs ${String(timeoutMs)}`, async () => {
+      const driver = createDriver()
+      const rig = await startRig([driver.definition], { test: mine })
+      const refusal = { code: 'TIMEOUT_INVALID', message: /timeoutMs/ }
+      await assert.rejects(rig.telemetry.flush({ timeoutMs: timeoutMs as number }), refusal)
+      await assert.rejects(rig.telemetry.stop({ timeoutMs: timeoutMs as number }), refusal)
+      assert.equal(rig.telemetry.status().system, 'running')
+    })
+
+  it('is refused by name: an exporter that does not exist', async () => {
+    const driver = createDriver()
+    const rig = await startRig([driver.definition], { test: mine })
+    await assert.rejects(rig.telemetry.flush({ exporters: ['nope'] }), {
+      code: 'EXPORTER_UNKNOWN',
+      message: /"nope"; there is test/,
+    })
+  })
+})
+
+describe('a stop before or during the start', () => {
+  it('counts what the bus still held, and is not complete', async () => {
+    const driver = createDriver()
+    const make = (load: () => Promise<Record<string, unknown>>): Telemetry =>
+      createTelemetry({
+        types: [driver.definition],
+        config: { init: { test: mine }, env: {}, remote: [{ load }] },
+        logger: quietLogger,
+        drainOnExit: false,
+      })
+    const hung = make(() => new Promise(() => {}))
+    const starting = hung.start()
+    const started = assert.rejects(starting, { code: 'STOPPED' })
+    const never = make(async () => ({}))
+    for (const telemetry of [hung, never]) for (let i = 0; i < 500; i += 1) telemetry.emit(`app.${i}`)
+    for (const telemetry of [hung, never]) {
+      const report = await telemetry.stop({ timeoutMs: 100 })
+      assert.equal(report.complete, false)
+      assert.equal(report.bus.dropped.not_started, 500)
+    }
+    await started
+  })
+
+  it('is complete when nothing was emitted', async () => {
+    const telemetry = createTelemetry({ types: [], config: { env: {} }, drainOnExit: false })
+    assert.equal((await telemetry.stop()).complete, true)
   })
 })

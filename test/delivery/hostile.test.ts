@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
+import { guardedLogger, redactedLogger } from '../../src/logger.ts'
 import { assertExact, createDriver, endRigs, startRig, totalPending } from './harness.ts'
 
 const mine = { event_patterns: ['app.*'], flush_interval: 0.1, reset_timeout: 1 }
@@ -111,6 +112,34 @@ const hostile: Record<string, Partial<Record<keyof AnyExporterDefinition, unknow
       return Promise.resolve({ type: 'delivered', rejected: 1 })
     },
   },
+  'removes half of its batch': {
+    export: (_client: unknown, batch: unknown[]) => {
+      batch.splice(0, Math.ceil(batch.length / 2))
+      return Promise.resolve({ type: 'delivered' })
+    },
+  },
+  'listens for the abort and throws': {
+    export: (_client: unknown, _batch: unknown, { signal }: { signal: AbortSignal }) => {
+      signal.addEventListener('abort', throws(thorny))
+      signal.onabort = throws(new Error('onabort'))
+      signal.addEventListener('abort', { handleEvent: throws(undefined) })
+      return new Promise(() => {})
+    },
+  },
+  'listens for the abort of its opening and throws': {
+    open: (_config: unknown, { signal }: { signal: AbortSignal }) => {
+      signal.addEventListener('abort', throws(thorny), { once: true })
+      return new Promise(() => {})
+    },
+  },
+  ...Object.fromEntries(
+    (['accepts', 'sizeOf', 'describe', 'requestBytes', 'tick', 'forget', 'ingest', 'state'] as const).map(
+      (part) => [
+        `rejects where nobody asked for a promise: ${part}`,
+        { [part]: () => Promise.reject(thorny) },
+      ],
+    ),
+  ),
   'throws in close': { close: throws(thorny) },
   'rejects in close': { close: () => Promise.reject(undefined) },
   'never closes': { close: () => new Promise(() => {}) },
@@ -196,4 +225,49 @@ describe('a driver that', () => {
       assert.equal(totalPending(bad!), 0)
       assert.equal(rig.clock.timers, 0)
     })
+
+  it('empties or shortens its batch delivers what it was given, and sends it again whole', async () => {
+    const seen: number[] = []
+    const driver = createDriver('test', {
+      export: (_client: unknown, batch: readonly unknown[]) => {
+        seen.push(batch.length)
+        ;(batch as unknown[]).splice(0)
+        return Promise.resolve(
+          seen.length === 1 ? { type: 'retry', cause: new Error('down') } : { type: 'delivered' },
+        )
+      },
+    } as Partial<AnyExporterDefinition>)
+    const rig = await startRig([driver.definition], { test: mine })
+    rig.emit(100)
+    await rig.pass(5)
+    assert.deepEqual(seen, [100, 100])
+    assert.equal(rig.ledger().delivered, 100)
+    assert.equal((await rig.end()).complete, true)
+  })
+})
+
+describe('a host whose functions are async and reject', () => {
+  const uncaught: unknown[] = []
+  const note = (error: unknown): number => uncaught.push(error)
+  before(() => process.on('unhandledRejection', note))
+  after(() => process.off('unhandledRejection', note))
+  afterEach(endRigs)
+
+  it('hears of it nowhere: loggers, inspectors, handlers and subscribers', async () => {
+    const reject = (): never => Promise.reject(new Error('nobody asked')) as never
+    const driver = createDriver()
+    const rig = await startRig([driver.definition], { test: mine }, undefined, reject)
+    rig.telemetry.observe(reject)
+    rig.telemetry.attach('mine', '*', reject)
+    rig.telemetry.config.subscribe('*', reject)
+    driver.reply = () => ({ type: 'refused', cause: new Error('no') })
+    rig.emit(3)
+    await rig.pass(1)
+    await rig.telemetry.config.put('test.batch_size', 7)
+    const logger = guardedLogger({ debug: reject, info: reject, warn: reject, error: reject })
+    logger.warn({}, 'x')
+    redactedLogger(logger, (text) => text).error({}, 'x')
+    await rig.pass(1)
+    assert.deepEqual(uncaught, [])
+  })
 })
