@@ -21,7 +21,7 @@ function exporter() {
   const definition = prometheus()
   const state = definition.state!({ id: 'bench', clock, logger })
   const sink: Sink<State, never> = {
-    ...{ state, config, now: 0, item: () => true, hold: nothing },
+    ...{ state, config, now: 0, item: () => true, hold: () => true },
     drop: (reason) => {
       throw new Error(reason)
     },
@@ -131,7 +131,7 @@ async function overflowing(): Promise<void> {
     config: {},
     now: 0,
     item: () => true,
-    hold: nothing,
+    hold: () => true,
     drop: nothing,
   }
   const records = labelObjects((i) => ({ user: `user-${i}` })).map((labels) =>

@@ -71,10 +71,11 @@ export function createIntake(options: {
       return true
     },
     hold() {
-      if (unsettled === 0) return
+      if (unsettled === 0) return true
       unsettled = 0
       ledger.hold(1)
       if (!self) heldForCaller = true
+      return true
     },
     drop(reason, weight = 1) {
       ledger.drop(reasons.has(reason) ? reason : 'failed', claim(whole(weight)), self)

@@ -86,8 +86,11 @@ export interface Sink<State = unknown, Item = unknown> {
    * first, then from what was held. `bytes`: its size on the wire, if known.
    */
   item(item: Item, weight?: number, bytes?: number): boolean
-  /** Keeps this event's weight as pending, to be released by a later `item` or `drop`. */
-  hold(): void
+  /**
+   * Keeps this event's weight as pending, to be released by a later `item` or `drop`. `bytes`: about what is kept in
+   * memory for it. False if it was dropped for want of room: then nothing may be kept of it.
+   */
+  hold(bytes?: number): boolean
   /** Counts a drop; weight as in `item`. */
   drop(reason: DropReason, weight?: number): void
 }
