@@ -9,6 +9,8 @@ export interface Clock {
   clearTimeout(timer: unknown): void
   now(): number
   monotonic?(): number
+  /** What `now()` would have been when `monotonic()` was read: saves the reading of one, which may be a system call. */
+  epochOf?(monotonic: number): number
 }
 
 /** Longer delays make Node fire after 1 ms. */
@@ -17,6 +19,7 @@ const longestDelay = 2 ** 31 - 1
 /** A system clock whose timers never keep the process alive, except between `hold()` and its release. */
 export interface SystemClock extends Clock {
   monotonic(): number
+  epochOf(monotonic: number): number
   /** Keeps the process alive while a `flush` or a `stop` is pending, so that an awaited one returns its report. */
   hold(): () => void
 }
@@ -25,8 +28,7 @@ export function createSystemClock(): SystemClock {
   let origin = Date.now() - performance.now()
   let checked = 0
 
-  const now = (): number => {
-    const elapsed = performance.now()
+  const epochOf = (elapsed: number): number => {
     // The wall clock may be stepped (NTP, suspend); following it once a second costs nothing per event.
     if (elapsed - checked > 1000) {
       checked = elapsed
@@ -37,7 +39,8 @@ export function createSystemClock(): SystemClock {
   }
 
   return {
-    now,
+    now: () => epochOf(performance.now()),
+    epochOf,
     monotonic: () => performance.now(),
     setTimeout: (fn, delay) => {
       const timer = setTimeout(fn, Math.min(Math.max(delay, 0), longestDelay))

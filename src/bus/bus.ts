@@ -77,10 +77,17 @@ export interface Bus {
   /** Hands over all inboxes, now. */
   flush(): void
   status(): BusStatus
-  /** For `span()`: the usable part of metadata, as `[key, value, …]` of at most `room` keys. Never throws. */
-  capture(metadata: unknown, room: number): unknown[]
-  /** For `span()`: emits captured fields within a scope. */
-  emitCaptured(name: string, fields: readonly unknown[], metadataStart: number, scope: SpanScope): void
+  /** For `span()`: appends the usable part of metadata, at most `room` keys. Returns about its bytes. Never throws. */
+  capture(metadata: unknown, fields: unknown[], room: number): number
+  /** For `span()`: emits captured fields within a scope. `bytes`: about what they take; `time`: default now. */
+  emitCaptured(
+    name: string,
+    fields: readonly unknown[],
+    metadataStart: number,
+    scope: SpanScope,
+    bytes: number,
+    time?: number,
+  ): void
 }
 
 export const maxNameLength = 1024
@@ -175,9 +182,10 @@ export function createBus(options: BusOptions): Bus {
     }
     dispatching++
     try {
+      const shown = EventRecord.shown(event)
       // Another handler of this very event may have detached it.
       for (const handler of route.handlers)
-        if (handler.attached && handler.id !== except) handlers.call(handler, event)
+        if (handler.attached && handler.id !== except) handlers.call(handler, shown)
     } finally {
       dispatching--
     }
@@ -303,11 +311,12 @@ export function createBus(options: BusOptions): Bus {
       handlerCallsSkipped,
     }),
     capture: recorder.capture,
-    emitCaptured: (name, fields, metadataStart, scope) => {
+    emitCaptured: (name, fields, metadataStart, scope, bytes, time) => {
       if (!admit(name)) return
       const route = routeFor(name)
       if (route === undefined) return
-      const event = recorder.wrap(name, fields, metadataStart, scope, reporting ? 'self_span' : 'span')
+      const origin = reporting ? 'self_span' : 'span'
+      const event = recorder.wrap(name, fields, metadataStart, scope, origin, bytes, time)
       if (event !== undefined) dispatch(event, route, undefined)
     },
   }

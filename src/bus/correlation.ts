@@ -15,14 +15,15 @@ export function correlationKeyOf(fields: readonly unknown[], start: number): Cor
   for (let i = start; i < fields.length; i += 2) {
     const field = fields[i]
     if (field === 'correlation_id') {
-      const key = asKey(fields[i + 1])
+      const key = correlationKey(fields[i + 1])
       if (key !== undefined) return key
-    } else if (field === 'request_id') request = asKey(fields[i + 1])
+    } else if (field === 'request_id') request = correlationKey(fields[i + 1])
   }
   return request
 }
 
-function asKey(id: unknown): CorrelationKey | undefined {
+/** An id as a key; undefined if it is none. */
+export function correlationKey(id: unknown): CorrelationKey | undefined {
   if (typeof id === 'number') return Number.isFinite(id) ? id : undefined
   if (typeof id !== 'string' || id === '') return undefined
   if (id.length < hashedFrom) return id

@@ -13,9 +13,9 @@ export interface TelemetryEvent {
    */
   readonly fields: readonly unknown[]
   readonly metadataStart: number
-  /** The measurements as an object (null prototype), built when first asked for. */
+  /** The measurements as a frozen plain object. */
   readonly measurements: Readonly<Record<string, number>>
-  /** The metadata as an object (null prototype), built when first asked for. */
+  /** The metadata as a frozen plain object. */
   readonly metadata: Readonly<Record<string, unknown>>
   /** The innermost `span()` around the `emit` of this event, or that this event opens or ends. */
   readonly scope?: SpanScope | undefined

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
-import { randomFillSync } from 'node:crypto'
 import type { SpanScope } from './event.ts'
+import { Scope } from './span-scope.ts'
 
 /** A span that telemachine did not open: W3C ids, and what is known of the trace. */
 export type ParentContext = Pick<
@@ -9,6 +9,8 @@ export type ParentContext = Pick<
 >
 
 export interface ScopeHooks {
+  /** Whether another tracing API is in use in the process at all; while it says no, no other hook is called. Default: yes. */
+  readonly inUse?: (() => boolean) | undefined
   /** The span that is active in another tracing API, if any (an @opentelemetry/api context). */
   readonly ambient?: (() => ParentContext | undefined) | undefined
   /** Runs `fn` so that the other API sees `scope` as its active span. */
@@ -18,59 +20,83 @@ export interface ScopeHooks {
 /** Where in a trace the running code is. */
 export interface Scopes {
   /** The innermost span around the caller: ours, or an ambient one (whose `name` is empty). Never throws. */
-  current(): SpanScope | undefined
-  /** Runs `fn`, once, inside `scope`; returns what it returns, throws what it throws, whatever the hooks do. */
-  run<Result>(scope: SpanScope, fn: () => Result): Result
+  current(): Scope | undefined
+  /** Runs `fn` with `argument`, once, inside `scope`; returns what it returns, throws what it throws, whatever the hooks do. */
+  run<Argument, Result>(scope: Scope, fn: (argument: Argument) => Result, argument: Argument): Result
 }
 
-interface Entered {
-  readonly scope: SpanScope
-  /** What was ambient when the scope was entered: a different one later is an inner one. */
-  readonly ambientSpanId: string | undefined
+/** A scope that was entered under a span of another API: a different one later is an inner one. */
+class Entered {
+  readonly scope: Scope
+  readonly ambient: Scope
+  constructor(scope: Scope, ambient: Scope) {
+    this.scope = scope
+    this.ambient = ambient
+  }
 }
 
 // One for the process: spans of several telemetry instances nest. Made by the first span, so that others never pay.
-let storage: AsyncLocalStorage<Entered> | undefined
+let storage: AsyncLocalStorage<Scope | Entered> | undefined
 
 const root = new AsyncResource('telemachine', { requireManualDestroy: true })
 
 /** Runs `fn` outside of every span and request of the application: what it starts is not theirs. */
 export const outside = (fn: () => void): void => root.runInAsyncScope(fn)
 
-export function createScopes({ ambient, around }: ScopeHooks = {}): Scopes {
-  const readAmbient = (): ParentContext | undefined => {
+const inUseAlways = (): boolean => true
+
+export function createScopes({ inUse = inUseAlways, ambient, around }: ScopeHooks = {}): Scopes {
+  const hooked = ambient !== undefined || around !== undefined
+  let latest: ParentContext | undefined
+  let latestScope: Scope | undefined
+
+  const readAmbient = (): Scope | undefined => {
     if (ambient === undefined) return undefined
     try {
       const parent = ambient()
-      return parent !== undefined && isTraceId(parent.traceId) && isSpanId(parent.spanId) ? parent : undefined
+      if (parent !== latest) {
+        latestScope = parent && Scope.from(parent)
+        latest = parent
+      }
+      return latestScope
     } catch {
       return undefined
     }
   }
 
-  const current = (): SpanScope | undefined => {
-    const entered = storage?.getStore()
-    const parent = readAmbient()
-    if (parent === undefined) return entered?.scope
-    if (entered !== undefined) {
-      const { spanId } = parent
-      if (spanId === entered.scope.spanId || spanId === entered.ambientSpanId) return entered.scope
+  const isHooked = (): boolean => {
+    try {
+      return hooked && inUse()
+    } catch {
+      return false
     }
-    const { traceId, spanId, traceFlags, traceState, isRemote } = parent
-    return { traceId, spanId, traceFlags, traceState, isRemote, name: '' }
   }
 
-  const enter = <Result>(scope: SpanScope, fn: () => Result): Result => {
-    const ambientSpanId = readAmbient()?.spanId
+  const current = (): Scope | undefined => {
+    const entered = storage?.getStore()
+    const outer = isHooked() ? readAmbient() : undefined
+    if (outer === undefined) return entered instanceof Entered ? entered.scope : entered
+    if (entered === undefined) return outer
+    if (entered instanceof Scope) return isSame(outer, entered) ? entered : outer
+    return isSame(outer, entered.scope) || isSame(outer, entered.ambient) ? entered.scope : outer
+  }
+
+  const enter = <Argument, Result>(
+    scope: Scope,
+    fn: (argument: Argument) => Result,
+    argument: Argument,
+    outer: Scope | undefined,
+  ): Result => {
     storage ??= new AsyncLocalStorage()
-    return storage.run({ scope, ambientSpanId }, fn)
+    return storage.run(outer === undefined ? scope : new Entered(scope, outer), fn, argument)
   }
 
-  if (around === undefined) return { current, run: enter }
   return {
     current,
-    run: (scope, fn) => {
-      const once = runOnce(() => enter(scope, fn))
+    run: (scope, fn, argument) => {
+      if (!isHooked()) return enter(scope, fn, argument, undefined)
+      if (around === undefined) return enter(scope, fn, argument, readAmbient())
+      const once = runOnce(() => enter(scope, fn, argument, readAmbient()))
       try {
         around(scope, once)
       } catch {
@@ -80,6 +106,8 @@ export function createScopes({ ambient, around }: ScopeHooks = {}): Scopes {
     },
   }
 }
+
+const isSame = (a: Scope, b: Scope): boolean => a.spanLow === b.spanLow && a.spanHigh === b.spanHigh
 
 /** The process's scopes without hooks. */
 export const processScopes = createScopes()
@@ -99,28 +127,3 @@ function runOnce<Result>(fn: () => Result): () => Result {
     return outcome.value
   }
 }
-
-export const isTraceId = (id: unknown): id is string =>
-  typeof id === 'string' && /^[0-9a-f]{32}$/.test(id) && !/^0+$/.test(id)
-
-export const isSpanId = (id: unknown): id is string =>
-  typeof id === 'string' && /^[0-9a-f]{16}$/.test(id) && !/^0+$/.test(id)
-
-// Random bytes are cheap by the kilobyte and dear by the dozen.
-const pool = Buffer.allocUnsafe(1536)
-let hex = ''
-let used = 0
-
-function randomHex(length: number): string {
-  for (;;) {
-    if (used + length > hex.length) {
-      hex = randomFillSync(pool).toString('hex')
-      used = 0
-    }
-    const id = hex.slice(used, used + length)
-    used += length
-    if (!/^0+$/.test(id)) return id
-  }
-}
-
-export const newSpanId = (): string => randomHex(16)

@@ -9,6 +9,21 @@ export interface TraceId {
   readonly w3: number
 }
 
+/** A class, because V8 may decide to allocate the objects of one literal in the old generation. */
+class TraceWords implements TraceId {
+  declare readonly w0: number
+  declare readonly w1: number
+  declare readonly w2: number
+  declare readonly w3: number
+
+  constructor(w0: number, w1: number, w2: number, w3: number) {
+    this.w0 = w0
+    this.w1 = w1
+    this.w2 = w2
+    this.w3 = w3
+  }
+}
+
 let seed: Int32Array | undefined
 
 /**
@@ -17,20 +32,36 @@ let seed: Int32Array | undefined
  * `42` and `"42"` are different ids.
  */
 export function traceIdOf(id: CorrelationKey): TraceId {
+  if (typeof id === 'number') {
+    double[0] = id
+    begin()
+    absorb(words[0]!, words[1]!, 1, 0)
+    return digest()
+  }
+  const { length } = id
+  if (length === 16 && readSpanId(id, 0)) return traceIdOfSpan(readWords[0]!, readWords[1]!)
+  begin()
+  let i = 0
+  for (; i + 8 <= length; i += 8)
+    absorb(fullPair(id, i), fullPair(id, i + 2), fullPair(id, i + 4), fullPair(id, i + 6))
+  if (i < length) absorb(pair(id, i), pair(id, i + 2), pair(id, i + 4), pair(id, i + 6))
+  absorb(length, 0, 2, 0)
+  return digest()
+}
+
+/** {@link traceIdOf} of a span id's hex text, which need not exist for it. */
+export function traceIdOfSpan(high: number, low: number): TraceId {
+  begin()
+  absorb(high, low, 3, 0)
+  return digest()
+}
+
+function begin(): void {
   seed ??= randomFillSync(new Int32Array(4))
   laneW = seed[0]!
   laneX = seed[1]!
   laneY = seed[2]!
   laneZ = seed[3]!
-  if (typeof id === 'number') {
-    double[0] = id
-    absorb(words[0]!, words[1]!, 1, 0)
-  } else {
-    for (let i = 0; i < id.length; i += 8)
-      absorb(pair(id, i), pair(id, i + 2), pair(id, i + 4), pair(id, i + 6))
-    absorb(id.length, 0, 2, 0)
-  }
-  return digest()
 }
 
 let laneW = 0
@@ -40,13 +71,12 @@ let laneZ = 0
 const double = new Float64Array(1)
 const words = new Int32Array(double.buffer)
 
-/** Two UTF-16 code units as one word; past the end they are 0. */
+/** Two UTF-16 code units as one word. */
+const fullPair = (text: string, i: number): number => text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16)
+
+/** The same, where code units past the end are 0. */
 const pair = (text: string, i: number): number =>
-  i + 1 < text.length
-    ? text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16)
-    : i < text.length
-      ? text.charCodeAt(i)
-      : 0
+  i + 1 < text.length ? fullPair(text, i) : i < text.length ? text.charCodeAt(i) : 0
 
 const rotate = (word: number, by: number): number => (word << by) | (word >>> (32 - by))
 
@@ -71,7 +101,7 @@ function digest(): TraceId {
   const w1 = avalanche(laneX ^ w0)
   const w2 = avalanche(laneY ^ w1)
   const w3 = avalanche(laneZ ^ w2)
-  return (w0 | w1 | w2 | w3) === 0 ? { w0: 0, w1: 0, w2: 0, w3: 1 } : { w0, w1, w2, w3 }
+  return new TraceWords(w0, w1, w2, (w0 | w1 | w2 | w3) === 0 ? 1 : w3)
 }
 
 /**
@@ -85,11 +115,54 @@ export function sampledAt(rate: number, trace: TraceId): boolean {
   return value >= (1 - rate) * 2 ** 52
 }
 
-const byteHex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const bytes = Buffer.alloc(16)
+const view = new DataView(bytes.buffer, bytes.byteOffset, 16)
 
-/** Eight hex digits of a 32-bit word. */
-export const wordHex = (word: number): string =>
-  byteHex[word >>> 24]! + byteHex[(word >>> 16) & 255]! + byteHex[(word >>> 8) & 255]! + byteHex[word & 255]!
+/** 32 lower-case hex digits. */
+export function traceHex({ w0, w1, w2, w3 }: TraceId): string {
+  view.setInt32(0, w0)
+  view.setInt32(4, w1)
+  view.setInt32(8, w2)
+  view.setInt32(12, w3)
+  return bytes.toString('hex')
+}
 
-export const traceHex = ({ w0, w1, w2, w3 }: TraceId): string =>
-  wordHex(w0) + wordHex(w1) + wordHex(w2) + wordHex(w3)
+/** 16 lower-case hex digits. */
+export function spanHex(high: number, low: number): string {
+  view.setInt32(0, high)
+  view.setInt32(4, low)
+  return bytes.toString('hex', 0, 8)
+}
+
+/** Reads 32 lower-case hex digits of `text` from `at`; undefined if they are not, or all zero. */
+export function readTraceId(text: string, at: number): TraceId | undefined {
+  if (!readWord(text, at, 0) || !readWord(text, at + 8, 1)) return undefined
+  const w0 = readWords[0]!
+  const w1 = readWords[1]!
+  if (!readWord(text, at + 16, 0) || !readWord(text, at + 24, 1)) return undefined
+  const w2 = readWords[0]!
+  const w3 = readWords[1]!
+  return (w0 | w1 | w2 | w3) === 0 ? undefined : new TraceWords(w0, w1, w2, w3)
+}
+
+/** Where {@link readSpanId} leaves its two words. */
+export const readWords = new Int32Array(2)
+
+/** Reads 16 lower-case hex digits of `text` from `at` into {@link readWords}; false if they are not, or all zero. */
+export const readSpanId = (text: string, at: number): boolean =>
+  readWord(text, at, 0) && readWord(text, at + 8, 1) && (readWords[0]! | readWords[1]!) !== 0
+
+function readWord(text: string, at: number, into: number): boolean {
+  let value = 0
+  for (let i = at; i < at + 8; i++) {
+    const digit = hexDigit(text.charCodeAt(i))
+    if (digit < 0) return false
+    value = (value << 4) | digit
+  }
+  readWords[into] = value
+  return true
+}
+
+/** The value of a lower-case hex digit; -1 for any other character, and past the end of a text. */
+export const hexDigit = (code: number): number =>
+  code >= 48 && code <= 57 ? code - 48 : code >= 97 && code <= 102 ? code - 87 : -1

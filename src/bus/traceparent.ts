@@ -1,45 +1,66 @@
 import type { SpanScope } from './event.ts'
-import { isSpanId, isTraceId, type ParentContext, processScopes, type Scopes } from './scope.ts'
+import { processScopes, type Scopes } from './scope.ts'
+import { knownFlags, Scope } from './span-scope.ts'
+import { hexDigit, readSpanId, readTraceId, readWords } from './trace-id.ts'
+import { parseTracestate } from './tracestate.ts'
 
-/** The bits of the trace flags that W3C Trace Context Level 2 defines: sampled, random. Others are not passed on. */
-const knownFlags = 0x03
-
-/** A `traceparent` (and its `tracestate`) by W3C Trace Context; undefined if the traceparent is invalid. */
-export function parseTraceparent(traceparent: unknown, tracestate?: unknown): ParentContext | undefined {
-  if (typeof traceparent !== 'string' || traceparent.length > maxTraceparent) return undefined
-  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(traceparent)
-  if (match === null) return undefined
-  const [, version, traceId, spanId, flags, rest] = match
-  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
-  if (!isTraceId(traceId) || !isSpanId(spanId)) return undefined
-  const traceFlags = Number.parseInt(flags!, 16) & knownFlags
-  return { traceId, spanId, traceFlags, traceState: validTracestate(tracestate) }
-}
-
+const length = 55
 /** Later versions may be longer; nothing says how long. */
-const maxTraceparent = 1024
+const maxLength = 512
+const dash = 45
 
-const maxMembers = 32
-const memberKey = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/
-const memberValue = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/
-
-/** The list as it came, or undefined if a part of it is invalid: it is passed on whole or not at all. */
-function validTracestate(tracestate: unknown): string | undefined {
-  if (typeof tracestate !== 'string' || tracestate.length > maxMembers * 520) return undefined
-  const members = tracestate.split(',').map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
-  const filled = members.filter((member) => member !== '')
-  if (filled.length === 0 || members.length > maxMembers) return undefined
-  for (const member of filled) {
-    const at = member.indexOf('=')
-    if (at < 0 || !memberKey.test(member.slice(0, at)) || !memberValue.test(member.slice(at + 1)))
-      return undefined
-  }
-  return tracestate
+/**
+ * The remote span that a `traceparent` (and its `tracestate`) names by W3C Trace Context Level 2: lower-case hex only,
+ * no version ff, no id of zeros, version 00 exactly 55 characters; later versions may carry more visible ASCII after a
+ * dash. Undefined for anything else.
+ */
+export function parseTraceparent(traceparent: unknown, tracestate?: unknown): Scope | undefined {
+  if (typeof traceparent !== 'string' || !hasForm(traceparent)) return undefined
+  const flags = hexByte(traceparent, 53)
+  if (flags < 0 || !readSpanId(traceparent, 36)) return undefined
+  const high = readWords[0]!
+  const low = readWords[1]!
+  const trace = readTraceId(traceparent, 3)
+  return trace && Scope.remote(trace, high, low, flags, parseTracestate(tracestate))
 }
+
+/** Whether {@link parseTraceparent} accepts it. */
+export const isTraceparent = (text: unknown): boolean => parseTraceparent(text) !== undefined
+
+function hasForm(text: string): boolean {
+  if (text.length < length || text.length > maxLength) return false
+  if (text.charCodeAt(2) !== dash || text.charCodeAt(35) !== dash || text.charCodeAt(52) !== dash)
+    return false
+  const version = hexByte(text, 0)
+  if (version < 0 || version === 0xff) return false
+  return text.length === length || (version !== 0 && text.charCodeAt(length) === dash && isVisible(text))
+}
+
+const hexByte = (text: string, at: number): number => {
+  const high = hexDigit(text.charCodeAt(at))
+  const low = hexDigit(text.charCodeAt(at + 1))
+  return high < 0 || low < 0 ? -1 : high * 16 + low
+}
+
+/** Only ASCII that a header may hold, and no space in it. */
+function isVisible(text: string): boolean {
+  for (let i = length; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x21 || code > 0x7e) return false
+  }
+  return true
+}
+
+/** What {@link formatTraceparent} writes down. */
+export type TraceparentSource = Pick<SpanScope, 'traceId' | 'spanId' | 'traceFlags' | 'announcedFlags'>
 
 /** Version 00. Where nothing was decided the trace is announced as sampled, so that no part of it is missing. */
-export function formatTraceparent(scope: SpanScope | ParentContext): string {
-  const { traceId, spanId, traceFlags, announcedFlags } = scope
+export function formatTraceparent({
+  traceId,
+  spanId,
+  traceFlags,
+  announcedFlags,
+}: TraceparentSource): string {
   const flags = (traceFlags ?? announcedFlags ?? 1) & knownFlags
   return `00-${traceId}-${spanId}-0${flags}`
 }

@@ -30,6 +30,7 @@ export function createTimerScope(inner: Clock): TimerScope {
     },
   }
   if (inner.monotonic) clock.monotonic = () => inner.monotonic?.() ?? inner.now()
+  if (inner.epochOf) clock.epochOf = (monotonic) => inner.epochOf?.(monotonic) ?? inner.now()
 
   return {
     clock,

@@ -33,8 +33,11 @@ export function guardedAbort(onError: (error: unknown) => void): AbortController
   const remove = signal.removeEventListener.bind(signal) as AbortSignal['removeEventListener']
   Object.defineProperties(signal, {
     addEventListener: {
-      value: (type: 'abort', listener: Listener, ...rest: [{ once?: boolean; passive?: boolean; signal?: AbortSignal }?]) =>
-        add(type, guarded(listener) as never, ...rest),
+      value: (
+        type: 'abort',
+        listener: Listener,
+        ...rest: [{ once?: boolean; passive?: boolean; signal?: AbortSignal }?]
+      ) => add(type, guarded(listener) as never, ...rest),
     },
     removeEventListener: {
       value: (type: 'abort', listener: Listener, ...rest: [EventListenerOptions?]) =>

@@ -89,7 +89,7 @@ export function createIntake(options: {
       return enqueue(item, claimed, arrivedAt, self, said, said > 0 ? said : estimate())
     },
     hold(bytes = 0) {
-      if (unsettled === 0) return false
+      if (unsettled === 0) return true
       const said = whole(bytes)
       const size = said > 0 ? said : estimate()
       unsettled = 0

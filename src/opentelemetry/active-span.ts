@@ -22,6 +22,7 @@ export function openTelemetryHooks(): ScopeHooks {
   let lastParent: ParentContext | undefined
 
   return {
+    inUse: () => contextManager() !== undefined,
     ambient: () => {
       const manager = contextManager()
       if (manager === undefined) return undefined
@@ -52,36 +53,66 @@ const parentOf = ({ traceId, spanId, traceFlags, traceState, isRemote }: SpanCon
   isRemote: isRemote === true,
 })
 
-function withSpan(context: Context, scope: SpanScope): Context {
-  const { traceId, spanId, traceFlags, announcedFlags, traceState } = scope
-  return context.setValue(
-    spanKey,
-    spanOf({
-      traceId,
-      spanId,
-      traceFlags: traceFlags ?? announcedFlags ?? notDecided,
-      ...(traceState !== undefined && { traceState: stateOf(traceState) }),
-    }),
-  )
-}
+const withSpan = (context: Context, scope: SpanScope): Context =>
+  context.setValue(spanKey, new ScopeSpan(scope))
 
 /** A span that others can be children of. Its name, times and attributes are those of our events: it records nothing. */
-function spanOf(spanContext: SpanContext): Span {
-  const span: Span = {
-    spanContext: () => spanContext,
-    isRecording: () => false,
-    setAttribute: () => span,
-    setAttributes: () => span,
-    addEvent: () => span,
-    addLink: () => span,
-    addLinks: () => span,
-    setStatus: () => span,
-    updateName: () => span,
-    recordException: () => {},
-    end: () => {},
+class ScopeSpan implements Span {
+  readonly #scope: SpanScope
+  #context: SpanContext | undefined
+
+  constructor(scope: SpanScope) {
+    this.#scope = scope
   }
-  return span
+
+  spanContext(): SpanContext {
+    this.#context ??= contextOf(this.#scope)
+    return this.#context
+  }
+
+  isRecording(): boolean {
+    return false
+  }
+
+  setAttribute(): this {
+    return this
+  }
+
+  setAttributes(): this {
+    return this
+  }
+
+  addEvent(): this {
+    return this
+  }
+
+  addLink(): this {
+    return this
+  }
+
+  addLinks(): this {
+    return this
+  }
+
+  setStatus(): this {
+    return this
+  }
+
+  updateName(): this {
+    return this
+  }
+
+  recordException(): void {}
+
+  end(): void {}
 }
+
+const contextOf = ({ traceId, spanId, traceFlags, announcedFlags, traceState }: SpanScope): SpanContext => ({
+  traceId,
+  spanId,
+  traceFlags: traceFlags ?? announcedFlags ?? notDecided,
+  ...(traceState !== undefined && { traceState: stateOf(traceState) }),
+})
 
 /** A valid `tracestate` as the API has it: immutable, what changed last comes first. */
 function stateOf(text: string): TraceState {

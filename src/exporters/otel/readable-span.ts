@@ -1,5 +1,5 @@
 import type { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
-import { traceHex, wordHex } from '../../bus/trace-id.ts'
+import { spanHex, traceHex } from '../../bus/trace-id.ts'
 import type { SpanOrigin } from './resource.ts'
 import type { FlatAttributes, SpanEvent, SpanLink, SpanRecord } from './span-record.ts'
 
@@ -106,8 +106,6 @@ const linkOf = (link: SpanLink): ReadableSpan['links'][number] => ({
   attributes: objectOf(link.attributes),
   droppedAttributesCount: link.droppedAttributesCount,
 })
-
-const spanHex = (high: number, low: number): string => wordHex(high) + wordHex(low)
 
 /** `[seconds, nanoseconds]`; see {@link SpanRecord} for why this is exact. */
 export function hrTime(time: number): [number, number] {

@@ -1,7 +1,7 @@
 import type { TelemetryEvent } from '../../bus/event.ts'
+import { readSpanId, readTraceId } from '../../bus/trace-id.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { ReadableSpan } from './readable-span.ts'
-import { spanWords, traceWords } from './spans/trace-context.ts'
 
 const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 
@@ -50,8 +50,8 @@ export function checkSdkSpan(span: ReadableSpan): void {
     if (!valid) throw new TelemetryError('SPAN_INVALID', `the ${what} of a finished span is not valid`)
 }
 
-const isTraceId = (id: string): boolean => id.length === 32 && traceWords(id, 0) !== undefined
-const isSpanId = (id: string): boolean => id.length === 16 && spanWords(id, 0)
+const isTraceId = (id: string): boolean => id.length === 32 && readTraceId(id, 0) !== undefined
+const isSpanId = (id: string): boolean => id.length === 16 && readSpanId(id, 0)
 
 /** `[seconds, nanoseconds]` since 1970, within 64 bits. */
 const isTime = ([seconds, nanoseconds]: readonly number[]): boolean =>

@@ -1,18 +1,19 @@
 import { correlationKeyOf } from '../../bus/correlation.ts'
-import type { SpanScope, TelemetryEvent } from '../../bus/event.ts'
-import { isSpanBoundary } from '../../bus/snapshot.ts'
+import type { TelemetryEvent } from '../../bus/event.ts'
+import { bytesOf, isSpanBoundary } from '../../bus/snapshot.ts'
+import { Scope } from '../../bus/span-scope.ts'
 import type { Sink } from '../exporter.ts'
 import { createSpanSlabs, type SpanSlabs } from './encode/slabs.ts'
 import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
-import { keptFields } from './spans/kept-fields.ts'
+import { keptStart } from './spans/kept-start.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
-import { OpenSpan, type SpanGroup } from './spans/open-span.ts'
+import { type Moment, OpenSpan, type SpanGroup } from './spans/open-span.ts'
 import { createOpenSpans, type OpenSpans } from './spans/open-spans.ts'
 import { placeInside, placeOwn } from './spans/placement.ts'
 import { finishSpan } from './spans/record.ts'
 import { type SpanSettings, spanSettings } from './spans/settings.ts'
-import { spanWords, traceWords } from './spans/trace-context.ts'
+import { sizeOfItem } from './spans/size.ts'
 
 /** What outlives the clients of an otel exporter: its open spans. */
 export interface SpanState {
@@ -22,6 +23,8 @@ export interface SpanState {
   readonly slabs: SpanSlabs
   /** Of the configuration that was in force at the latest event. */
   settings: SpanSettings | undefined
+  /** When the latest span was opened. */
+  moment: Moment
 }
 
 export type SpanSink = Sink<SpanState, SpanItem>
@@ -31,11 +34,17 @@ export const createSpanState = (): SpanState => ({
   nameOf: createNameReader(),
   slabs: createSpanSlabs(),
   settings: undefined,
+  moment: { at: 0 },
 })
 
 function settingsOf({ state, config }: SpanSink): SpanSettings {
   if (state.settings?.config !== config) state.settings = spanSettings(config)
   return state.settings
+}
+
+function momentOf({ state, now }: SpanSink): Moment {
+  if (state.moment.at !== now) state.moment = { at: now }
+  return state.moment
 }
 
 /**
@@ -58,14 +67,14 @@ function ingestOther(event: TelemetryEvent, sink: SpanSink): void {
     return
   }
   checkSdkSpan(span)
-  sink.item(span)
+  sink.item(span, 1, sizeOfItem(span))
 }
 
 /** Drops what has been open for `span_ttl`. Touches only what expires. */
 export function expireSpans(sink: SpanSink): void {
   const { open } = sink.state
   const limit = sink.now - settingsOf(sink).ttlMs
-  for (let span = open.oldest; span !== undefined && span.openedAt <= limit; span = open.oldest)
+  for (let span = open.oldest; span !== undefined && span.opened.at <= limit; span = open.oldest)
     evict(span, 'expired', sink)
 }
 
@@ -75,12 +84,16 @@ function evict(span: OpenSpan, reason: 'expired' | 'span_limit' | 'superseded', 
   if (span.trace.sampled) sink.drop(reason, 1)
 }
 
+/** What an open span takes beside its start event. */
+const openSpanBytes = 384
+
 function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
   const { open } = sink.state
   const { samplingRate, maxActiveSpans, limits } = settingsOf(sink)
-  const key = correlationKeyOf(event.fields, event.metadataStart)
-  const scope = usable(event.scope)
+  const scope = scopeOf(event)
   const own = scope !== undefined && isSpanBoundary(event)
+  // The id that a `span()` makes up leads to its span without a group of its own.
+  const key = own && scope.hasOwnId ? undefined : correlationKeyOf(event.fields, event.metadataStart)
   if (key === undefined && !own) {
     sink.drop('no_correlation_id')
     return
@@ -88,15 +101,17 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
 
   const group = key === undefined ? undefined : open.groupFor(key)
   const earlier = own ? undefined : open.find(name, group)
-  const span = new OpenSpan(name, group, scope, own, sink.now, event.time)
-  if (own) placeOwn(span, event, scope, open, samplingRate)
+  const span = new OpenSpan(name, group, scope, own, momentOf(sink))
+  if (own) placeOwn(span, scope, open, samplingRate)
   else placeInside(span, event, group!, earlier, open, samplingRate)
 
   // First this event is held: the drops that follow then take what older starts have held.
   if (span.trace.sampled) {
-    sink.hold()
-    span.fields = keptFields(event, limits.length)
-    span.metadataStart = event.metadataStart
+    if (!sink.hold(openSpanBytes + bytesOf(event))) {
+      if (group !== undefined) open.leave(group)
+      return
+    }
+    span.start = keptStart(event, limits.length)
   } else sink.drop('sampled_out')
   if (earlier !== undefined) evict(earlier, 'superseded', sink)
   if (open.size >= maxActiveSpans) makeRoom(group, maxActiveSpans, sink)
@@ -124,25 +139,27 @@ function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): vo
     return
   }
   const { limits, encodes } = settingsOf(sink)
-  const record = finishSpan(span, event, name.phase === 'error', limits)
-  if (!encodes) sink.item(record, 2)
-  else {
-    const encoded = slabs.encode(record)
-    if (!sink.item(encoded, 2)) slabs.release(encoded)
+  if (!encodes) {
+    const record = finishSpan(span, event, name.phase === 'error', limits)
+    sink.item(record, 2, sizeOfItem(record))
+    return
   }
+  const encoded = slabs.encode(finishSpan(span, event, name.phase === 'error', limits))
+  if (!sink.item(encoded, 2, encoded.end - encoded.start)) slabs.release(encoded)
 }
 
 /** What `span()` opened, only `span()` ends; everything else is found by name and id. */
 function openSpanOf(name: string, event: TelemetryEvent, open: OpenSpans): OpenSpan | undefined {
-  if (isSpanBoundary(event)) return event.scope && open.own(event.scope)
+  if (isSpanBoundary(event)) {
+    const scope = scopeOf(event)
+    return scope && open.own(scope.spanHigh, scope.spanLow)
+  }
   const key = correlationKeyOf(event.fields, event.metadataStart)
   return key === undefined ? undefined : open.find(name, open.group(key))
 }
 
-/** A scope whose ids are what W3C calls valid; another says nothing. */
-function usable(scope: SpanScope | undefined): SpanScope | undefined {
-  if (scope === undefined) return undefined
-  const { traceId, spanId } = scope
-  const valid = traceId.length === 32 && spanId.length === 16 && spanWords(spanId, 0)
-  return valid && traceWords(traceId, 0) !== undefined ? scope : undefined
+/** Ours has its ids as words. One that something else made may be invalid: then it says nothing. */
+function scopeOf(event: TelemetryEvent): Scope | undefined {
+  const { scope } = event
+  return scope === undefined || scope instanceof Scope ? scope : Scope.from(scope)
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { SpanScope } from '../../../src/bus/event.ts'
+import { Scope } from '../../../src/bus/span-scope.ts'
 import { createSpanHarness, scopeOf } from './harness.ts'
 
 const suffix = fc.constantFrom('start', 'start', 'start', 'success', 'stop', 'error', 'exception', 'tick', '')
@@ -86,8 +87,9 @@ describe('the ledger of the otel exporter', () => {
         assert.equal(otel.held, 0)
         assert.deepEqual([open.size, open.ids, open.oldest], [0, 0, undefined])
         for (const scope of scopes) {
-          assert.equal(open.own(scope), undefined)
-          assert.equal(open.trace(scope.traceId), undefined)
+          const { spanHigh, spanLow, ...trace } = Scope.from(scope)!
+          assert.equal(open.own(spanHigh, spanLow), undefined)
+          assert.equal(open.trace(trace), undefined)
         }
       }),
       { numRuns: 300 },

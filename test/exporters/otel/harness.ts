@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { ErrorSnapshot, type SpanScope, type TelemetryEvent } from '../../../src/bus/event.ts'
 import { EventRecord, type Origin } from '../../../src/bus/snapshot.ts'
-import { traceHex, wordHex } from '../../../src/bus/trace-id.ts'
+import { spanHex, traceHex } from '../../../src/bus/trace-id.ts'
 import type { DropReason } from '../../../src/delivery/ledger.ts'
 import type { Config } from '../../../src/exporters/exporter.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
@@ -58,11 +58,9 @@ export interface ShownSpan extends Omit<SpanRecord, 'traceId' | 'attributes'> {
 export const shown = (record: SpanRecord): ShownSpan => ({
   ...record,
   traceId: traceHex(record.traceId),
-  spanId: wordHex(record.spanHigh) + wordHex(record.spanLow),
+  spanId: spanHex(record.spanHigh, record.spanLow),
   parentSpanId:
-    (record.parentHigh | record.parentLow) === 0
-      ? ''
-      : wordHex(record.parentHigh) + wordHex(record.parentLow),
+    (record.parentHigh | record.parentLow) === 0 ? '' : spanHex(record.parentHigh, record.parentLow),
   attributes: attributesOf(record.attributes),
   record,
 })

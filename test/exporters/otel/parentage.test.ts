@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict'
 import { traceHex, traceIdOf } from '../../../src/bus/trace-id.ts'
-import { parseTraceparent, parseTracestate } from '../../../src/exporters/otel/spans/trace-context.ts'
 import { createSpanHarness, scopeOf } from './harness.ts'
 
 const trace = '0af7651916cd43dd8448eb211c80319c'
@@ -101,50 +100,22 @@ describe('a traceparent in the metadata', () => {
     assert.equal(otel.span('c').parentSpanId, b.parentSpanId)
   })
 
-  const bad = [
-    `00-${trace}-${remoteSpan}`,
-    `00-${trace}-${remoteSpan}-01-more`,
-    `ff-${trace}-${remoteSpan}-01`,
-    `00-${trace.toUpperCase()}-${remoteSpan}-01`,
-    `00-${'0'.repeat(32)}-${remoteSpan}-01`,
-    `00-${trace}-${'0'.repeat(16)}-01`,
-    `00-${trace}-${remoteSpan}-0g`,
-    `0 -${trace}-${remoteSpan}-01`,
-    ` 00-${trace}-${remoteSpan}-01`,
-    `01-${trace}-${remoteSpan}-01x`,
-    `00_${trace}-${remoteSpan}-01`,
-    '',
-    7,
-    null,
-    { toString: () => traceparent },
-  ]
-  for (const text of bad)
-    it(`is none if it is ${JSON.stringify(text)}`, () => assert.equal(parseTraceparent(text), undefined))
-
-  it('of a later version may carry more', () => {
-    const context = parseTraceparent(`cc-${trace}-${remoteSpan}-03-what.ever`)
-    assert.equal(context && traceHex(context.trace), trace)
-    assert.equal(context?.sampled, true)
+  it('is handed on to the spans of the trace with its flags', () => {
+    const otel = createSpanHarness()
+    otel.emit('job.start', { correlation_id: 1, traceparent: `00-${trace}-${remoteSpan}-03` })
+    otel.emit('step.start', { correlation_id: 1 })
+    otel.emit('step.success', { correlation_id: 1 })
+    otel.emit('job.success', { correlation_id: 1 })
+    assert.equal(otel.span('job').flags, 0x303)
+    assert.equal(otel.span('step').flags, 0x103)
   })
 
-  it('comes with a tracestate that is kept whole or not at all', () => {
-    assert.equal(parseTracestate(' a=1 ,,\tb@c=x y,2t@v=!'), 'a=1,b@c=x y,2t@v=!')
-    for (const text of [
-      'a',
-      'A=1',
-      'a=1,a=2',
-      'a=',
-      'a=b=c',
-      'a=ü',
-      '=1',
-      'a=1,b',
-      `a=${'x'.repeat(257)}`,
-      7,
-    ])
-      assert.equal(parseTracestate(text), '', String(text))
-    const members = (n: number) => Array.from({ length: n }, (_, i) => `k${i}=v`).join(',')
-    assert.equal(parseTracestate(members(32)), members(32))
-    assert.equal(parseTracestate(members(33)), '')
+  it('that is invalid is an attribute like any other', () => {
+    const otel = createSpanHarness()
+    otel.emit('job.start', { correlation_id: 1, traceparent: `${traceparent}\n`, tracestate: 'a=1' })
+    otel.emit('job.success', { correlation_id: 1 })
+    assert.equal(otel.span('job').parentSpanId, '')
+    assert.deepEqual(otel.span('job').attributes, { correlation_id: 1, traceparent: `${traceparent}\n` })
   })
 })
 

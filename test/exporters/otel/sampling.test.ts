@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
-import { sampledAt } from '../../../src/bus/trace-id.ts'
-import { traceWords } from '../../../src/exporters/otel/spans/trace-context.ts'
+import { readTraceId, sampledAt } from '../../../src/bus/trace-id.ts'
 import { createSpanHarness, scopeOf } from './harness.ts'
 
 const digits = '0123456789abcdef'
@@ -14,7 +13,7 @@ const traceId = fc
   .filter((id) => /[1-9a-f]/.test(id))
 const rate = fc.double({ min: 0, max: 1, noNaN: true })
 
-const decide = (share: number, id: string): boolean => sampledAt(share, traceWords(id, 0)!)
+const decide = (share: number, id: string): boolean => sampledAt(share, readTraceId(id, 0)!)
 
 describe('the sampling decision', () => {
   it('takes at a higher rate what it takes at a lower one', () => {
@@ -41,9 +40,8 @@ describe('the sampling decision', () => {
     const ids = Array.from({ length: 64 }, (_, i) => (i * 0x9e3779b97f4a).toString(16).padStart(32, '1'))
     const source = new URL('../../../src/', import.meta.url).href
     const script = `
-      const { sampledAt } = await import('${source}bus/trace-id.ts')
-      const { traceWords } = await import('${source}exporters/otel/spans/trace-context.ts')
-      console.log(JSON.stringify(${JSON.stringify(ids)}.map((id) => sampledAt(0.3, traceWords(id, 0)))))`
+      const { readTraceId, sampledAt } = await import('${source}bus/trace-id.ts')
+      console.log(JSON.stringify(${JSON.stringify(ids)}.map((id) => sampledAt(0.3, readTraceId(id, 0)))))`
     const there = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script])
     assert.deepEqual(
       JSON.parse(there.toString()),

@@ -87,7 +87,7 @@ describe('spans from events', () => {
     otel.emit('job.start', { correlation_id: `${long}a` })
     otel.emit('job.success', { correlation_id: `${long}b` })
     assert.deepEqual(otel.dropped, { unmatched_end: 1 })
-    assert.equal(String(otel.state.open.oldest?.fields[1]).length, 100)
+    assert.equal(String(otel.state.open.oldest?.start.fields[1]).length, 100)
     otel.emit('job.success', { correlation_id: `${long}a` })
     assert.equal(otel.items.length, 1)
   })

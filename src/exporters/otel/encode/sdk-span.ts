@@ -1,5 +1,5 @@
+import { readSpanId, readTraceId, readWords } from '../../../bus/trace-id.ts'
 import type { ReadableSpan } from '../readable-span.ts'
-import { spanWords, traceWords, words } from '../spans/trace-context.ts'
 import { attributesOf, writeAttributes } from './any-value.ts'
 import {
   openSpan,
@@ -25,7 +25,7 @@ export function writeSdkSpan(writer: ProtobufWriter, span: ReadableSpan): void {
   writeIds(writer, traceId, spanId)
   writeTextField(writer, 0x1a, traceState?.serialize() ?? '')
   ensure(writer, 10)
-  if (parent?.spanId && spanWords(parent.spanId, 0)) writeSpanId(writer, 0x22, words[0]!, words[1]!)
+  if (parent?.spanId && readSpanId(parent.spanId, 0)) writeSpanId(writer, 0x22, readWords[0]!, readWords[1]!)
   writeTextField(writer, 0x2a, span.name)
   ensure(writer, 24)
   writeCount(writer, 0x30, span.kind + 1)
@@ -73,9 +73,9 @@ function writeLink(writer: ProtobufWriter, link: ReadableSpan['links'][number]):
 }
 
 function writeIds(writer: ProtobufWriter, traceId: string, spanId: string): void {
-  writeTraceId(writer, 0x0a, traceWords(traceId, 0)!)
-  spanWords(spanId, 0)
-  writeSpanId(writer, 0x12, words[0]!, words[1]!)
+  writeTraceId(writer, 0x0a, readTraceId(traceId, 0)!)
+  readSpanId(spanId, 0)
+  writeSpanId(writer, 0x12, readWords[0]!, readWords[1]!)
 }
 
 const flagsOf = (traceFlags: number, isRemote: boolean | undefined): number =>

@@ -37,7 +37,8 @@ export function createLingering<K, V extends MayLinger>(isDead: (value: V) => bo
       }
       const slot = dying[oldest]!
       slot.value.lingers = false
-      if (isDead(slot.value) && entries.get(slot.key) === slot.value) entries.delete(slot.key)
+      // What lingers is still there under its key.
+      if (isDead(slot.value)) entries.delete(slot.key)
       slot.key = key
       slot.value = value
       oldest = (oldest + 1) % kept

@@ -1,3 +1,4 @@
+import { isTraceparent, parseTraceparent } from '../../../bus/traceparent.ts'
 import { noAttributes, noLinks, type SpanLink } from '../span-record.ts'
 import {
   type AttributeLimits,
@@ -6,7 +7,6 @@ import {
   createCollector,
   type EventFields,
 } from './attributes.ts'
-import { parseTraceparent, parseTracestate } from './trace-context.ts'
 
 export interface Links {
   readonly links: readonly SpanLink[]
@@ -20,8 +20,7 @@ const mostLinks = 128
 
 /** Whether a metadata value is a list of links: at least one of its elements is. */
 export const isLinks = (value: unknown): boolean =>
-  Array.isArray(value) &&
-  value.some((item) => parseTraceparent(fieldOf(item, 'traceparent') ?? item) !== undefined)
+  Array.isArray(value) && value.some((item) => isTraceparent(fieldOf(item, 'traceparent') ?? item))
 
 /** Links from `metadata.links`: `traceparent` texts, or `{ traceparent, tracestate?, attributes? }`. */
 export function linksOf({ fields, metadataStart }: EventFields, limits: AttributeLimits): Links {
@@ -40,7 +39,7 @@ function readLinks(items: readonly unknown[], limits: AttributeLimits): Links {
 }
 
 function readLink(item: unknown, limits: AttributeLimits): SpanLink | undefined {
-  const context = parseTraceparent(fieldOf(item, 'traceparent') ?? item)
+  const context = parseTraceparent(fieldOf(item, 'traceparent') ?? item, fieldOf(item, 'tracestate'))
   if (context === undefined) return undefined
   const collector = createCollector(limits)
   const attributes = fieldOf(item, 'attributes')
@@ -48,11 +47,11 @@ function readLink(item: unknown, limits: AttributeLimits): SpanLink | undefined 
     for (const [key, value] of Object.entries(attributes))
       if (value !== null) collect(collector, key, attributeValue(value, limits.length))
   return {
-    traceId: context.trace,
+    traceId: context,
     spanHigh: context.spanHigh,
     spanLow: context.spanLow,
-    traceState: parseTracestate(fieldOf(item, 'tracestate')),
-    flags: 0x300 | (context.sampled ? 1 : 0),
+    traceState: context.traceState ?? '',
+    flags: 0x300 | (context.traceFlags ?? 0),
     attributes: collector.attributes.length > 0 ? collector.attributes : noAttributes,
     droppedAttributesCount: collector.dropped,
   }

@@ -1,40 +1,51 @@
 import type { CorrelationKey } from '../../../bus/correlation.ts'
-import type { SpanScope } from '../../../bus/event.ts'
+import type { Scope } from '../../../bus/span-scope.ts'
 import type { TraceId } from '../../../bus/trace-id.ts'
+import type { EventFields } from './attributes.ts'
+import { traceHash } from './chained-table.ts'
 import type { MayLinger } from './lingering.ts'
 
 // Classes, and `declare`d fields: of an object literal V8 learns how long its objects live, and after a burst it would
 // make them in the old generation, where they would outlive their spans; a field definition would be a second store.
 
 /** A trace with open spans; the decision to sample it is made once, when its first span opens. */
-export class OpenTrace implements TraceId, MayLinger {
+export class OpenTrace implements TraceId {
   declare readonly w0: number
   declare readonly w1: number
   declare readonly w2: number
   declare readonly w3: number
-  declare readonly sampled: boolean
+  /** W3C trace flags: what its spans are exported with, if it is sampled. */
+  declare readonly flags: number
   declare readonly traceState: string
   /** The remote span through which the trace came in; 0, 0: it began here. */
   declare readonly remoteHigh: number
   declare readonly remoteLow: number
-  /** Set when `span()` knows the trace, by this text; such a trace is found again by it. */
-  declare hex: string
   /** Open spans. */
   declare open: number
-  declare lingers: boolean
+  /** `span()` knows the trace: while it has open spans it is found by its id. */
+  declare named: boolean
+  declare chained: OpenTrace | undefined
 
-  constructor(ids: TraceId, sampled: boolean, traceState: string, remoteHigh: number, remoteLow: number) {
+  constructor(ids: TraceId, flags: number, traceState: string, remoteHigh: number, remoteLow: number) {
     this.w0 = ids.w0
     this.w1 = ids.w1
     this.w2 = ids.w2
     this.w3 = ids.w3
-    this.sampled = sampled
+    this.flags = flags
     this.traceState = traceState
     this.remoteHigh = remoteHigh
     this.remoteLow = remoteLow
-    this.hex = ''
     this.open = 0
-    this.lingers = false
+    this.named = false
+    this.chained = undefined
+  }
+
+  get sampled(): boolean {
+    return (this.flags & 1) === 1
+  }
+
+  get hash(): number {
+    return traceHash(this)
   }
 }
 
@@ -56,19 +67,28 @@ export class SpanGroup implements MayLinger {
   }
 }
 
+/** What is kept of the event that opened a span. */
+export interface StartEvent extends EventFields {
+  readonly time: number
+}
+
+/** A moment that many spans share: a number of its own would be an object of its own. */
+export interface Moment {
+  /** Milliseconds of the clock. */
+  readonly at: number
+}
+
 export class OpenSpan {
   declare readonly name: string
-  declare readonly group: SpanGroup | undefined
+  declare group: SpanGroup | undefined
   /** The `span()` around its start event, or that this event opens. */
-  declare readonly scope: SpanScope | undefined
-  /** `span()` opened it: found by the scope's identity, never by name and id. */
+  declare readonly scope: Scope | undefined
+  /** `span()` opened it: found by its span id, never by name and id. */
   declare readonly own: boolean
-  /** Milliseconds of the clock when it was opened here; expiry counts from it. */
-  declare readonly openedAt: number
-  declare readonly startTime: number
-  /** Of the start event; empty when not sampled. */
-  declare fields: readonly unknown[]
-  declare metadataStart: number
+  /** When it was opened here; expiry counts from it. */
+  declare readonly opened: Moment
+  /** Without fields when it is not sampled. */
+  declare start: StartEvent
 
   // Where it stands. Words 0, 0: it has no parent.
   declare trace: OpenTrace
@@ -83,23 +103,21 @@ export class OpenSpan {
   declare newer: OpenSpan | undefined
   declare outer: OpenSpan | undefined
   declare inner: OpenSpan | undefined
+  declare chained: OpenSpan | undefined
 
   constructor(
     name: string,
     group: SpanGroup | undefined,
-    scope: SpanScope | undefined,
+    scope: Scope | undefined,
     own: boolean,
-    openedAt: number,
-    startTime: number,
+    opened: Moment,
   ) {
     this.name = name
     this.group = group
     this.scope = scope
     this.own = own
-    this.openedAt = openedAt
-    this.startTime = startTime
-    this.fields = noFields
-    this.metadataStart = 0
+    this.opened = opened
+    this.start = noStart
     this.trace = noTrace
     this.spanHigh = 0
     this.spanLow = 0
@@ -110,10 +128,16 @@ export class OpenSpan {
     this.newer = undefined
     this.outer = undefined
     this.inner = undefined
+    this.chained = undefined
+  }
+
+  /** Ids are random. */
+  get hash(): number {
+    return this.spanLow
   }
 }
 
-const noFields: readonly unknown[] = []
+const noStart: StartEvent = { fields: [], metadataStart: 0, time: 0 }
 
 /** Of a span that has not been placed yet. */
-const noTrace = new OpenTrace({ w0: 0, w1: 0, w2: 0, w3: 0 }, false, '', 0, 0)
+const noTrace = new OpenTrace({ w0: 0, w1: 0, w2: 0, w3: 0 }, 0, '', 0, 0)

@@ -1,35 +1,39 @@
 import type { CorrelationKey } from '../../../bus/correlation.ts'
-import type { SpanScope } from '../../../bus/event.ts'
+import { readSpanId, readWords, type TraceId } from '../../../bus/trace-id.ts'
+import { createChainedTable, traceHash } from './chained-table.ts'
 import { createLingering } from './lingering.ts'
 import { type OpenSpan, type OpenTrace, SpanGroup } from './open-span.ts'
 
 const scanned = 8
 
-/** The open spans by (name, id), by scope and by age. Every operation takes constant time. */
+/** The open spans by (name, id), by span id and by age. Every operation takes constant time. */
 export interface OpenSpans {
   readonly size: number
   readonly ids: number
   readonly oldest: OpenSpan | undefined
   find(name: string, group: SpanGroup | undefined): OpenSpan | undefined
   /** The open own span of a `span()`. */
-  own(scope: SpanScope): OpenSpan | undefined
-  trace(hex: string): OpenTrace | undefined
+  own(high: number, low: number): OpenSpan | undefined
+  /** A trace with open spans that `span()` knows. */
+  trace(id: TraceId): OpenTrace | undefined
   group(id: CorrelationKey): SpanGroup | undefined
-  /** The group of `id`, made if there is none: then a span must be added to it. */
+  /** The group of `id`, made if there is none: then a span must be added to it, or it must be left. */
   groupFor(id: CorrelationKey): SpanGroup
+  /** Nothing is added to a group that {@link groupFor} gave. */
+  leave(group: SpanGroup): void
   /** Makes sure that a group is found that {@link groupFor} gave a while ago. */
   keep(group: SpanGroup): void
   add(span: OpenSpan): void
-  /** Names a trace by the text `span()` knows it by; it is found by it while a span of it is open. */
-  nameTrace(trace: OpenTrace, hex: string): void
+  /** From now on the trace is found by its id, while a span of it is open. */
+  nameTrace(trace: OpenTrace): void
   remove(span: OpenSpan): void
   clear(): void
 }
 
 export function createOpenSpans(): OpenSpans {
   const groups = createLingering<CorrelationKey, SpanGroup>((group) => group.size === 0)
-  let scopes = new WeakMap<SpanScope, OpenSpan>()
-  const traces = createLingering<string, OpenTrace>((trace) => trace.open === 0)
+  const owns = createChainedTable<OpenSpan>()
+  const traces = createChainedTable<OpenTrace>()
   let newest: OpenSpan | undefined
 
   const link = (span: OpenSpan): void => {
@@ -77,6 +81,27 @@ export function createOpenSpans(): OpenSpans {
     groups.died(group.id, group)
   }
 
+  const own = (high: number, low: number): OpenSpan | undefined => {
+    let span = owns.first(low)
+    while (span !== undefined && (span.spanLow !== low || span.spanHigh !== high)) span = span.chained
+    return span
+  }
+
+  /**
+   * Of the id that a `span()` made up from its span id: hardly anybody else uses it, so its group is made when somebody
+   * does.
+   */
+  const groupOfOwnId = (id: CorrelationKey): SpanGroup | undefined => {
+    if (typeof id !== 'string' || id.length !== 16 || !readSpanId(id, 0)) return undefined
+    const span = own(readWords[0]!, readWords[1]!)
+    if (span?.scope?.hasOwnId !== true) return undefined
+    span.group = new SpanGroup(id)
+    groups.set(id, span.group)
+    spans.ids--
+    push(span.group, span)
+    return span.group
+  }
+
   // Properties, not getters: they are read per event, and V8 does not look through getters in all places.
   const spans: { -readonly [Key in keyof OpenSpans]: OpenSpans[Key] } = {
     size: 0,
@@ -89,19 +114,23 @@ export function createOpenSpans(): OpenSpans {
       while (span !== undefined && (span.own || span.name !== name)) span = span.outer
       return span
     },
-    own: (scope) => scopes.get(scope),
-    trace: (hex) => {
-      const trace = traces.get(hex)
-      return trace !== undefined && trace.open > 0 ? trace : undefined
+    own,
+    trace: (id) => {
+      let trace = traces.first(traceHash(id))
+      while (trace !== undefined && !isSameTrace(trace, id)) trace = trace.chained
+      return trace
     },
-    group: (id) => groups.get(id),
+    group: (id) => groups.get(id) ?? groupOfOwnId(id),
     groupFor: (id) => {
-      let group = groups.get(id)
+      let group = groups.get(id) ?? groupOfOwnId(id)
       if (group === undefined) {
         group = new SpanGroup(id)
         groups.set(id, group)
       }
       return group
+    },
+    leave: (group) => {
+      if (group.size === 0) groups.died(group.id, group)
     },
     keep: (group) => {
       groups.set(group.id, group)
@@ -109,24 +138,27 @@ export function createOpenSpans(): OpenSpans {
     add: (span) => {
       link(span)
       const { trace } = span
-      if (trace.open++ === 0 && trace.hex !== '') traces.set(trace.hex, trace)
+      if (trace.open++ === 0 && trace.named) traces.add(trace)
       if (span.group !== undefined) push(span.group, span)
-      if (span.own) scopes.set(span.scope!, span)
+      else spans.ids++
+      if (span.own) owns.add(span)
     },
-    nameTrace: (trace, hex) => {
-      trace.hex = hex
-      if (trace.open > 0) traces.set(hex, trace)
+    nameTrace: (trace) => {
+      if (trace.named) return
+      trace.named = true
+      if (trace.open > 0) traces.add(trace)
     },
     remove: (span) => {
       unlink(span)
       const { trace, group } = span
-      if (--trace.open === 0 && trace.hex !== '') traces.died(trace.hex, trace)
+      if (--trace.open === 0 && trace.named) traces.remove(trace)
       if (group !== undefined) pull(group, span)
-      if (span.own) scopes.delete(span.scope!)
+      else spans.ids--
+      if (span.own) owns.remove(span)
     },
     clear: () => {
       groups.clear()
-      scopes = new WeakMap()
+      owns.clear()
       traces.clear()
       newest = undefined
       spans.oldest = undefined
@@ -136,3 +168,6 @@ export function createOpenSpans(): OpenSpans {
   }
   return spans
 }
+
+export const isSameTrace = (a: TraceId, b: TraceId): boolean =>
+  a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0

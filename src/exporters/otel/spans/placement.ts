@@ -1,45 +1,34 @@
-import { metadataValue, type SpanScope, type TelemetryEvent } from '../../../bus/event.ts'
+import { metadataValue, type TelemetryEvent } from '../../../bus/event.ts'
+import { drawnId, drawSpanId } from '../../../bus/span-id.ts'
+import type { Scope } from '../../../bus/span-scope.ts'
 import { sampledAt, type TraceId, traceIdOf } from '../../../bus/trace-id.ts'
-import { randomWord } from './ids.ts'
+import { parseTraceparent } from '../../../bus/traceparent.ts'
 import { type OpenSpan, OpenTrace, type SpanGroup } from './open-span.ts'
-import type { OpenSpans } from './open-spans.ts'
-import {
-  parseTraceparent,
-  parseTracestate,
-  type RemoteContext,
-  spanWords,
-  traceWords,
-  words,
-} from './trace-context.ts'
+import { isSameTrace, type OpenSpans } from './open-spans.ts'
 
 /** Places the own span of a `span()`: its ids are the scope's, which the application may already have handed on. */
-export function placeOwn(
-  span: OpenSpan,
-  event: TelemetryEvent,
-  scope: SpanScope,
-  open: OpenSpans,
-  rate: number,
-): void {
-  const remote = remoteOf(event)
+export function placeOwn(span: OpenSpan, scope: Scope, open: OpenSpans, rate: number): void {
+  const { hasParent } = scope
   const outer = span.group?.innermost
-  const ids = traceWords(scope.traceId, 0)!
-  const hasParent = scope.parentSpanId?.length === 16 && spanWords(scope.parentSpanId, 0)
-  if (hasParent) {
-    span.parentHigh = words[0]!
-    span.parentLow = words[1]!
-    span.parentIsRemote = scope.parentIsRemote === true
-  }
-  spanWords(scope.spanId, 0)
-  span.spanHigh = words[0]!
-  span.spanLow = words[1]!
+  span.spanHigh = scope.spanHigh
+  span.spanLow = scope.spanLow
+  span.parentHigh = scope.parentHigh
+  span.parentLow = scope.parentLow
+  span.parentIsRemote = hasParent && scope.parentIsRemote
 
-  const known = open.trace(scope.traceId)
+  const known = knownTrace(scope, hasParent, open)
   if (known !== undefined) span.trace = known
-  else if (!hasParent && outer !== undefined && sameTrace(outer.trace, ids)) {
+  else if (!hasParent && outer !== undefined && isSameTrace(outer.trace, scope)) {
     span.trace = outer.trace
-    open.nameTrace(span.trace, scope.traceId)
-  } else span.trace = scopeTrace(scope, ids, span.parentIsRemote ? remote : undefined, rate)
+    open.nameTrace(outer.trace)
+  } else span.trace = traceOf(scope, span.parentIsRemote, rate, open)
   if (!hasParent && outer?.trace === span.trace) becomeChild(span, outer)
+}
+
+/** The parent is likely to be open, and found faster than the trace. */
+function knownTrace(scope: Scope, hasParent: boolean, open: OpenSpans): OpenTrace | undefined {
+  const parent = hasParent ? open.own(scope.parentHigh, scope.parentLow)?.trace : undefined
+  return parent !== undefined && isSameTrace(parent, scope) ? parent : open.trace(scope)
 }
 
 /**
@@ -61,31 +50,27 @@ export function placeInside(
   const { innermost } = group
   const outer = innermost === earlier ? innermost?.outer : innermost
   let placed = true
-  newSpanId(span)
+  drawSpanId()
+  span.spanHigh = drawnId.high
+  span.spanLow = drawnId.low
 
   if (
     outer !== undefined &&
-    (scope === undefined || outer.scope === scope || !isOf(outer.trace, scope, open))
+    (scope === undefined || isSameSpan(outer.scope, scope) || !isOf(outer.trace, scope, open))
   )
     becomeChild(span, outer)
   else if (scope !== undefined) becomeScopeChild(span, scope, open, rate)
   else placed = false
 
   if (remote !== undefined) {
-    if (!placed || !sameTrace(span.trace, remote.trace)) {
-      span.trace = traceFrom(remote.trace, remote.sampled, stateOf(event), remote)
+    if (!placed || !isSameTrace(span.trace, remote)) {
+      span.trace = enteredTrace(remote, remote)
       becomeRemoteChild(span, remote)
     } else if (scope === undefined && !isEntry(span.trace, remote)) becomeRemoteChild(span, remote)
   } else if (!placed) {
     const ids = traceIdOf(group.id)
-    span.trace = new OpenTrace(ids, sampledAt(rate, ids), '', 0, 0)
+    span.trace = new OpenTrace(ids, flagsAt(rate, ids), '', 0, 0)
   }
-}
-
-function newSpanId(span: OpenSpan): void {
-  span.spanHigh = randomWord()
-  span.spanLow = randomWord()
-  while ((span.spanHigh | span.spanLow) === 0) span.spanHigh = randomWord()
 }
 
 function becomeChild(span: OpenSpan, parent: OpenSpan): void {
@@ -94,56 +79,53 @@ function becomeChild(span: OpenSpan, parent: OpenSpan): void {
   span.parentLow = parent.spanLow
 }
 
-function becomeScopeChild(span: OpenSpan, scope: SpanScope, open: OpenSpans, rate: number): void {
+function becomeScopeChild(span: OpenSpan, scope: Scope, open: OpenSpans, rate: number): void {
   span.trace =
-    open.own(scope)?.trace ??
-    open.trace(scope.traceId) ??
-    scopeTrace(scope, traceWords(scope.traceId, 0)!, undefined, rate)
-  spanWords(scope.spanId, 0)
-  span.parentHigh = words[0]!
-  span.parentLow = words[1]!
-  span.parentIsRemote = scope.isRemote === true
+    open.own(scope.spanHigh, scope.spanLow)?.trace ?? open.trace(scope) ?? traceOf(scope, false, rate, open)
+  span.parentHigh = scope.spanHigh
+  span.parentLow = scope.spanLow
+  span.parentIsRemote = scope.isRemote
 }
 
-function becomeRemoteChild(span: OpenSpan, remote: RemoteContext): void {
+function becomeRemoteChild(span: OpenSpan, remote: Scope): void {
   span.parentHigh = remote.spanHigh
   span.parentLow = remote.spanLow
   span.parentIsRemote = true
 }
 
-const remoteOf = (event: TelemetryEvent): RemoteContext | undefined =>
-  parseTraceparent(metadataValue(event, 'traceparent'))
-
-const stateOf = (event: TelemetryEvent): string => parseTracestate(metadataValue(event, 'tracestate'))
-
-const sameTrace = (a: TraceId, b: TraceId): boolean =>
-  a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0
+function remoteOf(event: TelemetryEvent): Scope | undefined {
+  const traceparent = metadataValue(event, 'traceparent')
+  return traceparent === undefined
+    ? undefined
+    : parseTraceparent(traceparent, metadataValue(event, 'tracestate'))
+}
 
 /** Every event of a request may repeat the `traceparent` the request came with. */
-const isEntry = (trace: OpenTrace, remote: RemoteContext): boolean =>
+const isEntry = (trace: OpenTrace, remote: Scope): boolean =>
   trace.remoteHigh === remote.spanHigh && trace.remoteLow === remote.spanLow
 
-const isOf = (trace: OpenTrace, scope: SpanScope, open: OpenSpans): boolean =>
-  trace.hex === scope.traceId || open.own(scope)?.trace === trace
+const isOf = (trace: OpenTrace, scope: Scope, open: OpenSpans): boolean =>
+  (trace.named && isSameTrace(trace, scope)) || open.own(scope.spanHigh, scope.spanLow)?.trace === trace
 
-function scopeTrace(
-  scope: SpanScope,
-  ids: TraceId,
-  remote: RemoteContext | undefined,
-  rate: number,
-): OpenTrace {
-  const { traceFlags } = scope
-  const sampled =
-    traceFlags === undefined ? (remote?.sampled ?? sampledAt(rate, ids)) : (traceFlags & 1) === 1
-  const trace = traceFrom(ids, sampled, parseTracestate(scope.traceState), remote)
-  trace.hex = scope.traceId
+const isSameSpan = (a: Scope | undefined, b: Scope): boolean =>
+  a === b || (a !== undefined && a.spanLow === b.spanLow && a.spanHigh === b.spanHigh)
+
+const sampled = 1
+
+/** W3C trace flags of a trace that begins here. */
+const flagsAt = (rate: number, ids: TraceId): number => (sampledAt(rate, ids) ? sampled : 0)
+
+/** A trace that is found again by its id. `entersHere`: through the parent of the scope. */
+function traceOf(scope: Scope, entersHere: boolean, rate: number, open: OpenSpans): OpenTrace {
+  const flags = scope.traceFlags ?? flagsAt(rate, scope)
+  const high = entersHere ? scope.parentHigh : 0
+  const low = entersHere ? scope.parentLow : 0
+  const trace = new OpenTrace(scope, flags, scope.traceState ?? '', high, low)
+  open.nameTrace(trace)
   return trace
 }
 
-/** `remote`: where it came in; undefined: it began here. */
-const traceFrom = (
+const enteredTrace = (
   ids: TraceId,
-  sampled: boolean,
-  traceState: string,
-  remote: RemoteContext | undefined,
-): OpenTrace => new OpenTrace(ids, sampled, traceState, remote?.spanHigh ?? 0, remote?.spanLow ?? 0)
+  { traceFlags = 0, traceState = '', spanHigh, spanLow }: Scope,
+): OpenTrace => new OpenTrace(ids, traceFlags, traceState, spanHigh, spanLow)

@@ -1,4 +1,5 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
+import { isTraceparent } from '../../../bus/traceparent.ts'
 import { noAttributes, noEvents, type SpanEvent, type SpanLink, type SpanRecord } from '../span-record.ts'
 import {
   type AttributeLimits,
@@ -11,7 +12,6 @@ import {
 } from './attributes.ts'
 import { isLinks, type Links, linksOf, noSpanLinks } from './links.ts'
 import type { OpenSpan } from './open-span.ts'
-import { parseTraceparent } from './trace-context.ts'
 
 const internal = 1
 const kinds: ReadonlyMap<unknown, number> = new Map([
@@ -26,7 +26,6 @@ const unset = 0
 const failed = 2
 const hasRemoteBit = 0x100
 const parentIsRemote = 0x200
-const sampledFlag = 1
 
 /** The span of an open one and the event that ends it. */
 export function finishSpan(
@@ -35,21 +34,22 @@ export function finishSpan(
   isError: boolean,
   limits: AttributeLimits,
 ): SpanRecord {
-  const { attributes, dropped } = spanAttributes(end, span, limits, isError ? consumedByError : consumed)
+  const { start } = span
+  const { attributes, dropped } = spanAttributes(end, start, limits, isError ? consumedByError : consumed)
   const failure = isError ? failureOf(end) : undefined
-  const links = linksBetween(span, end, limits)
-  const startTime = epoch(span.startTime)
+  const links = linksBetween(start, end, limits)
+  const startTime = epoch(start.time)
   const endTime = Math.max(epoch(end.time), startTime)
   return {
     name: span.name,
-    kind: kindOf(end) ?? kindOf(span) ?? internal,
+    kind: kindOf(end) ?? kindOf(start) ?? internal,
     traceId: span.trace,
     spanHigh: span.spanHigh,
     spanLow: span.spanLow,
     parentHigh: span.parentHigh,
     parentLow: span.parentLow,
     traceState: span.trace.traceState,
-    flags: sampledFlag | hasRemoteBit | (span.parentIsRemote ? parentIsRemote : 0),
+    flags: span.trace.flags | hasRemoteBit | (span.parentIsRemote ? parentIsRemote : 0),
     startTime,
     endTime,
     attributes,
@@ -82,7 +82,7 @@ function kindOf({ fields, metadataStart }: EventFields): number | undefined {
 function consumed(key: string, value: unknown): boolean {
   switch (key) {
     case 'traceparent':
-      return parseTraceparent(value) !== undefined
+      return isTraceparent(value)
     case 'tracestate':
       return typeof value === 'string'
     case 'span_kind':

@@ -1,14 +1,16 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
 import { cutText } from './attributes.ts'
+import type { StartEvent } from './open-span.ts'
 
 /** A `traceparent` or a span kind is read when the span ends, however short an attribute must be. */
 const readable = 64
 
 /**
- * The fields of a start event as they are kept while its span is open: ids are compared whole, however long, but kept
- * not much longer than an attribute may be.
+ * A start event as it is kept while its span is open: ids are compared whole, however long, but kept not much longer
+ * than an attribute may be.
  */
-export function keptFields({ fields, metadataStart }: TelemetryEvent, length: number): readonly unknown[] {
+export function keptStart(event: TelemetryEvent, length: number): StartEvent {
+  const { fields, metadataStart } = event
   let kept: unknown[] | undefined
   const limit = Math.max(length, readable)
   for (let i = metadataStart; i < fields.length; i += 2) {
@@ -17,7 +19,7 @@ export function keptFields({ fields, metadataStart }: TelemetryEvent, length: nu
     kept ??= fields.slice()
     kept[i + 1] = detached(cutText(value, limit))
   }
-  return kept ?? fields
+  return kept === undefined ? event : { fields: kept, metadataStart, time: event.time }
 }
 
 /** A copy: what `slice` gives keeps the whole text alive. */
