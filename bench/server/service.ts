@@ -6,6 +6,12 @@ import type { Instruments, Request } from './instruments.ts'
 
 export type Framework = 'http' | 'fastify'
 
+export interface ServiceOptions {
+  readonly instruments: Instruments
+  /** How often a request is counted, each time in a turn of the event loop of its own. */
+  readonly counts: number
+}
+
 export interface Service {
   readonly port: number
   /** Requests answered so far. */
@@ -30,7 +36,7 @@ async function query(user: string): Promise<Row> {
 }
 
 /** One request: a query, and an answer from what it found. */
-const handler = (instruments: Instruments) => {
+const handler = ({ instruments, counts }: ServiceOptions) => {
   let last = 0
   let answered = 0
   const handle = (method: string, route: string, user: string): Promise<string> => {
@@ -38,6 +44,10 @@ const handler = (instruments: Instruments) => {
     const request: Request = { id: `request-${last}`, method, route, user }
     return instruments.request(request, async () => {
       const row = await instruments.query(request, () => query(user))
+      for (let n = 0; n < counts; n++) {
+        if (n > 0) await nextTurn()
+        instruments.count(request)
+      }
       answered += 1
       return JSON.stringify({ id: request.id, ...row })
     })
@@ -45,11 +55,11 @@ const handler = (instruments: Instruments) => {
   return { handle, answered: () => answered }
 }
 
-export const startService = (framework: Framework, instruments: Instruments): Promise<Service> =>
-  framework === 'http' ? startHttp(instruments) : startFastify(instruments)
+export const startService = (framework: Framework, options: ServiceOptions): Promise<Service> =>
+  framework === 'http' ? startHttp(options) : startFastify(options)
 
-async function startHttp(instruments: Instruments): Promise<Service> {
-  const { handle, answered } = handler(instruments)
+async function startHttp(options: ServiceOptions): Promise<Service> {
+  const { handle, answered } = handler(options)
   const routes = new Map(resources.map((resource) => [resource, `/api/${resource}/:user`]))
   const server = createServer((request, response) => {
     const [, , resource = '', user = ''] = request.url!.split('/')
@@ -75,8 +85,8 @@ async function startHttp(instruments: Instruments): Promise<Service> {
   }
 }
 
-async function startFastify(instruments: Instruments): Promise<Service> {
-  const { handle, answered } = handler(instruments)
+async function startFastify(options: ServiceOptions): Promise<Service> {
+  const { handle, answered } = handler(options)
   const app = fastify({ forceCloseConnections: true })
   for (const resource of resources)
     app.get<{ Params: { user: string } }>(`/api/${resource}/:user`, async (request, reply) => {

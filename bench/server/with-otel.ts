@@ -2,7 +2,7 @@ import { type Span, SpanStatusCode, trace } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import { Counter, Histogram, Registry } from 'prom-client'
-import { type Instruments, type Setting, sumOf } from './instruments.ts'
+import { bare, type Instruments, type Setting, sumOf } from './instruments.ts'
 
 /** As the guides set them up: NodeSDK without instrumentations, metrics and logs; prom-client beside it. */
 export async function startOtel({ signals, url }: Setting): Promise<Instruments> {
@@ -12,12 +12,8 @@ export async function startOtel({ signals, url }: Setting): Promise<Instruments>
     metrics && sumOf(await registry.metrics(), name)
   if (signals === 'metrics')
     return {
-      request: async ({ method, route }, work) => {
-        const result = await work()
-        metrics!.requests.inc({ method, route, status: 200 })
-        return result
-      },
-      query: (_, work) => work(),
+      ...bare,
+      count: ({ method, route }) => metrics!.requests.inc({ method, route, status: 200 }),
       stop: () => counted('http_requests_total'),
     }
 
@@ -27,6 +23,7 @@ export async function startOtel({ signals, url }: Setting): Promise<Instruments>
   sdk.start()
   const tracer = trace.getTracer('bench')
   return {
+    ...bare,
     request: ({ id, method, route, user }, work) => {
       const start = performance.now()
       const attributes = { correlation_id: id, method, route, user }

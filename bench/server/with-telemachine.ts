@@ -1,5 +1,5 @@
 import { createTelemetry, otel, prometheus, type Telemetry } from '../../src/index.ts'
-import { type Instruments, type Setting, sumOf } from './instruments.ts'
+import { bare, type Instruments, type Setting, sumOf } from './instruments.ts'
 
 /** Default settings, but for the labels: a user is none. */
 export async function startTelemachine({ kind, signals, url }: Setting): Promise<Instruments> {
@@ -32,12 +32,14 @@ export async function startTelemachine({ kind, signals, url }: Setting): Promise
 type Calls = Omit<Instruments, 'stop'>
 
 const bySpan = (telemetry: Telemetry): Calls => ({
+  ...bare,
   request: ({ id, method, route, user }, work) =>
     telemetry.span('http.request', { correlation_id: id, method, route, user }, work),
   query: ({ id }, work) => telemetry.span('db.query', { correlation_id: id, table: 'users' }, work),
 })
 
 const byEvents = ({ emit }: Telemetry): Calls => ({
+  ...bare,
   request: async ({ id, method, route, user }, work) => {
     const start = performance.now()
     emit('http.request.start', {}, { correlation_id: id, method, route, user })
@@ -57,10 +59,6 @@ const byEvents = ({ emit }: Telemetry): Calls => ({
 })
 
 const counting = ({ emit }: Telemetry): Calls => ({
-  request: async ({ method, route }, work) => {
-    const result = await work()
-    emit('http.requests', { count: 1 }, { method, route, status: 200 })
-    return result
-  },
-  query: (_, work) => work(),
+  ...bare,
+  count: ({ method, route }) => emit('http.requests', { count: 1 }, { method, route, status: 200 }),
 })
