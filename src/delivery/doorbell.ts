@@ -4,9 +4,9 @@ import type { Queue } from './queue.ts'
 import type { RetryPolicy } from './retry.ts'
 
 /**
- * Tells the delivery chart what it has to know, and no more: one event when it looks or when something arrives, one
- * when a batch becomes due. The chart looks when it has nothing to do; between its look and its next one it hears
- * at most twice, however many events come in.
+ * Tells the delivery chart what it has to know, and no more. The chart looks when it has nothing to do; between one look
+ * and the next it hears at most twice, however many events come in: that something waits, and that a batch is due. At
+ * high rates a batch is full within milliseconds, and only the second is said.
  */
 export interface Doorbell {
   /** From now on this listener is told. It knows nothing until it looks. */
@@ -24,6 +24,9 @@ export interface Doorbell {
  */
 type Told = 'silent' | 'idle' | 'gathering'
 
+/** How long work may wait before the chart is told that it has arrived. */
+const arrivalMs = 10
+
 export function createDoorbell(options: {
   queue: Queue
   retry: RetryPolicy
@@ -35,6 +38,7 @@ export function createDoorbell(options: {
   const { queue, retry, clock, flushIntervalMs, isFlushing } = options
   let tell: (event: WorkEvent) => void = () => {}
   let told: Told = 'silent'
+  let armed = false
 
   const dueInMs = (): number =>
     queue.fresh === 0 ? 0 : Math.max(queue.oldest() + flushIntervalMs() - elapsed(clock), 0)
@@ -53,21 +57,30 @@ export function createDoorbell(options: {
     })
   }
 
-  const look = (): void => {
-    if (queue.items === 0) {
-      told = 'idle'
-      return
-    }
+  const tellArrived = (): void => {
+    told = 'gathering'
+    // A timer counts whole milliseconds; one that is early would have the chart look twice.
+    tell({ type: 'work.arrived', items: queue.items, events: queue.weight, dueInMs: Math.ceil(dueInMs()) })
+  }
+
+  /** Tells of work that has arrived, unless a batch is due before. */
+  const tellSoon = (): void => {
+    if (dueInMs() <= arrivalMs) return tellArrived()
+    if (armed) return
+    clock.setTimeout(() => {
+      armed = false
+      if (told === 'idle' && queue.items > 0) tellNow()
+    }, arrivalMs)
+    armed = true
+  }
+
+  const tellNow = (): void => {
     const deferral = retry.deferral()
     if (deferral !== undefined) {
       told = 'silent'
       tell({ type: 'work.deferred', ...deferral })
     } else if (isDue()) tellBatch()
-    else {
-      told = 'gathering'
-      // A timer counts whole milliseconds; one that is early would have the chart look twice.
-      tell({ type: 'work.arrived', items: queue.items, events: queue.weight, dueInMs: Math.ceil(dueInMs()) })
-    }
+    else tellArrived()
   }
 
   return {
@@ -76,13 +89,21 @@ export function createDoorbell(options: {
       tell = listener
       told = 'silent'
     },
-    look,
+    look() {
+      told = 'idle'
+      if (queue.items === 0) return
+      if (retry.deferral() !== undefined || isDue()) tellNow()
+      else tellSoon()
+    },
     ring() {
-      if (told === 'idle') look()
-      else if (told === 'gathering' && isDue()) tellBatch()
+      if (told === 'silent' || queue.items === 0) return
+      if (isDue()) {
+        if (told === 'idle') tellNow()
+        else tellBatch()
+      } else if (told === 'idle') tellSoon()
     },
     lookAgain() {
-      if (told === 'gathering') look()
+      if (told === 'gathering') tellNow()
     },
   }
 }
