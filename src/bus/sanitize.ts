@@ -28,6 +28,7 @@ export const maxKeys = 128
 const maxKeyLength = 1024
 const maxDepth = 8
 const maxNodes = 1024
+export const nestedBytes = 32
 /** A BigInt beyond this many bits takes long to write down. */
 const maxBigInt = 1n << 512n
 
@@ -36,15 +37,19 @@ const dropped = Symbol('dropped')
 
 export interface Sanitizer {
   readonly counts: SanitizedCounts
-  /** Appends `key, value` pairs of what is usable to `fields`. Never throws. */
-  measurements(source: unknown, fields: unknown[]): void
+  /**
+   * Appends `key, value` pairs of what is usable to `fields`. Never throws. Returns how many bytes the values take
+   * beside their places in `fields`, about: a byte per character of text, and a flat rate per nested value.
+   */
+  measurements(source: unknown, fields: unknown[]): number
   /** `room`: how many keys at most. Default {@link maxKeys}. */
-  metadata(source: unknown, fields: unknown[], room?: number): void
+  metadata(source: unknown, fields: unknown[], room?: number): number
 }
 
-/** The nested values of one event: how much room is left, and which objects are being walked. */
+/** The unusual values of one event: how much room is left, the text kept so far, and which objects are being walked. */
 interface Walk {
   room: number
+  text: number
   readonly ancestors: object[]
 }
 
@@ -58,9 +63,11 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
     // A slice would keep the whole text in memory.
     return Buffer.from(text.slice(0, Math.max(end, 0)), 'utf16le').toString('utf16le')
   }
-  const bounded = (text: string): string => {
+  const bounded = (text: string, walk: Walk): string => {
     const limit = maxValueLength()
-    return text.length <= limit ? text : cut(text, limit)
+    const kept = text.length <= limit ? text : cut(text, limit)
+    walk.text += kept.length
+    return kept
   }
   const drop = (kind: SanitizedKind): typeof dropped => {
     counts[kind]++
@@ -71,7 +78,7 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
   const special = (value: unknown, walk: Walk): unknown => {
     switch (typeof value) {
       case 'string':
-        return bounded(value)
+        return bounded(value, walk)
       case 'number':
       case 'boolean':
         return value
@@ -80,7 +87,7 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
       case 'bigint':
         if (value > maxBigInt || value < -maxBigInt) return drop('unusable')
         counts.converted++
-        return bounded(String(value))
+        return bounded(String(value), walk)
       case 'object':
         return value === null ? null : object(value, walk)
       default:
@@ -90,7 +97,7 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
 
   const object = (value: object, walk: Walk): unknown => {
     if (types.isDate(value)) return date(value)
-    if (value instanceof Error || types.isNativeError(value)) return error(value as Error)
+    if (value instanceof Error || types.isNativeError(value)) return error(value as Error, walk)
     if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) return drop('unusable')
     if (walk.ancestors.includes(value)) return drop('cycle')
     if (walk.ancestors.length > maxDepth) return drop('cut_depth')
@@ -107,11 +114,11 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
     return Number.isNaN(time) ? drop('unusable') : new Date(time).toISOString()
   }
 
-  const error = (value: Error): ErrorSnapshot => {
+  const error = (value: Error, walk: Walk): ErrorSnapshot => {
     const part = (read: () => unknown): string | undefined => {
       try {
         const text = read()
-        return typeof text === 'string' ? bounded(text) : undefined
+        return typeof text === 'string' ? bounded(text, walk) : undefined
       } catch {
         counts.unreadable++
         return undefined
@@ -171,13 +178,13 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
     return false
   }
 
-  const measurement = (value: unknown): unknown => {
+  const measurement = (value: unknown, walk: Walk): unknown => {
     switch (typeof value) {
       case 'number':
       case 'boolean':
         return value
       case 'string':
-        return bounded(value)
+        return bounded(value, walk)
       case 'undefined':
         return dropped
       default:
@@ -188,12 +195,14 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
   // In here it stays a constant in a bundle too, and V8 can see which function is called.
   const { hasOwnProperty: hasOwn } = Object.prototype
 
-  const metadatum = (value: unknown, key: string, walk: Walk): unknown =>
-    typeof value === 'string' && (key === 'correlation_id' || key === 'request_id')
-      ? value
-      : special(value, walk)
+  const metadatum = (value: unknown, key: string, walk: Walk): unknown => {
+    if (typeof value !== 'string' || (key !== 'correlation_id' && key !== 'request_id'))
+      return special(value, walk)
+    walk.text += value.length
+    return value
+  }
 
-  const newWalk = (source: object): Walk => ({ room: maxNodes, ancestors: [source] })
+  const newWalk = (source: object): Walk => ({ room: maxNodes, text: 0, ancestors: [source] })
 
   /** An object that threw, of whose keys `seen` were looked at: the others, one by one. */
   const carefully = (
@@ -224,7 +233,7 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
       if (!safe(key)) continue
       try {
         const value = (source as Record<string, unknown>)[key]
-        const kept = nested ? metadatum(value, key, walk) : measurement(value)
+        const kept = nested ? metadatum(value, key, walk) : measurement(value, walk)
         if (kept !== dropped) fields.push(key, kept)
       } catch {
         counts.unreadable++
@@ -236,17 +245,18 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
    * Runs per event. for-in reads plain objects faster than Object.keys does, and of those V8 knows without looking that
    * a key it has just given is own.
    */
-  const flatten = (source: unknown, fields: unknown[], nested: boolean, room: number): void => {
-    if (source === undefined) return
+  const flatten = (source: unknown, fields: unknown[], nested: boolean, room: number): number => {
+    if (source === undefined) return 0
     if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source)) {
       counts.not_an_object++
-      return
+      return 0
     }
     const record = source as Record<string, unknown>
     const start = fields.length
     const limit = start + 2 * room
     const maxLength = maxValueLength()
     let walk: Walk | undefined
+    let text = 0
     let seen = 0
     let reading = false
     try {
@@ -269,22 +279,22 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
           continue
         }
         const value = record[key]
-        if (
-          typeof value === 'number' ||
-          (typeof value === 'string' && value.length <= maxLength) ||
-          typeof value === 'boolean'
-        )
+        if (typeof value === 'number' || typeof value === 'boolean') fields.push(key, value)
+        else if (typeof value === 'string' && value.length <= maxLength) {
+          text += value.length
           fields.push(key, value)
-        else {
+        } else {
           walk ??= newWalk(record)
-          const kept = nested ? metadatum(value, key, walk) : measurement(value)
+          const kept = nested ? metadatum(value, key, walk) : measurement(value, walk)
           if (kept !== dropped) fields.push(key, kept)
         }
       }
     } catch {
       if (reading) counts.unreadable++
-      carefully(record, seen, nested, fields, start, limit, walk ?? newWalk(record))
+      walk ??= newWalk(record)
+      carefully(record, seen, nested, fields, start, limit, walk)
     }
+    return walk === undefined ? text : text + walk.text + (maxNodes - walk.room) * nestedBytes
   }
 
   return {

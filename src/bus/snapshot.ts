@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Clock } from '../clock.ts'
 import type { SpanScope, TelemetryEvent } from './event.ts'
-import { createSanitizer, type SanitizedCounts } from './sanitize.ts'
+import { createSanitizer, nestedBytes, type SanitizedCounts } from './sanitize.ts'
 import type { Scopes } from './scope.ts'
 
 /**
@@ -26,6 +26,10 @@ interface More {
 
 const none: More = { origin: 'caller', about: undefined, measurements: undefined, metadata: undefined }
 
+/** What a record and its place in an inbox take, and each place in its list of fields, beside what the values hold. */
+const recordBytes = 128
+const placeBytes = 16
+
 /** Of this module alone; a private field would be a function call in each construction. */
 const more = Symbol('more')
 
@@ -37,6 +41,8 @@ export class EventRecord implements TelemetryEvent {
   declare readonly fields: readonly unknown[]
   declare readonly metadataStart: number
   declare readonly scope: SpanScope | undefined
+  /** Bytes that it takes in memory, about. */
+  declare readonly bytes: number
   declare [more]: More | undefined
 
   constructor(
@@ -47,12 +53,14 @@ export class EventRecord implements TelemetryEvent {
     scope: SpanScope | undefined,
     origin: Origin,
     about?: About,
+    valueBytes = bytesOfValues(fields),
   ) {
     this.name = name
     this.time = time
     this.fields = fields
     this.metadataStart = metadataStart
     this.scope = scope
+    this.bytes = recordBytes + name.length + fields.length * placeBytes + valueBytes
     this[more] = origin === 'caller' ? undefined : { ...none, origin, about }
   }
 
@@ -199,10 +207,10 @@ export function createRecorder(
         const time = timed ? clock.now() : latest!
         const scope = scopes?.current()
         const fields = noFields.slice()
-        sanitizer.measurements(measurements, fields)
+        const measured = sanitizer.measurements(measurements, fields)
         const metadataStart = fields.length
-        sanitizer.metadata(metadata, fields)
-        return new EventRecord(name, time, fields, metadataStart, scope, origin, about)
+        const valueBytes = measured + sanitizer.metadata(metadata, fields)
+        return new EventRecord(name, time, fields, metadataStart, scope, origin, about, valueBytes)
       } catch {
         latest = undefined
         onDrop('failed')
@@ -225,7 +233,23 @@ export function createRecorder(
   }
 }
 
-/** Bytes that an event takes in memory, about. */
-export function bytesOf(event: TelemetryEvent): number {
-  return 256 + event.name.length
+function bytesWithin(value: object): number {
+  const members: unknown[] = Object.values(value)
+  return members.length * nestedBytes + bytesOfValues(members, 0, 1)
 }
+
+/** What values take beside their places: a byte per character of text, a flat rate per nested value. */
+function bytesOfValues(values: readonly unknown[], first = 1, step = 2): number {
+  let bytes = 0
+  for (let i = first; i < values.length; i += step) {
+    const value = values[i]
+    if (typeof value === 'string') bytes += value.length
+    else if (typeof value === 'object' && value !== null) bytes += bytesWithin(value)
+  }
+  return bytes
+}
+
+/** Bytes that an event takes in memory, about. */
+export const bytesOf = (event: TelemetryEvent): number =>
+  (event as Partial<EventRecord>).bytes ??
+  recordBytes + event.name.length + event.fields.length * placeBytes + bytesOfValues(event.fields)

@@ -162,14 +162,35 @@ describe('an inbox hands over', () => {
   })
 
   describe('at once, in the middle of a turn,', () => {
-    it('when about 4,000 events wait', () => {
+    it('when 4,096 events wait', () => {
       const { emit, receiver } = opened()
       const { inbox, sizes } = receiver('a')
-      emit(4_000)
+      emit(handOverNowAt - 1)
       assert.deepEqual(sizes, [])
-      emit(handOverNowAt - 4_000)
+      emit(2)
+      assert.deepEqual([sizes, inbox.size], [[4_096], 1])
+    })
+
+    it('when what waits takes a mebibyte', () => {
+      const { emit, receiver } = opened()
+      const { inbox, sizes } = receiver('a')
+      emit(60, { text: 'x'.repeat(16_384) })
+      assert.deepEqual(sizes, [])
+      emit(10, { text: 'x'.repeat(16_384) })
       assert.equal(sizes.length, 1)
-      assert.equal((sizes[0] ?? 0) + inbox.size, handOverNowAt)
+      assert.equal((sizes[0] ?? 0) + inbox.size, 70)
+    })
+
+    it('also when the text is nested, or in an error', () => {
+      for (const metadata of [
+        { list: [{ deep: 'x'.repeat(16_384) }] },
+        { error: new Error('x'.repeat(16_384)) },
+      ]) {
+        const { emit, receiver } = opened()
+        const { sizes } = receiver('a')
+        emit(70, metadata)
+        assert.ok(sizes.length >= 1)
+      }
     })
   })
 
