@@ -131,7 +131,7 @@ describe(`${changes} changes in flight`, function () {
     assert.ok(arrived >= ledger.delivered && arrived <= ledger.delivered + ledger.ambiguous)
     assert.equal(clients.size, 0)
     const { exporter, delivery } = telemetry.snapshot().exporters.poster!
-    assert.deepEqual([exporter, delivery], ['stopped', 'resting'])
+    assert.deepEqual([exporter, delivery], ['stopped', 'halted'])
     for (const server of servers) while ((await connections(server)) > 0) await turn()
   }
 
