@@ -16,14 +16,13 @@ export interface BreakerInput {
 
 export interface BreakerContext {
   readonly settings: BreakerSettings
-  /** Who asked last, and is answered. */
-  readonly holder: PermitHolder | undefined
   readonly bypassed: boolean
+  /** Who waits for a permit. */
+  readonly waiter: PermitHolder | undefined
   /** Consecutive failures while closed. */
   readonly failures: number
   /** Stamped on permits; a report of an older generation changes no state. */
   readonly generation: number
-  readonly waiting: boolean
   /** When it left `closed`, in monotonic milliseconds. */
   readonly leftClosedAt: number
   /** How long it is open before the next probe. */
@@ -65,6 +64,10 @@ function outageWaitMs(
 const reported = (event: BreakerEvent, context: BreakerContext) =>
   event.type === 'export.reported' && event.generation === context.generation ? event : undefined
 
+/** Who is answered: whoever asks now, else whoever has waited. */
+const asker = ({ context, event }: { context: BreakerContext; event: BreakerEvent }): PermitHolder =>
+  ((event.type === 'permit.request' ? event.replyTo : undefined) ?? context.waiter) as PermitHolder
+
 const verdict = (event: BreakerEvent, context: BreakerContext) => {
   const report = reported(event, context)
   return report && countFailures(context.failures, report.results, context.settings.failureThreshold)
@@ -87,9 +90,9 @@ export const breakerMachine = setup({
     probeDeadline: ({ context }) => context.settings.probeTimeoutMs,
   },
   guards: {
-    isWaiting: ({ context }) => context.waiting,
+    isAwaited: ({ context }) => context.waiter !== undefined,
     isUrgent: ({ event }) => event.type === 'permit.request' && event.purpose === 'urgent',
-    wantsOnlyAProbe: ({ event }) => event.type === 'permit.request' && event.purpose === 'probe',
+    asksForProbe: ({ event }) => event.type === 'permit.request' && event.purpose === 'probe',
     mayProbe: ({ context, event }) =>
       event.type === 'permit.request' && event.purpose === 'urgent' && !context.urgentSpent,
     isCurrent: ({ context, event }) => reported(event, context) !== undefined,
@@ -101,21 +104,17 @@ export const breakerMachine = setup({
   },
   actions: {
     announce: emit({ type: 'state.shown' }),
-    /** Answers the holder; a host that is no actor provides its own `grant` and `deny` (see createBreaker). */
+    /** A host that is no actor provides its own `grant` and `deny` (see createBreaker). */
     grant: sendTo(
-      ({ context }) => context.holder as PermitHolder,
+      asker,
       ({ context }, { probe }: { probe: boolean }): BreakerReply => ({
         type: 'permit.granted',
         permit: { generation: context.generation, probe },
       }),
     ),
-    deny: sendTo(({ context }) => context.holder as PermitHolder, { type: 'permit.denied' }),
-    noteHolder: assign({
-      holder: ({ context, event }) =>
-        event.type === 'permit.request' ? (event.replyTo ?? context.holder) : context.holder,
-    }),
-    wait: assign({ waiting: true }),
-    stopWaiting: assign({ waiting: false }),
+    deny: sendTo(asker, { type: 'permit.denied' }),
+    wait: assign({ waiter: ({ event }) => (event.type === 'permit.request' ? event.replyTo : undefined) }),
+    endWait: assign({ waiter: undefined }),
     configure: assign({
       settings: ({ context, event }) =>
         event.type === 'breaker.configure' ? event.settings : context.settings,
@@ -150,11 +149,10 @@ export const breakerMachine = setup({
   options: { maxIterations: 1000 },
   context: ({ input }) => ({
     settings: input.settings,
-    holder: undefined,
     bypassed: input.bypassed ?? false,
     failures: 0,
     generation: 0,
-    waiting: false,
+    waiter: undefined,
     leftClosedAt: 0,
     waitMs: 0,
     urgentSpent: false,
@@ -165,8 +163,8 @@ export const breakerMachine = setup({
     'breaker.force_open': { target: '.forced_open' },
     'breaker.disable': { target: '.disabled' },
     'breaker.reset': { target: '.closed' },
-    'permit.withdraw': { actions: 'stopWaiting' },
-    'permit.cancel': { actions: 'stopWaiting' },
+    'permit.withdraw': { actions: 'endWait' },
+    'permit.cancel': { actions: 'endWait' },
   },
   states: {
     starting: {
@@ -175,11 +173,11 @@ export const breakerMachine = setup({
     closed: {
       tags: 'closed',
       entry: ['announce', 'forgetFailures', 'nextGeneration'],
-      always: { guard: 'isWaiting', actions: ['stopWaiting', { type: 'grant', params: { probe: false } }] },
+      always: { guard: 'isAwaited', actions: [{ type: 'grant', params: { probe: false } }, 'endWait'] },
       on: {
         'permit.request': [
-          { guard: 'wantsOnlyAProbe', actions: [] },
-          { actions: ['noteHolder', { type: 'grant', params: { probe: false } }] },
+          { guard: 'asksForProbe', actions: [] },
+          { actions: { type: 'grant', params: { probe: false } } },
         ],
         'export.reported': [
           { guard: 'isMisdirected', target: 'open', actions: ['beginOutage', 'planLateProbe'] },
@@ -195,9 +193,9 @@ export const breakerMachine = setup({
       after: { wait: { target: 'half_open', actions: 'allowUrgent' } },
       on: {
         'permit.request': [
-          { guard: 'mayProbe', target: 'half_open.probing', actions: ['noteHolder', 'spendUrgent'] },
-          { guard: 'isUrgent', actions: ['noteHolder', 'deny'] },
-          { actions: ['noteHolder', 'wait'] },
+          { guard: 'mayProbe', target: 'half_open.probing', actions: 'spendUrgent' },
+          { guard: 'isUrgent', actions: 'deny' },
+          { actions: 'wait' },
         ],
         'breaker.renew': 'closed',
       },
@@ -207,19 +205,19 @@ export const breakerMachine = setup({
       entry: ['announce', 'nextGeneration'],
       initial: 'free',
       on: {
-        'permit.request': { actions: ['noteHolder', 'wait'] },
+        'permit.request': { actions: 'wait' },
         'breaker.renew': 'closed',
       },
       states: {
         free: {
-          always: { guard: 'isWaiting', target: 'probing' },
-          on: { 'permit.request': { target: 'probing', actions: 'noteHolder' } },
+          always: { guard: 'isAwaited', target: 'probing' },
+          on: { 'permit.request': 'probing' },
         },
         probing: {
-          entry: ['nextGeneration', 'stopWaiting', { type: 'grant', params: { probe: true } }],
+          entry: ['nextGeneration', { type: 'grant', params: { probe: true } }, 'endWait'],
           after: { probeDeadline: 'free' },
           on: {
-            'permit.cancel': { target: 'free', actions: 'stopWaiting' },
+            'permit.cancel': { target: 'free', actions: 'endWait' },
             'export.reported': [
               { guard: 'isMisdirected', target: '#breaker.open', actions: 'planLateProbe' },
               { guard: 'probeFailed', target: '#breaker.open', actions: 'planProbe' },
@@ -234,21 +232,18 @@ export const breakerMachine = setup({
       tags: 'forced_open',
       entry: ['announce', 'nextGeneration'],
       on: {
-        'permit.request': [
-          { guard: 'isUrgent', actions: ['noteHolder', 'deny'] },
-          { actions: ['noteHolder', 'wait'] },
-        ],
+        'permit.request': [{ guard: 'isUrgent', actions: 'deny' }, { actions: 'wait' }],
         'breaker.renew': { actions: 'nextGeneration' },
       },
     },
     disabled: {
       tags: 'disabled',
       entry: ['announce', 'nextGeneration'],
-      always: { guard: 'isWaiting', actions: ['stopWaiting', { type: 'grant', params: { probe: false } }] },
+      always: { guard: 'isAwaited', actions: [{ type: 'grant', params: { probe: false } }, 'endWait'] },
       on: {
         'permit.request': [
-          { guard: 'wantsOnlyAProbe', actions: [] },
-          { actions: ['noteHolder', { type: 'grant', params: { probe: false } }] },
+          { guard: 'asksForProbe', actions: [] },
+          { actions: { type: 'grant', params: { probe: false } } },
         ],
         'breaker.renew': { actions: 'nextGeneration' },
       },

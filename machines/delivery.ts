@@ -24,6 +24,9 @@ interface ExportInput {
 const isUrgent = (event: DeliveryEvent): boolean =>
   event.type === 'exporter.flush' || (event.type === 'telemetry.batch' && event.urgent)
 
+/** What fails as a whole, for no fault of the backend, is tried again after this. */
+const failedWaitMs = 1_000
+
 /**
  * When a batch of one exporter goes: gather until one is due, ask the breaker, export, wait out a failure.
  * It steps per batch, never per telemetry event nor per turn of the event loop: the unit holds the telemetry and
@@ -54,9 +57,9 @@ export const deliveryMachine = setup({
     failFlush: ({ context }) => context.unit.failFlush(),
     noteError: ({ context, event }) => context.unit.noteError((event as { error?: unknown }).error),
     noteWait: assign({
-      waitMs: ({ context, event }) => {
+      waitMs: ({ event }) => {
         if (event.type === 'work.arrived') return event.dueInMs
-        return event.type === 'work.deferred' ? event.ms : context.waitMs
+        return event.type === 'work.deferred' ? event.ms : failedWaitMs
       },
     }),
 
@@ -114,16 +117,16 @@ export const deliveryMachine = setup({
   options: { maxIterations: 1000 },
   context: ({ input }) => ({ ...input, permit: null, waitMs: 0, drain: null }),
   entry: 'listen',
-  initial: 'resting',
+  initial: 'halted',
   on: {
-    'permit.granted': { actions: 'returnPermit' },
-    'exporter.flush': { actions: 'requestFlush' },
     'delivery.start': '.working',
-    'delivery.halt': '.resting',
+    'delivery.halt': '.halted',
     'delivery.drain': { target: '.draining', actions: 'noteDrain' },
+    'exporter.flush': { actions: 'requestFlush' },
+    'permit.granted': { actions: 'returnPermit' },
   },
   states: {
-    resting: {},
+    halted: {},
     working: {
       exit: 'releasePermit',
       initial: 'idle',
@@ -164,7 +167,7 @@ export const deliveryMachine = setup({
               target: 'idle',
               actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
             },
-            onError: { target: 'idle', actions: ['noteError', 'releasePermit'] },
+            onError: { target: 'deferred', actions: ['noteError', 'releasePermit', 'noteWait'] },
           },
         },
         /** Our own backoff delays no probe: an open breaker has waited in its stead. */
@@ -177,7 +180,7 @@ export const deliveryMachine = setup({
             'exporter.flush': { target: 'idle', actions: 'requestFlush' },
           },
         },
-        /** The backend named a time; nothing overrides it but a new destination or a drain. */
+        /** The backend named a time. Only a new destination or a drain ends it earlier. */
         deferred: {
           after: { wait: 'idle' },
         },
@@ -186,12 +189,17 @@ export const deliveryMachine = setup({
     draining: {
       exit: ['releasePermit', 'answerDrained'],
       initial: 'asking',
+      on: {
+        /** It goes on; another deadline is kept by whoever asks. */
+        'delivery.drain': { actions: 'noteDrain' },
+      },
+      onDone: 'halted',
       states: {
         asking: {
           entry: 'requestLastPermit',
           on: {
             'permit.granted': { target: 'exporting', actions: 'keepPermit' },
-            'permit.denied': '#delivery.resting',
+            'permit.denied': 'drained',
           },
         },
         exporting: {
@@ -203,12 +211,13 @@ export const deliveryMachine = setup({
               withinMs: context.drain?.withinMs ?? 0,
             }),
             onDone: {
-              target: '#delivery.resting',
+              target: 'drained',
               actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
             },
-            onError: { target: '#delivery.resting', actions: 'noteError' },
+            onError: { target: 'drained', actions: 'noteError' },
           },
         },
+        drained: { type: 'final' },
       },
     },
   },

@@ -27,8 +27,8 @@ export interface ExporterInput {
   readonly delivery: ActorRef<Snapshot<unknown>, DeliveryEvent>
   readonly system: ActorRef<Snapshot<unknown>, SystemReport>
   readonly settings: ExporterSettings
-  /** `staged`: a change adds it, which opens its first client. `crashed`: an earlier life has died. */
-  readonly begins: 'as_configured' | 'staged' | 'crashed'
+  /** An earlier life has died. */
+  readonly hasCrashed: boolean
 }
 
 export interface StagedChange {
@@ -40,8 +40,6 @@ export interface StagedChange {
 export interface ExporterContext extends ExporterInput {
   /** The change being prepared, or the last one. */
   readonly change: StagedChange
-  /** A client serves. */
-  readonly serves: boolean
   /** How long to wait before the next try to open a client. */
   readonly reopenMs: number
   /** How long it may still deliver on its way out. */
@@ -56,7 +54,7 @@ export const noChange = (settings: ExporterSettings): StagedChange => ({
   settings,
 })
 
-export const effectOf = (event: ExporterEvent): ChangeEffect =>
+const effectOf = (event: ExporterEvent): ChangeEffect =>
   event.type === 'config.prepare' ? event.effect : 'none'
 
 const errorOf = (event: unknown): unknown => (event as { error?: unknown }).error
@@ -69,6 +67,16 @@ const reasonOf = (event: unknown): string => {
 interface UnitInput {
   readonly unit: UnitPort
 }
+
+/** Input of the actors that work for the chart. */
+export const unitInput = ({ context }: { context: ExporterContext }): UnitInput => ({ unit: context.unit })
+
+export const candidateInput =
+  (effect: 'open' | 'replace') =>
+  ({ context }: { context: ExporterContext }): UnitInput & { effect: 'open' | 'replace' } => ({
+    unit: context.unit,
+    effect,
+  })
 
 const never = (): Promise<never> => new Promise(() => {})
 
@@ -109,13 +117,12 @@ export const exporterSetup = setup({
     tick: 1_000,
   },
   guards: {
-    hasCrashed: ({ context }) => context.begins === 'crashed',
-    isStaged: ({ context }) => context.begins === 'staged',
+    hasCrashed: ({ context }) => context.hasCrashed,
     isEnabled: ({ context }) => context.settings.enabled,
-    crashesTooOften: ({ context }) => exceedsIntensity(context.crashes, defaultRestartPolicy),
+    crashesTooOften: (_, { crashes }: FenceReport) => exceedsIntensity(crashes, defaultRestartPolicy),
     opensClient: ({ event }) => effectOf(event) === 'open' || effectOf(event) === 'replace',
-    replacesInPlace: ({ event }) => effectOf(event) === 'replace',
-    serves: ({ context }) => context.serves,
+    opensBeside: ({ event }) => effectOf(event) === 'open',
+    enables: ({ context, event }) => effectOf(event) === 'open' && !context.settings.enabled,
     disables: ({ context }) => context.change.effect === 'disable',
   },
   actions: {
@@ -140,8 +147,6 @@ export const exporterSetup = setup({
         return typeof retryInMs === 'number' ? retryInMs : 1_000
       },
     }),
-    noteServing: assign({ serves: true }),
-    noteClosed: assign({ serves: false }),
 
     startDelivery: sendTo(({ context }) => context.delivery, { type: 'delivery.start' }),
     haltDelivery: sendTo(({ context }) => context.delivery, { type: 'delivery.halt' }),

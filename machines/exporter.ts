@@ -1,10 +1,71 @@
-import { stateIn } from 'xstate'
-import { effectOf, exporterSetup, noChange } from './exporter-setup.ts'
+import { candidateInput, exporterSetup, noChange, unitInput } from './exporter-setup.ts'
+
+/** The candidate serves from now on, with the new configuration. */
+const takeOver = [
+  'commit',
+  'swap',
+  'announceRetired',
+  'haltDelivery',
+  'renewBreaker',
+  'startDelivery',
+  'acknowledge',
+] as const
+
+/** A change opens a candidate. It serves once the change is committed; else the exporter is `before` again. */
+const replacing = (effect: 'open' | 'replace', before: 'serving' | 'opening') => {
+  const back = `#exporter.active.client.${before}`
+  return {
+    tags: 'replacing',
+    entry: 'announce',
+    initial: 'opening',
+    on: {
+      /** The change is a restart, and its answer is waited for. */
+      'exporter.restart': { actions: [] },
+      'config.abort': {
+        target: back,
+        actions: ['forgetChange', 'discard', 'announceRetired', 'acknowledge'],
+      },
+    },
+    states: {
+      opening: {
+        invoke: {
+          src: 'prepare',
+          input: candidateInput(effect),
+          onDone: 'prepared',
+          onError: { target: back, actions: 'answerRefused' },
+        },
+      },
+      prepared: {
+        entry: 'answerPrepared',
+        on: { 'config.commit': { target: '#exporter.active.client.serving', actions: takeOver } },
+      },
+    },
+  } as const
+}
+
+/** One attempt for everything that waits, until the deadline. */
+const draining = {
+  entry: ['unsubscribe', 'drainDelivery'],
+  after: { drainDeadline: 'closing' },
+  on: { 'delivery.drained': 'closing' },
+} as const
+
+/** Ends what is in flight and closes every client. */
+const closing = (then: string, actions: readonly 'acknowledge'[] = []) =>
+  ({
+    entry: ['haltDelivery', 'cut'],
+    invoke: {
+      src: 'close',
+      input: unitInput,
+      onDone: { target: then, actions },
+      onError: { target: then, actions: ['noteError', ...actions] },
+    },
+  }) as const
 
 /**
- * The life of one exporter: its client (opened, replaced beside the old one, retired), its way out (drain, close)
- * and what follows a crash (fence, back off, begin again). Telemetry is never in here: the unit holds it, and the
- * delivery chart says when to move it.
+ * The life of one exporter: its client (opened, replaced, retired), its way out (drain, close) and what follows a
+ * crash (fence, back off, begin again). Telemetry is never in here: the unit holds it, and the delivery chart says
+ * when to move it.
  */
 export const exporterMachine = exporterSetup.createMachine({
   id: 'exporter',
@@ -12,7 +73,6 @@ export const exporterMachine = exporterSetup.createMachine({
   context: ({ input }) => ({
     ...input,
     change: noChange(input.settings),
-    serves: false,
     reopenMs: 0,
     drainMs: 0,
     crashes: 0,
@@ -25,23 +85,13 @@ export const exporterMachine = exporterSetup.createMachine({
   },
   states: {
     starting: {
-      always: [
-        { guard: 'hasCrashed', target: 'recovering' },
-        { guard: 'isStaged', target: 'disabled' },
-        { target: 'deciding' },
-      ],
-    },
-    deciding: {
-      always: [
-        { guard: 'isEnabled', target: 'active' },
-        { target: 'disabled', actions: ['unsubscribe', 'abandonDisabled'] },
-      ],
+      always: [{ guard: 'hasCrashed', target: 'recovering' }, { target: 'deciding' }],
     },
 
     recovering: {
       initial: 'fencing',
       on: {
-        'exporter.stop': { target: 'stopped', actions: 'unsubscribe' },
+        'exporter.stop': { target: 'stopped' },
         'config.prepare': { target: '.held', actions: ['noteChange', 'answerPrepared'] },
       },
       states: {
@@ -50,16 +100,13 @@ export const exporterMachine = exporterSetup.createMachine({
           entry: 'announce',
           invoke: {
             src: 'fence',
-            input: ({ context }) => ({ unit: context.unit }),
-            onDone: {
-              target: 'fenced',
-              actions: { type: 'noteCrashes', params: ({ event }) => event.output },
-            },
-            onError: { target: 'fenced', actions: 'noteError' },
+            input: unitInput,
+            onDone: [
+              { guard: { type: 'crashesTooOften', params: ({ event }) => event.output }, target: 'failed' },
+              { target: 'backoff', actions: { type: 'noteCrashes', params: ({ event }) => event.output } },
+            ],
+            onError: { target: 'backoff', actions: 'noteError' },
           },
-        },
-        fenced: {
-          always: [{ guard: 'crashesTooOften', target: 'failed' }, { target: 'backoff' }],
         },
         backoff: {
           tags: 'restarting',
@@ -83,48 +130,42 @@ export const exporterMachine = exporterSetup.createMachine({
       },
     },
 
+    deciding: {
+      always: [{ guard: 'isEnabled', target: 'active' }, { target: 'disabled' }],
+    },
+
     disabled: {
-      initial: 'idle',
+      tags: 'disabled',
+      entry: ['announce', 'unsubscribe', 'abandonDisabled'],
       on: {
-        'exporter.stop': { target: 'leaving.work.closing', actions: 'discard' },
+        'config.prepare': { guard: 'opensClient', target: 'enabling', actions: 'noteChange' },
+        'exporter.stop': 'stopped',
+      },
+    },
+
+    /** A change enables it, if its client opens and the change is committed. */
+    enabling: {
+      tags: 'opening',
+      entry: 'announce',
+      initial: 'opening',
+      on: {
+        'config.abort': { target: 'leaving.closing', actions: ['forgetChange', 'discard', 'acknowledge'] },
+        'exporter.stop': { target: 'stopping.closing', actions: 'discard' },
       },
       states: {
-        idle: {
-          tags: 'disabled',
-          entry: 'announce',
-          on: {
-            'config.prepare': [
-              { guard: 'opensClient', target: 'opening', actions: 'noteChange' },
-              { actions: ['noteChange', 'answerPrepared'] },
-            ],
-          },
-        },
+        /** It was disabled a moment ago: its next client keeps what still waits. */
+        closing: closing('opening'),
         opening: {
-          tags: 'opening',
-          entry: 'announce',
           invoke: {
             src: 'prepare',
-            input: ({ context }) => ({ unit: context.unit, effect: 'open' }),
+            input: candidateInput('open'),
             onDone: 'prepared',
-            onError: { target: 'idle', actions: ['answerRefused', 'abandonDisabled'] },
-          },
-          on: {
-            'config.abort': { target: 'idle', actions: ['forgetChange', 'acknowledge', 'abandonDisabled'] },
+            onError: { target: '#exporter.disabled', actions: 'answerRefused' },
           },
         },
         prepared: {
-          tags: 'opening',
           entry: 'answerPrepared',
-          on: {
-            'config.commit': {
-              target: '#exporter.active.client.serving',
-              actions: ['commit', 'swap', 'renewBreaker', 'noteServing', 'startDelivery', 'acknowledge'],
-            },
-            'config.abort': {
-              target: ['#exporter.leaving.work.closing', '#exporter.leaving.purpose.disabling'],
-              actions: ['forgetChange', 'discard', 'acknowledge'],
-            },
-          },
+          on: { 'config.commit': { target: '#exporter.active.client.serving', actions: takeOver } },
         },
       },
     },
@@ -132,31 +173,20 @@ export const exporterMachine = exporterSetup.createMachine({
     active: {
       type: 'parallel',
       entry: 'subscribe',
-      exit: 'noteClosed',
       on: {
-        'config.commit': [
-          {
-            guard: 'disables',
-            target: ['leaving.work', 'leaving.purpose.disabling'],
-            actions: ['planDrain', 'commit'],
-          },
-          { actions: ['commit', 'acknowledge'] },
-        ],
-        'exporter.restart': { target: ['leaving.work.closing', 'leaving.purpose.restarting'] },
-        'exporter.stop': { target: 'leaving', actions: ['discard', 'planDrain'] },
+        'config.commit': { guard: 'disables', target: 'leaving', actions: ['planDrain', 'commit'] },
+        'exporter.restart': 'leaving.closing',
+        'exporter.stop': { target: 'stopping', actions: ['discard', 'planDrain'] },
       },
       states: {
         client: {
           initial: 'opening',
           on: {
-            'config.prepare': [
-              {
-                guard: 'replacesInPlace',
-                target: '.replacing',
-                actions: ['noteChange', 'haltDelivery', 'noteClosed'],
-              },
-              { guard: 'opensClient', target: '.replacing', actions: 'noteChange' },
-            ],
+            'config.prepare': {
+              guard: 'opensClient',
+              target: '.recreating',
+              actions: ['noteChange', 'haltDelivery'],
+            },
           },
           states: {
             opening: {
@@ -164,8 +194,8 @@ export const exporterMachine = exporterSetup.createMachine({
               entry: 'announce',
               invoke: {
                 src: 'open',
-                input: ({ context }) => ({ unit: context.unit }),
-                onDone: { target: 'serving', actions: ['noteServing', 'startDelivery'] },
+                input: unitInput,
+                onDone: { target: 'serving', actions: 'startDelivery' },
                 onError: { target: 'retrying', actions: ['noteError', 'noteReopen'] },
               },
             },
@@ -177,54 +207,14 @@ export const exporterMachine = exporterSetup.createMachine({
             serving: {
               tags: 'serving',
               entry: 'announce',
-            },
-            replacing: {
-              tags: 'replacing',
-              entry: 'announce',
-              initial: 'opening',
-              states: {
-                opening: {
-                  invoke: {
-                    src: 'prepare',
-                    input: ({ context, event }) => ({ unit: context.unit, effect: effectOf(event) }),
-                    onDone: 'prepared',
-                    onError: { target: 'refused', actions: 'answerRefused' },
-                  },
-                },
-                prepared: {
-                  entry: 'answerPrepared',
-                  on: {
-                    'config.commit': {
-                      target: '#exporter.active.client.serving',
-                      actions: [
-                        'commit',
-                        'swap',
-                        'announceRetired',
-                        'renewBreaker',
-                        'noteServing',
-                        'startDelivery',
-                        'acknowledge',
-                      ],
-                    },
-                  },
-                },
-                /** The old client goes on; where there is none, one is opened. */
-                refused: {
-                  always: [
-                    { guard: 'serves', target: '#exporter.active.client.serving' },
-                    { target: '#exporter.active.client.opening' },
-                  ],
-                },
-              },
               on: {
-                /** The change is a restart, and its answer is waited for. */
-                'exporter.restart': { actions: [] },
-                'config.abort': {
-                  target: '.refused',
-                  actions: ['forgetChange', 'discard', 'announceRetired', 'acknowledge'],
-                },
+                'config.prepare': { guard: 'opensBeside', target: 'replacing', actions: 'noteChange' },
               },
             },
+            /** The old client serves until the candidate does. */
+            replacing: replacing('open', 'serving'),
+            /** No client serves: the old one makes room for the candidate, or there was none. */
+            recreating: replacing('replace', 'opening'),
           },
         },
 
@@ -235,7 +225,7 @@ export const exporterMachine = exporterSetup.createMachine({
             retiring: {
               invoke: {
                 src: 'retire',
-                input: ({ context }) => ({ unit: context.unit }),
+                input: unitInput,
                 onDone: 'none',
                 onError: { target: 'none', actions: 'noteError' },
               },
@@ -253,62 +243,29 @@ export const exporterMachine = exporterSetup.createMachine({
       },
     },
 
-    /** On the way out: what is done, and what for. */
+    /** Disabled, or restarted: once everything is closed, the configuration decides how it goes on. */
     leaving: {
       tags: 'draining',
-      type: 'parallel',
       entry: 'announce',
-      states: {
-        work: {
-          initial: 'draining',
-          states: {
-            draining: {
-              entry: ['unsubscribe', 'drainDelivery'],
-              /** Enabled again, it keeps what waits for its next client. */
-              always: { guard: stateIn('#exporter.leaving.purpose.reopening'), target: 'closing' },
-              after: { drainDeadline: 'closing' },
-              on: { 'delivery.drained': 'closing' },
-            },
-            closing: {
-              entry: ['haltDelivery', 'cut'],
-              invoke: {
-                src: 'close',
-                input: ({ context }) => ({ unit: context.unit }),
-                onDone: 'closed',
-                onError: { target: 'closed', actions: 'noteError' },
-              },
-            },
-            closed: {
-              always: [
-                { guard: stateIn('#exporter.leaving.purpose.stopping'), target: '#exporter.stopped' },
-                { guard: stateIn('#exporter.leaving.purpose.restarting'), target: '#exporter.active' },
-                {
-                  guard: stateIn('#exporter.leaving.purpose.reopening'),
-                  target: '#exporter.disabled.opening',
-                },
-                { target: '#exporter.disabled', actions: ['unsubscribe', 'abandonDisabled', 'acknowledge'] },
-              ],
-            },
-          },
-        },
-        purpose: {
-          initial: 'stopping',
-          on: { 'exporter.stop': '.stopping' },
-          states: {
-            stopping: {},
-            disabling: {
-              on: { 'config.prepare': { guard: 'opensClient', target: 'reopening', actions: 'noteChange' } },
-            },
-            restarting: {
-              on: { 'config.commit': { guard: 'disables', target: 'disabling', actions: 'commit' } },
-            },
-            /** Enabled again before it was closed. */
-            reopening: {
-              on: { 'config.abort': { target: 'disabling', actions: ['forgetChange', 'acknowledge'] } },
-            },
-          },
-        },
+      initial: 'draining',
+      on: {
+        'config.prepare': { guard: 'enables', target: 'enabling.closing', actions: 'noteChange' },
+        'exporter.stop': 'stopping.closing',
       },
+      states: {
+        draining: {
+          ...draining,
+          on: { ...draining.on, 'exporter.stop': { target: '#exporter.stopping', actions: 'planDrain' } },
+        },
+        closing: closing('#exporter.deciding', ['acknowledge']),
+      },
+    },
+
+    stopping: {
+      tags: 'draining',
+      entry: 'announce',
+      initial: 'draining',
+      states: { draining, closing: closing('#exporter.stopped') },
     },
 
     stopped: {

@@ -1,4 +1,4 @@
-import { type ActorRefFrom, assign, emit, enqueueActions, setup } from 'xstate'
+import { type ActorRefFrom, assign, emit, enqueueActions, type Spawner, setup } from 'xstate'
 import { breakerMachine } from './breaker.ts'
 import { deliveryMachine } from './delivery.ts'
 import type {
@@ -56,16 +56,59 @@ const crash = /^xstate\.error\.actor\.(exporter|delivery|breaker):(.*)$/s
 
 const idOf = (event: SystemEvent): string => crash.exec(event.type)?.[2] ?? ('id' in event ? event.id : '')
 
-const reasonOf = (event: SystemEvent): string => {
-  if (event.type === 'config.refused') return event.reason
-  return 'the exporter crashed while it prepared the change'
+const errorOf = (event: SystemEvent): unknown => ('error' in event ? event.error : undefined)
+
+const exporterOf =
+  (id: string) =>
+  ({ context }: { context: SystemContext }): ExporterGroup['exporter'] =>
+    (context.groups[id] as ExporterGroup).exporter
+
+const reasonOf = (event: SystemEvent): string =>
+  event.type === 'config.refused' ? event.reason : 'the exporter crashed while it prepared the change'
+
+const actors = { exporter: exporterMachine, delivery: deliveryMachine, breaker: breakerMachine }
+
+type Actors = typeof actors
+type Spawn = Spawner<
+  { [Src in keyof Actors]: { src: Src; logic: Actors[Src]; id: string | undefined } }[keyof Actors]
+>
+
+/** An exporter's breaker, its delivery, and the exporter that leads both. A breaker outlives the crashes of the others. */
+function spawnGroup(
+  spawn: Spawn,
+  system: ExporterInput['system'],
+  { unit, settings }: PlannedExporter,
+  { epoch, breaker: kept }: { epoch: number; breaker?: ExporterGroup['breaker'] },
+): ExporterGroup {
+  const life = unit.life(epoch)
+  const named = (kind: string) => ({ id: `${kind}:${unit.id}`, systemId: `${kind}:${unit.id}` })
+  const breaker =
+    kept ??
+    spawn('breaker', { ...named('breaker'), input: { settings: settings.breaker, bypassed: unit.pulled } })
+  const delivery = spawn('delivery', { ...named('delivery'), input: { unit: life, breaker } })
+  const exporter = spawn('exporter', {
+    ...named('exporter'),
+    input: { unit: life, breaker, delivery, system, settings, hasCrashed: epoch > 0 },
+  })
+  return { unit, settings, epoch, exporter, delivery, breaker, leaving: false }
 }
 
 export const exportersOf = (event: unknown): readonly PlannedExporter[] =>
   (event as { input: SystemInput }).input.exporters
 
+/** What a change adds, disabled until the change is committed. */
 export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExporter[] =>
-  changes.filter(({ action }) => action === 'add')
+  changes
+    .filter(({ action }) => action === 'add')
+    .map(({ unit, settings }) => ({ unit, settings: { ...settings, enabled: false } }))
+
+const preparation = (transaction: Transaction | null, { effect, settings, keys }: PlannedChange) => ({
+  type: 'config.prepare' as const,
+  version: transaction?.version ?? 0,
+  effect,
+  settings,
+  keys,
+})
 
 /** The system's vocabulary: its types, and the guards, actions, delays and child actors its chart names. */
 export const systemSetup = setup({
@@ -75,7 +118,7 @@ export const systemSetup = setup({
     emitted: {} as SystemEmitted,
     input: {} as SystemInput,
   },
-  actors: { exporter: exporterMachine, delivery: deliveryMachine, breaker: breakerMachine },
+  actors,
   delays: {
     settleDeadline: settleMs,
     stopDeadline: ({ context }) => context.stopTimeoutMs + stopGraceMs,
@@ -90,66 +133,34 @@ export const systemSetup = setup({
       context.awaiting.includes(idOf(event)),
   },
   actions: {
-    /** Per exporter: its breaker, its delivery, and the exporter that leads both. */
     spawnExporters: assign({
-      groups: (
-        { context, spawn, self },
-        { exporters, begins }: { exporters: readonly PlannedExporter[]; begins: ExporterInput['begins'] },
-      ) => {
-        const groups = { ...context.groups }
-        for (const { unit, settings } of exporters) {
-          const life = unit.life(0)
-          const id = unit.id
-          const named = (kind: string) => ({ id: `${kind}:${id}`, systemId: `${kind}:${id}` })
-          const breaker = spawn('breaker', {
-            ...named('breaker'),
-            input: { settings: settings.breaker, bypassed: unit.pulled },
-          })
-          const delivery = spawn('delivery', { ...named('delivery'), input: { unit: life, breaker } })
-          const exporter = spawn('exporter', {
-            ...named('exporter'),
-            input: { unit: life, breaker, delivery, system: self, settings, begins },
-          })
-          groups[id] = { unit, settings, epoch: 0, exporter, delivery, breaker, leaving: false }
-        }
-        return groups
-      },
+      groups: ({ context, spawn, self }, { exporters }: { exporters: readonly PlannedExporter[] }) => ({
+        ...context.groups,
+        ...Object.fromEntries(
+          exporters.map((planned) => [planned.unit.id, spawnGroup(spawn, self, planned, { epoch: 0 })]),
+        ),
+      }),
     }),
     /** One actor of an exporter has died: the others stop, and all of them begin a next life over the same unit. */
     respawnCrashed: enqueueActions(({ context, event, enqueue }) => {
-      const group = context.groups[idOf(event)]
+      const id = idOf(event)
+      const group = context.groups[id]
       if (!group) return
-      const { unit, settings } = group
-      const id = unit.id
+      const { unit, leaving } = group
       const epoch = group.epoch + 1
-      const brokeDown = event.type.startsWith('xstate.error.actor.breaker:')
-      enqueue(() => unit.noteCrash((event as { error?: unknown }).error))
+      const breaker = event.type.startsWith('xstate.error.actor.breaker:') ? undefined : group.breaker
+      enqueue(() => unit.noteCrash(errorOf(event)))
       enqueue.stopChild(group.exporter)
       enqueue.stopChild(group.delivery)
-      if (brokeDown) enqueue.stopChild(group.breaker)
-      else enqueue.sendTo(group.breaker, { type: 'permit.cancel' })
+      if (breaker) enqueue.sendTo(breaker, { type: 'permit.cancel' })
+      else enqueue.stopChild(group.breaker)
       enqueue.assign({
-        groups: ({ context: now, spawn, self }) => {
-          const life = unit.life(epoch)
-          const named = (kind: string) => ({ id: `${kind}:${id}`, systemId: `${kind}:${id}` })
-          const breaker = brokeDown
-            ? spawn('breaker', {
-                ...named('breaker'),
-                input: { settings: settings.breaker, bypassed: unit.pulled },
-              })
-            : group.breaker
-          const delivery = spawn('delivery', { ...named('delivery'), input: { unit: life, breaker } })
-          const exporter = spawn('exporter', {
-            ...named('exporter'),
-            input: { unit: life, breaker, delivery, system: self, settings, begins: 'crashed' },
-          })
-          return { ...now.groups, [id]: { ...group, epoch, exporter, delivery, breaker } }
+        groups: ({ context: { groups }, spawn, self }) => {
+          const next = spawnGroup(spawn, self, group, breaker ? { epoch, breaker } : { epoch })
+          return { ...groups, [id]: { ...next, leaving } }
         },
       })
-      if (group.leaving)
-        enqueue.sendTo(({ context: now }) => (now.groups[id] as ExporterGroup).exporter, {
-          type: 'exporter.stop',
-        })
+      if (leaving) enqueue.sendTo(exporterOf(id), { type: 'exporter.stop' })
     }),
 
     beginTransaction: assign({
@@ -162,13 +173,18 @@ export const systemSetup = setup({
           ? event.changes.filter(({ action }) => action !== 'remove').map(({ unit }) => unit.id)
           : context.awaiting,
     }),
-    askPrepare: enqueueActions(({ context, enqueue }) => {
-      const { version = 0, changes = [] } = context.transaction ?? {}
-      for (const { unit, action, effect, settings, keys } of changes) {
-        const group = context.groups[unit.id]
-        if (group && action !== 'remove')
-          enqueue.sendTo(group.exporter, { type: 'config.prepare', version, effect, settings, keys })
+    askPrepare: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
+      for (const change of transaction?.changes ?? []) {
+        const group = groups[change.unit.id]
+        if (group && change.action !== 'remove')
+          enqueue.sendTo(group.exporter, preparation(transaction, change))
       }
+    }),
+    /** The next life of a crashed exporter hears of the change under way as well: its outcome is yet to come. */
+    askPrepareAgain: enqueueActions(({ context: { transaction }, event, enqueue }) => {
+      const change = transaction?.changes.find(({ unit }) => unit.id === idOf(event))
+      if (change && change.action !== 'remove')
+        enqueue.sendTo(exporterOf(change.unit.id), preparation(transaction, change))
     }),
     noteAnswer: assign({ awaiting: ({ context, event }) => without(context.awaiting, idOf(event)) }),
     noteRefusal: assign({

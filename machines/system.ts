@@ -9,78 +9,79 @@ export const systemMachine = systemSetup.createMachine({
   id: 'system',
   options: { maxIterations: 1000 },
   context: { groups: {}, transaction: null, awaiting: [], stopTimeoutMs: 0 },
-  entry: {
-    type: 'spawnExporters',
-    params: ({ event }) => ({ exporters: exportersOf(event), begins: 'as_configured' as const }),
-  },
+  entry: { type: 'spawnExporters', params: ({ event }) => ({ exporters: exportersOf(event) }) },
   initial: 'running',
   states: {
     running: {
       initial: 'idle',
       on: {
-        'xstate.error.actor.*': { actions: 'respawnCrashed' },
-        'exporter.stopped': { actions: 'removeStopped' },
         'exporters.flush': { actions: 'relayFlush' },
         'exporter.restart': { actions: 'relayRestart' },
         'breaker.command': { actions: 'relayBreakerCommand' },
+        'exporter.stopped': { actions: ['removeStopped', 'noteAnswer'] },
+        'xstate.error.actor.*': { actions: 'respawnCrashed' },
         'config.change': { actions: 'refuseBusy' },
-        'system.stop': { target: 'stopping', actions: 'stopAll' },
+        'system.stop': { target: 'stopping' },
       },
       states: {
         idle: {
-          on: {
-            'config.change': {
-              target: 'preparing',
-              actions: [
-                {
-                  type: 'spawnExporters',
-                  params: ({ event }) => ({ exporters: addedBy(event.changes), begins: 'staged' as const }),
-                },
-                'beginTransaction',
-                'askPrepare',
-              ],
-            },
-          },
+          on: { 'config.change': 'preparing' },
         },
         preparing: {
+          entry: [
+            {
+              type: 'spawnExporters',
+              params: ({ event }) => ({
+                exporters: event.type === 'config.change' ? addedBy(event.changes) : [],
+              }),
+            },
+            'beginTransaction',
+            'askPrepare',
+          ],
           always: [
-            { guard: 'allPrepared', target: 'committing' },
-            { guard: 'nothingAwaited', target: 'aborting' },
+            { guard: 'allPrepared', target: 'settling.committing' },
+            { guard: 'nothingAwaited', target: 'settling.aborting' },
           ],
           on: {
             'config.prepared': { guard: 'isAwaited', actions: 'noteAnswer' },
             'config.refused': { guard: 'isAwaited', actions: ['noteRefusal', 'noteAnswer'] },
             'xstate.error.actor.*': [
               { guard: 'isPreparing', actions: ['noteRefusal', 'noteAnswer', 'respawnCrashed'] },
-              { actions: 'respawnCrashed' },
+              { actions: ['respawnCrashed', 'askPrepareAgain'] },
             ],
           },
         },
-        committing: {
-          entry: ['commitAll', { type: 'dismiss', params: { action: 'remove' } }, 'awaitAcknowledgements'],
+        settling: {
+          initial: 'committing',
           always: { guard: 'nothingAwaited', target: 'idle' },
           after: { settleDeadline: 'idle' },
           on: {
             'config.acknowledged': { guard: 'isAwaited', actions: 'noteAnswer' },
-            'exporter.stopped': { actions: ['removeStopped', 'noteAnswer'] },
-            'xstate.error.actor.*': { actions: ['noteAnswer', 'commitCrashed', 'respawnCrashed'] },
           },
           exit: ['announceSettled', 'endTransaction'],
-        },
-        aborting: {
-          entry: ['abortAll', { type: 'dismiss', params: { action: 'add' } }, 'awaitAcknowledgements'],
-          always: { guard: 'nothingAwaited', target: 'idle' },
-          after: { settleDeadline: 'idle' },
-          on: {
-            'config.acknowledged': { guard: 'isAwaited', actions: 'noteAnswer' },
-            'exporter.stopped': { actions: ['removeStopped', 'noteAnswer'] },
-            'xstate.error.actor.*': { actions: ['noteAnswer', 'abortCrashed', 'respawnCrashed'] },
+          states: {
+            committing: {
+              entry: [
+                'commitAll',
+                { type: 'dismiss', params: { action: 'remove' } },
+                'awaitAcknowledgements',
+              ],
+              on: {
+                'xstate.error.actor.*': { actions: ['commitCrashed', 'respawnCrashed', 'noteAnswer'] },
+              },
+            },
+            aborting: {
+              entry: ['abortAll', { type: 'dismiss', params: { action: 'add' } }, 'awaitAcknowledgements'],
+              on: {
+                'xstate.error.actor.*': { actions: ['abortCrashed', 'respawnCrashed', 'noteAnswer'] },
+              },
+            },
           },
-          exit: ['announceSettled', 'endTransaction'],
         },
       },
     },
     stopping: {
+      entry: 'stopAll',
       always: { guard: 'nothingAwaited', target: 'stopped' },
       after: { stopDeadline: 'stopped' },
       on: {
