@@ -1,4 +1,4 @@
-import { assign, emit, sendTo, setup } from 'xstate'
+import { assign, emit, enqueueActions, sendTo, setup } from 'xstate'
 import type {
   BreakerEvent,
   BreakerReply,
@@ -19,6 +19,8 @@ export interface BreakerContext {
   readonly bypassed: boolean
   /** Who waits for a permit. */
   readonly waiter: PermitHolder | undefined
+  /** Who was granted a permit last. */
+  readonly holder: PermitHolder | undefined
   /** Consecutive failures while closed. */
   readonly failures: number
   /** Stamped on permits; a report of an older generation changes no state. */
@@ -105,21 +107,27 @@ export const breakerMachine = setup({
   actions: {
     announce: emit({ type: 'state.shown' }),
     /** A host that is no actor provides its own `grant` and `deny` (see createBreaker). */
-    grant: sendTo(
-      asker,
-      ({ context }, { probe }: { probe: boolean }): BreakerReply => ({
+    grant: enqueueActions(({ context, event, enqueue }, { probe }: { probe: boolean }) => {
+      const holder = asker({ context, event })
+      enqueue.sendTo(holder, {
         type: 'permit.granted',
         permit: { generation: context.generation, probe },
-      }),
-    ),
+      } satisfies BreakerReply)
+      enqueue.assign({ holder })
+    }),
     deny: sendTo(asker, { type: 'permit.denied' }),
     wait: assign({ waiter: ({ event }) => (event.type === 'permit.request' ? event.replyTo : undefined) }),
     endWait: assign({ waiter: undefined }),
+    giveBack: assign({ waiter: undefined, holder: undefined }),
     configure: assign({
       settings: ({ context, event }) =>
         event.type === 'breaker.configure' ? event.settings : context.settings,
     }),
-    nextGeneration: assign({ generation: ({ context }) => context.generation + 1 }),
+    /** Permits of an earlier generation are void: their holder asks again, and their reports change nothing. */
+    nextGeneration: enqueueActions(({ context, enqueue }) => {
+      if (context.holder) enqueue.sendTo(context.holder, { type: 'permit.revoked' })
+      enqueue.assign({ generation: context.generation + 1, holder: undefined })
+    }),
     forgetFailures: assign({ failures: 0 }),
     countFailures: assign({
       failures: ({ context, event }) => {
@@ -153,6 +161,7 @@ export const breakerMachine = setup({
     failures: 0,
     generation: 0,
     waiter: undefined,
+    holder: undefined,
     leftClosedAt: 0,
     waitMs: 0,
     urgentSpent: false,
@@ -164,7 +173,7 @@ export const breakerMachine = setup({
     'breaker.disable': { target: '.disabled' },
     'breaker.reset': { target: '.closed' },
     'permit.withdraw': { actions: 'endWait' },
-    'permit.cancel': { actions: 'endWait' },
+    'permit.cancel': { actions: 'giveBack' },
   },
   states: {
     starting: {
@@ -217,7 +226,7 @@ export const breakerMachine = setup({
           entry: ['nextGeneration', { type: 'grant', params: { probe: true } }, 'endWait'],
           after: { probeDeadline: 'free' },
           on: {
-            'permit.cancel': { target: 'free', actions: 'endWait' },
+            'permit.cancel': { target: 'free', actions: 'giveBack' },
             'export.reported': [
               { guard: 'isMisdirected', target: '#breaker.open', actions: 'planLateProbe' },
               { guard: 'probeFailed', target: '#breaker.open', actions: 'planProbe' },

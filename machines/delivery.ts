@@ -8,8 +8,10 @@ export interface DeliveryInput {
 }
 
 export interface DeliveryContext extends DeliveryInput {
-  /** The permit held while exporting. */
+  /** The permit held while exporting, and kept for the next wave as long as all goes well. */
   readonly permit: Permit | null
+  /** The breaker counts a failure of ours: the next success is reported. */
+  readonly failing: boolean
   /** How long to gather, or to wait after a failure. */
   readonly waitMs: number
   /** Who is told when the drain is over, and how long it may take. */
@@ -48,6 +50,13 @@ export const deliveryMachine = setup({
     wait: ({ context }) => context.waitMs,
   },
   guards: {
+    hasPermit: ({ context }) => context.permit !== null,
+    /** Nothing that the breaker does not know: the permit serves the next wave as well. */
+    isRoutine: ({ context }, { report }: { report: WaveReport }) =>
+      context.permit?.probe === false &&
+      !context.failing &&
+      report.results.length > 0 &&
+      report.results.every((result) => result === 'success' || result === 'neutral'),
     isOwnBackoff: ({ event }) => event.type === 'work.deferred' && event.by === 'backoff',
   },
   actions: {
@@ -92,8 +101,11 @@ export const deliveryMachine = setup({
         at: report.at,
         jitter: report.jitter,
       })
-      enqueue.assign({ permit: null })
+      const { results } = report
+      const answered = results.some((result) => result === 'success' || result === 'neutral')
+      enqueue.assign({ permit: null, failing: results.includes('failure') || (context.failing && !answered) })
     }),
+    dropPermit: assign({ permit: null }),
     /** Leaves no request waiting and no probe taken. */
     releasePermit: enqueueActions(({ context, enqueue }) => {
       enqueue.sendTo(context.breaker, { type: 'permit.cancel' })
@@ -115,7 +127,7 @@ export const deliveryMachine = setup({
 }).createMachine({
   id: 'delivery',
   options: { maxIterations: 1000 },
-  context: ({ input }) => ({ ...input, permit: null, waitMs: 0, drain: null }),
+  context: ({ input }) => ({ ...input, permit: null, failing: false, waitMs: 0, drain: null }),
   entry: 'listen',
   initial: 'halted',
   on: {
@@ -124,6 +136,7 @@ export const deliveryMachine = setup({
     'delivery.drain': { target: '.draining', actions: 'noteDrain' },
     'exporter.flush': { actions: 'requestFlush' },
     'permit.granted': { actions: 'returnPermit' },
+    'permit.revoked': { actions: 'dropPermit' },
   },
   states: {
     halted: {},
@@ -135,7 +148,7 @@ export const deliveryMachine = setup({
           entry: 'look',
           on: {
             'work.arrived': { target: 'gathering', actions: 'noteWait' },
-            'telemetry.batch': 'asking',
+            'telemetry.batch': [{ guard: 'hasPermit', target: 'exporting' }, { target: 'asking' }],
             'work.deferred': [
               { guard: 'isOwnBackoff', target: 'backing_off', actions: 'noteWait' },
               { target: 'deferred', actions: 'noteWait' },
@@ -147,7 +160,7 @@ export const deliveryMachine = setup({
           after: { wait: 'idle' },
           on: {
             'work.arrived': { target: 'gathering', reenter: true, actions: 'noteWait' },
-            'telemetry.batch': 'asking',
+            'telemetry.batch': [{ guard: 'hasPermit', target: 'exporting' }, { target: 'asking' }],
             'exporter.flush': { target: 'idle', actions: 'requestFlush' },
           },
         },
@@ -163,10 +176,16 @@ export const deliveryMachine = setup({
           invoke: {
             src: 'exportWave',
             input: ({ context }) => ({ unit: context.unit, probe: context.permit?.probe ?? true }),
-            onDone: {
-              target: 'idle',
-              actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
-            },
+            onDone: [
+              {
+                guard: { type: 'isRoutine', params: ({ event }) => ({ report: event.output }) },
+                target: 'idle',
+              },
+              {
+                target: 'idle',
+                actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
+              },
+            ],
             onError: { target: 'deferred', actions: ['noteError', 'releasePermit', 'noteWait'] },
           },
         },

@@ -75,6 +75,8 @@ export type BreakerReply = EventsOf<{
   'permit.granted': { readonly permit: Permit }
   /** Only an urgent request is denied; others wait. */
   'permit.denied': NoPayload
+  /** A permit granted before is void. */
+  'permit.revoked': NoPayload
 }>
 
 export type PermitHolder = ActorRef<Snapshot<unknown>, BreakerReply>
