@@ -10,9 +10,10 @@ import { createSystemClock } from '../src/clock.ts'
 import type { Sink } from '../src/exporters/exporter.ts'
 import type { State } from '../src/exporters/prometheus/aggregate/state.ts'
 import { prometheus } from '../src/exporters/prometheus/index.ts'
+import { encodePage } from '../src/exporters/prometheus/page/page.ts'
 import { renderFamilies } from '../src/exporters/prometheus/page/render.ts'
 
-const config = { max_series: 20_000, max_metric_bytes: 1e9, max_metrics: 20_000 }
+const config = { max_series: 20_000, max_metric_bytes: 1e9, max_page_bytes: 1e9, max_metrics: 20_000 }
 const nothing = (): void => {}
 const logger = { debug: nothing, info: nothing, warn: console.warn, error: console.error }
 const clock = createSystemClock()
@@ -178,8 +179,8 @@ async function scrape(series: number, families: number): Promise<void> {
     }
     let size = 0
     const times = await compare(series > 1000 ? 7 : 31, [
-      () => {
-        size = Buffer.from(renderFamilies(state.families, 'text', [])).length
+      async () => {
+        size = (await encodePage('text', renderFamilies(state.families, 'text', []))).bytes
       },
       async () => Buffer.from(await registry.metrics()),
     ])

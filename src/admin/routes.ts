@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { messageOf, TelemetryConfigError, TelemetryError } from '../errors.ts'
-import { type Answer, hasBody, jsonAnswer, refusal } from './answer.ts'
+import { type Answer, hasBody } from '../http-server/answer.ts'
+import { jsonAnswer, refusal } from './answer.ts'
 import { readJson } from './body.ts'
 import { createFiles, isFile } from './files.ts'
 import type { Access, Gate } from './gate.ts'

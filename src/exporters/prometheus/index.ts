@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import { TelemetryError } from '../../errors.ts'
+import type { HttpServer } from '../../http-server/server.ts'
 import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
 import { defineExporter } from '../exporter.ts'
 import { occupiedNames } from './aggregate/families.ts'
@@ -7,10 +8,10 @@ import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
 import type { DeclaredMetric } from './declared.ts'
+import { createPageHandler, type PageHandler, servedAt } from './page/handler.ts'
 import { healthNames } from './page/health.ts'
 import { join } from './page/registry.ts'
-import { createPage } from './page/source.ts'
-import type { PageServer } from './server.ts'
+import { createPages } from './page/source.ts'
 import { schema } from './settings.ts'
 import { describe } from './status.ts'
 
@@ -34,9 +35,15 @@ export interface PrometheusOptions {
 }
 
 export interface PrometheusClient {
-  readonly server: PageServer
+  /** Undefined when there is no port: the page is on somebody else's server, by `metricsHandler`. */
+  readonly server: HttpServer | undefined
   readonly path: () => string
+  readonly handler: PageHandler
+  close(deadline: number): Promise<void>
 }
+
+/** How long answers under way may take when the server closes. */
+const maxFarewellMs = 2000
 
 /**
  * Metrics for Prometheus to scrape: counters from `count`, histograms from `duration_ms`, and what is declared.
@@ -55,17 +62,21 @@ export function prometheus(
       if (registry) join(state, registry)
       return state
     },
-    open: (config, context) => open(config, context),
+    open,
     ignoresTime: true,
     ingest,
-    close: ({ server }, { deadline }) => server.close(deadline),
+    release: ({ server }) => server?.release(),
+    close: (client, { deadline }) => client.close(deadline),
     describe,
   })
 }
 
 async function open(config: Config, context: OpenContext<State>): Promise<PrometheusClient> {
-  const { state, logger, clock, signal } = context
-  const [promClient, { openPageServer }] = await Promise.all([import('prom-client'), import('./server.ts')])
+  const { state, logger, clock, signal, catchUp, status } = context
+  const [promClient, { openHttpServer }] = await Promise.all([
+    import('prom-client'),
+    import('../../http-server/server.ts'),
+  ])
   if (!state.registry) join(state, new promClient.Registry())
   // Under a living client the configuration changes; should it ever be unreadable, the one it opened with serves.
   const current = (): Config => {
@@ -76,17 +87,21 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
     }
   }
   const path = (): string => (current().path as string | undefined) ?? '/metrics'
-  const page = createPage({
-    state,
-    promClient,
-    logger,
-    current,
-    catchUp: context.catchUp,
-    status: context.status,
-  })
-  const host = (config.host as string | undefined) ?? '127.0.0.1'
-  const port = (config.port as number | undefined) ?? 9464
-  return { server: await openPageServer({ host, port, signal, clock, logger, path, page }), path }
+  const allowedHosts = () => (current().allowed_hosts as readonly string[] | undefined) ?? []
+  const page = createPages({ state, promClient, clock, logger, current, catchUp, status })
+  const handler = createPageHandler({ page, clock, logger })
+  const { host = '127.0.0.1', port = 9464 } = config as { host?: string; port?: number | null }
+  const server =
+    port === null
+      ? undefined
+      : await openHttpServer({
+          ...{ host, port, signal, clock, logger },
+          handler: servedAt(handler, { host, path, allowedHosts }),
+        })
+  return {
+    ...{ server, path, handler },
+    close: async (deadline) => server?.close(Math.min(maxFarewellMs, deadline - clock.now())),
+  }
 }
 
 function assertDistinct(metrics: readonly DeclaredMetric[]): void {
