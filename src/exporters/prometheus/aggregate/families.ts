@@ -138,7 +138,7 @@ function admit<Series extends { readonly labels: LabelSet }>(
   }
   const known = family.series.get(text)
   if (known) return known
-  const limit = limitFor(family, text, room)
+  const limit = limitFor(family, Buffer.byteLength(text), room)
   if (limit === undefined) {
     labels ??= source.set()
     const series = make({ names: labels.names, values: labels.values.map(ownCopy) }, text)
@@ -158,21 +158,25 @@ function admit<Series extends { readonly labels: LabelSet }>(
 
 type Sized = Pick<FamilyOf<FamilyType, unknown>, 'type' | 'buckets' | 'name' | 'series' | 'bytes'>
 
-const bytesOf = ({ type, buckets, name }: Sized, text: string): number =>
-  (type === 'histogram' ? buckets.length + 3 : 1) * (name.length + Buffer.byteLength(text) + lineBytes)
+const bytesOf = ({ type, buckets, name }: Sized, labelBytes: number): number =>
+  (type === 'histogram' ? buckets.length + 3 : 1) * (name.length + labelBytes + lineBytes)
 
-/** The limit that keeps a family from one more series. */
-function limitFor(family: Sized, text: string, { settings, totals }: Room): keyof SeriesLimits | undefined {
+/** The limit that keeps a family from one more series, whose labels take this many bytes. */
+export function limitFor(
+  family: Sized,
+  labelBytes: number,
+  { settings, totals }: Room,
+): keyof SeriesLimits | undefined {
   const { limits } = settings
   if (family.series.size >= limits.max_series) return 'max_series'
   if (totals.series >= limits.max_total_series) return 'max_total_series'
-  const bytes = bytesOf(family, text)
+  const bytes = bytesOf(family, labelBytes)
   if (family.bytes + bytes > limits.max_metric_bytes) return 'max_metric_bytes'
   return totals.bytes + bytes > limits.max_page_bytes ? 'max_page_bytes' : undefined
 }
 
 function take({ totals }: Room, family: Sized & { bytes: number }, text: string): void {
-  const bytes = bytesOf(family, text)
+  const bytes = bytesOf(family, Buffer.byteLength(text))
   family.bytes += bytes
   totals.series++
   totals.bytes += bytes

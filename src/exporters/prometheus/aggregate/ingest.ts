@@ -3,11 +3,11 @@ import { measurementValue, metadataValue } from '../../../bus/event.ts'
 import { messageOf } from '../../../errors.ts'
 import type { Sink } from '../../exporter.ts'
 import type { DeclaredMetric } from '../declared.ts'
-import type { LabelSource } from './families.ts'
-import { histogramSeries, numberSeries, observe } from './families.ts'
+import type { Family, HistogramSeries, LabelSource, NumberSeries } from './families.ts'
+import { histogramSeries, limitFor, numberSeries, observe } from './families.ts'
 import { type Layout, labelSetOf, textOf } from './layout.ts'
 import type { Leaf, Shape } from './shapes.ts'
-import { find, place, shapeOf } from './shapes.ts'
+import { find, leastLength, place, shapeOf } from './shapes.ts'
 import type { DeclaredFamily, Plan, State } from './state.ts'
 import { configure, inferCounter, inferHistogram, planFor } from './state.ts'
 
@@ -40,14 +40,12 @@ export function ingest(event: TelemetryEvent, sink: Sink<State>): void {
 
   const plan = state.plans.get(event.name) ?? planFor(state, event.name)
   let outcome = 0
-  if ((count !== undefined && plan.infersCounter) || (duration !== undefined && plan.infersHistogram)) {
-    const { shapes } = plan
-    const shape = shapeOf(shapes, fields, metadataStart, state)
-    const leaf = find(shape, fields, metadataStart)
+  if (count !== undefined || duration !== undefined) {
+    const shape = shapeOf(plan.shapes, event, state)
+    const leaf = find(shape, event)
     if (count !== undefined && plan.infersCounter) outcome |= addCount(state, plan, shape, leaf, event, count)
-    if (duration !== undefined && plan.infersHistogram) {
+    if (duration !== undefined && plan.infersHistogram)
       outcome |= addDuration(state, plan, shape, leaf, event, duration)
-    }
   }
   for (const declared of plan.declared) outcome |= measure(state, declared, event)
 
@@ -76,15 +74,8 @@ function addCount(
   count: unknown,
 ): number {
   if (typeof count !== 'number' || !(count >= 0 && count < Infinity)) return refuse(state)
-  let series = leaf?.counter
-  if (series === undefined) {
-    plan.counter ??= inferCounter(state, event.name)
-    const family = plan.counter
-    if (!family) return limit(state)
-    series = numberSeries(family, labelsOf(state, shape, event), state)
-    const at = leaf ?? (series === family.overflow ? undefined : placed(state, shape, event))
-    if (at) at.counter = series
-  }
+  const series = leaf?.counter ?? counterOf(state, plan, shape, event)
+  if (series === undefined) return limit(state)
   const sum = series.value + count
   // An infinite counter would never show an increase again.
   if (sum === Infinity) return refuse(state)
@@ -102,19 +93,58 @@ function addDuration(
 ): number {
   if (typeof milliseconds !== 'number' || !(milliseconds >= 0 && milliseconds < Infinity))
     return refuse(state)
-  plan.histogram ??= inferHistogram(state, event.name)
-  const family = plan.histogram
-  if (!family) return limit(state)
-  let series = leaf?.histogram
-  if (series === undefined) {
-    series = histogramSeries(family, labelsOf(state, shape, event), state)
-    const at = leaf ?? (series === family.overflow ? undefined : placed(state, shape, event))
-    if (at) at.histogram = series
-  }
+  const series = leaf?.histogram ?? histogramOf(state, plan, shape, event)
+  if (series === undefined) return limit(state)
   const seconds = milliseconds / 1000
   if (series.sum + seconds === Infinity) return refuse(state)
-  observe(family, series, seconds)
+  observe(plan.histogram!, series, seconds)
   return applied
+}
+
+/** The counter of labels that have none in the tree yet; undefined at `max_metrics`. */
+function counterOf(state: State, plan: Plan, shape: Shape, event: TelemetryEvent): NumberSeries | undefined {
+  plan.counter ??= inferCounter(state, event.name)
+  const family = plan.counter
+  if (!family || overflows(state, family, shape, shape.counters, event)) return family?.overflow
+  const series = numberSeries(family, labelsOf(state, shape, event), state)
+  const leaf = series === family.overflow ? undefined : place(shape, event, state)
+  if (leaf) {
+    leaf.counter = series
+    shape.counters++
+  }
+  return series
+}
+
+/** As {@link counterOf}. */
+function histogramOf(
+  state: State,
+  plan: Plan,
+  shape: Shape,
+  event: TelemetryEvent,
+): HistogramSeries | undefined {
+  plan.histogram ??= inferHistogram(state, event.name)
+  const family = plan.histogram
+  if (!family || overflows(state, family, shape, shape.histograms, event)) return family?.overflow
+  const series = histogramSeries(family, labelsOf(state, shape, event), state)
+  const leaf = series === family.overflow ? undefined : place(shape, event, state)
+  if (leaf) {
+    leaf.histogram = series
+    shape.histograms++
+  }
+  return series
+}
+
+/** Whether this event is sure to overflow, which is cheaper to know than its labels. */
+function overflows(
+  state: State,
+  family: Family,
+  shape: Shape,
+  placed: number,
+  event: TelemetryEvent,
+): boolean {
+  if (!family.overflow) return false
+  const length = leastLength(shape, event, placed, family.series.size)
+  return length >= 0 && limitFor(family, length, state) !== undefined
 }
 
 /** The labels of an event that has no place yet. */
@@ -131,10 +161,6 @@ const sourceOf = (layout: Layout, values: readonly unknown[], start: number): La
   size: layout.labels.length,
   set: () => labelSetOf(layout, values, start),
 })
-
-function placed(state: State, shape: Shape, { fields, metadataStart }: TelemetryEvent): Leaf | undefined {
-  return place(shape, fields, metadataStart, state)
-}
 
 function measure(state: State, declared: DeclaredFamily, event: TelemetryEvent): number {
   const { metric, family } = declared

@@ -16,7 +16,7 @@ import type {
 } from './families.ts'
 import { histogramFamily, numberFamily, occupiedNames, seriesCount } from './families.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import type { Shapes } from './shapes.ts'
+import type { Shape } from './shapes.ts'
 
 /** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
 export interface State {
@@ -63,7 +63,7 @@ export interface DeclaredFamily {
 /** What is done with the events of one name. */
 export interface Plan {
   readonly declared: readonly DeclaredFamily[]
-  readonly shapes: Shapes
+  readonly shapes: Shape[]
   /** False: a declared metric of that very name measures this event in its own way. */
   readonly infersCounter: boolean
   readonly infersHistogram: boolean
@@ -137,7 +137,7 @@ export function planFor(state: State, eventName: string): Plan {
     return declared.some(({ family }) => family.name === name)
   }
   const plan: Plan = {
-    ...{ declared, shapes: { latest: undefined, all: [] }, counter: undefined, histogram: undefined },
+    ...{ declared, shapes: [], counter: undefined, histogram: undefined },
     infersCounter: !replaced('counter'),
     infersHistogram: !replaced('histogram'),
   }
