@@ -289,6 +289,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       putFrom: store.putFrom,
       get: store.get,
       unset: store.unset,
+      unsetFrom: store.unsetFrom,
       explain: store.explain,
       subscribe: store.subscribe,
     },
@@ -332,6 +333,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
     observe: observation.observe,
   }
-  openIngress(telemetry, { definitionOf: (id) => units.get(id)?.definition, offer: bus.offer })
+  openIngress(telemetry, {
+    definitionOf: (id) => units.get(id)?.definition,
+    clientOf: (id) => units.get(id)?.client(),
+    offer: bus.offer,
+  })
   return telemetry
 }

@@ -51,6 +51,8 @@ export interface Unit extends UnitPort {
   lastError(): LastError | undefined
   attempts(): ExportAttempts
   describe(): Readonly<Record<string, unknown>>
+  /** The client that serves. */
+  client(): unknown
   /** The bus forgets the exporter. */
   dispose(): void
   /** All an inspector may show of it. */
@@ -405,6 +407,7 @@ export function createUnit(options: UnitOptions): Unit {
         return {}
       }
     },
+    client: () => clients.current?.client,
     dispose: () => inbox.remove(),
     toJSON: () => ({ id }),
   }

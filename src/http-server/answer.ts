@@ -24,11 +24,12 @@ const maxDiscardingMs = 500
 export const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) !== 0
 
-/** Writes an answer. Never rejects, and never throws on a client that has gone. */
+/** Writes an answer, as fast as the client reads it; `pace` is awaited before each part of a long one. */
 export async function writeAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   { status, headers, body = '' }: Answer,
+  pace: () => Promise<void> = noPause,
 ): Promise<void> {
   if (response.headersSent) return void response.destroy()
   if (response.destroyed) return
@@ -38,10 +39,30 @@ export async function writeAnswer(
   const isUnread = !request.readableEnded && hasBody(request)
   if (isUnread) response.shouldKeepAlive = false
   response.writeHead(status, { ...headers, 'content-length': length })
-  if (request.method !== 'HEAD') for (const part of parts) if (part.length > 0) response.write(part)
+  if (request.method !== 'HEAD') {
+    for (const part of parts) {
+      if (part.length === 0) continue
+      if (parts.length > 1) await pace()
+      if (!response.write(part) && parts.length > 1) await writable(response)
+    }
+  }
   if (isUnread) await discard(request)
   response.end()
 }
+
+const noPause = async (): Promise<void> => {}
+
+/** Resolves when the client has read some of the answer, or is gone. */
+const writable = (response: ServerResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.once('drain', done)
+    response.once('close', done)
+  })
 
 /**
  * Reads what is left of an unwanted body, within limits: a socket that is closed with unread bytes is reset, and the

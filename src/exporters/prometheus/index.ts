@@ -8,8 +8,10 @@ import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
 import type { DeclaredMetric } from './declared.ts'
-import { createPageHandler, type PageHandler, servedAt } from './page/handler.ts'
+import { offerPage } from './metrics-handler.ts'
+import { createPageHandler, servedAt } from './page/handler.ts'
 import { healthNames } from './page/health.ts'
+import { createSlices } from './page/page.ts'
 import { join } from './page/registry.ts'
 import { createPages } from './page/source.ts'
 import { schema } from './settings.ts'
@@ -24,6 +26,7 @@ export type {
   Unit,
 } from './declared.ts'
 export { counter, distribution, lastValue, sum } from './declared.ts'
+export { metricsHandler } from './metrics-handler.ts'
 
 export interface PrometheusOptions {
   /** prom-client's registry that the metrics join; what else is in it is on the page too. Default: one of its own. */
@@ -38,7 +41,6 @@ export interface PrometheusClient {
   /** Undefined when there is no port: the page is on somebody else's server, by `metricsHandler`. */
   readonly server: HttpServer | undefined
   readonly path: () => string
-  readonly handler: PageHandler
   close(deadline: number): Promise<void>
 }
 
@@ -88,8 +90,9 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
   }
   const path = (): string => (current().path as string | undefined) ?? '/metrics'
   const allowedHosts = () => (current().allowed_hosts as readonly string[] | undefined) ?? []
-  const page = createPages({ state, promClient, clock, logger, current, catchUp, status })
-  const handler = createPageHandler({ page, clock, logger })
+  const slice = createSlices()
+  const page = createPages({ state, promClient, clock, logger, current, catchUp, status, slice })
+  const handler = createPageHandler({ page, slice, clock, logger })
   const { host = '127.0.0.1', port = 9464 } = config as { host?: string; port?: number | null }
   const server =
     port === null
@@ -98,10 +101,12 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
           ...{ host, port, signal, clock, logger },
           handler: servedAt(handler, { host, path, allowedHosts }),
         })
-  return {
-    ...{ server, path, handler },
+  const client: PrometheusClient = {
+    ...{ server, path },
     close: async (deadline) => server?.close(Math.min(maxFarewellMs, deadline - clock.now())),
   }
+  offerPage(client, handler)
+  return client
 }
 
 function assertDistinct(metrics: readonly DeclaredMetric[]): void {

@@ -6,13 +6,14 @@ import { hostname, isAddress, isLoopback } from '../../../http-server/host.ts'
 import type { Logger } from '../../../logger.ts'
 import type { Format } from '../names.ts'
 import { formatFor, wantsGzip } from '../negotiate.ts'
-import type { Page } from './page.ts'
+import type { Page, PageForm, Slices } from './page.ts'
 import { createSenders } from './senders.ts'
 
 /** Answers requests for the page, on a server of ours or of somebody else's. */
 
 export interface PageHandlerOptions {
-  readonly page: (format: Format) => Promise<Page>
+  readonly page: (form: PageForm) => Promise<Page>
+  readonly slice: Slices
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -27,24 +28,23 @@ const contentTypes: Readonly<Record<Format, string>> = {
 const ignore = (): void => {}
 
 /** Answers GET and HEAD with the page, whatever their path. Never throws. */
-export function createPageHandler({ page, clock, logger }: PageHandlerOptions): PageHandler {
+export function createPageHandler({ page, slice, clock, logger }: PageHandlerOptions): PageHandler {
   const senders = createSenders(clock)
 
   const answerOf = async (request: IncomingMessage): Promise<Answer> => {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return textAnswer(405, 'only GET and HEAD\n', { allow: 'GET, HEAD' })
     const { accept, 'accept-encoding': encodings } = request.headers
-    const rendered = await page(formatFor(accept))
-    const compressed = wantsGzip(encodings as string | undefined)
-    senders.holds(request.socket, rendered)
+    const form = { format: formatFor(accept), gzip: wantsGzip(encodings as string | undefined) }
+    const { parts } = senders.holds(request.socket, await page(form))
     return {
       status: 200,
       headers: {
-        'content-type': contentTypes[rendered.format],
+        'content-type': contentTypes[form.format],
         vary: 'Accept, Accept-Encoding',
-        ...(compressed && { 'content-encoding': 'gzip' }),
+        ...(form.gzip && { 'content-encoding': 'gzip' }),
       },
-      body: compressed ? await rendered.gzip() : rendered.parts,
+      body: parts,
     }
   }
 
@@ -57,7 +57,7 @@ export function createPageHandler({ page, clock, logger }: PageHandlerOptions): 
         logger.error({ error: messageOf(thrown) }, 'the metrics page could not be rendered')
         return textAnswer(500, 'the metrics could not be collected\n')
       })
-      .then((answer) => writeAnswer(request, response, answer))
+      .then((answer) => writeAnswer(request, response, answer, slice))
       .catch(() => response.destroy())
   }
 }

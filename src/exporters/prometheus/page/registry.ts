@@ -5,7 +5,7 @@ import type { State } from '../aggregate/state.ts'
 import type { Format } from '../names.ts'
 import { boundText, escapeLabelValue, labelName, labelValue } from '../names.ts'
 import { healthNames } from './health.ts'
-import { slices } from './page.ts'
+import type { Slices } from './page.ts'
 import type { Labels, PlainFamily, PlainSample } from './render.ts'
 
 /**
@@ -136,19 +136,22 @@ export interface Foreign {
 }
 
 /** What others have in the registry. Rejects when one of their metrics cannot be collected. */
-export async function collectForeign(state: State, registry: Registry, format: Format): Promise<Foreign> {
+export async function collectForeign(
+  state: State,
+  registry: Registry,
+  format: Format,
+  slice: Slices,
+): Promise<Foreign> {
   const metrics = registry
     .getMetricsAsArray()
     .filter((metric) => isForeign(metric)) as unknown as Collectable[]
   const collecting: Promise<Collected>[] = []
-  const pause = slices()
   for (const metric of metrics) {
     const one = collect(metric)
     // It may fail during a pause, before anybody awaits it.
     one.catch(() => {})
     collecting.push(one)
-    const paused = pause()
-    if (paused) await paused
+    await slice()
   }
   const collected = await Promise.all(collecting)
   const taken = new Set(metrics.length > 0 ? takenNames(state, format) : [])

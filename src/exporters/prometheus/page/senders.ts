@@ -9,8 +9,8 @@ import type { Page } from './page.ts'
  */
 export interface Senders {
   begin(socket: Socket, response: ServerResponse): void
-  /** This page is being written to the socket. */
-  holds(socket: Socket, page: Page): void
+  /** This page is being written to the socket. Returns it. */
+  holds(socket: Socket, page: Page): Page
 }
 
 interface Sender {
@@ -20,19 +20,21 @@ interface Sender {
 }
 
 const maxSenders = 64
-const maxHeldBytes = 64 * 1024 * 1024
+const maxHeldBytes = 256 * 1024 * 1024
+/** However large they are: two are rendered in turn while a third is read. */
+const minPages = 3
 const maxSendingMs = 30_000
 
 export function createSenders(clock: Clock): Senders {
   /** Oldest first. */
   const senders = new Map<Socket, Sender>()
 
-  const heldBytes = (): number => {
+  const holdsTooMuch = (): boolean => {
     const pages = new Set<Page>()
     for (const sender of senders.values()) for (const page of sender.pages) pages.add(page)
     let bytes = 0
     for (const page of pages) bytes += page.bytes
-    return bytes
+    return pages.size > minPages && bytes > maxHeldBytes && senders.size > 1
   }
 
   /** Cuts the oldest, but not the one at hand. */
@@ -71,7 +73,8 @@ export function createSenders(clock: Clock): Senders {
     },
     holds(socket, page) {
       senders.get(socket)?.pages.add(page)
-      while (senders.size > 1 && heldBytes() > maxHeldBytes) cutOldest(socket)
+      while (holdsTooMuch()) cutOldest(socket)
+      return page
     },
   }
 }

@@ -5,7 +5,7 @@ import type { Config } from '../../exporter.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Format } from '../names.ts'
 import { healthOf } from './health.ts'
-import { encodePage, type Page } from './page.ts'
+import { encodePage, type Page, type PageForm, type Slices } from './page.ts'
 import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registry.ts'
 import type { Labels, PlainFamily } from './render.ts'
 import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
@@ -19,6 +19,7 @@ export interface PageSource {
   readonly current: () => Config
   readonly catchUp: () => void
   readonly status: () => unknown
+  readonly slice: Slices
 }
 
 /** How long a rendering is waited for by the next one: a collector of the user's may never settle. */
@@ -28,20 +29,21 @@ const patienceMs = 30_000
  * Renders one page at a time. Requests that come while one is rendered share the next: it has every event that was
  * emitted before them, and a hundred scrapes cost no more than two.
  */
-export function createPages(source: PageSource): (format: Format) => Promise<Page> {
+export function createPages(source: PageSource): (form: PageForm) => Promise<Page> {
   const { clock } = source
   const render = renderer(source)
-  const awaited = new Map<Format, Promise<Page>>()
+  const awaited = new Map<string, Promise<Page>>()
   let last: Promise<unknown> = Promise.resolve()
 
-  return (format) => {
-    const known = awaited.get(format)
+  return (form) => {
+    const key = `${form.format} ${form.gzip}`
+    const known = awaited.get(key)
     if (known) return known
     const page = last.then(() => {
-      awaited.delete(format)
-      return render(format)
+      awaited.delete(key)
+      return render(form)
     })
-    awaited.set(format, page)
+    awaited.set(key, page)
     last = new Promise<void>((resolve) => {
       const timer = clock.setTimeout(() => resolve(), patienceMs)
       const done = (): void => {
@@ -55,8 +57,8 @@ export function createPages(source: PageSource): (format: Format) => Promise<Pag
 }
 
 /** Rejects only when the registry itself fails: a collector of the user's that throws, say. */
-function renderer(source: PageSource): (format: Format) => Promise<Page> {
-  const { state, promClient, logger, current, catchUp, status } = source
+function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
+  const { state, promClient, logger, current, catchUp, status, slice } = source
   let reported = ''
 
   const attempt = <T>(what: string, fn: () => T): T | undefined => {
@@ -78,11 +80,12 @@ function renderer(source: PageSource): (format: Format) => Promise<Page> {
     if (format === 'openmetrics') yield endOfOpenMetrics
   }
 
-  return async (format) => {
+  return async (form) => {
+    const { format } = form
     const registry = state.registry!
     join(state, registry)
     showDefaultMetrics(state, promClient, current().default_metrics === true)
-    const foreign = await collectForeign(state, registry, format)
+    const foreign = await collectForeign(state, registry, format, slice)
     state.conflicts = foreign.conflicts
     const conflicts = foreign.conflicts.join(' ')
     if (conflicts !== reported) {
@@ -92,7 +95,7 @@ function renderer(source: PageSource): (format: Format) => Promise<Page> {
     }
     // After everything asynchronous, so that the page has every event emitted before it.
     attempt('the events before a scrape could not be taken in', catchUp)
-    return encodePage(format, pieces(format, fixedLabels(registry), foreign.families))
+    return encodePage(form, pieces(format, fixedLabels(registry), foreign.families), slice)
   }
 }
 
