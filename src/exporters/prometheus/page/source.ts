@@ -23,7 +23,7 @@ export interface PageSource {
 }
 
 /** How long a rendering is waited for by the next one: a collector of the user's may never settle. */
-const patienceMs = 30_000
+const patienceMs = 10_000
 
 /**
  * Renders one page at a time. Requests that come while one is rendered share the next: it has every event that was
