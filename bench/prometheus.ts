@@ -10,9 +10,10 @@ import { createSystemClock } from '../src/clock.ts'
 import type { Sink } from '../src/exporters/exporter.ts'
 import type { State } from '../src/exporters/prometheus/aggregate/state.ts'
 import { prometheus } from '../src/exporters/prometheus/index.ts'
+import { createSlices, encodePage } from '../src/exporters/prometheus/page/page.ts'
 import { renderFamilies } from '../src/exporters/prometheus/page/render.ts'
 
-const config = { max_series: 20_000, max_metric_bytes: 1e9, max_metrics: 20_000 }
+const config = { max_series: 20_000, max_metric_bytes: 1e9, max_page_bytes: 1e9, max_metrics: 20_000 }
 const nothing = (): void => {}
 const logger = { debug: nothing, info: nothing, warn: console.warn, error: console.error }
 const clock = createSystemClock()
@@ -147,6 +148,8 @@ async function overflowing(): Promise<void> {
   console.log(`${'count event that overflows, 4 labels, ingest'.padEnd(46)} ${ns!.toFixed(2).padStart(9)} ns`)
 }
 
+const slice = createSlices()
+
 async function scrape(series: number, families: number): Promise<void> {
   const perFamily = series / families
   for (const kind of ['counter', 'histogram'] as const) {
@@ -178,8 +181,10 @@ async function scrape(series: number, families: number): Promise<void> {
     }
     let size = 0
     const times = await compare(series > 1000 ? 7 : 31, [
-      () => {
-        size = Buffer.from(renderFamilies(state.families, 'text', [])).length
+      async () => {
+        size = (
+          await encodePage({ format: 'text', gzip: false }, renderFamilies(state.families, 'text', []), slice)
+        ).bytes
       },
       async () => Buffer.from(await registry.metrics()),
     ])

@@ -40,6 +40,8 @@ export interface TelemetryConfig {
   get(path: string): unknown
   /** Removes a runtime value: the layer below shows again. */
   unset(path: string | readonly string[]): Promise<PutResult>
+  /** As `unset`, with the stricter rules of {@link TelemetryConfig.putFrom}. */
+  unsetFrom(source: 'admin' | 'remote', path: string | readonly string[]): Promise<PutResult>
   explain(): Explanation[]
   /** Calls back with effective values that changed, after the commit. Returns its end. */
   subscribe(pattern: string, callback: Subscriber): () => void

@@ -51,6 +51,7 @@ export {
   counter,
   distribution,
   lastValue,
+  metricsHandler,
   type PrometheusOptions,
   prometheus,
   sum,

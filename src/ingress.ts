@@ -5,6 +5,8 @@ import type { AnyExporterDefinition } from './exporters/exporter.ts'
 export interface Ingress {
   /** The type of an exporter that exists; undefined for another, and before the start. */
   definitionOf(exporter: string): AnyExporterDefinition | undefined
+  /** The client an exporter is serving with; undefined while it has none. */
+  clientOf(exporter: string): unknown
   /** Gives an event to one exporter alone, whatever its patterns. False if it takes none: it is disabled, or stopped. */
   offer(exporter: string, event: TelemetryEvent): boolean
 }

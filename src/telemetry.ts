@@ -287,6 +287,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       putFrom: (source, changed) => held(() => store.putFrom(source, changed)),
       get: store.get,
       unset: (path) => held(() => store.unset(path)),
+      unsetFrom: (source, path) => held(() => store.unsetFrom(source, path)),
       explain: store.explain,
       subscribe: store.subscribe,
     },
@@ -324,6 +325,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
     observe: observation.observe,
   }
-  openIngress(telemetry, { definitionOf: (id) => units.get(id)?.definition, offer: bus.offer })
+  openIngress(telemetry, {
+    definitionOf: (id) => units.get(id)?.definition,
+    clientOf: (id) => units.get(id)?.client(),
+    offer: bus.offer,
+  })
   return telemetry
 }

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createSystemClock } from '../clock.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
+import { type Answer, writeAnswer } from '../http-server/answer.ts'
+import { inUrl, isLoopback } from '../http-server/host.ts'
+import { type HttpServer, openHttpServer } from '../http-server/server.ts'
 import { guardedLogger, type Logger, stderrLogger } from '../logger.ts'
-import { type Answer, refusal, writeAnswer } from './answer.ts'
+import { commonHeaders, refusal } from './answer.ts'
 import { createFeed } from './feed.ts'
-import { createGate, isLoopback } from './gate.ts'
+import { createGate } from './gate.ts'
 import type { AdminTelemetry } from './port.ts'
 import { createRoutes } from './routes.ts'
-import { type AdminServer, openServer } from './server.ts'
 
 export interface AdminOptions {
   /** Bearer token of every request but the page's own files and the probes. 1 to 1,024 visible ASCII characters. */
@@ -63,7 +66,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
   const { requestTimeoutMs = 10_000 } = options
   const logger = guardedLogger(options.logger ?? stderrLogger)
   const basePath = basePathOf(options.basePath)
-  const names = [...loopbackNames, host.includes(':') ? `[${host}]` : host, ...(options.allowedHosts ?? [])]
+  const names = [...loopbackNames, inUrl(host), ...(options.allowedHosts ?? [])]
   const gate = createGate({
     token,
     waived: allowUnauthenticatedLoopback,
@@ -72,7 +75,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
   })
   const routeOf = createRoutes(telemetry, gate)
   const feed = createFeed(telemetry)
-  let server: Promise<AdminServer> | undefined
+  let server: Promise<HttpServer> | undefined
   let closed = false
 
   const answer = async (request: IncomingMessage, path: string): Promise<Answer | 'follow'> => {
@@ -91,19 +94,22 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     })
   }
 
+  const write = (request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> =>
+    writeAnswer(request, response, { ...answer, headers: { ...commonHeaders, ...answer.headers } })
+
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (closed) return writeAnswer(request, response, refusal(503, 'ADMIN_CLOSED', 'the admin API is closed'))
+    if (closed) return write(request, response, refusal(503, 'ADMIN_CLOSED', 'the admin API is closed'))
     const path = pathOf(request.url, basePath)
-    if (typeof path !== 'string') return writeAnswer(request, response, path)
+    if (typeof path !== 'string') return write(request, response, path)
     const slash = path === '' ? missingSlash(request) : undefined
     const result = slash ?? (await answer(request, path))
-    if (result !== 'follow') return writeAnswer(request, response, result)
+    if (result !== 'follow') return write(request, response, result)
     if (request.method === 'HEAD') {
       const headers = { 'content-type': 'text/event-stream; charset=utf-8' }
-      return writeAnswer(request, response, { status: 200, headers })
+      return write(request, response, { status: 200, headers })
     }
     if (!feed.follow(response)) {
-      return writeAnswer(request, response, refusal(503, 'ADMIN_BUSY', 'too many pages are open'))
+      return write(request, response, refusal(503, 'ADMIN_BUSY', 'too many pages are open'))
     }
   }
 
@@ -116,7 +122,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     respond(request, response).catch((thrown: unknown) => {
       logger.error({ error: messageOf(thrown) }, 'the admin API failed to answer a request')
       const failed = refusal(500, 'ADMIN_FAILED', 'the request could not be answered; the log says why')
-      writeAnswer(request, response, failed).catch(() => response.destroy())
+      write(request, response, failed).catch(() => response.destroy())
     })
   }
 
@@ -127,17 +133,17 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
       if (token === undefined && !isLoopback(host)) {
         throw new TelemetryError('ADMIN_TOKEN_REQUIRED', `the admin API needs a token to listen on ${host}`)
       }
-      server ??= openServer(handler, { host, port, requestTimeoutMs }).catch((error) => {
+      const clock = createSystemClock()
+      server ??= openHttpServer({ host, port, handler, clock, logger, requestTimeoutMs }).catch((error) => {
         server = undefined
         throw error
       })
-      const { url } = await server
-      return { url }
+      return { url: `http://${inUrl(host)}:${(await server).port}/` }
     },
     async close() {
       closed = true
       feed.close()
-      await (await server?.catch(() => undefined))?.close()
+      await (await server?.catch(() => undefined))?.close(0)
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { type Answer, hasBody, refusal } from './answer.ts'
+import { type Answer, hasBody } from '../http-server/answer.ts'
+import { refusal } from './answer.ts'
 
 export const largestBody = 64 * 1024
 

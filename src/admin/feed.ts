@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { TelemetryStatus } from '../status.ts'
 import { commonHeaders } from './answer.ts'
 import type { AdminTelemetry } from './port.ts'
+import { hasBreaker } from './routes.ts'
 
 /** What a follower is sent: whatever differs from what it was sent before. */
 export interface Feed {
@@ -118,5 +119,9 @@ function exporterOf(exporter: TelemetryStatus['exporters'][string]): Record<stri
   const { config, ...rest } = exporter
   const resetTimeout = config.reset_timeout
   const opens = exporter.breaker === 'open' && typeof resetTimeout === 'number'
-  return { ...rest, probeAt: opens ? exporter.breakerSince + resetTimeout * 1000 : null }
+  return {
+    ...rest,
+    pulled: !hasBreaker(exporter),
+    probeAt: opens ? exporter.breakerSince + resetTimeout * 1000 : null,
+  }
 }

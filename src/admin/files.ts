@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { type Answer, refusal } from './answer.ts'
+import type { Answer } from '../http-server/answer.ts'
+import { refusal } from './answer.ts'
 
 /** Pages and charts are files of the package; the sources lie one folder higher than what is built from them. */
 const roots = ['../../visualizations/', '../../../visualizations/'].map(

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
 import { TelemetryError } from '../errors.ts'
-import { type Answer, refusal } from './answer.ts'
+import type { Answer } from '../http-server/answer.ts'
+import { hostname, isAddress, isLoopback } from '../http-server/host.ts'
+import { refusal } from './answer.ts'
 
 export interface GateOptions {
   readonly token: string | undefined
@@ -50,7 +51,7 @@ export function createGate({ token, waived, hosts, origins }: GateOptions): Gate
     const name = hostname(host)
     if (name === undefined) return false
     // A probe names the pod's address; an address cannot be rebound.
-    if (access === 'probe' && isIP(name.replace(/^\[|\]$/g, '')) !== 0) return true
+    if (access === 'probe' && isAddress(name)) return true
     return hosts.has(name) || hosts.has(host)
   }
 
@@ -93,12 +94,6 @@ export function createGate({ token, waived, hosts, origins }: GateOptions): Gate
   }
 }
 
-/** The name in a Host header, without its port; undefined for what is no host. */
-function hostname(host: string): string | undefined {
-  const [, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/.exec(host) ?? []
-  return name
-}
-
 function count(rawHeaders: readonly string[], name: string): number {
   let found = 0
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === name) found += 1
@@ -110,13 +105,4 @@ const forwarding = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', '
 /** From this machine, and not from a proxy on it that passes on what others ask. */
 function isLocal({ socket, headers }: IncomingMessage): boolean {
   return isLoopback(socket.remoteAddress ?? '') && forwarding.every((name) => headers[name] === undefined)
-}
-
-/** Of an address or `localhost`. */
-export function isLoopback(host: string): boolean {
-  const address = host
-    .toLowerCase()
-    .replace(/^\[|\]$/g, '')
-    .replace(/^::ffff:/, '')
-  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))
 }

@@ -3,5 +3,5 @@ import type { Telemetry } from '../contract.ts'
 /** What the admin API needs of a telemetry system. Whatever events it is typed for fits. */
 export interface AdminTelemetry
   extends Pick<Telemetry, 'status' | 'flush' | 'restart' | 'breaker' | 'snapshot'> {
-  readonly config: Pick<Telemetry['config'], 'putFrom' | 'explain'>
+  readonly config: Pick<Telemetry['config'], 'putFrom' | 'unsetFrom' | 'explain'>
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { messageOf, TelemetryConfigError, TelemetryError } from '../errors.ts'
-import { type Answer, hasBody, jsonAnswer, refusal } from './answer.ts'
+import { type Answer, hasBody } from '../http-server/answer.ts'
+import type { ExporterStatus } from '../status.ts'
+import { jsonAnswer, refusal } from './answer.ts'
 import { readJson } from './body.ts'
 import { createFiles, isFile } from './files.ts'
 import type { Access, Gate } from './gate.ts'
@@ -68,11 +70,19 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return refusal(422, 'CONFIG_INVALID_VALUE', 'the body is an object of paths and values')
     }
-    try {
-      return ok(await telemetry.config.putFrom('admin', value as Record<string, unknown>))
-    } catch (error) {
-      return refusalOf(error)
-    }
+    return changed(telemetry.config.putFrom('admin', value as Record<string, unknown>))
+  }
+
+  const changed = (change: Promise<unknown>): Promise<Answer> => change.then(ok, refusalOf)
+
+  /** Operators of breakers mean something only where batches are sent. */
+  const breaker = (id: string) => {
+    if (!hasBreaker(telemetry.status().exporters[id]))
+      throw new TelemetryError(
+        'BREAKER_UNUSED',
+        `${id} is pulled: it sends nothing, and has no circuit breaker`,
+      )
+    return telemetry.breaker(id)
   }
 
   /** The page asks it whether it has to ask for a token. */
@@ -105,9 +115,9 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     ],
   ])
   const breakerCommands = new Map<string, (id: string) => () => unknown>([
-    ['force-open', (id) => () => telemetry.breaker(id).forceOpen()],
-    ['disable', (id) => () => telemetry.breaker(id).disable()],
-    ['reset', (id) => () => telemetry.breaker(id).reset()],
+    ['force-open', (id) => () => breaker(id).forceOpen()],
+    ['disable', (id) => () => breaker(id).disable()],
+    ['reset', (id) => () => breaker(id).reset()],
   ])
 
   return (path) => {
@@ -118,6 +128,9 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     const route = fixed.get(path)
     if (route) return route
     const [collection, id, verb, ...rest] = path.split('/')
+    if (collection === 'config' && id !== undefined && verb === undefined) {
+      return { access: 'api', methods: { DELETE: () => changed(telemetry.config.unsetFrom('admin', id)) } }
+    }
     if (id === undefined || verb === undefined || rest.length > 0) return undefined
     const commands =
       collection === 'exporters' ? exporterCommands : collection === 'breakers' ? breakerCommands : undefined
@@ -125,6 +138,10 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     return act && { access: 'api', methods: { POST: command(id, act) } }
   }
 }
+
+/** An exporter that sends batches has the keys of a breaker. */
+export const hasBreaker = (exporter: ExporterStatus | undefined): boolean =>
+  exporter !== undefined && Object.hasOwn(exporter.config, 'failure_threshold')
 
 const get = (answer: (call: Call) => Answer | 'follow'): Route => ({
   access: 'api',

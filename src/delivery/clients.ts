@@ -225,6 +225,11 @@ export function createClients(options: {
     },
     swap() {
       if (!candidate) return
+      try {
+        if (current) definition.release?.(current.client)
+      } catch (error) {
+        onError(error)
+      }
       sendAway(current)
       current = candidate
       candidate = undefined

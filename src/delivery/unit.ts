@@ -54,6 +54,8 @@ export interface Unit extends UnitHandle {
   lastError(): LastError | undefined
   attempts(): ExportAttempts
   describe(): Readonly<Record<string, unknown>>
+  /** The client that serves. */
+  client(): unknown
   /** The bus forgets the exporter. */
   dispose(): void
   /** All an inspector may show of it. */
@@ -318,6 +320,7 @@ export function createUnit(options: UnitOptions): Unit {
         const facts = withoutRejection(definition.describe?.(clients.current?.client, state) ?? {})
         return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
       }, {}),
+    client: () => clients.current?.client,
     dispose: () => inbox.remove(),
     toJSON: () => ({ id }),
   }

@@ -128,6 +128,11 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
   requestBytes?(client: Client): number
   /** One attempt to export one batch. Absent: a pull exporter, whose `ingest` is the delivery. */
   export?(client: Client, batch: readonly Item[], context: ExportContext<State>): Promise<Outcome>
+  /**
+   * Called when another client has taken this one's place, before the change is answered: let go at once of what others
+   * may want to have (a port). What is under way goes on until `close`, which is called later.
+   */
+  release?(client: Client): void
   close(client: Client, context: { readonly deadline: number }): void | Promise<void>
   /** Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open. */
   describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
@@ -148,6 +153,7 @@ const optional = [
   'sizeOf',
   'requestBytes',
   'export',
+  'release',
   'describe',
 ] as const
 

@@ -46,6 +46,10 @@ export const patchConfig = async (changes) =>
     })
   ).json()
 
+/** Removes a runtime value: the layer below it is in force again. @param {string} path */
+export const unsetConfig = async (path) =>
+  (await ask(`config/${encodeURIComponent(path)}`, { method: 'DELETE' })).json()
+
 const longestPause = 5000
 
 /**

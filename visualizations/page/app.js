@@ -1,4 +1,4 @@
-import { follow, getJson, patchConfig, Refusal, useToken } from './api.js'
+import { follow, getJson, patchConfig, Refusal, unsetConfig, useToken } from './api.js'
 import { createCard } from './card.js'
 import { createChart } from './chart.js'
 import { createConfiguration } from './configuration.js'
@@ -32,7 +32,7 @@ function createSystem() {
   }
 }
 
-/** Shows the differences and applies them when told to. @param {any[]} changes @returns {Promise<any>} */
+/** Shows the differences and applies them when told to: values to put, or one to unset. @param {any[]} changes @returns {Promise<any>} */
 function review(changes) {
   const dialog = byId('review')
   const [error, body] = [dialog.querySelector('.error'), dialog.querySelector('tbody')]
@@ -67,9 +67,9 @@ function review(changes) {
       async () => {
         apply.disabled = true
         try {
-          const result = await patchConfig(
-            Object.fromEntries(changes.map(({ path, after }) => [path, after])),
-          )
+          const result = changes[0].unset
+            ? await unsetConfig(changes[0].path)
+            : await patchConfig(Object.fromEntries(changes.map(({ path, after }) => [path, after])))
           toast(`In force as version ${result.version}`)
           end(result)
         } catch (thrown) {

@@ -59,6 +59,15 @@ export function createCard(id, host) {
       label,
     )
 
+  const breakerButtons = h(
+    'div',
+    { className: 'buttons', role: 'group', 'aria-label': `Breaker of ${id}`, hidden: true },
+    h('span', { className: 'quiet', 'aria-hidden': 'true' }, 'breaker'),
+    button('Force open', `breakers/${id}/force-open`, 'Force open the breaker of'),
+    button('Disable', `breakers/${id}/disable`, 'Disable the breaker of'),
+    button('Reset', `breakers/${id}/reset`, 'Reset the breaker of'),
+  )
+
   const element = h(
     'article',
     { className: 'panel card', 'data-exporter': id, 'aria-labelledby': heading },
@@ -77,14 +86,7 @@ export function createCard(id, host) {
         button('Restart', `exporters/${id}/restart`, 'Restart'),
         enabling,
       ),
-      h(
-        'div',
-        { className: 'buttons', role: 'group', 'aria-label': `Breaker of ${id}` },
-        h('span', { className: 'quiet', 'aria-hidden': 'true' }, 'breaker'),
-        button('Force open', `breakers/${id}/force-open`, 'Force open the breaker of'),
-        button('Disable', `breakers/${id}/disable`, 'Disable the breaker of'),
-        button('Reset', `breakers/${id}/reset`, 'Reset the breaker of'),
-      ),
+      breakerButtons,
     ),
     error,
     h('div', { className: 'numbers' }, ledger.element, throughput.element, queue.element),
@@ -166,6 +168,8 @@ export function createCard(id, host) {
     update(status) {
       const attempts = now?.exports.attempts
       now = status
+      // What is pulled sends nothing: its breaker never acts.
+      breakerButtons.hidden = breaker.hidden = charts.breaker.element.hidden = status.pulled
       say(type, status.type === id ? '' : status.type)
       say(state, words(status.state))
       state.dataset.tone =

@@ -9,6 +9,9 @@ const layers = {
   runtime: 'runtime',
 }
 
+/** @param {string} layer */
+const nameOf = (layer) => /** @type {any} */ (layers)[layer] ?? layer
+
 /**
  * A form over `GET /config`: one field per key, with its meaning and where its value comes from. It never holds a
  * secret: a secret field is empty, and what is typed into it replaces the secret.
@@ -71,12 +74,23 @@ export function createConfiguration(title, review) {
                 inputMode: kind === 'number' ? 'decimal' : 'text',
               })
     const badge = h('span', { className: 'badge' })
+    const unset = h(
+      'button',
+      {
+        type: 'button',
+        className: 'plain unset',
+        'aria-label': `Unset ${path}`,
+        hidden: true,
+        onclick: () => remove(field),
+      },
+      'Unset',
+    )
     const problem = h('p', { id: `${id}-error`, className: 'error', 'data-error-for': path })
     const row = h(
       'div',
       { className: 'key' },
       h('label', { for: id }, name),
-      badge,
+      h('span', { className: 'origin' }, unset, badge),
       h(
         'div',
         { className: 'input' },
@@ -87,7 +101,7 @@ export function createConfiguration(title, review) {
       h('p', { id: `${id}-doc`, className: 'doc' }, doc),
     )
     /** `text`: what the field says while nobody changes it; nothing yet. @type {any} */
-    const field = { explanation, kind, input, badge, problem, row, text: undefined }
+    const field = { explanation, kind, input, badge, unset, problem, row, text: undefined }
     rows.append(row)
     fields.set(path, field)
     return field
@@ -95,10 +109,11 @@ export function createConfiguration(title, review) {
 
   /** Shows what is in force, unless somebody is changing it. @param {any} field */
   function fill(field) {
-    const { explanation, input, badge, kind } = field
+    const { explanation, input, badge, unset, kind } = field
     const { layer, from, shadows } = explanation
-    say(badge, /** @type {any} */ (layers)[layer] ?? layer)
+    say(badge, nameOf(layer))
     badge.dataset.layer = layer
+    unset.hidden = layer !== 'runtime'
     const below = shadows.map((/** @type {any} */ one) => `${one.layer}: ${shown(one.value)}`).join('\n')
     badge.title = [from && `from ${from}`, explanation.source, below && `instead of\n${below}`]
       .filter(Boolean)
@@ -175,6 +190,17 @@ export function createConfiguration(title, review) {
       if (field) complain(field, '')
     }
     count()
+  }
+
+  /** Takes a runtime value away, after a look at what comes in force instead. @param {any} field */
+  async function remove(field) {
+    const { path, value, sensitive, shadows } = field.explanation
+    const below = sensitive ? 'the secret below it' : shown(shadows[0]?.value)
+    say(general, '')
+    complain(field, '')
+    await review([
+      { path, before: value, unset: true, shown: `${below} (${nameOf(shadows[0]?.layer)})` },
+    ]).catch(place)
   }
 
   /** Each problem beside its field; the rest above them. @param {any} refused */

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import { TelemetryError } from '../../errors.ts'
+import type { HttpServer } from '../../http-server/server.ts'
 import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
 import { defineExporter } from '../exporter.ts'
 import { occupiedNames } from './aggregate/families.ts'
@@ -7,10 +8,12 @@ import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
 import type { DeclaredMetric } from './declared.ts'
+import { offerPage } from './metrics-handler.ts'
+import { createPageHandler, servedAt } from './page/handler.ts'
 import { healthNames } from './page/health.ts'
+import { createSlices } from './page/page.ts'
 import { join } from './page/registry.ts'
-import { createPage } from './page/source.ts'
-import type { PageServer } from './server.ts'
+import { createPages } from './page/source.ts'
 import { schema } from './settings.ts'
 import { describe } from './status.ts'
 
@@ -23,6 +26,7 @@ export type {
   Unit,
 } from './declared.ts'
 export { counter, distribution, lastValue, sum } from './declared.ts'
+export { metricsHandler } from './metrics-handler.ts'
 
 export interface PrometheusOptions {
   /** prom-client's registry that the metrics join; what else is in it is on the page too. Default: one of its own. */
@@ -34,9 +38,14 @@ export interface PrometheusOptions {
 }
 
 export interface PrometheusClient {
-  readonly server: PageServer
+  /** Undefined when there is no port: the page is on somebody else's server, by `metricsHandler`. */
+  readonly server: HttpServer | undefined
   readonly path: () => string
+  close(deadline: number): Promise<void>
 }
+
+/** How long answers under way may take when the server closes. */
+const maxFarewellMs = 2000
 
 /**
  * Metrics for Prometheus to scrape: counters from `count`, histograms from `duration_ms`, and what is declared.
@@ -55,17 +64,21 @@ export function prometheus(
       if (registry) join(state, registry)
       return state
     },
-    open: (config, context) => open(config, context),
+    open,
     ignoresTime: true,
     ingest,
-    close: ({ server }, { deadline }) => server.close(deadline),
+    release: ({ server }) => server?.release(),
+    close: (client, { deadline }) => client.close(deadline),
     describe,
   })
 }
 
 async function open(config: Config, context: OpenContext<State>): Promise<PrometheusClient> {
-  const { state, logger, clock, signal } = context
-  const [promClient, { openPageServer }] = await Promise.all([import('prom-client'), import('./server.ts')])
+  const { state, logger, clock, signal, catchUp, status } = context
+  const [promClient, { openHttpServer }] = await Promise.all([
+    import('prom-client'),
+    import('../../http-server/server.ts'),
+  ])
   if (!state.registry) join(state, new promClient.Registry())
   // Under a living client the configuration changes; should it ever be unreadable, the one it opened with serves.
   const current = (): Config => {
@@ -76,17 +89,24 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
     }
   }
   const path = (): string => (current().path as string | undefined) ?? '/metrics'
-  const page = createPage({
-    state,
-    promClient,
-    logger,
-    current,
-    catchUp: context.catchUp,
-    status: context.status,
-  })
-  const host = (config.host as string | undefined) ?? '127.0.0.1'
-  const port = (config.port as number | undefined) ?? 9464
-  return { server: await openPageServer({ host, port, signal, clock, logger, path, page }), path }
+  const allowedHosts = () => (current().allowed_hosts as readonly string[] | undefined) ?? []
+  const slice = createSlices()
+  const page = createPages({ state, promClient, clock, logger, current, catchUp, status, slice })
+  const handler = createPageHandler({ page, slice, clock, logger })
+  const { host = '127.0.0.1', port = 9464 } = config as { host?: string; port?: number | null }
+  const server =
+    port === null
+      ? undefined
+      : await openHttpServer({
+          ...{ host, port, signal, clock, logger },
+          handler: servedAt(handler, { host, path, allowedHosts }),
+        })
+  const client: PrometheusClient = {
+    ...{ server, path },
+    close: async (deadline) => server?.close(Math.min(maxFarewellMs, deadline - clock.now())),
+  }
+  offerPage(client, handler)
+  return client
 }
 
 function assertDistinct(metrics: readonly DeclaredMetric[]): void {

@@ -9,8 +9,6 @@ export interface LabelSet {
   readonly values: readonly string[]
 }
 
-export const noLabels: LabelSet = { names: [], values: [] }
-
 /** OpenTelemetry's name for the series that takes what a cardinality limit leaves over. */
 export const overflowLabels: LabelSet = { names: ['otel_metric_overflow'], values: ['true'] }
 
@@ -61,32 +59,6 @@ export function labelValue(text: string): string {
     while ((bytes[end]! & 0xc0) === 0x80) end--
   }
   return bytes.toString('utf8', 0, end)
-}
-
-/**
- * The label set of metadata pairs. Keys that become the same name share one label, their values joined by `;`
- * in the order of the keys, as OpenTelemetry prescribes for Prometheus: it depends on nothing but the pairs.
- */
-export function labelSet(
-  pairs: readonly (readonly [key: string, value: unknown])[],
-  nameOf: (key: string) => string = labelName,
-): LabelSet {
-  const found = new Map<string, { key: string; text: string }[]>()
-  for (const [key, value] of pairs) {
-    const text = labelText(value)
-    if (text === undefined || text === '') continue
-    const name = nameOf(key)
-    const same = found.get(name)
-    if (same) same.push({ key, text })
-    else found.set(name, [{ key, text }])
-  }
-  const names = [...found.keys()].sort()
-  const values = names.map((name) => {
-    const same = found.get(name)!
-    if (same.length > 1) same.sort((a, b) => (a.key < b.key ? -1 : 1))
-    return labelValue(same.length > 1 ? same.map(({ text }) => text).join(';') : same[0]!.text)
-  })
-  return { names, values }
 }
 
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '"': '\\"' }

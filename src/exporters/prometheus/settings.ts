@@ -9,15 +9,22 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     format: 'host',
     default: '127.0.0.1',
     change: 'replace',
-    doc: 'Address the page is served on. 127.0.0.1 is reached from this machine only; 0.0.0.0 from everywhere.',
+    doc: 'Address the page is served on. The default, 127.0.0.1, is reached from this machine only: in a container nobody else can scrape it. 0.0.0.0 (or ::) is reached from everywhere.',
   },
   port: {
     format: 'port',
     default: 9464,
+    nullable: true,
     change: 'rebuild',
-    doc: 'Port of the page. 0 takes any free one, shown in the status. A change opens the new port before it closes the old.',
+    doc: 'Port of the page. 0 takes any free one, shown in the status. null: no server; mount `metricsHandler(telemetry)` in one of yours. A change opens the new port before it closes the old.',
   },
   path: { format: 'path', default: '/metrics', change: 'hot', doc: 'Path of the page.' },
+  allowed_hosts: {
+    format: 'labels',
+    default: [],
+    change: 'hot',
+    doc: 'Names, besides localhost and IP addresses, that a Host header may carry while `host` is loopback: those of a proxy on this machine that passes them on.',
+  },
   default_metrics: {
     format: 'boolean',
     default: false,
@@ -55,6 +62,15 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: 'Label sets per metric. One more series, otel_metric_overflow="true", takes the rest: nothing is lost but the labels.',
   },
+  max_total_series: {
+    format: 'integer',
+    default: 20_000,
+    min: 0,
+    max: 10_000_000,
+    unit: 'label sets',
+    change: 'hot',
+    doc: 'Label sets of all metrics together, with the same overflow in each metric that would need more.',
+  },
   max_metric_bytes: {
     format: 'integer',
     default: 512 * 1024,
@@ -63,6 +79,15 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     unit: 'bytes',
     change: 'hot',
     doc: 'Size of one metric on the page, with the same overflow. An event makes at most two metrics of its own, 1 MiB.',
+  },
+  max_page_bytes: {
+    format: 'integer',
+    default: 64 * 1024 * 1024,
+    min: 1024,
+    max: 4 * 1024 * 1024 * 1024,
+    unit: 'bytes',
+    change: 'hot',
+    doc: 'Size of all metrics on the page together, with the same overflow.',
   },
   buckets: {
     format: 'buckets',
@@ -79,16 +104,23 @@ export const schema: Readonly<Record<string, KeySchema>> = {
   },
 }
 
-export interface Settings extends SeriesLimits {
-  readonly maxMetrics: number
+export interface Settings {
+  readonly limits: SeriesLimits
+  readonly max_metrics: number
   readonly buckets: readonly number[]
-  /** Whether a metadata key is a label. */
-  readonly allows: (key: string) => boolean
+  readonly rule: LabelRule
   /** Equal for settings that treat labels and limits alike. */
   readonly fingerprint: string
 }
 
-const keys = ['labels', 'labels_deny', 'max_metrics', 'max_series', 'max_metric_bytes', 'buckets'] as const
+/** Which metadata keys become labels. */
+export interface LabelRule {
+  /** The label's name; undefined for a key that is no label. */
+  readonly nameOf: (key: string) => string | undefined
+}
+
+const limits = ['max_series', 'max_metric_bytes', 'max_total_series', 'max_page_bytes'] as const
+const keys = ['labels', 'labels_deny', 'max_metrics', 'buckets', ...limits] as const
 
 /** Ids are as many as there are events: never labels by accident. */
 const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'traceparent'])
@@ -101,12 +133,26 @@ export function readSettings(config: Config): Settings {
   const allow = allowed === null ? () => true : anyOf(allowed)
   const deny = anyOf(read('labels_deny') as readonly string[])
   return {
-    maxMetrics: read('max_metrics') as number,
-    maxSeries: read('max_series') as number,
-    maxMetricBytes: read('max_metric_bytes') as number,
+    limits: Object.fromEntries(limits.map((key) => [key, read(key)])) as unknown as SeriesLimits,
+    max_metrics: read('max_metrics') as number,
     buckets: read('buckets') as readonly number[],
-    allows: (key) => (ids.has(key) ? named.has(key) : allow(key)) && !deny(key),
+    rule: labelRule((key) => (ids.has(key) ? named.has(key) : allow(key)) && !deny(key)),
     fingerprint: JSON.stringify(keys.map(read)),
+  }
+}
+
+const maxRememberedKeys = 1024
+
+/** Remembers what was asked, a bounded share of it. */
+function labelRule(allows: (key: string) => boolean): LabelRule {
+  const names = new Map<string, string | undefined>()
+  return {
+    nameOf(key) {
+      if (names.has(key)) return names.get(key)
+      const name = allows(key) ? labelName(key) : undefined
+      if (names.size < maxRememberedKeys) names.set(key, name)
+      return name
+    },
   }
 }
 

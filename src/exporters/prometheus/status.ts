@@ -1,4 +1,4 @@
-import { seriesCount } from './aggregate/families.ts'
+import { inUrl } from '../../http-server/host.ts'
 import type { State } from './aggregate/state.ts'
 import type { PrometheusClient } from './index.ts'
 
@@ -7,13 +7,13 @@ export function describe(
   client: PrometheusClient | undefined,
   state: State,
 ): Readonly<Record<string, unknown>> {
-  const overflow = state.families.flatMap(({ name, overflow, culprit }) =>
-    overflow ? [{ metric: name, label: culprit ?? '' }] : [],
+  const overflow = state.families.flatMap(({ name, overflow, culprit, limit }) =>
+    overflow ? [{ metric: name, label: culprit ?? '', limit }] : [],
   )
   return {
     ...(client ? whereabouts(client) : {}),
     families: state.families.length,
-    series: state.families.reduce((sum, family) => sum + seriesCount(family), 0),
+    series: state.totals.series,
     refused: state.refused,
     limited: state.limited,
     overflow,
@@ -24,10 +24,8 @@ export function describe(
 }
 
 function whereabouts({ server, path }: PrometheusClient): Readonly<Record<string, unknown>> {
+  if (!server) return { port: null }
   const { host, port } = server
   const reached = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return {
-    ...{ host, port, path: path() },
-    url: `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}${path()}`,
-  }
+  return { ...{ host, port, path: path() }, url: `http://${inUrl(reached)}:${port}${path()}` }
 }

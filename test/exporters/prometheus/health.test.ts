@@ -14,7 +14,7 @@ const { state } = harness()
 const healthPage = (status: unknown): ParsedPage =>
   parsePage(
     healthOf(status, state)
-      .map((family) => renderPlain(family, 'text'))
+      .flatMap((family) => [...renderPlain(family, 'text')])
       .join(''),
   )
 

@@ -44,11 +44,12 @@ describe('prometheus: inferred metrics', () => {
     assert.deepEqual(counts, [1, 2, 3, 4, 5, 5, 6, 7])
   })
 
-  it('gives no family to an event with neither, and counts it delivered', async () => {
+  it('gives no family to an event with neither, and counts it ignored', async () => {
     const { emit, page, ledger } = harness({}, { health: false })
-    emit('job.note', { size: 3 }, { queue: 'mail' })
+    for (const measurements of [{}, { size: 3 }, { value: 3 }])
+      emit('job.note', measurements, { queue: 'mail' })
     assert.equal((await page()).text, '')
-    assert.deepEqual(ledger, { accepted: 1, delivered: 1, dropped: {} })
+    assert.deepEqual(ledger, { accepted: 3, delivered: 0, dropped: { ignored: 3 } })
   })
 
   for (const [event, name] of [

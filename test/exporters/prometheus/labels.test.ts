@@ -4,8 +4,21 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { labelName, labelSet, labelValue } from '../../../src/exporters/prometheus/names.ts'
+import { labelSetOf, layoutOf, textOf } from '../../../src/exporters/prometheus/aggregate/layout.ts'
+import { labelName, labelsText, labelText, labelValue } from '../../../src/exporters/prometheus/names.ts'
 import { harness } from './harness.ts'
+
+/** Labels by the rule, without any preparation. */
+function plainLabels(pairs: readonly (readonly [key: string, value: unknown])[]) {
+  const texts = pairs.flatMap(([key, value]) => {
+    const text = labelText(value)
+    return text === undefined || text === '' ? [] : [{ key, name: labelName(key), text }]
+  })
+  texts.sort((a, b) => (a.key < b.key ? -1 : 1))
+  const names = [...new Set(texts.map(({ name }) => name))].sort()
+  const textsOf = (name: string) => texts.filter((one) => one.name === name).map(({ text }) => text)
+  return { names, values: names.map((name) => labelValue(textsOf(name).join(';'))) }
+}
 
 const count = { count: 1 }
 
@@ -139,15 +152,28 @@ describe('prometheus: labels', () => {
     })
   })
 
-  it('do not depend on the order of the keys', () => {
-    const pair = fc.tuple(
-      fc.string({ maxLength: 3 }),
-      fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null)),
+  it('depend neither on the order of the keys nor on the way in which they were prepared', () => {
+    const value = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom('\\', '"', '\n', 'é', 'a', '~', '\ud800'), maxLength: 70 }),
+      fc.double(),
+      fc.boolean(),
+      fc.constantFrom(null, undefined, [1], {}, 7n),
+      fc.constant('long '.repeat(300)),
     )
-    const pairs = fc.uniqueArray(pair, { selector: ([key]) => key, maxLength: 12 })
+    const pairs = fc.uniqueArray(fc.tuple(fc.string({ maxLength: 3 }), value), {
+      selector: ([key]) => key,
+      maxLength: 12,
+    })
     fc.assert(
       fc.property(pairs, (list) => {
-        assert.deepEqual(labelSet(list), labelSet(list.toReversed()))
+        const expected = plainLabels(list)
+        for (const order of [list, list.toReversed()]) {
+          const layout = layoutOf(order.map(([key], offset) => ({ key, name: labelName(key), offset })))
+          const values = order.map(([, one]) => one)
+          assert.deepEqual(labelSetOf(layout, values, 0), expected)
+          assert.equal(textOf(layout, values, 0), labelsText(expected))
+        }
       }),
     )
   })

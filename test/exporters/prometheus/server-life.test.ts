@@ -40,8 +40,8 @@ describe('prometheus: the life of the HTTP server', () => {
       socket.pause()
     }
     try {
-      for (let i = 0; i < 200; i++) await open('GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: ')
-      for (let i = 0; i < 200; i++) await open('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5))
+      for (let i = 0; i < 200; i++) await open('GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
+      for (let i = 0; i < 200; i++) await open('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5))
       for (let i = 0; i < 400; i++) await open('')
       const start = performance.now()
       const { status, body } = await ask(port)
@@ -112,7 +112,7 @@ describe('prometheus: the life of the HTTP server', () => {
         asked = resolve
       })
       const socket = connect(portOf(slow, server), '127.0.0.1')
-      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n')
       await begun
       socket.resetAndDestroy()
       await once(socket, 'close')

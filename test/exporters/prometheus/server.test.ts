@@ -92,8 +92,9 @@ describe('prometheus: the HTTP server', () => {
   }
 
   it('refuses CONNECT, and takes no protocol upgrade', async () => {
-    assert.match(await raw(port, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'), /^HTTP\/1\.1 405 /)
-    const upgrade = 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+    assert.match(await raw(port, 'CONNECT x:1 HTTP/1.1\r\nHost: localhost\r\n\r\n'), /^HTTP\/1\.1 405 /)
+    const upgrade =
+      'GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
     assert.match(await raw(port, upgrade), /^HTTP\/1\.1 200 /)
   })
 
@@ -102,10 +103,10 @@ describe('prometheus: the HTTP server', () => {
       'hello\r\n\r\n',
       'GET /metrics HTTP/9.9\r\n\r\n',
       'GET /metrics HTTP/1.1\r\n\r\n',
-      'GET /metrics HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n',
-      'GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n',
-      'GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n',
-      `GET /metrics HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
+      'GET /metrics HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n',
+      'GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n',
+      'GET /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n',
+      `GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
     ]) {
       assert.match(await raw(port, bytes), /^HTTP\/1\.1 4\d\d /, bytes.slice(0, 60))
     }

@@ -38,6 +38,8 @@ interface FamilyOf<Type extends FamilyType, Series> {
   overflow: Series | undefined
   /** The label with the most values when the overflow began. */
   culprit: string | undefined
+  /** The limit that was reached then. */
+  limit: keyof SeriesLimits | undefined
   /** Roughly what its series take on the page. */
   bytes: number
 }
@@ -46,12 +48,23 @@ export type NumberFamily = FamilyOf<'counter' | 'gauge', NumberSeries>
 export type HistogramFamily = FamilyOf<'histogram', HistogramSeries>
 export type Family = NumberFamily | HistogramFamily
 
+/** By the names of their configuration keys. */
 export interface SeriesLimits {
-  readonly maxSeries: number
-  readonly maxMetricBytes: number
+  readonly max_series: number
+  readonly max_metric_bytes: number
+  readonly max_total_series: number
+  readonly max_page_bytes: number
+}
+
+/** The limits in force, and what all families take of them together. */
+export interface Room {
+  readonly settings: { readonly limits: SeriesLimits }
+  readonly totals: { series: number; bytes: number }
 }
 
 const maxLabels = 64
+
+const overflowText = labelsText(overflowLabels)
 
 /** Of a series' lines: what is neither name nor labels. */
 const lineBytes = 24
@@ -67,7 +80,7 @@ export const numberFamily = (
   help: string,
 ): NumberFamily => ({
   ...{ type, name, base, help, buckets: [], labelNames: new Set(), series: new Map() },
-  ...{ overflow: undefined, culprit: undefined, bytes: 0 },
+  ...{ overflow: undefined, culprit: undefined, limit: undefined, bytes: 0 },
 })
 
 export const histogramFamily = (
@@ -76,7 +89,7 @@ export const histogramFamily = (
   buckets: readonly number[],
 ): HistogramFamily => ({
   ...{ type: 'histogram', name, base, help, buckets, labelNames: new Set(), series: new Map() },
-  ...{ overflow: undefined, culprit: undefined, bytes: 0 },
+  ...{ overflow: undefined, culprit: undefined, limit: undefined, bytes: 0 },
 })
 
 /** Every name a family occupies, in either format: its own, and those of its samples. */
@@ -93,44 +106,80 @@ export const textNames = (type: string, name: string): readonly string[] =>
 /** The number of series, an overflow included; a histogram's label set is one. */
 export const seriesCount = (family: Family): number => family.series.size + (family.overflow ? 1 : 0)
 
-/** The series of a label set: found, made, or the overflow series once the family is at a limit. */
-export function numberSeries(family: NumberFamily, labels: LabelSet, limits: SeriesLimits): NumberSeries {
-  return admit(family, labels, limits, (kept, text) => ({ labels: kept, text, value: 0 }))
+/** Labels of an event, made as far as they are needed: the text to find a series, the set to make one. */
+export interface LabelSource {
+  readonly text: string
+  /** How many names there are at most. */
+  readonly size: number
+  readonly set: () => LabelSet
 }
 
-export function histogramSeries(
-  family: HistogramFamily,
-  labels: LabelSet,
-  limits: SeriesLimits,
-): HistogramSeries {
-  return admit(family, labels, limits, (kept, text) => {
+/** The series of an event's labels: found, made, or the overflow series at a limit. */
+export const numberSeries = (family: NumberFamily, source: LabelSource, room: Room): NumberSeries =>
+  admit(family, source, room, (labels, text) => ({ labels, text, value: 0 }))
+
+export const histogramSeries = (family: HistogramFamily, source: LabelSource, room: Room): HistogramSeries =>
+  admit(family, source, room, (labels, text) => {
     const counts = new Array<number>(family.buckets.length + 1).fill(0)
-    return { labels: kept, text, counts, sum: 0, count: 0 }
+    return { labels, text, counts, sum: 0, count: 0 }
   })
-}
 
 function admit<Series extends { readonly labels: LabelSet }>(
   family: FamilyOf<FamilyType, Series>,
-  labels: LabelSet,
-  limits: SeriesLimits,
+  source: LabelSource,
+  room: Room,
   make: (labels: LabelSet, text: string) => Series,
 ): Series {
-  const kept = withinNames(family.labelNames, labels)
-  const text = labelsText(kept)
+  let { text } = source
+  let labels: LabelSet | undefined
+  if (family.labelNames.size + source.size > maxLabels) {
+    labels = withinNames(family.labelNames, source.set())
+    text = labelsText(labels)
+  }
   const known = family.series.get(text)
   if (known) return known
-  const lines = family.type === 'histogram' ? family.buckets.length + 3 : 1
-  const bytes = lines * (family.name.length + Buffer.byteLength(text) + lineBytes)
-  if (family.series.size >= limits.maxSeries || family.bytes + bytes > limits.maxMetricBytes) {
-    family.culprit ??= mostVaried([...family.series.values(), { labels: kept }])
-    family.overflow ??= make(overflowLabels, labelsText(overflowLabels))
-    return family.overflow
+  const limit = limitFor(family, Buffer.byteLength(text), room)
+  if (limit === undefined) {
+    labels ??= source.set()
+    const series = make({ names: labels.names, values: labels.values.map(ownCopy) }, text)
+    for (const name of labels.names) family.labelNames.add(name)
+    family.series.set(text, series)
+    take(room, family, text)
+    return series
   }
-  const series = make({ names: kept.names, values: kept.values.map(ownCopy) }, text)
-  for (const name of kept.names) family.labelNames.add(name)
-  family.series.set(text, series)
+  if (family.overflow === undefined) {
+    family.culprit = mostVaried([...family.series.values(), { labels: labels ?? source.set() }])
+    family.limit = limit
+    family.overflow = make(overflowLabels, overflowText)
+    take(room, family, overflowText)
+  }
+  return family.overflow
+}
+
+type Sized = Pick<FamilyOf<FamilyType, unknown>, 'type' | 'buckets' | 'name' | 'series' | 'bytes'>
+
+const bytesOf = ({ type, buckets, name }: Sized, labelBytes: number): number =>
+  (type === 'histogram' ? buckets.length + 3 : 1) * (name.length + labelBytes + lineBytes)
+
+/** The limit that keeps a family from one more series, whose labels take this many bytes. */
+export function limitFor(
+  family: Sized,
+  labelBytes: number,
+  { settings, totals }: Room,
+): keyof SeriesLimits | undefined {
+  const { limits } = settings
+  if (family.series.size >= limits.max_series) return 'max_series'
+  if (totals.series >= limits.max_total_series) return 'max_total_series'
+  const bytes = bytesOf(family, labelBytes)
+  if (family.bytes + bytes > limits.max_metric_bytes) return 'max_metric_bytes'
+  return totals.bytes + bytes > limits.max_page_bytes ? 'max_page_bytes' : undefined
+}
+
+function take({ totals }: Room, family: Sized & { bytes: number }, text: string): void {
+  const bytes = bytesOf(family, Buffer.byteLength(text))
   family.bytes += bytes
-  return series
+  totals.series++
+  totals.bytes += bytes
 }
 
 /** Leaves out the names that would take the family beyond its bound: the counts merge, none is lost. */

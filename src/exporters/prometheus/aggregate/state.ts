@@ -3,14 +3,20 @@ import type { TelemetryEvent } from '../../../bus/event.ts'
 import type { Config } from '../../exporter.ts'
 import type { DeclaredMetric } from '../declared.ts'
 import { familyNames } from '../declared.ts'
-import type { LabelSet } from '../names.ts'
-import { metricName, noLabels } from '../names.ts'
+import { labelName, metricName } from '../names.ts'
 import type { Settings } from '../settings.ts'
 import { readSettings } from '../settings.ts'
-import type { Family, FamilyNames, FamilyType, HistogramFamily, NumberFamily } from './families.ts'
+import type {
+  Family,
+  FamilyNames,
+  FamilyType,
+  HistogramFamily,
+  LabelSource,
+  NumberFamily,
+} from './families.ts'
 import { histogramFamily, numberFamily, occupiedNames, seriesCount } from './families.ts'
-import type { LabelRule, Tree } from './intern.ts'
-import { labelRule, labelsOf, tree } from './intern.ts'
+import { type Layout, layoutOf } from './layout.ts'
+import type { Shape } from './shapes.ts'
 
 /** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
 export interface State {
@@ -22,20 +28,21 @@ export interface State {
   readonly inferred: Map<string, Family>
   /** By event name; a cache, so it may be emptied at any time. */
   readonly plans: Map<string, Plan>
+  /** How much the plans remember of shapes and label sets. */
+  remembered: number
+  /** What all families have together, in series and in bytes of the page. */
+  readonly totals: { series: number; bytes: number }
   config: Config | undefined
   settings: Settings
-  rule: LabelRule
-  /** The labels of the event whose labels were made last: its counter and its histogram have the same. */
+  /** The event whose labels were made last, and they: its counter and its histogram have the same. */
   labelled: TelemetryEvent | undefined
-  labels: LabelSet
+  labels: LabelSource | undefined
   /** Set by the first open, or by the user from the start. */
   registry: Registry | undefined
   /** Whether the registry holds a foreign metric of this name. */
   taken: (name: string) => boolean
   /** Called for each new family. */
   announce: (family: Family) => void
-  /** Grows with whatever changes the page. */
-  revision: number
   /** Measurements, not events: an event may have a good count and a bad duration. */
   refused: number
   limited: number
@@ -49,12 +56,14 @@ export interface State {
 export interface DeclaredFamily {
   readonly metric: DeclaredMetric
   readonly family: Family
+  /** How the values of its tags become labels. */
+  readonly layout: Layout
 }
 
 /** What is done with the events of one name. */
 export interface Plan {
   readonly declared: readonly DeclaredFamily[]
-  readonly tree: Tree
+  readonly shapes: Shape[]
   /** False: a declared metric of that very name measures this event in its own way. */
   readonly infersCounter: boolean
   readonly infersHistogram: boolean
@@ -62,8 +71,8 @@ export interface Plan {
   histogram: HistogramFamily | undefined
 }
 
-const mostPlans = 4096
-const longestHelpName = 200
+const maxPlans = 4096
+const maxHelpName = 200
 
 export function createState(
   metrics: readonly DeclaredMetric[],
@@ -74,18 +83,17 @@ export function createState(
   const names = new Map<string, Family | undefined>()
   for (const name of reserved) names.set(name, undefined)
   const state: State = {
-    ...{ families: [], declared: [], names, inferred: new Map(), plans: new Map() },
-    ...{
-      config: undefined,
-      settings,
-      rule: labelRule(settings.allows),
-      labelled: undefined,
-      labels: noLabels,
-    },
+    ...{ families: [], declared: [], names, inferred: new Map(), plans: new Map(), remembered: 0 },
+    ...{ totals: { series: 0, bytes: 0 }, config: undefined, settings },
+    ...{ labelled: undefined, labels: undefined },
     ...{ registry, taken: () => false, announce: () => {} },
-    ...{ revision: 0, refused: 0, limited: 0, failed: 0, lastFailure: undefined, conflicts: [] },
+    ...{ refused: 0, limited: 0, failed: 0, lastFailure: undefined, conflicts: [] },
   }
-  return { ...state, declared: metrics.map((metric) => ({ metric, family: declaredFamily(state, metric) })) }
+  const declared = metrics.map((metric) => ({
+    ...{ metric, family: declaredFamily(state, metric) },
+    layout: layoutOf(metric.tags.map((key, offset) => ({ key, name: labelName(key), offset }))),
+  }))
+  return { ...state, declared }
 }
 
 function declaredFamily(state: State, metric: DeclaredMetric): Family {
@@ -96,38 +104,40 @@ function declaredFamily(state: State, metric: DeclaredMetric): Family {
   return add(state, family)
 }
 
-export function labelsFor(state: State, event: TelemetryEvent): LabelSet {
-  if (state.labelled !== event) {
-    state.labels = labelsOf(event, state.rule)
-    state.labelled = event
-  }
-  return state.labels
-}
-
 /** Takes a configuration over; every cache that depends on it is forgotten, no series is. */
 export function configure(state: State, config: Config): void {
   state.config = config
   const settings = readSettings(config)
   if (settings.fingerprint === state.settings.fingerprint) return
   state.settings = settings
-  state.rule = labelRule(settings.allows)
-  state.labelled = undefined
-  state.plans.clear()
+  forgetPlans(state)
   for (const { metric, family } of state.declared) {
     const undecided = metric.type === 'histogram' && !metric.buckets && seriesCount(family) === 0
     if (undecided) family.buckets = settings.buckets
   }
 }
 
+function forgetPlans(state: State): void {
+  state.plans.clear()
+  state.remembered = 0
+  state.labelled = undefined
+}
+
+/** Counts what plans remember; beyond the bound they begin anew: permuted keys lead to one series by many paths. */
+export function remember(state: State, weight: number): void {
+  state.remembered += weight
+  if (state.remembered > 8 * state.settings.limits.max_total_series + 4096) forgetPlans(state)
+}
+
 export function planFor(state: State, eventName: string): Plan {
-  if (state.plans.size >= mostPlans) state.plans.clear()
+  if (state.plans.size >= maxPlans) forgetPlans(state)
   const declared = state.declared.filter(({ metric }) => metric.matches(eventName))
   const replaced = (type: FamilyType): boolean => {
     const { name } = inferredNames(type, eventName)
     return declared.some(({ family }) => family.name === name)
   }
   const plan: Plan = {
-    ...{ declared, tree: tree(), counter: undefined, histogram: undefined },
+    ...{ declared, shapes: [], counter: undefined, histogram: undefined },
     infersCounter: !replaced('counter'),
     infersHistogram: !replaced('histogram'),
   }
@@ -156,7 +166,7 @@ export const inferHistogram = (state: State, eventName: string): HistogramFamily
     histogramFamily(names, `Duration of ${shown(eventName)} events in seconds.`, state.settings.buckets),
   ) as HistogramFamily | undefined
 
-const shown = (eventName: string): string => eventName.slice(0, longestHelpName)
+const shown = (eventName: string): string => eventName.slice(0, maxHelpName)
 
 function infer(
   state: State,
@@ -167,7 +177,7 @@ function infer(
   const asked = `${type} ${inferredNames(type, eventName).name}`
   const known = state.inferred.get(asked)
   if (known) return known
-  if (state.families.length >= state.settings.maxMetrics) return undefined
+  if (state.families.length >= state.settings.max_metrics) return undefined
   // A name that something else has on the page gets a number: valid, and nobody's counts are mixed.
   let names = inferredNames(type, eventName)
   for (let attempt = 2; !isFree(state, type, names); attempt++) {

@@ -1,5 +1,5 @@
 import { dropReasons } from '../../../delivery/ledger.ts'
-import { occupiedNames, seriesCount } from '../aggregate/families.ts'
+import { occupiedNames } from '../aggregate/families.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Labels, PlainFamily, PlainSample } from './render.ts'
 
@@ -31,6 +31,8 @@ const described = {
   telemachine_metric_series: 'Label sets aggregated for this page.',
   telemachine_measurements_refused_total: 'Measurements refused: negative, infinite, not a number.',
   telemachine_measurements_limited_total: 'Measurements dropped at the limit of metric families.',
+  telemachine_metric_overflow:
+    'Metrics at a limit of series, with the label that has most values: the rest is in their overflow series.',
   otel_sdk_processor_span_queue_size: 'Telemetry events that wait in the queue of the span exporter.',
   otel_sdk_processor_span_queue_capacity: 'Items the queue of the span exporter can hold.',
   otel_sdk_exporter_span_inflight: 'Telemetry events in requests of the span exporter under way.',
@@ -80,16 +82,25 @@ export function healthOf(status: unknown, state: State): PlainFamily[] {
   addConfig(add, at(status, 'config'))
   addBus(add, at(status, 'bus'))
   add('telemachine_metric_families', state.families.length)
-  add(
-    'telemachine_metric_series',
-    state.families.reduce((sum, family) => sum + seriesCount(family), 0),
-  )
+  add('telemachine_metric_series', state.totals.series)
   add('telemachine_measurements_refused_total', state.refused)
   add('telemachine_measurements_limited_total', state.limited)
+  addOverflows(add, state)
   return names.flatMap((name) => {
     const samples = found.get(name)
     return samples ? [{ name, type: typeOf(name), help: described[name], samples }] : []
   })
+}
+
+function addOverflows(add: Add, { families }: State): void {
+  for (const { name, overflow, culprit, limit } of families) {
+    if (!overflow) continue
+    add('telemachine_metric_overflow', 1, [
+      ['metric', name],
+      ['label', culprit ?? ''],
+      ['limit', limit ?? ''],
+    ])
+  }
 }
 
 type Add = (name: Name, value: unknown, labels?: Labels, suffix?: string) => void

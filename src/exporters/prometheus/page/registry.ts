@@ -5,6 +5,7 @@ import type { State } from '../aggregate/state.ts'
 import type { Format } from '../names.ts'
 import { boundText, escapeLabelValue, labelName, labelValue } from '../names.ts'
 import { healthNames } from './health.ts'
+import type { Slices } from './page.ts'
 import type { Labels, PlainFamily, PlainSample } from './render.ts'
 
 /**
@@ -135,11 +136,24 @@ export interface Foreign {
 }
 
 /** What others have in the registry. Rejects when one of their metrics cannot be collected. */
-export async function collectForeign(state: State, registry: Registry, format: Format): Promise<Foreign> {
+export async function collectForeign(
+  state: State,
+  registry: Registry,
+  format: Format,
+  slice: Slices,
+): Promise<Foreign> {
   const metrics = registry
     .getMetricsAsArray()
     .filter((metric) => isForeign(metric)) as unknown as Collectable[]
-  const collected = await Promise.all(metrics.map(collect))
+  const collecting: Promise<Collected>[] = []
+  for (const metric of metrics) {
+    const one = collect(metric)
+    // It may fail during a pause, before anybody awaits it.
+    one.catch(() => {})
+    collecting.push(one)
+    await slice()
+  }
+  const collected = await Promise.all(collecting)
   const taken = new Set(metrics.length > 0 ? takenNames(state, format) : [])
   const families: PlainFamily[] = []
   const conflicts: string[] = []
@@ -195,18 +209,24 @@ async function collect(metric: Collectable): Promise<Collected> {
 const types = new Set(['counter', 'gauge', 'histogram', 'summary'])
 
 function plain(metric: Collected, format: Format, fixed: Labels): PlainFamily {
+  const type = types.has(metric.type) ? (metric.type as PlainFamily['type']) : 'untyped'
+  return {
+    ...{ name: String(metric.name), help: String(metric.help), type },
+    samples: { [Symbol.iterator]: () => samplesOf(metric, format, fixed) },
+  }
+}
+
+/** One by one, as the page is written: there may be many. */
+function* samplesOf(metric: Collected, format: Format, fixed: Labels): Generator<PlainSample> {
   const name = String(metric.name)
-  const samples = (metric.values ?? []).map((value): PlainSample => {
+  for (const value of metric.values ?? []) {
     const labels = new Map([...fixed, ...labelsOf(value.sharedLabels), ...labelsOf(value.labels)])
     const le = labels.get('le')
     if (le !== undefined && metric.type === 'histogram') labels.set('le', bound(le, format))
-    const suffix = (value.metricName ?? name).startsWith(name)
-      ? (value.metricName ?? name).slice(name.length)
-      : ''
-    return { suffix, labels: [...labels], value: Number(value.value), exemplar: exemplarText(value) }
-  })
-  const type = types.has(metric.type) ? (metric.type as PlainFamily['type']) : 'untyped'
-  return { name, help: String(metric.help), type, samples }
+    const { metricName = name } = value
+    const suffix = metricName.startsWith(name) ? metricName.slice(name.length) : ''
+    yield { suffix, labels: [...labels], value: Number(value.value), exemplar: exemplarText(value) }
+  }
 }
 
 const bound = (text: string, format: Format): string =>

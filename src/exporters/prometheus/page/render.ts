@@ -2,7 +2,10 @@ import type { Family, HistogramFamily, HistogramSeries, NumberFamily } from '../
 import type { Format } from '../names.ts'
 import { boundText, escapeHelp, escapeLabelValue, numberText } from '../names.ts'
 
-/** Renders metric families as text. Pure and quick: this is what a scrape costs. */
+/**
+ * Renders metric families as text, in pieces: whoever takes them may pause after each. A series is never cut in two,
+ * so that its lines agree with each other whatever is counted in a pause.
+ */
 
 export type Labels = readonly (readonly [name: string, value: string])[]
 
@@ -12,7 +15,7 @@ export interface PlainFamily {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped'
   readonly help: string
-  readonly samples: readonly PlainSample[]
+  readonly samples: Iterable<PlainSample>
 }
 
 export interface PlainSample {
@@ -27,26 +30,26 @@ export interface PlainSample {
 export const endOfOpenMetrics = '# EOF\n'
 
 /** `fixed` are labels that every series gets unless it has its own of that name. */
-export function renderFamilies(families: readonly Family[], format: Format, fixed: Labels): string {
-  let page = ''
+export function* renderFamilies(
+  families: readonly Family[],
+  format: Format,
+  fixed: Labels,
+): Generator<string> {
   for (const family of families) {
     if (family.series.size === 0 && !family.overflow) continue
-    page += family.type === 'histogram' ? histogram(family, format, fixed) : numbers(family, format, fixed)
+    yield* family.type === 'histogram' ? histogram(family, format, fixed) : numbers(family, format, fixed)
   }
-  return page
 }
 
 function head(name: string, type: string, help: string, format: Format): string {
   return `# HELP ${name} ${escapeHelp(help, format)}\n# TYPE ${name} ${type}\n`
 }
 
-function numbers(family: NumberFamily, format: Format, fixed: Labels): string {
+function* numbers(family: NumberFamily, format: Format, fixed: Labels): Generator<string> {
   const { name, base, type, help, series, overflow } = family
-  let text = head(format === 'text' ? name : base, type, help, format)
-  for (const one of series.values())
-    text += line(name, withFixed(one.text, one.labels.names, fixed), one.value)
-  if (overflow) text += line(name, withFixed(overflow.text, overflow.labels.names, fixed), overflow.value)
-  return text
+  yield head(format === 'text' ? name : base, type, help, format)
+  for (const one of series.values()) yield line(name, withFixed(one.text, one.labels.names, fixed), one.value)
+  if (overflow) yield line(name, withFixed(overflow.text, overflow.labels.names, fixed), overflow.value)
 }
 
 const line = (name: string, labels: string, value: number): string =>
@@ -60,12 +63,12 @@ function withFixed(text: string, names: readonly string[], fixed: Labels): strin
   return all
 }
 
-function histogram(family: HistogramFamily, format: Format, fixed: Labels): string {
+function* histogram(family: HistogramFamily, format: Format, fixed: Labels): Generator<string> {
   const { name, help, series, overflow } = family
   const bounds = [...family.buckets, Infinity].map((bound) => `le="${boundText(bound, format)}"} `)
-  let text = head(name, 'histogram', help, format)
-  for (const one of series.values()) text += histogramLines(name, bounds, one, fixed)
-  return overflow ? text + histogramLines(name, bounds, overflow, fixed) : text
+  yield head(name, 'histogram', help, format)
+  for (const one of series.values()) yield histogramLines(name, bounds, one, fixed)
+  if (overflow) yield histogramLines(name, bounds, overflow, fixed)
 }
 
 function histogramLines(
@@ -86,17 +89,15 @@ function histogramLines(
   return text + line(`${name}_sum`, labels, series.sum) + line(`${name}_count`, labels, series.count)
 }
 
-export function renderPlain(family: PlainFamily, format: Format): string {
+export function* renderPlain(family: PlainFamily, format: Format): Generator<string> {
   const counter = family.type === 'counter'
   const base = counter ? family.name.replace(/_total$/, '') || '_' : family.name
   const type = family.type === 'untyped' && format === 'openmetrics' ? 'unknown' : family.type
-  const name = format === 'text' ? family.name : base
-  let text = head(name, type, family.help, format)
+  yield head(format === 'text' ? family.name : base, type, family.help, format)
   for (const { suffix, labels, value, exemplar } of family.samples) {
     const shown = labels.map(([key, one]) => `${key}="${escapeLabelValue(one)}"`).join(',')
     const sample = counter && format === 'openmetrics' ? `${base}_total` : family.name + suffix
-    text += `${sample}${shown === '' ? '' : `{${shown}}`} ${numberText(value)}`
-    text += exemplar !== undefined && format === 'openmetrics' ? `${exemplar}\n` : '\n'
+    const end = exemplar !== undefined && format === 'openmetrics' ? exemplar : ''
+    yield `${sample}${shown === '' ? '' : `{${shown}}`} ${numberText(value)}${end}\n`
   }
-  return text
 }

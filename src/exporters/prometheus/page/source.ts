@@ -1,9 +1,11 @@
+import type { Clock } from '../../../clock.ts'
 import { messageOf } from '../../../errors.ts'
 import type { Logger } from '../../../logger.ts'
 import type { Config } from '../../exporter.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Format } from '../names.ts'
 import { healthOf } from './health.ts'
+import { encodePage, type Page, type PageForm, type Slices } from './page.ts'
 import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registry.ts'
 import type { Labels, PlainFamily } from './render.ts'
 import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
@@ -12,16 +14,51 @@ import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
 export interface PageSource {
   readonly state: State
   readonly promClient: typeof import('prom-client')
+  readonly clock: Clock
   readonly logger: Logger
   readonly current: () => Config
   readonly catchUp: () => void
   readonly status: () => unknown
+  readonly slice: Slices
 }
 
-/** The page rejects only when the registry itself fails: a collector of the user's that throws, say. */
-export function createPage(source: PageSource): (format: Format) => Promise<string> {
-  const { state, promClient, logger, current, catchUp, status } = source
-  const render = rememberedFamilies(state)
+/** How long a rendering is waited for by the next one: a collector of the user's may never settle. */
+const patienceMs = 10_000
+
+/**
+ * Renders one page at a time. Requests that come while one is rendered share the next: it has every event that was
+ * emitted before them, and a hundred scrapes cost no more than two.
+ */
+export function createPages(source: PageSource): (form: PageForm) => Promise<Page> {
+  const { clock } = source
+  const render = renderer(source)
+  const awaited = new Map<string, Promise<Page>>()
+  let last: Promise<unknown> = Promise.resolve()
+
+  return (form) => {
+    const key = `${form.format} ${form.gzip}`
+    const known = awaited.get(key)
+    if (known) return known
+    const page = last.then(() => {
+      awaited.delete(key)
+      return render(form)
+    })
+    awaited.set(key, page)
+    last = new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(() => resolve(), patienceMs)
+      const done = (): void => {
+        clock.clearTimeout(timer)
+        resolve()
+      }
+      page.then(done, done)
+    })
+    return page
+  }
+}
+
+/** Rejects only when the registry itself fails: a collector of the user's that throws, say. */
+function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
+  const { state, promClient, logger, current, catchUp, status, slice } = source
   let reported = ''
 
   const attempt = <T>(what: string, fn: () => T): T | undefined => {
@@ -33,11 +70,22 @@ export function createPage(source: PageSource): (format: Format) => Promise<stri
     }
   }
 
-  return async (format) => {
+  function* pieces(format: Format, fixed: Labels, foreign: readonly PlainFamily[]): Generator<string> {
+    yield* renderFamilies(state.families, format, fixed)
+    for (const family of foreign) yield* renderPlain(family, format)
+    if (current().health !== false) {
+      const health = healthOf(attempt('the status could not be read', status), state)
+      for (const family of health) yield* renderPlain(withFixed(family, fixed), format)
+    }
+    if (format === 'openmetrics') yield endOfOpenMetrics
+  }
+
+  return async (form) => {
+    const { format } = form
     const registry = state.registry!
     join(state, registry)
     showDefaultMetrics(state, promClient, current().default_metrics === true)
-    const foreign = await collectForeign(state, registry, format)
+    const foreign = await collectForeign(state, registry, format, slice)
     state.conflicts = foreign.conflicts
     const conflicts = foreign.conflicts.join(' ')
     if (conflicts !== reported) {
@@ -47,14 +95,7 @@ export function createPage(source: PageSource): (format: Format) => Promise<stri
     }
     // After everything asynchronous, so that the page has every event emitted before it.
     attempt('the events before a scrape could not be taken in', catchUp)
-    const fixed = fixedLabels(registry)
-    let page = render(format, fixed)
-    for (const family of foreign.families) page += renderPlain(family, format)
-    if (current().health !== false) {
-      const health = healthOf(attempt('the status could not be read', status), state)
-      for (const family of health) page += renderPlain(withFixed(family, fixed), format)
-    }
-    return format === 'openmetrics' ? page + endOfOpenMetrics : page
+    return encodePage(form, pieces(format, fixedLabels(registry), foreign.families), slice)
   }
 }
 
@@ -63,20 +104,8 @@ const withFixed = (family: PlainFamily, fixed: Labels): PlainFamily =>
     ? family
     : {
         ...family,
-        samples: family.samples.map((sample) => ({
+        samples: Array.from(family.samples, (sample) => ({
           ...sample,
           labels: [...new Map([...fixed, ...sample.labels])],
         })),
       }
-
-/** Our families as text, built anew only when something changed. */
-function rememberedFamilies(state: State): (format: Format, fixed: Labels) => string {
-  let last: { format: Format; fixed: string; revision: number; text: string } | undefined
-  return (format, fixed) => {
-    const key = JSON.stringify(fixed)
-    if (last?.format === format && last.fixed === key && last.revision === state.revision) return last.text
-    const text = renderFamilies(state.families, format, fixed)
-    last = { format, fixed: key, revision: state.revision, text }
-    return text
-  }
-}

@@ -1,0 +1,220 @@
+/**
+ * The making of a page: in slices that leave the event loop to others, whole and consistent all the same, and shared by
+ * all who ask for it at the same time.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { gunzipSync } from 'node:zlib'
+import { Gauge, Registry } from 'prom-client'
+import { createSlices, encodePage } from '../../../src/exporters/prometheus/page/page.ts'
+import { createTelemetry, metricsHandler, prometheus } from '../../../src/index.ts'
+import { parsePage } from '../../support/prometheus-text.ts'
+import { harness } from './harness.ts'
+import { ask } from './http-client.ts'
+
+/** Keeps the event loop busy. */
+function spin(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+const piece = 'x'.repeat(64 * 1024)
+
+/** A registry with a metric whose collection is held up until it is released. */
+function holding() {
+  const registry = new Registry()
+  const waiting: (() => void)[] = []
+  let noticed = (): void => {}
+  const held = {
+    count: 0,
+    /** Resolves with the release of the next collection. */
+    async next(): Promise<() => void> {
+      while (waiting.length === 0) {
+        await new Promise<void>((resolve) => {
+          noticed = resolve
+        })
+      }
+      return waiting.shift()!
+    },
+  }
+  new Gauge({
+    ...{ name: 'slow', help: 'x', registers: [registry] },
+    collect: () =>
+      new Promise<void>((resolve) => {
+        held.count++
+        waiting.push(resolve)
+        noticed()
+      }),
+  })
+  return { registry, held }
+}
+
+describe('prometheus: the making of a page', () => {
+  it('takes no more than a few milliseconds of a turn, however many pages are made', async () => {
+    const slice = createSlices()
+    let inTurn = 0
+    let most = 0
+    function* slowPieces(): Generator<string> {
+      for (let i = 0; i < 30; i++) {
+        most = Math.max(most, ++inTurn)
+        spin(2)
+        yield piece
+      }
+    }
+    let making = true
+    const turns = (async () => {
+      while (making) {
+        await nextTurn()
+        inTurn = 0
+      }
+    })()
+    const pages = await Promise.all(
+      [1, 2, 3].map(() => encodePage({ format: 'text', gzip: false }, slowPieces(), slice)),
+    )
+    making = false
+    await turns
+    // 5 ms of 2 ms each; the first piece of each page is taken before it is long enough to be cut off.
+    assert.ok(most <= 3 + 3, `${most} pieces in one turn`)
+    for (const { bytes, parts } of pages) {
+      assert.equal(bytes, 30 * piece.length)
+      assert.equal(Buffer.concat([...parts]).toString(), piece.repeat(30))
+    }
+  })
+
+  it('compresses the same bytes', async () => {
+    const pieces = Array.from({ length: 40 }, (_, i) => `${i}é`.repeat(5000))
+    const { bytes, parts } = await encodePage({ format: 'text', gzip: true }, pieces, createSlices())
+    assert.equal(bytes, Buffer.concat([...parts]).length)
+    assert.equal(gunzipSync(Buffer.concat([...parts])).toString(), pieces.join(''))
+  })
+
+  it('lets the program go on while 5,000 histograms are rendered; each agrees with itself, and none steps back', async () => {
+    const system = harness({}, { max_series: 10_000, max_metric_bytes: 1e9, health: false })
+    const emitAll = (): void => {
+      for (let i = 0; i < 5000; i++) system.emit('work', { duration_ms: i % 3000 }, { user: i })
+    }
+    emitAll()
+    const port = system.describe(await system.open()).port as number
+    let before = new Map<string, number>()
+    for (let scrape = 0; scrape < 3; scrape++) {
+      let turns = 0
+      let scraping = true
+      const emitting = (async () => {
+        for (; scraping; turns++) {
+          for (let i = 0; i < 50; i++)
+            system.emit('work', { duration_ms: 7 }, { user: (turns * 50 + i) % 5000 })
+          await nextTurn()
+        }
+      })()
+      const { samples } = parsePage((await ask(port)).body.toString())
+      scraping = false
+      await emitting
+      assert.ok(turns >= 3, `${turns} turns`)
+      const counts = new Map<string, number>()
+      for (const { name, labels, value } of samples) {
+        const key = `${name} ${labels.user} ${labels.le ?? ''}`
+        counts.set(key, value)
+        assert.ok(value >= (before.get(key) ?? 0), key)
+      }
+      for (let user = 0; user < 5000; user++) {
+        const count = counts.get(`work_duration_seconds_count ${user} `)
+        assert.equal(counts.get(`work_duration_seconds_bucket ${user} +Inf`), count)
+        assert.ok(count! >= 1)
+      }
+      before = counts
+    }
+    await system.closeAll()
+  })
+
+  it('makes one page for all scrapes that come while another is made, with every event before them', async () => {
+    const { registry, held } = holding()
+    const telemetry = createTelemetry({
+      types: [prometheus({ registry })],
+      config: { env: {}, init: { prometheus: { port: null, health: false } } },
+      drainOnExit: false,
+    })
+    await telemetry.start()
+    const handler = metricsHandler(telemetry)
+    let requests = 0
+    let arrived = (): void => {}
+    const server = createServer((request, response) => {
+      handler(request, response)
+      if (++requests === 41) arrived()
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const first = ask(port)
+    const release = await held.next()
+    telemetry.emit('job', { count: 1 })
+    const all = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const rest = Array.from({ length: 40 }, () => ask(port))
+    await all
+    telemetry.emit('job', { count: 1 })
+    release()
+    assert.equal((await first).status, 200)
+    const releaseSecond = await held.next()
+    telemetry.emit('job', { count: 1 })
+    releaseSecond()
+    for (const { status, body } of await Promise.all(rest)) {
+      assert.equal(status, 200)
+      assert.equal(parsePage(body.toString()).value('job_total'), 3)
+    }
+    assert.equal(held.count, 2)
+    server.close()
+    await telemetry.stop()
+  })
+
+  it('goes on after ten seconds when a collector of the user never settles', async () => {
+    const { registry, held } = holding()
+    const system = harness({ registry }, { health: false })
+    const timers = new Map<object, { readonly fn: () => void; readonly ms: number }>()
+    const clock = {
+      ...system.clock,
+      setTimeout: (fn: () => void, ms: number) => {
+        const timer = {}
+        timers.set(timer, { fn, ms })
+        return timer
+      },
+      clearTimeout: (timer: unknown) => void timers.delete(timer as object),
+    }
+    const port = system.describe(await system.open({ clock })).port as number
+    const hanging = ask(port).catch(() => 'cut')
+    await held.next()
+    const scrape = ask(port)
+    for (let i = 0; i < 50; i++) await nextTurn()
+    assert.equal(held.count, 1)
+    const patience = [...timers.values()].find(({ ms }) => ms === 10_000)
+    patience!.fn()
+    const release = await held.next()
+    release()
+    assert.equal((await scrape).status, 200)
+    const closed = system.closeAll()
+    for (const { fn } of timers.values()) fn()
+    await closed
+    assert.equal(await hanging, 'cut')
+  })
+
+  it('keeps readers that take pages and never read them from holding more than a few', async () => {
+    const system = harness({}, { max_series: 10_000, max_metric_bytes: 1e9, health: false })
+    for (let i = 0; i < 200; i++) system.emit('wide', { count: 1 }, { user: `${i} ${'u'.repeat(1000)}` })
+    const port = system.describe(await system.open()).port as number
+    const sockets: Socket[] = []
+    for (let i = 0; i < 100; i++) {
+      const socket = connect(port, '127.0.0.1')
+      sockets.push(socket)
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      socket.pause()
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(100))
+    }
+    assert.equal((await ask(port)).status, 200)
+    for (const socket of sockets) socket.destroy()
+    await system.closeAll()
+  })
+})
