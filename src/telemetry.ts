@@ -6,10 +6,12 @@ import { createSystemClock, elapsed, holdProcess } from './clock.ts'
 import type { ExporterConfig } from './config/changes/plan.ts'
 import { type ConfigStore, createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
+import { createAnnouncements } from './control/announcements.ts'
 import { checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
+import { createHints } from './control/hints.ts'
 import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
@@ -78,6 +80,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     scopes,
     maxValueLength: () => store.system().max_value_length,
     bufferSize: options.bufferSize,
+    onBuffered: () => hints.emittedBeforeStart(),
   })
   const span = createSpan({ bus, clock, scopes, samplingRate: () => highestSamplingRate(units.values()) })
 
@@ -121,25 +124,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     changes.departed(id)
   }
 
-  store.onSettled(({ type, source, version, changes, problems }) => {
-    recorder.record({
-      kind: 'config',
-      to: String(version),
-      message: problems
-        ? `refused (${source}): ${problems.map(({ message }) => message).join('; ')}`
-        : `applied (${source}): ${(changes ?? []).map(({ path }) => path).join(', ')}`,
-    })
-    bus.emitSelf(
-      `telemetry.config.${type}`,
-      { count: 1 },
-      {
-        source,
-        version,
-        ...(changes && { keys: changes.map(({ path }) => path) }),
-        ...(problems && { problems: problems.map(({ message }) => message) }),
-      },
-    )
-  })
+  const announcements = createAnnouncements({ bus, recorder, logger: exporterLogger, units })
+  store.onSettled(announcements.changeSettled)
+  const hints = createHints({ clock, logger, env: options.config?.env ?? process.env })
 
   /** What was emitted up to here has been drained: the process may end. */
   let drainedTo = -1
@@ -180,18 +167,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       clock,
       logger,
       observation,
-      onStateChange: ({ id, what, from, to }) => {
-        const message = units.get(id)?.lastError()?.message
-        const troubled = to === 'restarting' || to === 'retrying' || to === 'open'
-        recorder.record({ kind: what, id, from, to, ...(troubled && { message }) })
-        // What fails while it carries self-telemetry is counted only, or two exporters would feed each other.
-        if (what === 'breaker' && to !== 'closed' && units.get(id)?.latestWasSelf()) return
-        bus.emitSelf(`telemetry.${what}.state`, { count: 1 }, { exporter: id, from, to }, { exporter: id })
-      },
+      onStateChange: announcements.stateChanged,
       onRemoved: removeUnit,
     })
     state = 'running'
     bus.open()
+    hints.started(units.size)
     return control
   }
 
@@ -226,6 +207,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       const deadline = elapsed(clock) + timeoutMs
       bus.flush()
       lost = bus.close()
+      hints.end()
       const storeStopped = store.stop()
       changes.stop()
       await within(timeoutMs, launching)

@@ -16,6 +16,8 @@ export interface BusOptions {
   readonly maxValueLength: () => number
   /** Events kept before `open`. Default 10,000. */
   readonly bufferSize?: number
+  /** Called when the first event is kept for \`open\`. */
+  readonly onBuffered?: () => void
   /** Where the running code is in its trace. Default: the process's `span()` scopes. */
   readonly scopes?: Scopes
 }
@@ -209,6 +211,7 @@ export function createBus(options: BusOptions): Bus {
     if (phase === 'collecting') {
       const bytes = bytesOf(event)
       if (buffer.length < bufferSize && bufferBytes + bytes <= maxBufferBytes) {
+        if (buffer.length === 0) options.onBuffered?.()
         buffer.push(event)
         bufferBytes += bytes
       } else dropped.not_started++

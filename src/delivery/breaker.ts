@@ -38,6 +38,15 @@ export interface Permit {
 export interface Breaker {
   /** A permit, or undefined while the breaker keeps calls away. */
   acquire(): Permit | undefined
+  /**
+   * Calls \`call\` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
+   * \`isFailure\` says that the error is no sign of a backend that is down. Rejects with what the call threw.
+   * @throws TelemetryError \`BREAKER_OPEN\` without calling it, while the breaker keeps calls away.
+   */
+  execute<Result>(
+    call: () => Result | Promise<Result>,
+    options?: { readonly isFailure?: (error: unknown) => boolean },
+  ): Promise<Result>
   readonly state: BreakerState
   /** A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
   configure(options: Options): void
@@ -118,13 +127,37 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
     }
   }
 
+  const acquire = (): Permit | undefined => {
+    granted = undefined
+    actor.send({ type: 'permit.request', purpose: 'delivery' })
+    if (granted) return permit(granted)
+    actor.send({ type: 'permit.withdraw' })
+    return undefined
+  }
+
   return {
-    acquire() {
-      granted = undefined
-      actor.send({ type: 'permit.request', purpose: 'delivery' })
-      if (granted) return permit(granted)
-      actor.send({ type: 'permit.withdraw' })
-      return undefined
+    acquire,
+    async execute(call, { isFailure = () => true } = {}) {
+      const held = acquire()
+      if (held === undefined)
+        throw new TelemetryError(
+          'BREAKER_OPEN',
+          `the circuit breaker is ${breakerState(actor.getSnapshot())}`,
+        )
+      try {
+        const result = await call()
+        held.succeeded()
+        return result
+      } catch (error) {
+        let failed = true
+        try {
+          failed = isFailure(error)
+        } finally {
+          if (failed) held.failed()
+          else held.rejected()
+        }
+        throw error
+      }
     },
     get state() {
       return breakerState(actor.getSnapshot())

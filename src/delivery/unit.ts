@@ -100,9 +100,12 @@ export function createUnit(options: UnitOptions): Unit {
 
   const config = (): Config => inForce
   const errors = createErrorLog({ id, clock, logger, redact })
-  const drops = createDropReports((reason, count) =>
-    announce('telemetry.events.dropped', { count }, { reason }),
-  )
+  const drops = createDropReports({
+    id,
+    clock,
+    logger,
+    announce: (reason, count) => announce('telemetry.events.dropped', { count }, { reason }),
+  })
   const ledger = createLedger(drops.note)
 
   /** What a driver's optional part says; a throw is noted, and means `otherwise`. */

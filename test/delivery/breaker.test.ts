@@ -193,4 +193,67 @@ describe('a circuit breaker', () => {
       }),
     )
   })
+
+  it('calls what it is given while it may, and settles the permit by how that ends', async () => {
+    const breaker = createBreaker({ failureThreshold: 2, clock: createSimulatedClock() })
+    assert.equal(await breaker.execute(() => 7), 7)
+    assert.equal(await breaker.execute(async () => 'later'), 'later')
+    const bad = new Error('400')
+    const down = new Error('503')
+    const fails = (error: Error) => () => Promise.reject(error)
+    for (let i = 0; i < 5; i += 1)
+      await assert.rejects(breaker.execute(fails(bad), { isFailure: (error) => error !== bad }), bad)
+    assert.equal(breaker.state, 'closed')
+    await assert.rejects(breaker.execute(fails(down)), down)
+    await assert.rejects(
+      breaker.execute(() => {
+        throw down
+      }),
+      down,
+    )
+    assert.equal(breaker.state, 'open')
+    let called = false
+    await assert.rejects(
+      breaker.execute(() => {
+        called = true
+      }),
+      { code: 'BREAKER_OPEN' },
+    )
+    assert.equal(called, false)
+  })
+
+  it('waits in proportion to the outage when it is given an initial wait', async () => {
+    const clock = createSimulatedClock()
+    const breaker = createBreaker({
+      failureThreshold: 1,
+      initialResetTimeoutMs: 1000,
+      resetTimeoutMs: 60_000,
+      clock,
+    })
+    breaker.acquire()?.failed()
+    const waits: number[] = []
+    for (let probe = 0; probe < 40; probe += 1) {
+      const from = clock.now()
+      while (breaker.state === 'open') clock.increment(10)
+      waits.push(clock.now() - from)
+      breaker.acquire()?.failed()
+    }
+    assert.ok(waits[0]! >= 790 && waits[0]! <= 1010, `the first wait is ${waits[0]}`)
+    assert.ok(waits.every((ms) => ms <= 60_010))
+    assert.ok(waits.at(-1)! >= 48_000 - 10, `the last wait is ${waits.at(-1)}`)
+  })
+
+  it('gives a probe a sane time however soon it probes, also after it is configured anew', () => {
+    const clock = createSimulatedClock()
+    const breaker = createBreaker({ failureThreshold: 1, resetTimeoutMs: 0, clock })
+    breaker.configure({ failureThreshold: 1 })
+    breaker.acquire()?.failed()
+    clock.increment(1)
+    assert.equal(breaker.state, 'half_open')
+    assert.ok(breaker.acquire())
+    clock.increment(500)
+    assert.equal(breaker.acquire(), undefined, 'the probe keeps its slot')
+    clock.increment(600)
+    assert.ok(breaker.acquire(), 'and frees it after its deadline')
+  })
 })

@@ -49,7 +49,7 @@ describe('a process', function () {
     backend.fault({ type: 'hang' })
     try {
       const { code, output } = await run(`
-        const telemetry = make(otel(), { endpoint: '${backend.url}', flush_interval: 0.01 })
+        const telemetry = make(otel(), { endpoint: '${backend.url}', flush_interval: 0.01 }, { logger: { debug() {}, info() {}, warn() {}, error() {} } })
         await telemetry.start()
         telemetry.emit('a.start', {}, { correlation_id: 1 })
         telemetry.emit('a.success', {}, { correlation_id: 1 })
