@@ -85,6 +85,8 @@ describe('admin API', () => {
     const remove = (path: string, more = {}) => ask(site.url, path, { method: 'DELETE', ...more })
     for (const path of ['mock.nothing', '__proto__', 'mock.__proto__.x', 'x'.repeat(300), '%2e', 'mock.'])
       assert.equal((await remove(`/config/${path}`)).status, 422, path)
+    for (const path of ['telemetry', 'allowed_destinations', 'telemetry.allowed_destinations'])
+      assert.equal((await remove(`/config/${path}`)).status, 422, path)
     assert.equal((await remove('/config/mock/batch_size')).status, 404)
     assert.equal((await remove('/config')).status, 405)
     assert.equal((await remove('/config/mock.batch_size', { authorization: null })).status, 401)
