@@ -1,5 +1,7 @@
 import { fork } from 'node:child_process'
+import { subscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type BackendStats, createBackend, type Fault, type FaultOptions } from '../src/testing/index.ts'
 
@@ -13,23 +15,27 @@ export interface Sink {
   clear(): Promise<void>
   /** Forgets the counters. */
   forget(): Promise<void>
+  /** Resets (RST) every connection; those that a `hang` holds, say. */
+  reset(): Promise<void>
   close(): Promise<void>
 }
 
 export interface SinkStats extends BackendStats {
   /** Spans accepted: `spanCount`. */
   readonly spans: number
+  /** With `decode: 'ids'`: spans accepted, each counted once however often it was. */
+  readonly distinct: number
 }
 
 export interface SinkOptions {
   /** Default: 0, a free one. */
   readonly port?: number
-  /** Default: `count`, which leaves the processor to the sender. */
-  readonly decode?: 'full' | 'count'
+  /** Default: `count`, which leaves the processor to the sender. `ids` decodes fully and tells spans apart. */
+  readonly decode?: 'full' | 'count' | 'ids'
 }
 
 type Call =
-  | { readonly id: number; readonly do: 'stats' | 'clear' | 'forget' }
+  | { readonly id: number; readonly do: 'stats' | 'clear' | 'forget' | 'reset' }
   | { readonly id: number; readonly do: 'fault'; readonly fault: Fault; readonly options: FaultOptions }
 
 interface Answer {
@@ -90,6 +96,9 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     forget: async () => {
       await send({ do: 'forget' })
     },
+    reset: async () => {
+      await send({ do: 'reset' })
+    },
     close: async () => {
       if (child.connected) child.disconnect()
       await ended
@@ -101,19 +110,36 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
 const role = 'TELEMACHINE_SINK'
 
 async function serve(options: SinkOptions): Promise<void> {
-  const backend = createBackend({ port: options.port ?? 0, decode: options.decode ?? 'count', limit: 0 })
+  const { port = 0, decode = 'count' } = options
+  const backend = createBackend({ port, decode: decode === 'ids' ? 'full' : decode, limit: 0 })
   await backend.listen()
+
+  const ids = new Set<string>()
+  if (decode === 'ids')
+    backend.onRequest(({ spans, accepted }) => {
+      for (const { spanId } of spans.slice(0, accepted)) ids.add(spanId)
+    })
+  const sockets = new Set<Socket>()
+  subscribe('http.server.request.start', (message) => {
+    const { socket } = message as { readonly socket: Socket }
+    if (sockets.has(socket)) return
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
 
   const perform = async (call: Call): Promise<unknown> => {
     switch (call.do) {
       case 'stats':
-        return { ...backend.stats(), spans: backend.spanCount }
+        return { ...backend.stats(), spans: backend.spanCount, distinct: ids.size }
       case 'fault':
         return backend.fault(call.fault, call.options)
       case 'clear':
         return backend.clear()
       case 'forget':
+        ids.clear()
         return backend.forget()
+      case 'reset':
+        for (const socket of sockets) socket.resetAndDestroy()
     }
   }
   process.on('message', (call: Call) => {

@@ -1,12 +1,15 @@
 /**
- * An outage under 5,000 spans/s, with a queue that can hold it and a reset_timeout of 1 s: what is lost, how often the
- * backend is probed, how long until the first span arrives once it is back, event-loop delay, memory.
- * `npm --prefix bench run outage -- --seconds 10`; `--only 0`: refused, 1: hung, 2: 503, 3: reset.
+ * Outages under 5,000 spans/s: what is lost, how long after the backend's return the first span arrives, how often the
+ * backend is probed, event-loop delay, growth of resident memory. Ours with default settings, beside the SDK with its
+ * queue raised to 400,000 (`--peers 2`: and the SDK with its defaults).
+ *
+ * `npm --prefix bench run outage -- --seconds 1,3,10,30`; `--only refused,hung,503,reset`
+ * `--raised`  ours with a queue of 400,000, a reset_timeout of 1 s and a timeout of 2 s, too
  */
 import type { Fault } from '../../src/testing/index.ts'
-import { startSink } from '../sink.ts'
+import { type Sink, startSink } from '../sink.ts'
 import { type Counts, type Kind, type Setting, startContender } from './contenders.ts'
-import { bench, flag, loopDelay, memoryGrowth, paced, round, sleep, warm } from './workers.ts'
+import { bench, flag, isSet, list, loopDelay, memoryGrowth, paced, round, sleep, warm } from './workers.ts'
 
 interface Task extends Setting {
   readonly seconds: number
@@ -25,15 +28,17 @@ const perSecond = 5_000
 /** Until the code is compiled. */
 const warmSeconds = 10
 const beforeSeconds = 1
-const afterSeconds = 3
+/** More than the 2 s in which delivery has to resume: the flush that follows would ask the backend itself. */
+const afterSeconds = 5
 
-const outages: readonly (readonly [name: string, fault: Fault])[] = [
-  ['refused', { type: 'refuse' }],
-  ['hung', { type: 'hang' }],
-  ['503', { type: 'status', status: 503 }],
+const outages: Readonly<Record<string, Fault>> = {
+  refused: { type: 'refuse' },
+  // What is held is reset at the end of the outage.
+  hung: { type: 'hang' },
+  503: { type: 'status', status: 503 },
   // In the middle of the body: the sink surely has not taken it, so the count of what arrives is exact.
-  ['reset', { type: 'reset', when: 'during' }],
-]
+  reset: { type: 'reset', when: 'during' },
+}
 
 async function work({ seconds, ...setting }: Task): Promise<Result> {
   const contender = await startContender(setting)
@@ -65,42 +70,44 @@ async function work({ seconds, ...setting }: Task): Promise<Result> {
   return { sent, ...measured, counts }
 }
 
+/** Lets the outage happen; gives the ms from its end until the first span arrives, at most 60 s. */
+async function direct(sink: Sink, fault: Fault, seconds: number): Promise<number> {
+  await sleep(beforeSeconds * 1000)
+  await sink.fault(fault)
+  await sleep(seconds * 1000)
+  const { spans } = await sink.stats()
+  const cleared = performance.now()
+  await sink.clear()
+  if (fault.type === 'hang') await sink.reset()
+  while ((await sink.stats()).spans <= spans && performance.now() - cleared < 60_000) await sleep(10)
+  return performance.now() - cleared
+}
+
 await bench<Task, Result>(import.meta.url, work, async (apart) => {
-  const seconds = flag('seconds', 10)
-  const only = flag('only', -1)
-  // A hung backend is found out by the timeout of an attempt.
-  const config = { queue_size: 400_000, reset_timeout: 1, timeout: 2 }
-  const kinds: readonly Kind[] = ['native', 'otel', 'otel-tuned']
-  console.log(`${seconds} s of outage at ${perSecond} spans/s`)
-  for (const [name, fault] of outages.filter((_, i) => only < 0 || i === only))
-    for (const kind of kinds.slice(0, flag('peers', 2) + 1)) {
-      const sink = await startSink()
-      let resumed = Number.NaN
-      const director = async (): Promise<void> => {
-        await sleep(beforeSeconds * 1000)
-        await sink.fault(fault)
-        await sleep(seconds * 1000)
-        const after = await sink.stats()
-        const cleared = performance.now()
-        await sink.clear()
-        while ((await sink.stats()).spans <= after.spans && performance.now() - cleared < 20_000)
-          await sleep(10)
-        resumed = performance.now() - cleared
+  const config = isSet('raised') ? { queue_size: 400_000, reset_timeout: 1, timeout: 2 } : {}
+  const kinds = (['native', 'otel-tuned', 'otel'] satisfies Kind[]).slice(0, flag('peers', 1) + 1)
+  const names = list('only', ['refused', 'hung', '503', 'reset'], Object.keys(outages))
+  console.log(
+    `${perSecond} spans/s, ours with ${isSet('raised') ? JSON.stringify(config) : 'default settings'}`,
+  )
+  for (const seconds of list('seconds', ['1', '3', '10', '30']).map(Number))
+    for (const name of names)
+      for (const kind of kinds) {
+        const sink = await startSink()
+        let directed: Promise<number> | undefined
+        const task = { kind, url: sink.url, config: kind === 'native' ? config : {}, seconds }
+        const { sent, delay, memory, probes, counts } = await apart(task, async () => {
+          await sink.forget()
+          directed = direct(sink, outages[name]!, seconds)
+        })
+        const resumed = await directed!
+        const { spans } = await sink.stats()
+        await sink.close()
+        const probed = probes === undefined ? '' : `, ${round(probes, 2)} probes per s`
+        console.log(
+          `${`${seconds} s`.padEnd(5)}${name.padEnd(8)} ${kind.padEnd(10)} lost ${sent - spans}, ` +
+            `resumed after ${round(resumed / 1000, 2)} s, memory +${round(memory)} MB, loop delay p99 ${round(delay)} ms${probed}` +
+            (counts ? `, ambiguous ${counts.ambiguous}, ledger ${JSON.stringify(counts.reasons)}` : ''),
+        )
       }
-      let directed: Promise<void> | undefined
-      const task = { kind, url: sink.url, config, seconds }
-      const { sent, delay, memory, probes, counts } = await apart(task, async () => {
-        await sink.forget()
-        directed = director()
-      })
-      await directed
-      const { spans } = await sink.stats()
-      await sink.close()
-      const probed = probes === undefined ? '' : `, ${round(probes, 2)} probes per s`
-      console.log(
-        `${name.padEnd(8)} ${kind.padEnd(10)} lost ${sent - spans}${probed}, ` +
-          `resumed after ${round(resumed / 1000, 2)} s, loop delay p99 ${round(delay)} ms, memory +${round(memory)} MB` +
-          (counts ? `, ambiguous ${counts.ambiguous}, ledger ${JSON.stringify(counts.reasons)}` : ''),
-      )
-    }
 })

@@ -73,6 +73,13 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     return changed(telemetry.config.putFrom('admin', value as Record<string, unknown>))
   }
 
+  const unsetConfig = (path: string): Answer | Promise<Answer> => {
+    // Without it, the layer below might allow more.
+    if (/^(telemetry\.)?(allowed_destinations|telemetry)$/.test(path))
+      return refusal(422, 'CONFIG_FORBIDDEN', `the admin API may not unset ${path}`)
+    return changed(telemetry.config.unsetFrom('admin', path))
+  }
+
   const changed = (change: Promise<unknown>): Promise<Answer> => change.then(ok, refusalOf)
 
   /** Operators of breakers mean something only where batches are sent. */
@@ -129,7 +136,7 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     if (route) return route
     const [collection, id, verb, ...rest] = path.split('/')
     if (collection === 'config' && id !== undefined && verb === undefined) {
-      return { access: 'api', methods: { DELETE: () => changed(telemetry.config.unsetFrom('admin', id)) } }
+      return { access: 'api', methods: { DELETE: () => unsetConfig(id) } }
     }
     if (id === undefined || verb === undefined || rest.length > 0) return undefined
     const commands =

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdmin } from '../../src/admin/index.ts'
-import type { PutResult } from '../../src/index.ts'
+import { createTelemetry, type PutResult, prometheus } from '../../src/index.ts'
 import { ask, canary, openSite, patch, type Site, token } from './harness.ts'
 
 type ValueChange = PutResult['changes'][number]
@@ -62,6 +62,38 @@ describe('admin API', () => {
         .sort(),
       ['telemetry.mock.batch_size', 'telemetry.mock.nothing'],
     )
+    assert.deepEqual(site.telemetry.config.explain(), before)
+  })
+
+  it('removes what was put at runtime, so that the layer below is in force again', async () => {
+    await patch(site.url, { 'mock.batch_size': 7 })
+    const { status, json } = await ask(site.url, '/config/telemetry.mock.batch_size', { method: 'DELETE' })
+    assert.equal(status, 200)
+    assert.equal(json().version, site.telemetry.status().config.version)
+    assert.deepEqual(
+      json().changes.map(({ path, oldValue, newValue }: ValueChange) => [path, oldValue, newValue]),
+      [['telemetry.mock.batch_size', 7, 512]],
+    )
+    assert.equal(site.telemetry.config.get('mock.batch_size'), 512)
+    assert.equal(site.telemetry.status().config.accepted?.source, 'admin')
+    const again = await ask(site.url, '/config/mock.batch_size', { method: 'DELETE' })
+    assert.deepEqual([again.status, again.json().changes], [200, []])
+  })
+
+  it('removes nothing that is no key, and nothing without a right to it', async () => {
+    const before = site.telemetry.config.explain()
+    const remove = (path: string, more = {}) => ask(site.url, path, { method: 'DELETE', ...more })
+    for (const path of ['mock.nothing', '__proto__', 'mock.__proto__.x', 'x'.repeat(300), '%2e', 'mock.'])
+      assert.equal((await remove(`/config/${path}`)).status, 422, path)
+    for (const path of ['telemetry', 'allowed_destinations', 'telemetry.allowed_destinations'])
+      assert.equal((await remove(`/config/${path}`)).status, 422, path)
+    assert.equal((await remove('/config/mock/batch_size')).status, 404)
+    assert.equal((await remove('/config')).status, 405)
+    assert.equal((await remove('/config/mock.batch_size', { authorization: null })).status, 401)
+    const headers = { origin: 'http://evil.example' }
+    assert.equal((await remove('/config/mock.batch_size', { headers })).status, 403)
+    const wrong = await ask(site.url, '/config/mock.batch_size')
+    assert.deepEqual([wrong.status, wrong.headers.allow], [405, 'DELETE'])
     assert.deepEqual(site.telemetry.config.explain(), before)
   })
 
@@ -145,6 +177,26 @@ describe('admin API', () => {
     await ended
     await assert.rejects(ask(site.url, '/status'))
     await assert.rejects(site.admin.listen(), { code: 'ADMIN_CLOSED' })
+  })
+})
+
+describe('admin API, of what sends nothing', () => {
+  it('refuses to command a breaker that a pulled exporter does not have', async () => {
+    const telemetry = createTelemetry({
+      types: [prometheus()],
+      config: { env: {}, init: { prometheus: { port: 0 } } },
+      drainOnExit: false,
+    })
+    await telemetry.start()
+    const admin = createAdmin(telemetry, { token })
+    const { url } = await admin.listen()
+    for (const verb of ['force-open', 'disable', 'reset']) {
+      const { status, json } = await ask(url, `/breakers/prometheus/${verb}`, { method: 'POST' })
+      assert.deepEqual([status, json().error.code], [409, 'BREAKER_UNUSED'], verb)
+    }
+    assert.equal(telemetry.status().exporters.prometheus!.breaker, 'disabled')
+    await admin.close()
+    await telemetry.stop()
   })
 })
 

@@ -325,6 +325,32 @@ describe('admin API under attack', () => {
     for (const { text } of answers.slice(2)) assert.ok(!text.includes(sent))
   })
 
+  it('is open to operators beside 600 connections that say nothing, or not enough', async () => {
+    const port = Number(new URL(site.url).port)
+    const sockets = Array.from({ length: 600 }, (_, i) => {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {})
+      if (i % 2) socket.write('GET /status HTTP/1.1\r\nHost: loc')
+      return socket
+    })
+    await Promise.all(sockets.map((socket) => Promise.race([once(socket, 'connect'), once(socket, 'close')])))
+    for (let i = 0; i < 5; i++) assert.equal((await ask(site.url, '/status')).status, 200)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  it('answers 100 pipelined requests, without a warning', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    for (const path of ['/status', '/config', '/']) {
+      const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n`
+      const text = await rawly(site.url, `${`${request}\r\n`.repeat(99)}${request}Connection: close\r\n\r\n`)
+      assert.equal(text.match(/HTTP\/1\.1 200 OK/g)?.length, 100, path)
+    }
+    process.off('warning', note)
+    assert.deepEqual(warnings, [])
+  })
+
   it('limits its streams', async () => {
     const cut = new AbortController()
     const open = () =>

@@ -196,6 +196,28 @@ describe('live page', function () {
     await page.locator('[data-exporter=otel] .badge[data-layer=runtime]').first().waitFor()
   })
 
+  it('takes a runtime value away again', async () => {
+    await telemetry.config.put('otel.batch_size', 64)
+    await signIn()
+    await openForm()
+    assert.equal(await page.getByRole('button', { name: 'Unset telemetry.otel.endpoint' }).isVisible(), false)
+    await page.getByRole('button', { name: 'Unset telemetry.otel.batch_size' }).click()
+    const [row] = await page.locator('#review tbody tr').allInnerTexts()
+    assert.deepEqual(row!.split(/\s+/), ['otel.batch_size', '64', '512', '(default)'])
+    await page.locator('#review [value=apply]').click()
+    await page.getByText('In force as version').waitFor()
+    assert.equal(telemetry.config.get('otel.batch_size'), 512)
+    await page.getByRole('button', { name: 'Unset telemetry.otel.batch_size' }).waitFor({ state: 'hidden' })
+    assert.equal(await field('batch_size').inputValue(), '512')
+  })
+
+  it('offers no breaker where nothing is sent', async () => {
+    await signIn()
+    const breaker = (id: string) => page.getByRole('group', { name: `Breaker of ${id}` })
+    await breaker('otel').waitFor()
+    assert.equal(await breaker('prometheus').count(), 0)
+  })
+
   it('never shows a secret, and replaces it when told to', async () => {
     await signIn()
     await openForm()

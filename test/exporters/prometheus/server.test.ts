@@ -134,6 +134,35 @@ describe('prometheus: the HTTP server', () => {
     assert.equal((await ask(port)).status, 200)
   })
 
+  it('answers on loopback to nobody who calls it by a name in DNS, which may be a rebound one', async () => {
+    const statusFor = async (host: string): Promise<number> =>
+      (await ask(port, '/metrics', { headers: { host } })).status
+    for (const host of [
+      ...['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.evil.example'],
+      ...['evil', 'localhost@evil', 'a b', '127.0.0.evil', '[::1', 'localhost:', 'localhost:x'],
+    ]) {
+      assert.equal(await statusFor(host), 403, host)
+    }
+    for (const host of [
+      ...['localhost', `LocalHost:${port}`, 'shop.localhost', '127.0.0.1', `127.0.0.1:${port}`],
+      ...['[::1]', '[::1]:80', '10.1.2.3:8443'],
+    ]) {
+      assert.equal(await statusFor(host), 200, host)
+    }
+    assert.match(await raw(port, 'GET /metrics HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n'), / 403 /)
+    assert.match(await raw(port, 'GET /metrics HTTP/1.0\r\n\r\n'), / 200 /)
+  })
+
+  it('answers on loopback to the names it is told, and elsewhere to any', async () => {
+    const headers = { host: 'metrics.example' }
+    system.put({ allowed_hosts: ['Metrics.Example'] })
+    assert.equal((await ask(port, '/metrics', { headers })).status, 200)
+    system.put({ allowed_hosts: [], host: '0.0.0.0' })
+    const everywhere = await system.open()
+    assert.equal((await ask(portOf(system, everywhere), '/metrics', { headers })).status, 200)
+    assert.equal((await ask(port, '/metrics', { headers })).status, 403)
+  })
+
   it('follows a change of the path at once, on the same port', async () => {
     system.put({ path: '/moved' })
     assert.equal((await ask(port)).status, 404)
