@@ -1,7 +1,7 @@
 /** The breaker's chart: what each request, result and command does in each of its states, and how long it waits. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { settings, stageBreaker } from './stages/breaker.ts'
+import { breakerChart, settings, stageBreaker } from './stages/breaker.ts'
 import { followTable } from './table.ts'
 
 const opens = ['open', 'shows open'] as const
@@ -28,128 +28,94 @@ const stays = <Rows extends Record<string, readonly string[]>>(state: string, ro
   Object.fromEntries(Object.entries(rows).map(([name, log]) => [name, [state, ...log] as const]))
 
 describe('the breaker chart', () => {
-  followTable({
-    start: () => stageBreaker(),
-    show: (stage) => stage.show(),
-    rows: {
-      closed: {
-        way: ['asks'],
-        on: {
-          ...operator,
-          ...stays('closed', grants),
-          fails: ['closed, 1 failed'],
-          'succeeds between failures': ['closed, 1 failed'],
-          'fails three times at once': opens,
-          'is misdirected': opens,
-        },
-      },
-      'closed, 2 failed': {
-        way: ['asks', 'fails', 'fails'],
-        on: {
-          ...operator,
-          ...stays('closed, 2 failed', grants),
-          succeeds: ['closed'],
-          'is refused': ['closed'],
-          'moves on': ['closed'],
-          fails: opens,
-          'fails three times at once': opens,
-          'succeeds between failures': opens,
-          'is misdirected': opens,
-        },
-      },
-      open: {
-        way: trip,
-        on: {
-          ...operator,
-          asks: ['open, awaited'],
-          'asks for a probe': ['open, awaited'],
-          'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
-          'moves on': closes,
-          'time passes': ['half_open.free', 'shows half_open'],
-        },
-      },
-      'open, awaited': {
-        way: [...trip, 'asks'],
-        on: {
-          ...operatorAwaited,
-          'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
-          withdraws: ['open'],
-          cancels: ['open'],
-          'moves on': ['closed', 'shows closed', 'holder < a permit'],
-          'time passes': ['half_open.probing', 'shows half_open', 'holder < a probe'],
-        },
-      },
-      'half_open.free': {
-        way: [...trip, 'time passes'],
-        on: {
-          ...operator,
-          asks: ['half_open.probing', 'holder < a probe'],
-          'asks urgently': ['half_open.probing', 'holder < a probe'],
-          'asks for a probe': ['half_open.probing', 'holder < a probe'],
-          'moves on': closes,
-        },
-      },
-      'half_open.probing': {
-        way: [...trip, 'asks', 'time passes'],
-        on: {
-          ...operator,
-          asks: ['half_open.probing, awaited'],
-          'asks urgently': ['half_open.probing, awaited'],
-          'asks for a probe': ['half_open.probing, awaited'],
-          cancels: ['half_open.free'],
-          succeeds: closes,
-          'is refused': closes,
-          'succeeds between failures': opens,
-          fails: opens,
-          'fails three times at once': opens,
-          'is misdirected': opens,
-          'is cancelled': ['half_open.free'],
-          'sent nothing': ['half_open.free'],
-          'moves on': closes,
-          'time passes': ['half_open.free'],
-        },
-      },
-      'half_open.probing, awaited': {
-        way: [...trip, 'asks', 'time passes', 'asks'],
-        on: {
-          ...operatorAwaited,
-          withdraws: ['half_open.probing'],
-          cancels: ['half_open.free'],
-          succeeds: ['closed', 'shows closed', 'holder < a permit'],
-          'is refused': ['closed', 'shows closed', 'holder < a permit'],
-          'succeeds between failures': ['open, awaited', 'shows open'],
-          fails: ['open, awaited', 'shows open'],
-          'fails three times at once': ['open, awaited', 'shows open'],
-          'is misdirected': ['open, awaited', 'shows open'],
-          'is cancelled': ['half_open.probing', 'holder < a probe'],
-          'sent nothing': ['half_open.probing', 'holder < a probe'],
-          'moves on': ['closed', 'shows closed', 'holder < a permit'],
-          'time passes': ['half_open.probing', 'holder < a probe'],
-        },
-      },
-      forced_open: {
-        way: ['asks', 'is forced open'],
-        on: {
-          ...operator,
-          asks: ['forced_open, awaited'],
-          'asks for a probe': ['forced_open, awaited'],
-          'asks urgently': ['forced_open', 'holder < permit.denied'],
-        },
-      },
-      'forced_open, awaited': {
-        way: ['is forced open', 'asks'],
-        on: {
-          ...operatorAwaited,
-          'asks urgently': ['forced_open, awaited', 'holder < permit.denied'],
-          withdraws: ['forced_open'],
-          cancels: ['forced_open'],
-        },
-      },
-      disabled: {
-        way: ['asks', 'is disabled'],
-        on: { ...operator, ...stays('disabled', grants) },
-      },
+  followTable(breakerChart, {
+    closed: {
+      ...operator,
+      ...stays('closed', grants),
+      fails: ['closed, 1 failed'],
+      'succeeds between failures': ['closed, 1 failed'],
+      'fails three times at once': opens,
+      'is misdirected': opens,
     },
+    'closed, 2 failed': {
+      ...operator,
+      ...stays('closed, 2 failed', grants),
+      succeeds: ['closed'],
+      'is refused': ['closed'],
+      'moves on': ['closed'],
+      fails: opens,
+      'fails three times at once': opens,
+      'succeeds between failures': opens,
+      'is misdirected': opens,
+    },
+    open: {
+      ...operator,
+      asks: ['open, awaited'],
+      'asks for a probe': ['open, awaited'],
+      'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
+      'moves on': closes,
+      'time passes': ['half_open.free', 'shows half_open'],
+    },
+    'open, awaited': {
+      ...operatorAwaited,
+      'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
+      withdraws: ['open'],
+      cancels: ['open'],
+      'moves on': ['closed', 'shows closed', 'holder < a permit'],
+      'time passes': ['half_open.probing', 'shows half_open', 'holder < a probe'],
+    },
+    'half_open.free': {
+      ...operator,
+      asks: ['half_open.probing', 'holder < a probe'],
+      'asks urgently': ['half_open.probing', 'holder < a probe'],
+      'asks for a probe': ['half_open.probing', 'holder < a probe'],
+      'moves on': closes,
+    },
+    'half_open.probing': {
+      ...operator,
+      asks: ['half_open.probing, awaited'],
+      'asks urgently': ['half_open.probing, awaited'],
+      'asks for a probe': ['half_open.probing, awaited'],
+      cancels: ['half_open.free'],
+      succeeds: closes,
+      'is refused': closes,
+      'succeeds between failures': opens,
+      fails: opens,
+      'fails three times at once': opens,
+      'is misdirected': opens,
+      'is cancelled': ['half_open.free'],
+      'sent nothing': ['half_open.free'],
+      'moves on': closes,
+      'time passes': ['half_open.free'],
+    },
+    'half_open.probing, awaited': {
+      ...operatorAwaited,
+      withdraws: ['half_open.probing'],
+      cancels: ['half_open.free'],
+      succeeds: ['closed', 'shows closed', 'holder < a permit'],
+      'is refused': ['closed', 'shows closed', 'holder < a permit'],
+      'succeeds between failures': ['open, awaited', 'shows open'],
+      fails: ['open, awaited', 'shows open'],
+      'fails three times at once': ['open, awaited', 'shows open'],
+      'is misdirected': ['open, awaited', 'shows open'],
+      'is cancelled': ['half_open.probing', 'holder < a probe'],
+      'sent nothing': ['half_open.probing', 'holder < a probe'],
+      'moves on': ['closed', 'shows closed', 'holder < a permit'],
+      'time passes': ['half_open.probing', 'holder < a probe'],
+    },
+    forced_open: {
+      ...operator,
+      asks: ['forced_open, awaited'],
+      'asks for a probe': ['forced_open, awaited'],
+      'asks urgently': ['forced_open', 'holder < permit.denied'],
+    },
+    'forced_open, awaited': {
+      ...operatorAwaited,
+      'asks urgently': ['forced_open, awaited', 'holder < permit.denied'],
+      withdraws: ['forced_open'],
+      cancels: ['forced_open'],
+    },
+    disabled: { ...operator, ...stays('disabled', grants) },
   })
 
   it('is disabled from the start for an exporter that is pulled', () => {

@@ -1,6 +1,6 @@
 /** The delivery chart: when a batch is asked for, exported, waited for or drained, from each of its states. */
 import assert from 'node:assert/strict'
-import { stageDelivery } from './stages/delivery.ts'
+import { deliveryChart, stageDelivery } from './stages/delivery.ts'
 import { followTable } from './table.ts'
 
 const released = 'breaker < permit.cancel'
@@ -33,122 +33,81 @@ const exporting = {
 } as const
 
 describe('the delivery chart', () => {
-  followTable({
-    start: stageDelivery,
-    show: (stage) => stage.show(),
-    rows: {
-      halted: {
-        way: [],
-        on: {
-          starts: looks,
-          drains: ['draining.asking', 'breaker < permit.request urgent'],
-          'drains, for a stop': ['draining.asking', 'breaker < permit.request urgent'],
-          flushes: ['halted', 'unit.requestFlush'],
-          ...returned('halted'),
-        },
-      },
-      'working.idle': {
-        way: ['starts'],
-        on: {
-          ...commanded,
-          ...returned('working.idle'),
-          flushes: flushed,
-          'work arrives': ['working.gathering'],
-          'a batch is due': asks,
-          'a batch is due, for a flush': asksUrgently,
-          'has to back off': ['working.backing_off', 'breaker < permit.request probe'],
-          'is told to wait': ['working.deferred'],
-        },
-      },
-      'working.gathering': {
-        way: ['starts', 'work arrives'],
-        on: {
-          ...commanded,
-          ...returned('working.gathering'),
-          flushes: flushed,
-          'a batch is due': asks,
-          'a batch is due, for a flush': asksUrgently,
-          'time passes': looks,
-        },
-      },
-      'working.asking': {
-        way: ['starts', 'a batch is due'],
-        on: {
-          ...commanded,
-          flushes: ['working.asking', 'unit.requestFlush', 'breaker < permit.request urgent'],
-          'gets a permit': ['working.exporting', 'starts export'],
-          'gets a probe': ['working.exporting', 'starts export, a probe'],
-          'is denied': ['working.asking', 'unit.failFlush', 'breaker < permit.request delivery'],
-        },
-      },
-      'working.exporting': {
-        way: ['starts', 'a batch is due', 'gets a permit'],
-        on: exporting,
-      },
-      'working.backing_off': {
-        way: ['starts', 'has to back off'],
-        on: {
-          starts: ['working.idle', 'unit.look', 'breaker < permit.withdraw', released],
-          halts: ['halted', 'breaker < permit.withdraw', released],
-          drains: [
-            'draining.asking',
-            'breaker < permit.withdraw',
-            released,
-            'breaker < permit.request urgent',
-          ],
-          'drains, for a stop': [
-            'draining.asking',
-            'breaker < permit.withdraw',
-            released,
-            'breaker < permit.request urgent',
-          ],
-          flushes: ['working.idle', 'unit.requestFlush', 'unit.look', 'breaker < permit.withdraw'],
-          'gets a permit': ['working.exporting', 'breaker < permit.withdraw', 'starts export'],
-          'gets a probe': ['working.exporting', 'breaker < permit.withdraw', 'starts export, a probe'],
-          'time passes': ['working.idle', 'unit.look', 'breaker < permit.withdraw'],
-        },
-      },
-      'working.deferred': {
-        way: ['starts', 'is told to wait'],
-        on: {
-          ...commanded,
-          ...returned('working.deferred'),
-          flushes: ['working.deferred', 'unit.requestFlush'],
-          'time passes': looks,
-        },
-      },
-      'draining.asking': {
-        way: ['drains'],
-        on: {
-          starts: ['working.idle', 'unit.look', released, 'exporter < delivery.drained'],
-          halts: ['halted', released, 'exporter < delivery.drained'],
-          flushes: ['draining.asking', 'unit.requestFlush'],
-          'gets a permit': ['draining.exporting', 'starts drain within 5000'],
-          'gets a probe': ['draining.exporting', 'starts drain, a probe within 5000'],
-          'is denied': ['halted', released, 'exporter < delivery.drained'],
-        },
-      },
-      'draining.exporting': {
-        way: ['drains', 'gets a permit'],
-        on: {
-          starts: ['working.idle', 'unit.look', 'aborts drain', released, 'exporter < delivery.drained'],
-          halts: ['halted', 'aborts drain', released, 'exporter < delivery.drained'],
-          flushes: ['draining.exporting', 'unit.requestFlush'],
-          ...returned('draining.exporting'),
-          'drain ends': [
-            'halted',
-            'breaker < export.reported 3 success',
-            released,
-            'exporter < delivery.drained',
-          ],
-          'drain dies': [
-            'halted',
-            'unit.noteError Error: drain failed',
-            released,
-            'exporter < delivery.drained',
-          ],
-        },
-      },
+  followTable(deliveryChart, {
+    halted: {
+      starts: looks,
+      drains: ['draining.asking', 'breaker < permit.request urgent'],
+      'drains, for a stop': ['draining.asking', 'breaker < permit.request urgent'],
+      flushes: ['halted', 'unit.requestFlush'],
+      ...returned('halted'),
+    },
+    'working.idle': {
+      ...commanded,
+      ...returned('working.idle'),
+      flushes: flushed,
+      'work arrives': ['working.gathering'],
+      'a batch is due': asks,
+      'a batch is due, for a flush': asksUrgently,
+      'has to back off': ['working.backing_off', 'breaker < permit.request probe'],
+      'is told to wait': ['working.deferred'],
+    },
+    'working.gathering': {
+      ...commanded,
+      ...returned('working.gathering'),
+      flushes: flushed,
+      'a batch is due': asks,
+      'a batch is due, for a flush': asksUrgently,
+      'time passes': looks,
+    },
+    'working.asking': {
+      ...commanded,
+      flushes: ['working.asking', 'unit.requestFlush', 'breaker < permit.request urgent'],
+      'gets a permit': ['working.exporting', 'starts export'],
+      'gets a probe': ['working.exporting', 'starts export, a probe'],
+      'is denied': ['working.asking', 'unit.failFlush', 'breaker < permit.request delivery'],
+    },
+    'working.exporting': exporting,
+    'working.backing_off': {
+      starts: ['working.idle', 'unit.look', 'breaker < permit.withdraw', released],
+      halts: ['halted', 'breaker < permit.withdraw', released],
+      drains: ['draining.asking', 'breaker < permit.withdraw', released, 'breaker < permit.request urgent'],
+      'drains, for a stop': [
+        'draining.asking',
+        'breaker < permit.withdraw',
+        released,
+        'breaker < permit.request urgent',
+      ],
+      flushes: ['working.idle', 'unit.requestFlush', 'unit.look', 'breaker < permit.withdraw'],
+      'gets a permit': ['working.exporting', 'breaker < permit.withdraw', 'starts export'],
+      'gets a probe': ['working.exporting', 'breaker < permit.withdraw', 'starts export, a probe'],
+      'time passes': ['working.idle', 'unit.look', 'breaker < permit.withdraw'],
+    },
+    'working.deferred': {
+      ...commanded,
+      ...returned('working.deferred'),
+      flushes: ['working.deferred', 'unit.requestFlush'],
+      'time passes': looks,
+    },
+    'draining.asking': {
+      starts: ['working.idle', 'unit.look', released, 'exporter < delivery.drained'],
+      halts: ['halted', released, 'exporter < delivery.drained'],
+      flushes: ['draining.asking', 'unit.requestFlush'],
+      'gets a permit': ['draining.exporting', 'starts drain within 5000'],
+      'gets a probe': ['draining.exporting', 'starts drain, a probe within 5000'],
+      'is denied': ['halted', released, 'exporter < delivery.drained'],
+    },
+    'draining.exporting': {
+      starts: ['working.idle', 'unit.look', 'aborts drain', released, 'exporter < delivery.drained'],
+      halts: ['halted', 'aborts drain', released, 'exporter < delivery.drained'],
+      flushes: ['draining.exporting', 'unit.requestFlush'],
+      ...returned('draining.exporting'),
+      'drain ends': [
+        'halted',
+        'breaker < export.reported 3 success',
+        released,
+        'exporter < delivery.drained',
+      ],
+      'drain dies': ['halted', 'unit.noteError Error: drain failed', released, 'exporter < delivery.drained'],
     },
   })
 

@@ -1,9 +1,8 @@
 /** The exporter's chart: what each change, command and outcome of its work does in each of its states. */
 import assert from 'node:assert/strict'
-import { settings, stageExporter } from './stages/exporter.ts'
+import { crashedExporterChart, exporterChart, settings, stageExporter } from './stages/exporter.ts'
 import { followTable, type Row } from './table.ts'
 
-type On = Row['on']
 const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
 const prepared = 'system < config.prepared 4'
@@ -13,7 +12,7 @@ const error = 'unit.noteError Error: no'
 const halt = 'delivery < delivery.halt'
 
 /** What a change does that concerns no client now. */
-const changes = (state: string): On => ({
+const changes = (state: string): Row => ({
   'hot change': lets(state, prepared),
   'change of client': lets(state, prepared),
   'change in place': lets(state, prepared),
@@ -23,10 +22,10 @@ const changes = (state: string): On => ({
   abort: lets(state, 'unit.abort', acknowledged),
 })
 
-const ticks = (state: string): On => ({ 'time passes': lets(state, 'unit.tick') })
+const ticks = (state: string): Row => ({ 'time passes': lets(state, 'unit.tick') })
 
 /** What ends any state of `active`; `work` is aborted by that. */
-const leaves = (...work: readonly string[]): On => {
+const leaves = (...work: readonly string[]): Row => {
   const drain = (ms: number) =>
     lets(
       'stopping.draining',
@@ -54,7 +53,7 @@ const swapped = (...subscribed: readonly string[]) =>
   )
 
 const stopped = ['unit.unsubscribe', 'unit.abandon shutdown'] as const
-const stops = (...work: readonly string[]): On => {
+const stops = (...work: readonly string[]): Row => {
   const outcome = lets('stopped', ...stopped, ...work, 'shows stopped', 'system < exporter.stopped')
   return { stop: outcome, 'stop within 800 ms': outcome }
 }
@@ -64,241 +63,178 @@ const serve = ['opening done']
 const disable = [...serve, 'change that disables', 'commit', 'drained', 'closing done']
 
 describe('the exporter chart', () => {
-  followTable({
-    start: () => stageExporter(),
-    show: (stage) => stage.show(),
-    rows: {
-      'active.opening': {
-        way: [],
-        on: {
-          ...changes('active.opening'),
-          ...ticks('active.opening'),
-          ...leaves('aborts open'),
-          'change of client': recreates('', 'aborts open'),
-          'change in place': recreates('', 'aborts open'),
-          'opening done': lets('active.serving', 'delivery < delivery.start', 'shows serving'),
-          'opening fails': lets('active.retrying', error, 'shows retrying'),
-          'opening fails, oddly': lets('active.retrying', error, 'shows retrying'),
-        },
-      },
-      'active.retrying': {
-        way: ['opening fails'],
-        on: {
-          ...changes('active.retrying'),
-          ...leaves(),
-          'change of client': recreates(),
-          'change in place': recreates(),
-          'time passes': lets('active.opening', 'shows opening', 'starts open'),
-        },
-      },
-      'active.serving': {
-        way: serve,
-        on: {
-          ...changes('active.serving'),
-          ...ticks('active.serving'),
-          ...leaves(),
-          'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare open'),
-          'change in place': recreates(),
-        },
-      },
-      'active.replacing.opening': {
-        way: [...serve, 'change of client'],
-        on: {
-          ...changes('active.replacing.opening'),
-          ...ticks('active.replacing.opening'),
-          ...leaves('aborts prepare'),
-          ...{ restart: lets('active.replacing.opening') },
-          'change of client': recreates('', 'aborts prepare'),
-          'change in place': recreates('', 'aborts prepare'),
-          abort: lets(
-            ...(['active.serving, retiring', 'unit.abort', 'unit.discard', 'aborts prepare'] as const),
-            ...[acknowledged, 'shows serving', 'starts retire'],
-          ),
-          'candidate opens': lets('active.replacing.prepared', prepared),
-          'candidate fails': lets('active.serving', refused, 'shows serving'),
-        },
-      },
-      'active.replacing.prepared': {
-        way: [...serve, 'change of client', 'candidate opens'],
-        on: {
-          ...changes('active.replacing.prepared'),
-          ...ticks('active.replacing.prepared'),
-          ...leaves(),
-          ...{ restart: lets('active.replacing.prepared') },
-          'change of client': recreates(),
-          'change in place': recreates(),
-          commit: swapped(),
-          abort: lets(
-            ...(['active.serving, retiring', 'unit.abort', 'unit.discard'] as const),
-            ...[acknowledged, 'shows serving', 'starts retire'],
-          ),
-        },
-      },
-      'active.recreating.opening': {
-        way: [...serve, 'change in place'],
-        on: {
-          ...changes('active.recreating.opening'),
-          ...ticks('active.recreating.opening'),
-          ...leaves('aborts prepare'),
-          ...{ restart: lets('active.recreating.opening') },
-          'change of client': recreates('', 'aborts prepare'),
-          'change in place': recreates('', 'aborts prepare'),
-          abort: lets(
-            ...(['active.opening, retiring', 'unit.abort', 'unit.discard', 'aborts prepare'] as const),
-            ...[acknowledged, 'shows opening', 'starts open', 'starts retire'],
-          ),
-          'candidate opens': lets('active.recreating.prepared', prepared),
-          'candidate fails': lets('active.opening', refused, 'shows opening', 'starts open'),
-        },
-      },
-      'active.recreating.prepared': {
-        way: [...serve, 'change in place', 'candidate opens'],
-        on: {
-          ...changes('active.recreating.prepared'),
-          ...ticks('active.recreating.prepared'),
-          ...leaves(),
-          ...{ restart: lets('active.recreating.prepared') },
-          'change of client': recreates(),
-          'change in place': recreates(),
-          commit: swapped(),
-          abort: lets(
-            ...(['active.opening, retiring', 'unit.abort', 'unit.discard'] as const),
-            ...[acknowledged, 'shows opening', 'starts open', 'starts retire'],
-          ),
-        },
-      },
-      'active.serving, retiring': {
-        way: [...serve, 'change of client', 'candidate opens', 'commit'],
-        on: {
-          ...changes('active.serving, retiring'),
-          ...ticks('active.serving, retiring'),
-          ...leaves('aborts retire'),
-          'change of client': lets(
-            ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare open'] as const),
-          ),
-          'change in place': recreates(', retiring'),
-          'retirement done': lets('active.serving'),
-          'retirement fails': lets('active.serving', error),
-        },
-      },
-      'leaving.draining': {
-        way: [...serve, 'change that disables', 'commit'],
-        on: {
-          ...changes('leaving.draining'),
-          'change of client': lets('enabling.closing', 'unit.cut', 'shows opening', halt, 'starts close'),
-          stop: lets(
-            'stopping.draining',
-            'unit.unsubscribe',
-            'shows draining',
-            'delivery < delivery.drain 5000',
-          ),
-          'stop within 800 ms': lets(
-            ...(['stopping.draining', 'unit.unsubscribe', 'shows draining'] as const),
-            'delivery < delivery.drain 800',
-          ),
-          drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
-          'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
-        },
-      },
-      'leaving.closing': {
-        way: [...serve, 'restart'],
-        on: {
-          ...changes('leaving.closing'),
-          stop: lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
-          'stop within 800 ms': lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
-          'closing done': lets(
-            ...(['active.opening', 'unit.subscribe', 'system < config.acknowledged 0'] as const),
-            ...['shows opening', 'starts open'],
-          ),
-          'closing fails': lets(
-            ...(['active.opening', error, 'unit.subscribe', 'system < config.acknowledged 0'] as const),
-            ...['shows opening', 'starts open'],
-          ),
-        },
-      },
-      disabled: {
-        way: disable,
-        on: {
-          ...changes('disabled'),
-          ...stops(),
-          'change of client': lets('enabling.opening', 'shows opening', 'starts prepare open'),
-          'change in place': lets('enabling.opening', 'shows opening', 'starts prepare open'),
-        },
-      },
-      'enabling.closing': {
-        way: [...serve, 'change that disables', 'commit', 'change of client'],
-        on: {
-          ...changes('enabling.closing'),
-          abort: lets(
-            ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
-            ...[acknowledged, ...closing],
-          ),
-          stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
-          'stop within 800 ms': lets(
-            'stopping.closing',
-            'unit.discard',
-            'unit.cut',
-            'aborts close',
-            ...closing,
-          ),
-          'closing done': lets('enabling.opening', 'starts prepare open'),
-          'closing fails': lets('enabling.opening', error, 'starts prepare open'),
-        },
-      },
-      'enabling.opening': {
-        way: [...disable, 'change of client'],
-        on: {
-          ...changes('enabling.opening'),
-          abort: lets(
-            ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts prepare'] as const),
-            ...[acknowledged, ...closing],
-          ),
-          stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts prepare', ...closing),
-          'stop within 800 ms': lets(
-            'stopping.closing',
-            'unit.discard',
-            'unit.cut',
-            'aborts prepare',
-            ...closing,
-          ),
-          'candidate opens': lets('enabling.prepared', prepared),
-          'candidate fails': lets(
-            'disabled',
-            'unit.unsubscribe',
-            'unit.abandon disabled',
-            refused,
-            'shows disabled',
-          ),
-        },
-      },
-      'enabling.prepared': {
-        way: [...disable, 'change of client', 'candidate opens'],
-        on: {
-          ...changes('enabling.prepared'),
-          commit: swapped('unit.subscribe'),
-          abort: lets('leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', acknowledged, ...closing),
-          stop: lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
-          'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
-        },
-      },
-      'stopping.draining': {
-        way: [...serve, 'stop'],
-        on: {
-          ...changes('stopping.draining'),
-          drained: lets('stopping.closing', 'unit.cut', halt, 'starts close'),
-          'time passes': lets('stopping.closing', 'unit.cut', halt, 'starts close'),
-        },
-      },
-      'stopping.closing': {
-        way: [...serve, 'stop', 'drained'],
-        on: {
-          ...changes('stopping.closing'),
-          'closing done': lets('stopped', ...stopped, 'shows stopped', 'system < exporter.stopped'),
-          'closing fails': lets('stopped', error, ...stopped, 'shows stopped', 'system < exporter.stopped'),
-        },
-      },
-      stopped: { way: [...serve, 'stop', 'drained', 'closing done'], on: {} },
+  followTable(exporterChart, {
+    'active.opening': {
+      ...changes('active.opening'),
+      ...ticks('active.opening'),
+      ...leaves('aborts open'),
+      'change of client': recreates('', 'aborts open'),
+      'change in place': recreates('', 'aborts open'),
+      'opening done': lets('active.serving', 'delivery < delivery.start', 'shows serving'),
+      'opening fails': lets('active.retrying', error, 'shows retrying'),
+      'opening fails, oddly': lets('active.retrying', error, 'shows retrying'),
     },
+    'active.retrying': {
+      ...changes('active.retrying'),
+      ...leaves(),
+      'change of client': recreates(),
+      'change in place': recreates(),
+      'time passes': lets('active.opening', 'shows opening', 'starts open'),
+    },
+    'active.serving': {
+      ...changes('active.serving'),
+      ...ticks('active.serving'),
+      ...leaves(),
+      'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare open'),
+      'change in place': recreates(),
+    },
+    'active.replacing.opening': {
+      ...changes('active.replacing.opening'),
+      ...ticks('active.replacing.opening'),
+      ...leaves('aborts prepare'),
+      ...{ restart: lets('active.replacing.opening') },
+      'change of client': recreates('', 'aborts prepare'),
+      'change in place': recreates('', 'aborts prepare'),
+      abort: lets(
+        ...(['active.serving, retiring', 'unit.abort', 'unit.discard', 'aborts prepare'] as const),
+        ...[acknowledged, 'shows serving', 'starts retire'],
+      ),
+      'candidate opens': lets('active.replacing.prepared', prepared),
+      'candidate fails': lets('active.serving', refused, 'shows serving'),
+    },
+    'active.replacing.prepared': {
+      ...changes('active.replacing.prepared'),
+      ...ticks('active.replacing.prepared'),
+      ...leaves(),
+      ...{ restart: lets('active.replacing.prepared') },
+      'change of client': recreates(),
+      'change in place': recreates(),
+      commit: swapped(),
+      abort: lets(
+        ...(['active.serving, retiring', 'unit.abort', 'unit.discard'] as const),
+        ...[acknowledged, 'shows serving', 'starts retire'],
+      ),
+    },
+    'active.recreating.opening': {
+      ...changes('active.recreating.opening'),
+      ...ticks('active.recreating.opening'),
+      ...leaves('aborts prepare'),
+      ...{ restart: lets('active.recreating.opening') },
+      'change of client': recreates('', 'aborts prepare'),
+      'change in place': recreates('', 'aborts prepare'),
+      abort: lets(
+        ...(['active.opening, retiring', 'unit.abort', 'unit.discard', 'aborts prepare'] as const),
+        ...[acknowledged, 'shows opening', 'starts open', 'starts retire'],
+      ),
+      'candidate opens': lets('active.recreating.prepared', prepared),
+      'candidate fails': lets('active.opening', refused, 'shows opening', 'starts open'),
+    },
+    'active.recreating.prepared': {
+      ...changes('active.recreating.prepared'),
+      ...ticks('active.recreating.prepared'),
+      ...leaves(),
+      ...{ restart: lets('active.recreating.prepared') },
+      'change of client': recreates(),
+      'change in place': recreates(),
+      commit: swapped(),
+      abort: lets(
+        ...(['active.opening, retiring', 'unit.abort', 'unit.discard'] as const),
+        ...[acknowledged, 'shows opening', 'starts open', 'starts retire'],
+      ),
+    },
+    'active.serving, retiring': {
+      ...changes('active.serving, retiring'),
+      ...ticks('active.serving, retiring'),
+      ...leaves('aborts retire'),
+      'change of client': lets(
+        ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare open'] as const),
+      ),
+      'change in place': recreates(', retiring'),
+      'retirement done': lets('active.serving'),
+      'retirement fails': lets('active.serving', error),
+    },
+    'leaving.draining': {
+      ...changes('leaving.draining'),
+      'change of client': lets('enabling.closing', 'unit.cut', 'shows opening', halt, 'starts close'),
+      stop: lets('stopping.draining', 'unit.unsubscribe', 'shows draining', 'delivery < delivery.drain 5000'),
+      'stop within 800 ms': lets(
+        ...(['stopping.draining', 'unit.unsubscribe', 'shows draining'] as const),
+        'delivery < delivery.drain 800',
+      ),
+      drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
+      'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
+    },
+    'leaving.closing': {
+      ...changes('leaving.closing'),
+      stop: lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
+      'stop within 800 ms': lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
+      'closing done': lets(
+        ...(['active.opening', 'unit.subscribe', 'system < config.acknowledged 0'] as const),
+        ...['shows opening', 'starts open'],
+      ),
+      'closing fails': lets(
+        ...(['active.opening', error, 'unit.subscribe', 'system < config.acknowledged 0'] as const),
+        ...['shows opening', 'starts open'],
+      ),
+    },
+    disabled: {
+      ...changes('disabled'),
+      ...stops(),
+      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare open'),
+      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare open'),
+    },
+    'enabling.closing': {
+      ...changes('enabling.closing'),
+      abort: lets(
+        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
+        ...[acknowledged, ...closing],
+      ),
+      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
+      'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
+      'closing done': lets('enabling.opening', 'starts prepare open'),
+      'closing fails': lets('enabling.opening', error, 'starts prepare open'),
+    },
+    'enabling.opening': {
+      ...changes('enabling.opening'),
+      abort: lets(
+        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts prepare'] as const),
+        ...[acknowledged, ...closing],
+      ),
+      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts prepare', ...closing),
+      'stop within 800 ms': lets(
+        'stopping.closing',
+        'unit.discard',
+        'unit.cut',
+        'aborts prepare',
+        ...closing,
+      ),
+      'candidate opens': lets('enabling.prepared', prepared),
+      'candidate fails': lets(
+        'disabled',
+        'unit.unsubscribe',
+        'unit.abandon disabled',
+        refused,
+        'shows disabled',
+      ),
+    },
+    'enabling.prepared': {
+      ...changes('enabling.prepared'),
+      commit: swapped('unit.subscribe'),
+      abort: lets('leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', acknowledged, ...closing),
+      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
+      'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
+    },
+    'stopping.draining': {
+      ...changes('stopping.draining'),
+      drained: lets('stopping.closing', 'unit.cut', halt, 'starts close'),
+      'time passes': lets('stopping.closing', 'unit.cut', halt, 'starts close'),
+    },
+    'stopping.closing': {
+      ...changes('stopping.closing'),
+      'closing done': lets('stopped', ...stopped, 'shows stopped', 'system < exporter.stopped'),
+      'closing fails': lets('stopped', error, ...stopped, 'shows stopped', 'system < exporter.stopped'),
+    },
+    stopped: {},
   })
 
   it('waits for the clients of two changes on end to finish', async () => {
@@ -352,7 +288,7 @@ describe('the exporter chart', () => {
 
 describe('the exporter chart after a crash', () => {
   const held = (...work: readonly string[]) => lets('recovering.held', ...work, prepared, 'shows restarting')
-  const holds = (state: string, ...work: readonly string[]): On => ({
+  const holds = (state: string, ...work: readonly string[]): Row => ({
     ...changes(state),
     'hot change': held(...work),
     'change of client': held(...work),
@@ -362,49 +298,33 @@ describe('the exporter chart after a crash', () => {
   })
   const reopens = ['unit.subscribe', 'shows opening', 'starts open'] as const
 
-  followTable({
-    start: () => stageExporter({ hasCrashed: true }),
-    show: (stage) => stage.show(),
-    rows: {
-      'recovering.fencing': {
-        way: [],
-        on: {
-          ...holds('recovering.fencing', 'aborts fence'),
-          ...stops('aborts fence'),
-          'fencing done': lets('recovering.backoff'),
-          'fencing done, after too many crashes': lets('recovering.failed', 'shows failed'),
-          'fencing fails': lets('recovering.backoff', error),
-        },
-      },
-      'recovering.backoff': {
-        way: ['fencing done'],
-        on: {
-          ...holds('recovering.backoff'),
-          ...stops(),
-          restart: lets('active.opening', 'unit.forgive', ...reopens),
-          'time passes': lets('active.opening', ...reopens),
-        },
-      },
-      'recovering.failed': {
-        way: ['fencing done, after too many crashes'],
-        on: {
-          ...holds('recovering.failed'),
-          ...stops(),
-          restart: lets('active.opening', 'unit.forgive', ...reopens),
-        },
-      },
-      'recovering.held': {
-        way: ['hot change'],
-        on: {
-          ...holds('recovering.held'),
-          ...stops(),
-          commit: lets(
-            ...(['active.opening', 'unit.forgive', 'unit.commit', 'unit.subscribe'] as const),
-            ...['breaker < breaker.configure', acknowledged, 'shows opening', 'starts open'],
-          ),
-          abort: lets('recovering.fencing', 'unit.abort', acknowledged, 'shows restarting', 'starts fence'),
-        },
-      },
+  followTable(crashedExporterChart, {
+    'recovering.fencing': {
+      ...holds('recovering.fencing', 'aborts fence'),
+      ...stops('aborts fence'),
+      'fencing done': lets('recovering.backoff'),
+      'fencing done, after too many crashes': lets('recovering.failed', 'shows failed'),
+      'fencing fails': lets('recovering.backoff', error),
+    },
+    'recovering.backoff': {
+      ...holds('recovering.backoff'),
+      ...stops(),
+      restart: lets('active.opening', 'unit.forgive', ...reopens),
+      'time passes': lets('active.opening', ...reopens),
+    },
+    'recovering.failed': {
+      ...holds('recovering.failed'),
+      ...stops(),
+      restart: lets('active.opening', 'unit.forgive', ...reopens),
+    },
+    'recovering.held': {
+      ...holds('recovering.held'),
+      ...stops(),
+      commit: lets(
+        ...(['active.opening', 'unit.forgive', 'unit.commit', 'unit.subscribe'] as const),
+        ...['breaker < breaker.configure', acknowledged, 'shows opening', 'starts open'],
+      ),
+      abort: lets('recovering.fencing', 'unit.abort', acknowledged, 'shows restarting', 'starts fence'),
     },
   })
 

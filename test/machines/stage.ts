@@ -27,6 +27,33 @@ export interface Stage {
   readonly clock: SimulatedClock
   readonly log: Log
   readonly commands: Commands
+  /** Its state in words. */
+  show(): string
+}
+
+export interface StagedChart {
+  readonly start: (inspect?: (event: InspectionEvent) => void) => Stage
+  /** To each state in words: the commands that lead there from the start. */
+  readonly ways: Readonly<Record<string, readonly string[]>>
+}
+
+/** Gives a chart a command, by its name. False: it cannot be given now. */
+export async function give(stage: Stage, name: string): Promise<boolean> {
+  const command = stage.commands[name]
+  if (!command) throw new Error(`there is no command ${name}`)
+  return command()
+}
+
+/** A chart in one of its states. */
+export async function arrive(
+  { start, ways }: StagedChart,
+  state: string,
+  inspect?: (event: InspectionEvent) => void,
+): Promise<Stage> {
+  const stage = start(inspect)
+  for (const name of ways[state] ?? [])
+    if (!(await give(stage, name))) throw new Error(`on the way to ${state}: ${name}`)
+  return stage
 }
 
 const methods = [

@@ -1,10 +1,9 @@
 /** The system's chart: how a change becomes a transaction, what follows a crash, and how everything stops. */
 import assert from 'node:assert/strict'
 import { settings as before } from './stages/exporter.ts'
-import { stageSystem } from './stages/system.ts'
+import { stageSystem, systemChart } from './stages/system.ts'
 import { followTable, type Row } from './table.ts'
 
-type On = Row['on']
 const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
 /** What follows a crash, by the actor that died: all actors of the exporter begin a next life. */
@@ -34,17 +33,17 @@ const respawned = {
 }
 
 const busy = '7 is refused, : another change is under way, or telemetry has stopped'
-const refusesChanges = (state: string): On => ({
+const refusesChanges = (state: string): Row => ({
   'change of one and two': lets(state, busy),
   'change that adds and removes': lets(state, busy),
   'change of nothing': lets(state, busy),
 })
-const relays = (state: string): On => ({
+const relays = (state: string): Row => ({
   flush: lets(state, 'delivery:one < exporter.flush'),
   restart: lets(state, 'exporter:two < exporter.restart'),
   'force open': lets(state, 'breaker:one < breaker.force_open'),
 })
-const stops = (ids: readonly string[], ...first: readonly string[]): On => ({
+const stops = (ids: readonly string[], ...first: readonly string[]): Row => ({
   stop: lets(
     ['stopping', ...ids].join(', '),
     ...first,
@@ -62,7 +61,7 @@ const crashes = (
     two,
     beside = [],
   }: { one?: readonly string[]; two?: readonly string[]; beside?: readonly string[] } = {},
-): On => {
+): Row => {
   const [toOne = state, ...afterOne] = one ?? []
   const [toTwo = state, ...afterTwo] = two ?? []
   const settled = (id: string): readonly string[] => beside.map((what) => `${id} life 0: ${what}`)
@@ -88,200 +87,161 @@ const aborts = [
 const asksOne = 'exporter:one < config.prepare 7 open'
 
 describe('the system chart', () => {
-  followTable({
-    start: () => stageSystem(),
-    show: (stage) => stage.show(),
-    rows: {
-      'running.idle': {
-        way: [],
-        on: {
-          ...relays('running.idle'),
-          ...crashes('running.idle'),
-          ...stops(three),
-          'change of one and two': lets(
-            ...(['running.preparing, one, two', asksOne, 'exporter:two < config.prepare 7 open'] as const),
-          ),
-          'change that adds and removes': lets(
-            ...(['running.preparing, new', 'breaker:new starts', 'delivery:new starts'] as const),
-            ...['exporter:new starts disabled', 'exporter:new < config.prepare 7 open'],
-          ),
-          'change of nothing': lets('running.idle', '7 is in force'),
-        },
-      },
-      'running.preparing, one, two': {
-        way: ['change of one and two'],
-        on: {
-          ...refusesChanges('running.preparing, one, two'),
-          ...relays('running.preparing, one, two'),
-          ...stops(three),
-          // What dies while it prepares has refused the change.
-          ...crashes('running.preparing, one, two', {
-            one: ['running.preparing, two'],
-            two: ['running.preparing, one'],
-          }),
-          'one is prepared': lets('running.preparing, two'),
-          'one refuses': lets('running.preparing, two'),
-          'one stops': lets('running.preparing, two'),
-          'two is prepared': lets('running.preparing, one'),
-          'two refuses': lets('running.preparing, one'),
-          'two stops': lets('running.preparing, one'),
-        },
-      },
-      'running.preparing, two': {
-        way: ['change of one and two', 'one is prepared'],
-        on: {
-          ...refusesChanges('running.preparing, two'),
-          ...relays('running.preparing, two'),
-          ...stops(three),
-          // The next life of one that was prepared hears of the change again.
-          ...crashes('running.preparing, two', { one: ['running.preparing, two', asksOne], two: aborts }),
-          'two is prepared': lets(...(commits as [string])),
-          'two stops': lets(...(commits as [string])),
-          'two refuses': lets(...(aborts as [string])),
-        },
-      },
-      'running.settling.committing, one, two': {
-        way: ['change of one and two', 'one is prepared', 'two is prepared'],
-        on: {
-          ...refusesChanges('running.settling.committing, one, two'),
-          ...relays('running.settling.committing, one, two'),
-          ...stops(three, '7 is in force'),
-          ...crashes('running.settling.committing, one, two', {
-            one: ['running.settling.committing, two'],
-            two: ['running.settling.committing, one'],
-            beside: ['commit'],
-          }),
-          'one acknowledges': lets('running.settling.committing, two'),
-          'one stops': lets('running.settling.committing, two'),
-          'two acknowledges': lets('running.settling.committing, one'),
-          'two stops': lets('running.settling.committing, one'),
-          'time passes': lets('running.idle', '7 is in force'),
-        },
-      },
-      'running.settling.committing, two': {
-        way: ['change of one and two', 'one is prepared', 'two is prepared', 'one acknowledges'],
-        on: {
-          ...refusesChanges('running.settling.committing, two'),
-          ...relays('running.settling.committing, two'),
-          ...stops(three, '7 is in force'),
-          ...crashes('running.settling.committing, two', { beside: ['commit'] }),
-          'exporter two crashes': lets(
-            ...([
-              'running.idle',
-              'two life 0: commit',
-              ...respawned.exporter('two'),
-              '7 is in force',
-            ] as const),
-          ),
-          'two acknowledges': lets('running.idle', '7 is in force'),
-          'two stops': lets('running.idle', '7 is in force'),
-          'time passes': lets('running.idle', '7 is in force'),
-        },
-      },
-      'running.settling.aborting, one, two': {
-        way: ['change of one and two', 'one refuses', 'two is prepared'],
-        on: {
-          ...refusesChanges('running.settling.aborting, one, two'),
-          ...relays('running.settling.aborting, one, two'),
-          ...stops(three, '7 is refused, one: no'),
-          ...crashes('running.settling.aborting, one, two', {
-            one: ['running.settling.aborting, two'],
-            two: ['running.settling.aborting, one'],
-            beside: ['abort'],
-          }),
-          'one acknowledges': lets('running.settling.aborting, two'),
-          'one stops': lets('running.settling.aborting, two'),
-          'two acknowledges': lets('running.settling.aborting, one'),
-          'two stops': lets('running.settling.aborting, one'),
-          'time passes': lets('running.idle', '7 is refused, one: no'),
-        },
-      },
-      'running.preparing, new': {
-        way: ['change that adds and removes'],
-        on: {
-          ...refusesChanges('running.preparing, new'),
-          ...relays('running.preparing, new'),
-          ...crashes('running.preparing, new'),
-          ...stops(four),
-          'new is prepared': lets(
-            ...(['running.settling.committing, new, two', 'exporter:new < config.commit 7'] as const),
-            'exporter:two < exporter.stop',
-          ),
-          'new stops': lets(
-            ...(['running.settling.committing, new, two', 'exporter:new < config.commit 7'] as const),
-            'exporter:two < exporter.stop',
-          ),
-          'new refuses': lets('running.settling.aborting, new', 'exporter:new < exporter.stop'),
-          'exporter new crashes': lets(
-            ...(['running.settling.aborting, new', ...respawned.exporter('new', ' disabled')] as const),
-            'exporter:new < exporter.stop',
-          ),
-        },
-      },
-      'running.settling.committing, new, two': {
-        way: ['change that adds and removes', 'new is prepared'],
-        on: {
-          ...refusesChanges('running.settling.committing, new, two'),
-          ...relays('running.settling.committing, new, two'),
-          ...stops(four, '7 is in force'),
-          ...crashes('running.settling.committing, new, two', {
-            // It was told to go: its next life is as well.
-            two: ['running.settling.committing, new', 'exporter:two < exporter.stop'],
-            beside: ['commit'],
-          }),
-          'exporter new crashes': lets(
-            ...(['running.settling.committing, two', 'new life 0: commit'] as const),
-            ...respawned.exporter('new'),
-          ),
-          'new acknowledges': lets('running.settling.committing, two'),
-          'new stops': lets('running.settling.committing, two'),
-          'two acknowledges': lets('running.settling.committing, new'),
-          'two stops': lets(
-            ...(['running.settling.committing, new', 'exporter:two stops', 'delivery:two stops'] as const),
-            ...['breaker:two stops', 'two is removed'],
-          ),
-          'time passes': lets('running.idle', '7 is in force'),
-        },
-      },
-      'running.settling.aborting, new': {
-        way: ['change that adds and removes', 'new refuses'],
-        on: {
-          ...refusesChanges('running.settling.aborting, new'),
-          ...relays('running.settling.aborting, new'),
-          ...stops(four, '7 is refused, new: no'),
-          ...crashes('running.settling.aborting, new', { beside: ['abort'] }),
-          'exporter new crashes': lets(
-            ...(['running.idle', 'new life 0: abort', ...respawned.exporter('new', ' disabled')] as const),
-            ...['exporter:new < exporter.stop', '7 is refused, new: no'],
-          ),
-          'new acknowledges': lets('running.idle', '7 is refused, new: no'),
-          'new stops': lets(
-            ...(['running.idle', 'exporter:new stops', 'delivery:new stops'] as const),
-            ...['breaker:new stops', 'new is removed', '7 is refused, new: no'],
-          ),
-          'time passes': lets('running.idle', '7 is refused, new: no'),
-        },
-      },
-      'stopping, one, two, three': {
-        way: ['stop'],
-        on: {
-          ...refusesChanges('stopping, one, two, three'),
-          'one stops': lets('stopping, two, three'),
-          'two stops': lets('stopping, one, three'),
-          'three stops': lets('stopping, one, two'),
-          'exporter one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
-          'delivery one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
-          'breaker one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
-          'exporter two crashes': lets('stopping, one, three', 'two life 0: abandon shutdown'),
-          'exporter three crashes': lets('stopping, one, two', 'three life 0: abandon shutdown'),
-          'time passes': lets(
-            ...(['stopped, one, two, three'] as const),
-            ...three.flatMap((id) => [`breaker:${id} stops`, `delivery:${id} stops`, `exporter:${id} stops`]),
-          ),
-        },
-      },
-      stopped: { way: ['stop', 'one stops', 'two stops', 'three stops'], on: {} },
+  followTable(systemChart, {
+    'running.idle': {
+      ...relays('running.idle'),
+      ...crashes('running.idle'),
+      ...stops(three),
+      'change of one and two': lets(
+        ...(['running.preparing, one, two', asksOne, 'exporter:two < config.prepare 7 open'] as const),
+      ),
+      'change that adds and removes': lets(
+        ...(['running.preparing, new', 'breaker:new starts', 'delivery:new starts'] as const),
+        ...['exporter:new starts disabled', 'exporter:new < config.prepare 7 open'],
+      ),
+      'change of nothing': lets('running.idle', '7 is in force'),
     },
+    'running.preparing, one, two': {
+      ...refusesChanges('running.preparing, one, two'),
+      ...relays('running.preparing, one, two'),
+      ...stops(three),
+      // What dies while it prepares has refused the change.
+      ...crashes('running.preparing, one, two', {
+        one: ['running.preparing, two'],
+        two: ['running.preparing, one'],
+      }),
+      'one is prepared': lets('running.preparing, two'),
+      'one refuses': lets('running.preparing, two'),
+      'one stops': lets('running.preparing, two'),
+      'two is prepared': lets('running.preparing, one'),
+      'two refuses': lets('running.preparing, one'),
+      'two stops': lets('running.preparing, one'),
+    },
+    'running.preparing, two': {
+      ...refusesChanges('running.preparing, two'),
+      ...relays('running.preparing, two'),
+      ...stops(three),
+      // The next life of one that was prepared hears of the change again.
+      ...crashes('running.preparing, two', { one: ['running.preparing, two', asksOne], two: aborts }),
+      'two is prepared': lets(...(commits as [string])),
+      'two stops': lets(...(commits as [string])),
+      'two refuses': lets(...(aborts as [string])),
+    },
+    'running.settling.committing, one, two': {
+      ...refusesChanges('running.settling.committing, one, two'),
+      ...relays('running.settling.committing, one, two'),
+      ...stops(three, '7 is in force'),
+      ...crashes('running.settling.committing, one, two', {
+        one: ['running.settling.committing, two'],
+        two: ['running.settling.committing, one'],
+        beside: ['commit'],
+      }),
+      'one acknowledges': lets('running.settling.committing, two'),
+      'one stops': lets('running.settling.committing, two'),
+      'two acknowledges': lets('running.settling.committing, one'),
+      'two stops': lets('running.settling.committing, one'),
+      'time passes': lets('running.idle', '7 is in force'),
+    },
+    'running.settling.committing, two': {
+      ...refusesChanges('running.settling.committing, two'),
+      ...relays('running.settling.committing, two'),
+      ...stops(three, '7 is in force'),
+      ...crashes('running.settling.committing, two', { beside: ['commit'] }),
+      'exporter two crashes': lets(
+        ...(['running.idle', 'two life 0: commit', ...respawned.exporter('two'), '7 is in force'] as const),
+      ),
+      'two acknowledges': lets('running.idle', '7 is in force'),
+      'two stops': lets('running.idle', '7 is in force'),
+      'time passes': lets('running.idle', '7 is in force'),
+    },
+    'running.settling.aborting, one, two': {
+      ...refusesChanges('running.settling.aborting, one, two'),
+      ...relays('running.settling.aborting, one, two'),
+      ...stops(three, '7 is refused, one: no'),
+      ...crashes('running.settling.aborting, one, two', {
+        one: ['running.settling.aborting, two'],
+        two: ['running.settling.aborting, one'],
+        beside: ['abort'],
+      }),
+      'one acknowledges': lets('running.settling.aborting, two'),
+      'one stops': lets('running.settling.aborting, two'),
+      'two acknowledges': lets('running.settling.aborting, one'),
+      'two stops': lets('running.settling.aborting, one'),
+      'time passes': lets('running.idle', '7 is refused, one: no'),
+    },
+    'running.preparing, new': {
+      ...refusesChanges('running.preparing, new'),
+      ...relays('running.preparing, new'),
+      ...crashes('running.preparing, new'),
+      ...stops(four),
+      'new is prepared': lets(
+        ...(['running.settling.committing, new, two', 'exporter:new < config.commit 7'] as const),
+        'exporter:two < exporter.stop',
+      ),
+      'new stops': lets(
+        ...(['running.settling.committing, new, two', 'exporter:new < config.commit 7'] as const),
+        'exporter:two < exporter.stop',
+      ),
+      'new refuses': lets('running.settling.aborting, new', 'exporter:new < exporter.stop'),
+      'exporter new crashes': lets(
+        ...(['running.settling.aborting, new', ...respawned.exporter('new', ' disabled')] as const),
+        'exporter:new < exporter.stop',
+      ),
+    },
+    'running.settling.committing, new, two': {
+      ...refusesChanges('running.settling.committing, new, two'),
+      ...relays('running.settling.committing, new, two'),
+      ...stops(four, '7 is in force'),
+      ...crashes('running.settling.committing, new, two', {
+        // It was told to go: its next life is as well.
+        two: ['running.settling.committing, new', 'exporter:two < exporter.stop'],
+        beside: ['commit'],
+      }),
+      'exporter new crashes': lets(
+        ...(['running.settling.committing, two', 'new life 0: commit'] as const),
+        ...respawned.exporter('new'),
+      ),
+      'new acknowledges': lets('running.settling.committing, two'),
+      'new stops': lets('running.settling.committing, two'),
+      'two acknowledges': lets('running.settling.committing, new'),
+      'two stops': lets(
+        ...(['running.settling.committing, new', 'exporter:two stops', 'delivery:two stops'] as const),
+        ...['breaker:two stops', 'two is removed'],
+      ),
+      'time passes': lets('running.idle', '7 is in force'),
+    },
+    'running.settling.aborting, new': {
+      ...refusesChanges('running.settling.aborting, new'),
+      ...relays('running.settling.aborting, new'),
+      ...stops(four, '7 is refused, new: no'),
+      ...crashes('running.settling.aborting, new', { beside: ['abort'] }),
+      'exporter new crashes': lets(
+        ...(['running.idle', 'new life 0: abort', ...respawned.exporter('new', ' disabled')] as const),
+        ...['exporter:new < exporter.stop', '7 is refused, new: no'],
+      ),
+      'new acknowledges': lets('running.idle', '7 is refused, new: no'),
+      'new stops': lets(
+        ...(['running.idle', 'exporter:new stops', 'delivery:new stops'] as const),
+        ...['breaker:new stops', 'new is removed', '7 is refused, new: no'],
+      ),
+      'time passes': lets('running.idle', '7 is refused, new: no'),
+    },
+    'stopping, one, two, three': {
+      ...refusesChanges('stopping, one, two, three'),
+      'one stops': lets('stopping, two, three'),
+      'two stops': lets('stopping, one, three'),
+      'three stops': lets('stopping, one, two'),
+      'exporter one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
+      'delivery one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
+      'breaker one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
+      'exporter two crashes': lets('stopping, one, three', 'two life 0: abandon shutdown'),
+      'exporter three crashes': lets('stopping, one, two', 'three life 0: abandon shutdown'),
+      'time passes': lets(
+        ...(['stopped, one, two, three'] as const),
+        ...three.flatMap((id) => [`breaker:${id} stops`, `delivery:${id} stops`, `exporter:${id} stops`]),
+      ),
+    },
+    stopped: {},
   })
 
   it('spawns a breaker, a delivery and an exporter for each unit', () => {

@@ -5,7 +5,15 @@ import {
   type ExportResult,
   type PermitPurpose,
 } from '../../../machines/index.ts'
-import { createEar, type Log, newClock, nextTimer, type Stage, startStaged } from '../stage.ts'
+import {
+  createEar,
+  type Log,
+  newClock,
+  nextTimer,
+  type Stage,
+  type StagedChart,
+  startStaged,
+} from '../stage.ts'
 import { leavesOf } from '../table.ts'
 
 export const settings = {
@@ -88,4 +96,22 @@ export function stageBreaker(
     },
   }
   return stage satisfies Stage
+}
+
+const trip = ['asks', 'fails three times at once']
+
+export const breakerChart: StagedChart = {
+  start: (inspect) => stageBreaker({}, inspect),
+  ways: {
+    closed: ['asks'],
+    'closed, 2 failed': ['asks', 'fails', 'fails'],
+    open: trip,
+    'open, awaited': [...trip, 'asks'],
+    'half_open.free': [...trip, 'time passes'],
+    'half_open.probing': [...trip, 'asks', 'time passes'],
+    'half_open.probing, awaited': [...trip, 'asks', 'time passes', 'asks'],
+    forced_open: ['asks', 'is forced open'],
+    'forced_open, awaited': ['is forced open', 'asks'],
+    disabled: ['asks', 'is disabled'],
+  },
 }

@@ -8,6 +8,7 @@ import {
   newClock,
   nextTimer,
   type Stage,
+  type StagedChart,
   startStaged,
 } from '../stage.ts'
 import { leavesOf } from '../table.ts'
@@ -83,4 +84,19 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
     },
   }
   return stage satisfies Stage
+}
+
+export const deliveryChart: StagedChart = {
+  start: stageDelivery,
+  ways: {
+    halted: [],
+    'working.idle': ['starts'],
+    'working.gathering': ['starts', 'work arrives'],
+    'working.asking': ['starts', 'a batch is due'],
+    'working.exporting': ['starts', 'a batch is due', 'gets a permit'],
+    'working.backing_off': ['starts', 'has to back off'],
+    'working.deferred': ['starts', 'is told to wait'],
+    'draining.asking': ['drains'],
+    'draining.exporting': ['drains', 'gets a permit'],
+  },
 }

@@ -13,6 +13,7 @@ import {
   newClock,
   nextTimer,
   type Stage,
+  type StagedChart,
   startStaged,
 } from '../stage.ts'
 import { leavesOf } from '../table.ts'
@@ -122,4 +123,41 @@ export function stageExporter(
     },
   }
   return stage satisfies Stage
+}
+
+const serve = ['opening done']
+const disable = [...serve, 'change that disables', 'commit', 'drained', 'closing done']
+
+export const exporterChart: StagedChart = {
+  start: (inspect) => stageExporter({}, inspect),
+  ways: {
+    'active.opening': [],
+    'active.retrying': ['opening fails'],
+    'active.serving': serve,
+    'active.replacing.opening': [...serve, 'change of client'],
+    'active.replacing.prepared': [...serve, 'change of client', 'candidate opens'],
+    'active.recreating.opening': [...serve, 'change in place'],
+    'active.recreating.prepared': [...serve, 'change in place', 'candidate opens'],
+    'active.serving, retiring': [...serve, 'change of client', 'candidate opens', 'commit'],
+    'leaving.draining': [...serve, 'change that disables', 'commit'],
+    'leaving.closing': [...serve, 'restart'],
+    disabled: disable,
+    'enabling.closing': [...serve, 'change that disables', 'commit', 'change of client'],
+    'enabling.opening': [...disable, 'change of client'],
+    'enabling.prepared': [...disable, 'change of client', 'candidate opens'],
+    'stopping.draining': [...serve, 'stop'],
+    'stopping.closing': [...serve, 'stop', 'drained'],
+    stopped: [...serve, 'stop', 'drained', 'closing done'],
+  },
+}
+
+/** The chart of an exporter whose earlier life has died. */
+export const crashedExporterChart: StagedChart = {
+  start: (inspect) => stageExporter({ hasCrashed: true }, inspect),
+  ways: {
+    'recovering.fencing': [],
+    'recovering.backoff': ['fencing done'],
+    'recovering.failed': ['fencing done, after too many crashes'],
+    'recovering.held': ['hot change'],
+  },
 }

@@ -5,7 +5,15 @@ import {
   systemMachine,
   type UnitHandle,
 } from '../../../machines/index.ts'
-import { createFakeUnit, type Log, newClock, nextTimer, type Stage, startStaged } from '../stage.ts'
+import {
+  createFakeUnit,
+  type Log,
+  newClock,
+  nextTimer,
+  type Stage,
+  type StagedChart,
+  startStaged,
+} from '../stage.ts'
 import { leavesOf } from '../table.ts'
 import { settings } from './exporter.ts'
 
@@ -127,4 +135,23 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void) {
     } as Record<string, () => boolean>,
   }
   return stage satisfies Stage
+}
+
+const bothPrepared = ['change of one and two', 'one is prepared', 'two is prepared']
+
+export const systemChart: StagedChart = {
+  start: stageSystem,
+  ways: {
+    'running.idle': [],
+    'running.preparing, one, two': ['change of one and two'],
+    'running.preparing, two': ['change of one and two', 'one is prepared'],
+    'running.settling.committing, one, two': bothPrepared,
+    'running.settling.committing, two': [...bothPrepared, 'one acknowledges'],
+    'running.settling.aborting, one, two': ['change of one and two', 'one refuses', 'two is prepared'],
+    'running.preparing, new': ['change that adds and removes'],
+    'running.settling.committing, new, two': ['change that adds and removes', 'new is prepared'],
+    'running.settling.aborting, new': ['change that adds and removes', 'new refuses'],
+    'stopping, one, two, three': ['stop'],
+    stopped: ['stop', 'one stops', 'two stops', 'three stops'],
+  },
 }
