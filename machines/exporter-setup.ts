@@ -195,12 +195,13 @@ export const exporterSetup = setup({
         reason: reasonOf(event),
       }),
     ),
+    /** A next life never heard what is committed or aborted now: the event says which change it is. */
     acknowledge: sendTo(
       ({ context }) => context.system,
-      ({ context }) => ({
+      ({ context, event }) => ({
         type: 'config.acknowledged' as const,
         id: context.unit.id,
-        version: context.change.version,
+        version: 'version' in event ? event.version : context.change.version,
       }),
     ),
     announceRetired: raise({ type: 'client.retired' }),

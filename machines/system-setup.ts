@@ -1,45 +1,23 @@
-import { type ActorRefFrom, assign, emit, enqueueActions, type Spawner, setup } from 'xstate'
-import { breakerMachine } from './breaker.ts'
-import { deliveryMachine } from './delivery.ts'
-import type {
-  ExporterSettings,
-  PlannedChange,
-  PlannedExporter,
-  Refusal,
-  SystemEmitted,
-  SystemEvent,
-} from './events.ts'
-import { exporterMachine } from './exporter.ts'
-import type { ExporterInput } from './exporter-setup.ts'
-import type { UnitHandle } from './ports.ts'
+import { assign, emit, enqueueActions, setup } from 'xstate'
+import type { PlannedChange, PlannedExporter, Refusal, SystemEmitted, SystemEvent } from './events.ts'
+import { type ExporterGroup, exporterActors, spawnGroup } from './exporter-group.ts'
 
 export interface SystemInput {
   readonly exporters: readonly PlannedExporter[]
 }
 
-/** The actors of one exporter. */
-export interface ExporterGroup {
-  readonly unit: UnitHandle
-  /** In force. */
-  readonly settings: ExporterSettings
-  /** Counts its lives: a crash begins the next one. */
-  readonly epoch: number
-  readonly exporter: ActorRefFrom<typeof exporterMachine>
-  readonly delivery: ActorRefFrom<typeof deliveryMachine>
-  readonly breaker: ActorRefFrom<typeof breakerMachine>
-  /** It is removed when it has stopped. */
-  readonly leaving: boolean
-}
-
+/** A configuration change under way. */
 export interface Transaction {
   readonly version: number
   readonly changes: readonly PlannedChange[]
   readonly refusals: readonly Refusal[]
 }
 
+export const noTransaction: Transaction = { version: 0, changes: [], refusals: [] }
+
 export interface SystemContext {
   readonly groups: Readonly<Record<string, ExporterGroup>>
-  readonly transaction: Transaction | null
+  readonly transaction: Transaction
   /** Exporters whose answer is outstanding. */
   readonly awaiting: readonly string[]
   readonly stopTimeoutMs: number
@@ -66,33 +44,6 @@ const exporterOf =
 const reasonOf = (event: SystemEvent): string =>
   event.type === 'config.refused' ? event.reason : 'the exporter crashed while it prepared the change'
 
-const actors = { exporter: exporterMachine, delivery: deliveryMachine, breaker: breakerMachine }
-
-type Actors = typeof actors
-type Spawn = Spawner<
-  { [Src in keyof Actors]: { src: Src; logic: Actors[Src]; id: string | undefined } }[keyof Actors]
->
-
-/** An exporter's breaker, its delivery, and the exporter that leads both. A breaker outlives the crashes of the others. */
-function spawnGroup(
-  spawn: Spawn,
-  system: ExporterInput['system'],
-  { unit, settings }: PlannedExporter,
-  { epoch, breaker: kept }: { epoch: number; breaker?: ExporterGroup['breaker'] },
-): ExporterGroup {
-  const life = unit.life(epoch)
-  const named = (kind: string) => ({ id: `${kind}:${unit.id}`, systemId: `${kind}:${unit.id}` })
-  const breaker =
-    kept ??
-    spawn('breaker', { ...named('breaker'), input: { settings: settings.breaker, bypassed: unit.pulled } })
-  const delivery = spawn('delivery', { ...named('delivery'), input: { unit: life, breaker } })
-  const exporter = spawn('exporter', {
-    ...named('exporter'),
-    input: { unit: life, breaker, delivery, system, settings, hasCrashed: epoch > 0 },
-  })
-  return { unit, settings, epoch, exporter, delivery, breaker, leaving: false }
-}
-
 export const exportersOf = (event: unknown): readonly PlannedExporter[] =>
   (event as { input: SystemInput }).input.exporters
 
@@ -102,13 +53,13 @@ export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExpo
     .filter(({ action }) => action === 'add')
     .map(({ unit, settings }) => ({ unit, settings: { ...settings, enabled: false } }))
 
-const preparation = (transaction: Transaction | null, { effect, settings, keys }: PlannedChange) => ({
-  type: 'config.prepare' as const,
-  version: transaction?.version ?? 0,
-  effect,
-  settings,
-  keys,
-})
+/** What an exporter is asked to prepare; one that a change removes is not asked. */
+const preparationOf = ({ version, changes }: Transaction, id: string) => {
+  const change = changes.find(({ unit, action }) => unit.id === id && action !== 'remove')
+  if (!change) return undefined
+  const { effect, settings, keys } = change
+  return { type: 'config.prepare' as const, version, effect, settings, keys }
+}
 
 /** The system's vocabulary: its types, and the guards, actions, delays and child actors its chart names. */
 export const systemSetup = setup({
@@ -118,28 +69,27 @@ export const systemSetup = setup({
     emitted: {} as SystemEmitted,
     input: {} as SystemInput,
   },
-  actors,
+  actors: exporterActors,
   delays: {
     settleDeadline: settleMs,
     stopDeadline: ({ context }) => context.stopTimeoutMs + stopGraceMs,
   },
   guards: {
     nothingAwaited: ({ context }) => context.awaiting.length === 0,
-    allPrepared: ({ context }) => context.awaiting.length === 0 && context.transaction?.refusals.length === 0,
+    allPrepared: ({ context }) => context.awaiting.length === 0 && context.transaction.refusals.length === 0,
     isPreparing: ({ context, event }) => context.awaiting.includes(idOf(event)),
     isAwaited: ({ context, event }) =>
       'version' in event &&
-      event.version === context.transaction?.version &&
+      event.version === context.transaction.version &&
       context.awaiting.includes(idOf(event)),
   },
   actions: {
     spawnExporters: assign({
-      groups: ({ context, spawn, self }, { exporters }: { exporters: readonly PlannedExporter[] }) => ({
-        ...context.groups,
-        ...Object.fromEntries(
-          exporters.map((planned) => [planned.unit.id, spawnGroup(spawn, self, planned, { epoch: 0 })]),
-        ),
-      }),
+      groups: ({ context, spawn, self }, { exporters }: { exporters: readonly PlannedExporter[] }) => {
+        const life = { epoch: 0, breaker: undefined }
+        const spawned = exporters.map((planned) => [planned.unit.id, spawnGroup(spawn, self, planned, life)])
+        return { ...context.groups, ...Object.fromEntries(spawned) }
+      },
     }),
     /** One actor of an exporter has died: the others stop, and all of them begin a next life over the same unit. */
     respawnCrashed: enqueueActions(({ context, event, enqueue }) => {
@@ -147,7 +97,6 @@ export const systemSetup = setup({
       const group = context.groups[id]
       if (!group) return
       const { unit, leaving } = group
-      const epoch = group.epoch + 1
       const breaker = event.type.startsWith('xstate.error.actor.breaker:') ? undefined : group.breaker
       enqueue(() => unit.noteCrash(errorOf(event)))
       enqueue.stopChild(group.exporter)
@@ -156,85 +105,80 @@ export const systemSetup = setup({
       else enqueue.stopChild(group.breaker)
       enqueue.assign({
         groups: ({ context: { groups }, spawn, self }) => {
-          const next = spawnGroup(spawn, self, group, breaker ? { epoch, breaker } : { epoch })
+          const next = spawnGroup(spawn, self, group, { epoch: group.epoch + 1, breaker })
           return { ...groups, [id]: { ...next, leaving } }
         },
       })
       if (leaving) enqueue.sendTo(exporterOf(id), { type: 'exporter.stop' })
     }),
 
-    beginTransaction: assign({
-      transaction: ({ event, context }) =>
-        event.type === 'config.change'
-          ? { version: event.version, changes: event.changes, refusals: [] }
-          : context.transaction,
-      awaiting: ({ event, context }) =>
-        event.type === 'config.change'
-          ? event.changes.filter(({ action }) => action !== 'remove').map(({ unit }) => unit.id)
-          : context.awaiting,
+    beginTransaction: assign(({ context, event }) => {
+      if (event.type !== 'config.change') return context
+      const { version, changes } = event
+      const asked = changes.filter(({ action }) => action !== 'remove')
+      return { transaction: { version, changes, refusals: [] }, awaiting: asked.map(({ unit }) => unit.id) }
     }),
-    askPrepare: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
-      for (const change of transaction?.changes ?? []) {
-        const group = groups[change.unit.id]
-        if (group && change.action !== 'remove')
-          enqueue.sendTo(group.exporter, preparation(transaction, change))
+    askPrepare: enqueueActions(({ context: { groups, transaction, awaiting }, enqueue }) => {
+      for (const id of awaiting) {
+        const preparation = preparationOf(transaction, id)
+        if (groups[id] && preparation) enqueue.sendTo(groups[id].exporter, preparation)
       }
     }),
     /** The next life of a crashed exporter hears of the change under way as well: its outcome is yet to come. */
     askPrepareAgain: enqueueActions(({ context: { transaction }, event, enqueue }) => {
-      const change = transaction?.changes.find(({ unit }) => unit.id === idOf(event))
-      if (change && change.action !== 'remove')
-        enqueue.sendTo(exporterOf(change.unit.id), preparation(transaction, change))
+      const preparation = preparationOf(transaction, idOf(event))
+      if (preparation) enqueue.sendTo(exporterOf(idOf(event)), preparation)
     }),
     noteAnswer: assign({ awaiting: ({ context, event }) => without(context.awaiting, idOf(event)) }),
     noteRefusal: assign({
-      transaction: ({ context, event }) =>
-        context.transaction && {
-          ...context.transaction,
-          refusals: [...context.transaction.refusals, { id: idOf(event), reason: reasonOf(event) }],
-        },
+      transaction: ({ context: { transaction }, event }) => ({
+        ...transaction,
+        refusals: [...transaction.refusals, { id: idOf(event), reason: reasonOf(event) }],
+      }),
     }),
-    commitAll: enqueueActions(({ context, enqueue }) => {
-      const { version = 0, changes = [] } = context.transaction ?? {}
-      const groups = { ...context.groups }
-      for (const { unit, action, settings, keys } of changes) {
+    /** Whoever stays takes the change over; whoever is removed goes. */
+    commitAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
+      const settled = { ...groups }
+      const told: string[] = []
+      for (const { unit, action, settings, keys } of transaction.changes) {
+        const group = groups[unit.id]
+        if (!group) continue
+        told.push(unit.id)
+        const leaving = action === 'remove'
+        settled[unit.id] = leaving ? { ...group, leaving } : { ...group, settings }
+        if (leaving) enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
+        else enqueue.sendTo(group.exporter, { type: 'config.commit', version: transaction.version, keys })
+      }
+      enqueue.assign({ groups: settled, awaiting: told })
+    }),
+    /** Whoever stays forgets the change; whoever was added in vain goes. */
+    abortAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
+      const settled = { ...groups }
+      const told: string[] = []
+      for (const { unit, action, keys } of transaction.changes) {
         const group = groups[unit.id]
         if (!group || action === 'remove') continue
-        groups[unit.id] = { ...group, settings }
-        enqueue.sendTo(group.exporter, { type: 'config.commit', version, keys })
+        told.push(unit.id)
+        const leaving = action === 'add'
+        settled[unit.id] = { ...group, leaving }
+        if (leaving) enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
+        else enqueue.sendTo(group.exporter, { type: 'config.abort', version: transaction.version, keys })
       }
-      enqueue.assign({ groups })
+      enqueue.assign({ groups: settled, awaiting: told })
     }),
-    abortAll: enqueueActions(({ context, enqueue }) => {
-      const { version = 0, changes = [] } = context.transaction ?? {}
-      for (const { unit, action, keys } of changes) {
-        const group = context.groups[unit.id]
-        if (group && action === 'update')
-          enqueue.sendTo(group.exporter, { type: 'config.abort', version, keys })
-      }
-    }),
-    /** Sends away the exporters a transaction removes, or had added in vain. */
-    dismiss: enqueueActions(({ context, enqueue }, { action }: { action: PlannedChange['action'] }) => {
-      const groups = { ...context.groups }
-      for (const change of context.transaction?.changes ?? []) {
-        const group = groups[change.unit.id]
-        if (change.action !== action || !group) continue
-        groups[change.unit.id] = { ...group, leaving: true }
-        enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
-      }
-      enqueue.assign({ groups })
-    }),
-    awaitAcknowledgements: assign({
-      awaiting: ({ context }) =>
-        (context.transaction?.changes ?? []).map(({ unit }) => unit.id).filter((id) => context.groups[id]),
-    }),
-    announceSettled: emit(({ context }) => ({
-      type: 'config.settled' as const,
-      version: context.transaction?.version ?? 0,
-      accepted: context.transaction?.refusals.length === 0,
-      refusals: context.transaction?.refusals ?? [],
-    })),
-    endTransaction: assign({ transaction: null, awaiting: [] }),
+    announceSettled: emit(
+      ({
+        context: {
+          transaction: { version, refusals },
+        },
+      }) => ({
+        type: 'config.settled' as const,
+        version,
+        accepted: refusals.length === 0,
+        refusals,
+      }),
+    ),
+    endTransaction: assign({ transaction: noTransaction, awaiting: [] }),
     /** The crashed one may not have heard of the commit; staged twice is in force once. */
     commitCrashed: ({ context, event }) => {
       const group = context.groups[idOf(event)]

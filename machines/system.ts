@@ -1,4 +1,4 @@
-import { addedBy, exportersOf, systemSetup } from './system-setup.ts'
+import { addedBy, exportersOf, noTransaction, systemSetup } from './system-setup.ts'
 
 /**
  * The root: spawns an exporter, its delivery and its breaker for each unit, respawns them when one of them crashes,
@@ -8,7 +8,7 @@ import { addedBy, exportersOf, systemSetup } from './system-setup.ts'
 export const systemMachine = systemSetup.createMachine({
   id: 'system',
   options: { maxIterations: 1000 },
-  context: { groups: {}, transaction: null, awaiting: [], stopTimeoutMs: 0 },
+  context: { groups: {}, transaction: noTransaction, awaiting: [], stopTimeoutMs: 0 },
   entry: { type: 'spawnExporters', params: ({ event }) => ({ exporters: exportersOf(event) }) },
   initial: 'running',
   states: {
@@ -61,17 +61,13 @@ export const systemMachine = systemSetup.createMachine({
           exit: ['announceSettled', 'endTransaction'],
           states: {
             committing: {
-              entry: [
-                'commitAll',
-                { type: 'dismiss', params: { action: 'remove' } },
-                'awaitAcknowledgements',
-              ],
+              entry: 'commitAll',
               on: {
                 'xstate.error.actor.*': { actions: ['commitCrashed', 'respawnCrashed', 'noteAnswer'] },
               },
             },
             aborting: {
-              entry: ['abortAll', { type: 'dismiss', params: { action: 'add' } }, 'awaitAcknowledgements'],
+              entry: 'abortAll',
               on: {
                 'xstate.error.actor.*': { actions: ['abortCrashed', 'respawnCrashed', 'noteAnswer'] },
               },

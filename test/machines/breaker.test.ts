@@ -1,107 +1,239 @@
-/** The breaker's chart, move by move: what an exporter with one attempt at a time does not come by. */
+/** The breaker's chart: what each request, result and command does in each of its states, and how long it waits. */
 import assert from 'node:assert/strict'
-import { createActor, fromCallback } from 'xstate'
-import { type BreakerInput, type BreakerReply, breakerMachine, type Permit } from '../../machines/index.ts'
-import { createSimulatedClock } from '../../src/testing/index.ts'
-import { coverage } from '../support/coverage.ts'
+import fc from 'fast-check'
+import { breakerChart, settings, stageBreaker } from './stages/breaker.ts'
+import { followTable } from './table.ts'
 
-const settings = { failureThreshold: 1, resetTimeoutMs: 1000, probeTimeoutMs: 300 }
+const opens = ['open', 'shows open'] as const
+const closes = ['closed', 'shows closed'] as const
+const operator = {
+  'is forced open': ['forced_open', 'shows forced_open'],
+  'is disabled': ['disabled', 'shows disabled'],
+  'is reset': closes,
+} as const
+/** As `operator`, with somebody who waits. */
+const operatorAwaited = {
+  'is forced open': ['forced_open, awaited', 'shows forced_open'],
+  'is disabled': ['disabled', 'shows disabled', 'holder < a permit'],
+  'is reset': ['closed', 'shows closed', 'holder < a permit'],
+} as const
+const trip = ['asks', 'fails three times at once']
+const misdirect = ['asks', 'is misdirected']
+const grants = {
+  asks: ['holder < a permit'],
+  'asks urgently': ['holder < a permit'],
+} as const
 
-function stageBreaker(input: Partial<BreakerInput> = {}) {
-  const clock = createSimulatedClock()
-  const replies: BreakerReply[] = []
-  const holder = createActor(
-    fromCallback<BreakerReply>(({ receive }) => receive((reply) => void replies.push(reply))),
-  )
-  holder.start()
-  const actor = createActor(breakerMachine, {
-    input: { settings, ...input },
-    clock,
-    inspect: coverage.inspect,
-  })
-  actor.start()
-  const request = (urgent = false): void =>
-    actor.send({ type: 'permit.request', replyTo: holder as never, urgent })
-  const permit = (): Permit => {
-    const reply = replies.at(-1)
-    assert.equal(reply?.type, 'permit.granted')
-    return (reply as Extract<BreakerReply, { type: 'permit.granted' }>).permit
-  }
-  return {
-    clock,
-    replies,
-    request,
-    permit,
-    send: actor.send.bind(actor),
-    matches: (state: Parameters<ReturnType<typeof actor.getSnapshot>['matches']>[0]): boolean =>
-      actor.getSnapshot().matches(state),
-    report: (result: 'success' | 'failure' | 'cancelled', { generation }: Permit = permit()): void =>
-      actor.send({ type: 'export.reported', generation, results: [result] }),
-    /** Half open, with its probe under way. */
-    probe() {
-      request()
-      this.report('failure')
-      clock.increment(1000)
-      request()
-      assert.ok(actor.getSnapshot().matches({ half_open: 'probing' }))
+const stays = <Rows extends Record<string, readonly string[]>>(state: string, rows: Rows) =>
+  Object.fromEntries(Object.entries(rows).map(([name, log]) => [name, [state, ...log] as const]))
+
+describe('the breaker chart', () => {
+  followTable(breakerChart, {
+    closed: {
+      ...operator,
+      ...stays('closed', grants),
+      fails: ['closed, 1 failed'],
+      'succeeds between failures': ['closed, 1 failed'],
+      'fails three times at once': opens,
+      'is misdirected': opens,
     },
-  }
-}
-
-describe('a breaker', () => {
-  it('stands aside for an exporter that is pulled', () => {
-    assert.ok(stageBreaker({ standsAside: true }).matches('disabled'))
+    'closed, 2 failed': {
+      ...operator,
+      ...stays('closed, 2 failed', grants),
+      succeeds: ['closed'],
+      'is refused': ['closed'],
+      'moves on': ['closed'],
+      fails: opens,
+      'fails three times at once': opens,
+      'succeeds between failures': opens,
+      'is misdirected': opens,
+    },
+    open: {
+      ...operator,
+      asks: ['open, awaited'],
+      'asks for a probe': ['open, awaited'],
+      'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
+      'moves on': closes,
+      'time passes': ['half_open.free', 'shows half_open'],
+    },
+    'open, awaited': {
+      ...operatorAwaited,
+      'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
+      withdraws: ['open'],
+      cancels: ['open'],
+      'moves on': ['closed', 'shows closed', 'holder < a permit'],
+      'time passes': ['half_open.probing', 'shows half_open', 'holder < a probe'],
+    },
+    'half_open.free': {
+      ...operator,
+      asks: ['half_open.probing', 'holder < a probe'],
+      'asks urgently': ['half_open.probing', 'holder < a probe'],
+      'asks for a probe': ['half_open.probing', 'holder < a probe'],
+      'moves on': closes,
+    },
+    'half_open.probing': {
+      ...operator,
+      asks: ['half_open.probing, awaited'],
+      'asks urgently': ['half_open.probing, awaited'],
+      'asks for a probe': ['half_open.probing, awaited'],
+      cancels: ['half_open.free'],
+      succeeds: closes,
+      'is refused': closes,
+      'succeeds between failures': opens,
+      fails: opens,
+      'fails three times at once': opens,
+      'is misdirected': opens,
+      'is cancelled': ['half_open.free'],
+      'sent nothing': ['half_open.free'],
+      'moves on': closes,
+      'time passes': ['half_open.free'],
+    },
+    'half_open.probing, awaited': {
+      ...operatorAwaited,
+      withdraws: ['half_open.probing'],
+      cancels: ['half_open.free'],
+      succeeds: ['closed', 'shows closed', 'holder < a permit'],
+      'is refused': ['closed', 'shows closed', 'holder < a permit'],
+      'succeeds between failures': ['open, awaited', 'shows open'],
+      fails: ['open, awaited', 'shows open'],
+      'fails three times at once': ['open, awaited', 'shows open'],
+      'is misdirected': ['open, awaited', 'shows open'],
+      'is cancelled': ['half_open.probing', 'holder < a probe'],
+      'sent nothing': ['half_open.probing', 'holder < a probe'],
+      'moves on': ['closed', 'shows closed', 'holder < a permit'],
+      'time passes': ['half_open.probing', 'holder < a probe'],
+    },
+    forced_open: {
+      ...operator,
+      asks: ['forced_open, awaited'],
+      'asks for a probe': ['forced_open, awaited'],
+      'asks urgently': ['forced_open', 'holder < permit.denied'],
+    },
+    'forced_open, awaited': {
+      ...operatorAwaited,
+      'asks urgently': ['forced_open, awaited', 'holder < permit.denied'],
+      withdraws: ['forced_open'],
+      cancels: ['forced_open'],
+    },
+    disabled: { ...operator, ...stays('disabled', grants) },
   })
 
-  it('sends no probe for a request that was withdrawn while it was open', () => {
-    const breaker = stageBreaker()
-    breaker.request()
-    breaker.report('failure')
-    breaker.request()
-    breaker.send({ type: 'permit.withdraw' })
-    breaker.clock.increment(1000)
-    assert.ok(breaker.matches({ half_open: 'free' }))
-    assert.equal(breaker.replies.length, 1)
+  it('is disabled from the start for an exporter that is pulled', () => {
+    assert.equal(stageBreaker({ bypassed: true }).show(), 'disabled')
   })
 
-  it('keeps a second request waiting while its probe is under way, and lets it in after a success', () => {
-    const breaker = stageBreaker()
-    breaker.probe()
-    const probe = breaker.permit()
-    breaker.request()
-    assert.equal(breaker.permit(), probe)
-    breaker.report('success', probe)
-    assert.ok(breaker.matches('closed'))
-    assert.notEqual(breaker.permit(), probe)
+  it('counts again from zero for a new destination, whose results alone count', () => {
+    const { commands, show } = stageBreaker()
+    for (const command of ['asks', 'fails', 'moves on'] as const) commands[command]()
+    assert.equal(show(), 'closed')
+    for (const command of ['fails', 'asks', 'fails'] as const) commands[command]()
+    assert.equal(show(), 'closed, 1 failed')
   })
 
-  it('frees the slot of a probe that says nothing about the backend', () => {
-    const breaker = stageBreaker()
-    breaker.probe()
-    breaker.report('cancelled')
-    assert.ok(breaker.matches({ half_open: 'free' }))
+  it('opens at the next failure after its threshold was lowered', () => {
+    const { commands, show } = stageBreaker()
+    for (const command of ['asks', 'is configured', 'fails'] as const) commands[command]()
+    assert.equal(show(), 'open')
   })
 
-  it('frees the slot of a probe that never reports, at its deadline', () => {
-    const breaker = stageBreaker()
-    breaker.probe()
-    const lost = breaker.permit()
-    breaker.clock.increment(300)
-    assert.ok(breaker.matches({ half_open: 'free' }))
-    breaker.request()
-    breaker.report('failure', lost)
-    assert.ok(breaker.matches({ half_open: 'probing' }))
+  describe('after 401, 403 or 404', () => {
+    it('waits as long as it may at once', () => {
+      const { commands, clock } = stageBreaker()
+      for (const command of ['asks', 'is misdirected'] as const) commands[command]()
+      assert.equal(clock.nextTimerIn, settings.resetTimeoutMs)
+    })
+
+    it('lets one urgent request probe, and denies the others until its wait is over', () => {
+      const { commands, show, log, clock } = stageBreaker()
+      for (const command of misdirect) commands[command as 'asks']()
+      commands['asks urgently']()
+      assert.equal(log.at(-1), 'holder < a probe')
+      commands['is misdirected']()
+      for (let i = 0; i < 3; i += 1) {
+        clock.increment(10_000)
+        commands['asks urgently']()
+        assert.deepEqual([show(), log.at(-1)], ['open', 'holder < permit.denied'])
+      }
+      clock.increment(30_000)
+      commands['asks urgently']()
+      assert.equal(log.at(-1), 'holder < a probe')
+      commands['is misdirected']()
+      clock.increment(1)
+      commands['asks urgently']()
+      assert.equal(log.at(-1), 'holder < a probe', 'a wait that is over allows another urgent probe')
+    })
+
+    it('lets everybody wait who is not urgent', () => {
+      const { commands, show } = stageBreaker()
+      for (const command of [...misdirect, 'asks urgently', 'is misdirected', 'asks'])
+        commands[command as 'asks']()
+      assert.equal(show(), 'open, awaited')
+    })
   })
 
-  it('does not keep an exporter waiting that is on its way out', () => {
-    const breaker = stageBreaker()
-    breaker.request()
-    breaker.report('failure')
-    breaker.request(true)
-    assert.equal(breaker.permit().probe, true)
-    assert.ok(breaker.matches('open'))
-    breaker.send({ type: 'breaker.force_open' })
-    breaker.request(true)
-    assert.equal(breaker.replies.at(-1)?.type, 'permit.denied')
+  describe('waits before a probe', () => {
+    /** The wait after each of several failures, the first of which opens it. */
+    const waits = (
+      probesAfterMs: readonly number[],
+      { jitter = 0, ...changed }: Partial<typeof settings> & { jitter?: number } = {},
+    ): number[] => {
+      const { clock, send, context: _, ...stage } = stageBreaker({ settings: { ...settings, ...changed } })
+      const fail = (): void =>
+        send({
+          type: 'export.reported',
+          generation: generation(),
+          results: Array(3).fill('failure'),
+          at: clock.monotonic(),
+          jitter,
+        })
+      const generation = (): number =>
+        (stage.actor.getSnapshot() as { context: { generation: number } }).context.generation
+      fail()
+      const seen = [clock.nextTimerIn ?? Number.NaN]
+      for (const ms of probesAfterMs) {
+        clock.increment(ms)
+        stage.commands.asks()
+        stage.commands['asks urgently']()
+        fail()
+        seen.push(clock.nextTimerIn ?? Number.NaN)
+      }
+      return seen
+    }
+
+    it('a second at first, then an eighth of the outage so far, a minute at most', () => {
+      assert.deepEqual(waits([1_000, 9_000, 70_000, 600_000]), [1_000, 1_000, 1_250, 10_000, 60_000])
+    })
+
+    it('up to a fifth less, by chance', () => {
+      assert.deepEqual(waits([79_000], { jitter: 0.5 }), [900, (79_000 / 8) * 0.9])
+      fc.assert(
+        fc.property(
+          fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+          fc.integer({ min: 0, max: 5_000_000 }),
+          (jitter, outage) => {
+            const [, wait = 0] = waits([outage], { jitter })
+            const longest = Math.min(Math.max(outage / 8, 1_000), 60_000)
+            assert.ok(wait >= longest * 0.8 - 1 && wait <= longest + 1, `${wait} after ${outage}`)
+          },
+        ),
+        { numRuns: 200 },
+      )
+    })
+
+    it('never longer than the longest, even if that is shorter than the shortest', () => {
+      assert.deepEqual(waits([600_000], { resetTimeoutMs: 200 }), [200, 200])
+    })
+
+    it('anew for each outage', () => {
+      const { commands, clock } = stageBreaker()
+      for (const command of trip) commands[command as 'asks']()
+      clock.increment(400_000)
+      commands.asks()
+      commands.succeeds()
+      clock.increment(400_000)
+      commands.asks()
+      commands['fails three times at once']()
+      assert.equal(clock.nextTimerIn, 1_000)
+    })
   })
 })

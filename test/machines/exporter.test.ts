@@ -1,302 +1,342 @@
-/** The exporter's chart, move by move: what the models of the running system do not come by. */
+/** The exporter's chart: what each change, command and outcome of its work does in each of its states. */
 import assert from 'node:assert/strict'
-import type { ChangeEffect } from '../../machines/index.ts'
-import { stageExporter } from './stage.ts'
+import { crashedExporterChart, exporterChart, settings, stageExporter } from './stages/exporter.ts'
+import { followTable, type Row } from './table.ts'
 
-const granted = { type: 'permit.granted', permit: { generation: 7, probe: false } } as const
-const prepare = (effect: ChangeEffect, version = 1) => ({ type: 'config.prepare', version, effect }) as const
-const commit = { type: 'config.commit', version: 1 } as const
-const abort = { type: 'config.abort', version: 1 } as const
-const prepared = { type: 'config.prepared', id: 'test', version: 1 }
-const refused = { type: 'config.refused', id: 'test', version: 1, reason: 'prepare failed' }
-const acknowledged = { type: 'config.acknowledged', id: 'test', version: 1 }
+const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
-type Stage = ReturnType<typeof stageExporter>
+const prepared = 'system < config.prepared 4'
+const refused = 'system < config.refused 4 no'
+const acknowledged = 'system < config.acknowledged 4'
+const error = 'unit.noteError Error: no'
+const halt = 'delivery < delivery.halt'
 
-const serving = async (): Promise<Stage> => {
-  const stage = stageExporter()
-  await stage.serve()
-  return stage
-}
-
-/** Draining after it was disabled, with an attempt under way. */
-const draining = async (): Promise<Stage> => {
-  const stage = await serving()
-  stage.send(prepare('disable'))
-  stage.send(commit)
-  stage.send(granted)
-  stage.toSystem.length = 0
-  assert.ok(stage.matches({ draining: 'exporting' }))
-  return stage
-}
-
-/** Closing, to open again. */
-const restarting = async (): Promise<Stage> => {
-  const stage = await serving()
-  stage.send({ type: 'exporter.restart' })
-  assert.ok(stage.matches('closing'))
-  return stage
-}
-
-describe('an exporter that is disabled', () => {
-  it('takes a change that opens nothing at once', () => {
-    const stage = stageExporter()
-    stage.send(prepare('none'))
-    assert.deepEqual(stage.toSystem, [prepared])
-    stage.send(commit)
-    assert.deepEqual(stage.toSystem, [prepared, acknowledged])
-    assert.deepEqual(stage.told, ['commit'])
-  })
-
-  it('stays disabled when the change that was opening its client is aborted', () => {
-    const stage = stageExporter()
-    stage.send(prepare('open'))
-    stage.send(abort)
-    assert.ok(stage.matches({ disabled: 'idle' }))
-    assert.deepEqual(stage.toSystem, [acknowledged])
-    assert.deepEqual(stage.told, ['abort', 'abandon disabled'])
-  })
-
-  it('closes the client it had opened for a change that is aborted', async () => {
-    const stage = stageExporter()
-    stage.send(prepare('open'))
-    await stage.work('prepare').done()
-    assert.deepEqual(stage.toSystem, [prepared])
-    stage.send(abort)
-    assert.ok(stage.matches('closing'))
-    await stage.work('close').done()
-    assert.ok(stage.matches({ disabled: 'idle' }))
-  })
+/** What a change does that concerns no client now. */
+const changes = (state: string): Row => ({
+  'hot change': lets(state, prepared),
+  'change of client': lets(state, prepared),
+  'change in place': lets(state, prepared),
+  'change that disables': lets(state, prepared),
+  'change of nothing': lets(state, prepared),
+  commit: lets(state, 'unit.commit', 'breaker < breaker.configure', acknowledged),
+  abort: lets(state, 'unit.abort', acknowledged),
 })
 
-describe('an exporter without a client yet', () => {
-  it('goes straight to the destination of a change that comes while it opens', async () => {
-    const stage = stageExporter()
-    stage.send({ type: 'exporter.enable' })
-    stage.send(prepare('open'))
-    await stage.work('prepare').done()
-    stage.send(commit)
-    assert.ok(stage.matches({ active: { client: 'serving' } }))
-  })
+const ticks = (state: string): Row => ({ 'time passes': lets(state, 'unit.tick') })
 
-  it('takes a change that opens nothing while it opens', () => {
-    const stage = stageExporter()
-    stage.send({ type: 'exporter.enable' })
-    stage.send(prepare('hot'))
-    assert.deepEqual(stage.toSystem, [prepared])
-  })
-
-  it('goes straight to the destination of a change that comes while it waits to open again', async () => {
-    const stage = stageExporter()
-    stage.send({ type: 'exporter.enable' })
-    await stage.work('open').fails()
-    assert.ok(stage.matches({ active: { client: 'retrying' } }))
-    stage.send(prepare('hot'))
-    assert.deepEqual(stage.toSystem, [prepared])
-    stage.send(prepare('open'))
-    assert.ok(stage.matches({ active: { client: 'replacing' } }))
-  })
-})
-
-describe('an exporter that serves', () => {
-  it('takes a hot change without a move of its client', async () => {
-    const stage = await serving()
-    stage.send(prepare('hot'))
-    stage.send(commit)
-    assert.deepEqual(stage.toSystem, [prepared, acknowledged])
-    assert.ok(stage.matches({ active: { client: 'serving' } }))
-    assert.equal(stage.toBreaker.at(-1)?.type, 'breaker.configure')
-  })
-
-  it('answers every question, even while it prepares something else', async () => {
-    const stage = await serving()
-    stage.send(prepare('open'))
-    stage.send(prepare('hot', 2))
-    assert.deepEqual(stage.toSystem, [{ ...prepared, version: 2 }])
-  })
-
-  it('is not restarted while it replaces its client: the change does that', async () => {
-    const stage = await serving()
-    stage.send(prepare('open'))
-    stage.send({ type: 'exporter.restart' })
-    assert.ok(stage.matches({ active: { client: { replacing: 'opening' } } }))
-  })
-
-  it('opens its old client again when that had made room in vain', async () => {
-    const stage = await serving()
-    stage.facts.hasClient = false
-    stage.send(prepare('replace'))
-    await stage.work('prepare').fails()
-    assert.deepEqual(stage.toSystem, [refused])
-    assert.ok(stage.matches({ active: { client: 'opening' } }))
-  })
-
-  it('goes on when an old client cannot be retired', async () => {
-    const stage = await serving()
-    stage.facts.hasRetiring = true
-    stage.send(prepare('hot'))
-    stage.facts.hasRetiring = false
-    await stage.work('retire').fails()
-    assert.ok(stage.matches({ active: { retirement: 'none' } }))
-    assert.ok(stage.told.includes('Error: retire failed'))
-  })
-})
-
-describe('delivery', () => {
-  const gathering = async (): Promise<Stage> => {
-    const stage = await serving()
-    stage.facts.hasWork = true
-    stage.send({ type: 'telemetry.batch', events: [] })
-    assert.ok(stage.matches({ active: { delivery: 'gathering' } }))
-    return stage
+/** What ends any state of `active`; `work` is aborted by that. */
+const leaves = (...work: readonly string[]): Row => {
+  const drain = (ms: number) =>
+    lets(
+      'stopping.draining',
+      'unit.discard',
+      'unit.unsubscribe',
+      ...work,
+      'shows draining',
+      `delivery < delivery.drain ${ms}`,
+    )
+  return {
+    restart: lets('leaving.closing', 'unit.cut', ...work, 'shows draining', halt, 'starts close'),
+    stop: drain(settings.drainTimeoutMs),
+    'stop within 800 ms': drain(800),
   }
-  const asking = async (): Promise<Stage> => {
-    const stage = await gathering()
-    stage.facts.batchDue = true
-    stage.send({ type: 'exporter.flush' })
-    assert.ok(stage.matches({ active: { delivery: 'asking' } }))
-    assert.equal(stage.toBreaker.at(-1)?.type, 'permit.request')
-    return stage
-  }
+}
 
-  it('asks for a permit when the oldest item has waited long enough', async () => {
-    const stage = await gathering()
-    stage.clock.increment(499)
-    assert.ok(stage.matches({ active: { delivery: 'gathering' } }))
-    stage.clock.increment(1)
-    assert.ok(stage.matches({ active: { delivery: 'asking' } }))
+const recreates = (retiring = '', ...work: readonly string[]) =>
+  lets(`active.recreating.opening${retiring}`, ...work, halt, 'shows replacing', 'starts prepare replace')
+
+const swapped = (...subscribed: readonly string[]) =>
+  lets(
+    ...(['active.serving, retiring', 'unit.commit', 'unit.swap', ...subscribed] as const),
+    ...['breaker < breaker.configure', halt, 'breaker < breaker.renew', 'delivery < delivery.start'],
+    ...[acknowledged, 'shows serving', 'starts retire'],
+  )
+
+const stopped = ['unit.unsubscribe', 'unit.abandon shutdown'] as const
+const stops = (...work: readonly string[]): Row => {
+  const outcome = lets('stopped', ...stopped, ...work, 'shows stopped', 'system < exporter.stopped')
+  return { stop: outcome, 'stop within 800 ms': outcome }
+}
+const closing = ['shows draining', halt, 'starts close'] as const
+
+const serve = ['opening done']
+const disable = [...serve, 'change that disables', 'commit', 'drained', 'closing done']
+
+describe('the exporter chart', () => {
+  followTable(exporterChart, {
+    'active.opening': {
+      ...changes('active.opening'),
+      ...ticks('active.opening'),
+      ...leaves('aborts open'),
+      'change of client': recreates('', 'aborts open'),
+      'change in place': recreates('', 'aborts open'),
+      'opening done': lets('active.serving', 'delivery < delivery.start', 'shows serving'),
+      'opening fails': lets('active.retrying', error, 'shows retrying'),
+      'opening fails, oddly': lets('active.retrying', error, 'shows retrying'),
+    },
+    'active.retrying': {
+      ...changes('active.retrying'),
+      ...leaves(),
+      'change of client': recreates(),
+      'change in place': recreates(),
+      'time passes': lets('active.opening', 'shows opening', 'starts open'),
+    },
+    'active.serving': {
+      ...changes('active.serving'),
+      ...ticks('active.serving'),
+      ...leaves(),
+      'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare open'),
+      'change in place': recreates(),
+    },
+    'active.replacing.opening': {
+      ...changes('active.replacing.opening'),
+      ...ticks('active.replacing.opening'),
+      ...leaves('aborts prepare'),
+      ...{ restart: lets('active.replacing.opening') },
+      'change of client': recreates('', 'aborts prepare'),
+      'change in place': recreates('', 'aborts prepare'),
+      abort: lets(
+        ...(['active.serving, retiring', 'unit.abort', 'unit.discard', 'aborts prepare'] as const),
+        ...[acknowledged, 'shows serving', 'starts retire'],
+      ),
+      'candidate opens': lets('active.replacing.prepared', prepared),
+      'candidate fails': lets('active.serving', refused, 'shows serving'),
+    },
+    'active.replacing.prepared': {
+      ...changes('active.replacing.prepared'),
+      ...ticks('active.replacing.prepared'),
+      ...leaves(),
+      ...{ restart: lets('active.replacing.prepared') },
+      'change of client': recreates(),
+      'change in place': recreates(),
+      commit: swapped(),
+      abort: lets(
+        ...(['active.serving, retiring', 'unit.abort', 'unit.discard'] as const),
+        ...[acknowledged, 'shows serving', 'starts retire'],
+      ),
+    },
+    'active.recreating.opening': {
+      ...changes('active.recreating.opening'),
+      ...ticks('active.recreating.opening'),
+      ...leaves('aborts prepare'),
+      ...{ restart: lets('active.recreating.opening') },
+      'change of client': recreates('', 'aborts prepare'),
+      'change in place': recreates('', 'aborts prepare'),
+      abort: lets(
+        ...(['active.opening, retiring', 'unit.abort', 'unit.discard', 'aborts prepare'] as const),
+        ...[acknowledged, 'shows opening', 'starts open', 'starts retire'],
+      ),
+      'candidate opens': lets('active.recreating.prepared', prepared),
+      'candidate fails': lets('active.opening', refused, 'shows opening', 'starts open'),
+    },
+    'active.recreating.prepared': {
+      ...changes('active.recreating.prepared'),
+      ...ticks('active.recreating.prepared'),
+      ...leaves(),
+      ...{ restart: lets('active.recreating.prepared') },
+      'change of client': recreates(),
+      'change in place': recreates(),
+      commit: swapped(),
+      abort: lets(
+        ...(['active.opening, retiring', 'unit.abort', 'unit.discard'] as const),
+        ...[acknowledged, 'shows opening', 'starts open', 'starts retire'],
+      ),
+    },
+    'active.serving, retiring': {
+      ...changes('active.serving, retiring'),
+      ...ticks('active.serving, retiring'),
+      ...leaves('aborts retire'),
+      'change of client': lets(
+        ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare open'] as const),
+      ),
+      'change in place': recreates(', retiring'),
+      'retirement done': lets('active.serving'),
+      'retirement fails': lets('active.serving', error),
+    },
+    'leaving.draining': {
+      ...changes('leaving.draining'),
+      'change of client': lets('enabling.closing', 'unit.cut', 'shows opening', halt, 'starts close'),
+      stop: lets('stopping.draining', 'unit.unsubscribe', 'shows draining', 'delivery < delivery.drain 5000'),
+      'stop within 800 ms': lets(
+        ...(['stopping.draining', 'unit.unsubscribe', 'shows draining'] as const),
+        'delivery < delivery.drain 800',
+      ),
+      drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
+      'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
+    },
+    'leaving.closing': {
+      ...changes('leaving.closing'),
+      stop: lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
+      'stop within 800 ms': lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
+      'closing done': lets(
+        ...(['active.opening', 'unit.subscribe', 'system < config.acknowledged 0'] as const),
+        ...['shows opening', 'starts open'],
+      ),
+      'closing fails': lets(
+        ...(['active.opening', error, 'unit.subscribe', 'system < config.acknowledged 0'] as const),
+        ...['shows opening', 'starts open'],
+      ),
+    },
+    disabled: {
+      ...changes('disabled'),
+      ...stops(),
+      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare open'),
+      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare open'),
+    },
+    'enabling.closing': {
+      ...changes('enabling.closing'),
+      abort: lets(
+        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
+        ...[acknowledged, ...closing],
+      ),
+      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
+      'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
+      'closing done': lets('enabling.opening', 'starts prepare open'),
+      'closing fails': lets('enabling.opening', error, 'starts prepare open'),
+    },
+    'enabling.opening': {
+      ...changes('enabling.opening'),
+      abort: lets(
+        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts prepare'] as const),
+        ...[acknowledged, ...closing],
+      ),
+      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts prepare', ...closing),
+      'stop within 800 ms': lets(
+        'stopping.closing',
+        'unit.discard',
+        'unit.cut',
+        'aborts prepare',
+        ...closing,
+      ),
+      'candidate opens': lets('enabling.prepared', prepared),
+      'candidate fails': lets(
+        'disabled',
+        'unit.unsubscribe',
+        'unit.abandon disabled',
+        refused,
+        'shows disabled',
+      ),
+    },
+    'enabling.prepared': {
+      ...changes('enabling.prepared'),
+      commit: swapped('unit.subscribe'),
+      abort: lets('leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', acknowledged, ...closing),
+      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
+      'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
+    },
+    'stopping.draining': {
+      ...changes('stopping.draining'),
+      drained: lets('stopping.closing', 'unit.cut', halt, 'starts close'),
+      'time passes': lets('stopping.closing', 'unit.cut', halt, 'starts close'),
+    },
+    'stopping.closing': {
+      ...changes('stopping.closing'),
+      'closing done': lets('stopped', ...stopped, 'shows stopped', 'system < exporter.stopped'),
+      'closing fails': lets('stopped', error, ...stopped, 'shows stopped', 'system < exporter.stopped'),
+    },
+    stopped: {},
   })
 
-  it('measures anew how long an item may wait when a hot change comes into force', async () => {
-    const stage = await gathering()
-    stage.clock.increment(300)
-    stage.send(prepare('hot'))
-    stage.facts.msUntilDue = 50
-    stage.send(commit)
-    stage.clock.increment(49)
-    assert.ok(stage.matches({ active: { delivery: 'gathering' } }))
-    stage.clock.increment(1)
-    assert.ok(stage.matches({ active: { delivery: 'asking' } }))
+  it('waits for the clients of two changes on end to finish', async () => {
+    const { commands, log, show } = stageExporter()
+    await commands['opening done']()
+    for (let change = 0; change < 2; change += 1)
+      for (const command of ['change of client', 'candidate opens', 'commit'] as const)
+        assert.ok(await commands[command]())
+    assert.equal(show(), 'active.serving, retiring')
+    assert.equal(log.filter((line) => line === 'starts retire').length, 2)
+    await commands['retirement done']()
+    assert.equal(show(), 'active.serving')
   })
 
-  it('has nothing to gather once everything has expired', async () => {
-    const stage = await gathering()
-    stage.facts.hasWork = false
-    stage.send({ type: 'telemetry.batch', events: [] })
-    assert.ok(stage.matches({ active: { delivery: 'empty' } }))
+  it('tries again in a second when an opening says nothing of its backoff', async () => {
+    const { commands, clock } = stageExporter()
+    await commands['opening fails, oddly']()
+    clock.increment(999)
+    assert.equal(clock.nextTimerIn, 1)
   })
 
-  it('gives a permit back that it has no use for any more', async () => {
-    const stage = await asking()
-    stage.facts.hasWork = false
-    stage.send(granted)
-    assert.equal(stage.toBreaker.at(-1)?.type, 'permit.cancel')
-    assert.ok(stage.matches({ active: { delivery: 'empty' } }))
+  it('begins disabled when it is not enabled', () => {
+    const { show, log } = stageExporter({ enabled: false })
+    assert.equal(show(), 'disabled')
+    assert.deepEqual(log, ['unit.unsubscribe', 'unit.abandon disabled', 'shows disabled'])
   })
 
-  it('gives a permit back that comes when it asks for none', async () => {
-    const stage = await serving()
-    stage.send(granted)
-    assert.equal(stage.toBreaker.at(-1)?.type, 'permit.cancel')
+  it('decides by the configuration in force once a restart has closed everything', async () => {
+    const { commands, show } = stageExporter()
+    for (const command of [
+      'opening done',
+      'restart',
+      'change that disables',
+      'commit',
+      'closing done',
+    ] as const)
+      assert.ok(await commands[command]())
+    assert.equal(show(), 'disabled')
   })
 
-  it('reports what became of an attempt under the generation of its permit', async () => {
-    const stage = await asking()
-    stage.send(granted)
-    stage.facts.hasWork = false
-    await stage.work('export').done({ results: ['success'] })
-    assert.deepEqual(stage.toBreaker.at(-1), {
-      type: 'export.reported',
-      generation: 7,
-      results: ['success'],
-    })
-  })
-
-  it('gives the permit back when exporting fails as a whole', async () => {
-    const stage = await asking()
-    stage.send(granted)
-    stage.facts.hasWork = false
-    await stage.work('export').fails()
-    assert.equal(stage.toBreaker.at(-1)?.type, 'permit.cancel')
-    assert.ok(stage.matches({ active: { delivery: 'empty' } }))
+  it('acknowledges that it is disabled only when it has drained and closed', async () => {
+    const { commands, log } = stageExporter()
+    const heard: number[] = []
+    for (const command of [...disable] as (keyof typeof commands)[]) {
+      await commands[command]()
+      heard.push(log.filter((line) => line === acknowledged).length)
+    }
+    assert.deepEqual(heard, [0, 0, 0, 0, 1])
   })
 })
 
-describe('an exporter that drains', () => {
-  it('takes a change that opens nothing, and is disabled in the end', async () => {
-    const stage = await draining()
-    stage.send(prepare('none'))
-    stage.send(commit)
-    assert.deepEqual(stage.toSystem, [prepared, acknowledged])
-    await stage.work('drain').done({ results: [] })
-    await stage.work('close').done()
-    assert.ok(stage.matches({ disabled: 'idle' }))
+describe('the exporter chart after a crash', () => {
+  const held = (...work: readonly string[]) => lets('recovering.held', ...work, prepared, 'shows restarting')
+  const holds = (state: string, ...work: readonly string[]): Row => ({
+    ...changes(state),
+    'hot change': held(...work),
+    'change of client': held(...work),
+    'change in place': held(...work),
+    'change that disables': held(...work),
+    'change of nothing': held(...work),
+  })
+  const reopens = ['unit.subscribe', 'shows opening', 'starts open'] as const
+
+  followTable(crashedExporterChart, {
+    'recovering.fencing': {
+      ...holds('recovering.fencing', 'aborts fence'),
+      ...stops('aborts fence'),
+      'fencing done': lets('recovering.backoff'),
+      'fencing done, after too many crashes': lets('recovering.failed', 'shows failed'),
+      'fencing fails': lets('recovering.backoff', error),
+    },
+    'recovering.backoff': {
+      ...holds('recovering.backoff'),
+      ...stops(),
+      restart: lets('active.opening', 'unit.forgive', ...reopens),
+      'time passes': lets('active.opening', ...reopens),
+    },
+    'recovering.failed': {
+      ...holds('recovering.failed'),
+      ...stops(),
+      restart: lets('active.opening', 'unit.forgive', ...reopens),
+    },
+    'recovering.held': {
+      ...holds('recovering.held'),
+      ...stops(),
+      commit: lets(
+        ...(['active.opening', 'unit.forgive', 'unit.commit', 'unit.subscribe'] as const),
+        ...['breaker < breaker.configure', acknowledged, 'shows opening', 'starts open'],
+      ),
+      abort: lets('recovering.fencing', 'unit.abort', acknowledged, 'shows restarting', 'starts fence'),
+    },
   })
 
-  it('closes all the same when draining fails as a whole', async () => {
-    const stage = await draining()
-    await stage.work('drain').fails()
-    assert.ok(stage.matches('closing'))
-  })
-})
-
-describe('an exporter that closes', () => {
-  it('stops once it is closed, if it is told to meanwhile', async () => {
-    const stage = await restarting()
-    stage.send({ type: 'exporter.stop' })
-    await stage.work('close').done()
-    assert.ok(stage.matches('stopped'))
-    assert.deepEqual(stage.toSystem, [{ type: 'exporter.stopped', id: 'test' }])
+  it('stays disabled when the change that was under way disables it', async () => {
+    const { commands, show } = stageExporter({ hasCrashed: true })
+    for (const command of ['change that disables', 'commit'] as const) await commands[command]()
+    assert.equal(show(), 'disabled')
   })
 
-  it('is closed even if closing fails', async () => {
-    const stage = await restarting()
-    await stage.work('close').fails()
-    assert.ok(stage.matches({ active: { client: 'opening' } }))
-    assert.ok(stage.told.includes('Error: close failed'))
-  })
-
-  it('opens again with a hot change that was taken meanwhile', async () => {
-    const stage = await restarting()
-    stage.send(prepare('hot'))
-    stage.send(commit)
-    assert.deepEqual(stage.toSystem, [prepared, acknowledged])
-    await stage.work('close').done()
-    assert.ok(stage.matches({ active: { client: 'opening' } }))
-  })
-
-  it('opens again as before when that change is aborted', async () => {
-    const stage = await restarting()
-    stage.send(prepare('hot'))
-    stage.send(abort)
-    assert.deepEqual(stage.toSystem, [prepared, acknowledged])
-    await stage.work('close').done()
-    assert.ok(stage.matches({ active: { client: 'opening' } }))
-  })
-
-  it('does not open again when it is disabled meanwhile', async () => {
-    const stage = await restarting()
-    stage.send(prepare('disable'))
-    stage.send(commit)
-    await stage.work('close').done()
-    assert.ok(stage.matches({ disabled: 'idle' }))
-    assert.deepEqual(stage.toSystem, [prepared, acknowledged])
-  })
-
-  it('opens for a change that enables it again once it is closed', async () => {
-    const stage = await draining()
-    stage.send(prepare('open'))
-    assert.ok(stage.matches('closing'))
-    stage.send(prepare('open'))
-    await stage.work('close').done()
-    assert.ok(stage.matches({ disabled: 'opening' }))
-  })
-
-  it('stays disabled when the change that would enable it is aborted meanwhile', async () => {
-    const stage = await draining()
-    stage.send(prepare('open'))
-    stage.send(abort)
-    await stage.work('close').done()
-    assert.ok(stage.matches({ disabled: 'idle' }))
+  it('acknowledges the abort of a change that its earlier life was told of', () => {
+    const { commands, log } = stageExporter({ hasCrashed: true })
+    commands.abort()
+    assert.equal(log.at(-1), acknowledged)
   })
 })

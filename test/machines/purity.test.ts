@@ -1,6 +1,8 @@
-// Guards the first rule of the house: machines decide, and touch nothing.
+/** Machines decide, and touch nothing: no clock, no chance, no output, and no unit where a decision is made. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
+import type { AnyStateMachine } from 'xstate'
+import { breakerMachine, deliveryMachine, exporterMachine, systemMachine } from '../../machines/index.ts'
 
 const folder = new URL('../../machines/', import.meta.url)
 const files = readdirSync(folder).filter((name) => name.endsWith('.ts'))
@@ -24,4 +26,38 @@ describe('machines/', () => {
       )
     })
   }
+
+  for (const machine of [
+    breakerMachine,
+    deliveryMachine,
+    exporterMachine,
+    systemMachine,
+  ] as AnyStateMachine[]) {
+    const { guards, delays } = machine.implementations
+
+    for (const [kind, functions] of Object.entries({ guard: guards, delay: delays }))
+      it(`no ${kind} of the ${machine.id} chart reads anything but context, event and parameters`, () => {
+        for (const [name, decide] of Object.entries(functions)) {
+          if (typeof decide === 'number') continue
+          const source = String(decide)
+          // A unit's answer changes while the chart steps: `transition()` and a running actor would disagree.
+          assert.doesNotMatch(source, /\bunit\b\s*[.(,}]/, `${name} asks the unit`)
+          assert.doesNotMatch(source, /getSnapshot|\bself\b|\bsystem\b/, `${name} looks at an actor`)
+        }
+      })
+  }
+
+  it('every delay and guard that a chart names is one that it declares', () => {
+    for (const machine of [
+      breakerMachine,
+      deliveryMachine,
+      exporterMachine,
+      systemMachine,
+    ] as AnyStateMachine[]) {
+      const { guards, delays } = machine.implementations
+      const text = JSON.stringify(machine.config)
+      for (const [, name] of text.matchAll(/"guard":"(\w+)"/g)) assert.ok(name && name in guards, name)
+      assert.ok(Object.keys(delays).every((name) => text.includes(`"${name}"`)))
+    }
+  })
 })

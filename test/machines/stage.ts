@@ -1,144 +1,179 @@
-import { createActor, fromCallback, fromPromise } from 'xstate'
+/**
+ * Each chart alone on a stage: its unit, its neighbours and its children only note what they are told, its work ends
+ * when the test says so, and what it may hear is a list of commands by name.
+ */
 import {
-  type BreakerEvent,
-  type ExporterEvent,
-  exporterMachine,
-  type SystemReport,
-  type UnitPort,
-  type WaveReport,
-} from '../../machines/index.ts'
+  type AnyActorLogic,
+  type AnyActorRef,
+  createActor,
+  type EventObject,
+  fromCallback,
+  fromPromise,
+  type InspectionEvent,
+} from 'xstate'
+import type { UnitHandle, UnitPort } from '../../machines/index.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/index.ts'
 import { coverage } from '../support/coverage.ts'
 
-/** What a unit says when it is asked; a test changes it at will. */
-export interface Facts {
-  hasClient: boolean
-  hasRetiring: boolean
-  hasWork: boolean
-  batchDue: boolean
-  mustCool: boolean
-  msUntilDue: number
+/** What happened on a stage, one line each, such as `unit.swap` or `breaker < permit.cancel`. */
+export type Log = string[]
+
+/** What a test makes a chart hear. A command that cannot be given now returns false. */
+export type Commands = Readonly<Record<string, () => boolean | Promise<boolean>>>
+
+/** A running chart with everything around it. */
+export interface Stage {
+  readonly actor: AnyActorRef
+  readonly clock: SimulatedClock
+  readonly log: Log
+  readonly commands: Commands
+  /** Its state in words. */
+  show(): string
 }
 
-/** A unit that holds nothing and notes what it is told. */
-export function createFakeUnit(clock: SimulatedClock) {
-  const facts: Facts = {
-    hasClient: true,
-    hasRetiring: false,
-    hasWork: false,
-    batchDue: false,
-    mustCool: false,
-    msUntilDue: 500,
+export interface StagedChart {
+  readonly start: (inspect?: (event: InspectionEvent) => void) => Stage
+  /** To each state in words: the commands that lead there from the start. */
+  readonly ways: Readonly<Record<string, readonly string[]>>
+}
+
+/** Gives a chart a command, by its name. False: it cannot be given now. */
+export async function give(stage: Stage, name: string): Promise<boolean> {
+  const command = stage.commands[name]
+  if (!command) throw new Error(`there is no command ${name}`)
+  return command()
+}
+
+/** A chart in one of its states. */
+export async function arrive(
+  { start, ways }: StagedChart,
+  state: string,
+  inspect?: (event: InspectionEvent) => void,
+): Promise<Stage> {
+  const stage = start(inspect)
+  for (const name of ways[state] ?? [])
+    if (!(await give(stage, name))) throw new Error(`on the way to ${state}: ${name}`)
+  return stage
+}
+
+const methods = [
+  ...['look', 'requestFlush', 'failFlush', 'subscribe', 'unsubscribe', 'swap', 'discard'],
+  ...['commit', 'abort', 'tick', 'cut', 'forgive'],
+] as const
+
+/** A unit that holds nothing and notes what it is told. `tell` says something to whoever listens. */
+export function createFakeUnit(log: Log, { id = 'test', pulled = false } = {}) {
+  let listener: ((event: never) => void) | undefined
+  const port = Object.fromEntries(methods.map((method) => [method, () => void log.push(`unit.${method}`)]))
+  const unit = {
+    ...port,
+    id,
+    pulled,
+    listen: (next: (event: never) => void) => {
+      listener = next
+    },
+    abandon: (reason: string) => void log.push(`unit.abandon ${reason}`),
+    noteError: (error: unknown) => void log.push(`unit.noteError ${String(error)}`),
+  } as unknown as UnitPort
+  const handle: UnitHandle = {
+    id,
+    pulled,
+    life: (epoch) =>
+      ({
+        ...unit,
+        id,
+        pulled,
+        commit: () => void log.push(`${id} life ${epoch}: commit`),
+        abort: () => void log.push(`${id} life ${epoch}: abort`),
+        abandon: (reason: string) => void log.push(`${id} life ${epoch}: abandon ${reason}`),
+      }) as UnitPort,
+    noteCrash: (error) => void log.push(`${id} noteCrash ${String(error)}`),
   }
-  const told: string[] = []
-  const note = (what: string) => () => void told.push(what)
-  const unit: UnitPort = {
-    id: 'test',
-    pulled: false,
-    enabled: () => true,
-    ingest: note('ingest'),
-    subscribe: note('subscribe'),
-    unsubscribe: note('unsubscribe'),
-    hasClient: () => facts.hasClient,
-    hasRetiring: () => facts.hasRetiring,
-    swap: note('swap'),
-    discard: note('discard'),
-    commit: note('commit'),
-    abort: note('abort'),
-    hasWork: () => facts.hasWork,
-    batchDue: () => facts.batchDue,
-    msUntilDue: () => facts.msUntilDue,
-    mustCool: () => facts.mustCool,
-    msUntilRetry: () => 500,
-    msUntilReopen: () => 500,
-    msToDrain: () => 5000,
-    requestFlush: note('flush'),
-    tick: note('tick'),
-    cut: note('cut'),
-    abandon: (reason) => void told.push(`abandon ${reason}`),
-    noteError: (error) => void told.push(String(error)),
-    breakerSettings: () => ({ failureThreshold: 5, resetTimeoutMs: 1000, probeTimeoutMs: 1000 }),
-    now: () => clock.now(),
-  }
-  return { unit, facts, told }
+  return { unit, handle, tell: (event: object) => listener?.(event as never) }
+}
+
+/** An actor that notes what it hears. `say` makes a line of an event. */
+export function createEar(
+  log: Log,
+  name: string,
+  say: (event: EventObject) => string = ({ type }) => type,
+): AnyActorRef {
+  const logic = fromCallback<EventObject>(({ receive }) =>
+    receive((event) => void log.push(`${name} < ${say(event)}`)),
+  )
+  const actor = createActor(logic)
+  actor.start()
+  return actor
 }
 
 interface Work {
   readonly name: string
-  done(output?: WaveReport): Promise<void>
-  fails(): Promise<void>
+  settle(error: Error | undefined, output: unknown): void
 }
 
-/** The exporter's chart alone, on a stage: its unit, breaker and system only listen, its work ends when told to. */
-export function stageExporter() {
-  const clock = createSimulatedClock()
-  const { unit, facts, told } = createFakeUnit(clock)
-  const works: Work[] = []
-  const toBreaker: BreakerEvent[] = []
-  const toSystem: SystemReport[] = []
+/** Placeholder actors that end when they are told to. A chart that leaves them aborts them. */
+export function createWorks(log: Log, clock: SimulatedClock) {
+  const running = new Set<Work>()
 
-  const work = <Output>(name: string): Promise<Output> =>
-    new Promise<unknown>((resolve, reject) => {
-      works.push({
-        name,
-        done: (output) => {
-          resolve(output)
-          return clock.settle(2)
-        },
-        fails: () => {
-          reject(new Error(`${name} failed`))
-          return clock.settle(2)
-        },
+  const placeholder = (name: string, details: (input: never) => string = () => '') =>
+    fromPromise<unknown, unknown>(({ input, signal }) => {
+      log.push(`starts ${name}${details(input as never)}`)
+      return new Promise((resolve, reject) => {
+        const work: Work = {
+          name,
+          settle(error, output) {
+            running.delete(work)
+            if (error) reject(error)
+            else resolve(output)
+          },
+        }
+        running.add(work)
+        signal.addEventListener('abort', () => {
+          if (running.delete(work)) log.push(`aborts ${name}`)
+        })
       })
-    }) as Promise<Output>
-  const ear = <Event extends { type: string }>(heard: Event[]) => {
-    const actor = createActor(
-      fromCallback<Event>(({ receive }) => receive((event) => void heard.push(event))),
-    )
-    actor.start()
-    return actor
-  }
+    })
 
-  const actor = createActor(
-    exporterMachine.provide({
-      actors: {
-        open: fromPromise(() => work('open')),
-        prepare: fromPromise(() => work('prepare')),
-        exportWave: fromPromise(() => work('export')),
-        retire: fromPromise(() => work('retire')),
-        drain: fromPromise(() => work('drain')),
-        close: fromPromise(() => work('close')),
-      },
-    }),
-    {
-      input: { unit, breaker: ear(toBreaker) as never, system: ear(toSystem) as never },
-      clock,
-      inspect: coverage.inspect,
-    },
-  )
-  actor.start()
+  const end = (name: string, error: Error | undefined, output: unknown) => async (): Promise<boolean> => {
+    const work = [...running].findLast((one) => one.name === name)
+    work?.settle(error, output)
+    if (work) await clock.settle(2)
+    return work !== undefined
+  }
 
   return {
-    clock,
-    facts,
-    told,
-    toBreaker,
-    toSystem,
-    send: (event: ExporterEvent): void => actor.send(event),
-    get state() {
-      return actor.getSnapshot().value
-    },
-    matches: (state: Parameters<ReturnType<typeof actor.getSnapshot>['matches']>[0]): boolean =>
-      actor.getSnapshot().matches(state),
-    /** The newest work of a name. */
-    work(name: string): Work {
-      const found = works.findLast((one) => one.name === name)
-      if (!found) throw new Error(`there is no ${name}; there is ${works.map((one) => one.name)}`)
-      return found
-    },
-    async serve(): Promise<void> {
-      actor.send({ type: 'exporter.enable' })
-      await this.work('open').done()
-    },
+    placeholder,
+    done: (name: string, output?: unknown) => end(name, undefined, output),
+    fails: (name: string, error: Error = new Error(`${name} failed`)) => end(name, error, undefined),
   }
 }
+
+/** Fires the next timer, if there is one. */
+export const nextTimer = (clock: SimulatedClock) => (): boolean => {
+  const { nextTimerIn } = clock
+  if (nextTimerIn === undefined) return false
+  clock.increment(nextTimerIn)
+  return true
+}
+
+/** Starts a chart whose steps count for the coverage, and are seen by `inspect` as well. */
+export function startStaged(
+  logic: AnyActorLogic,
+  input: unknown,
+  clock: SimulatedClock,
+  inspect: (event: InspectionEvent) => void = () => {},
+): AnyActorRef {
+  const actor = createActor(logic, {
+    input: input as never,
+    clock,
+    inspect: (event) => {
+      coverage.inspect(event)
+      inspect(event)
+    },
+  })
+  // A chart that dies is the test's business.
+  actor.subscribe({ error: () => {} })
+  return actor
+}
+
+export const newClock = createSimulatedClock

@@ -1,108 +1,272 @@
-/** The root's chart over running exporters: what the models of one change and one exporter do not come by. */
+/** The system's chart: how a change becomes a transaction, what follows a crash, and how everything stops. */
 import assert from 'node:assert/strict'
-import { assertExact, createDriver, endRigs, hang } from '../delivery/harness.ts'
-import { startCovered } from './rig.ts'
+import { settings as before } from './stages/exporter.ts'
+import { stageSystem, systemChart } from './stages/system.ts'
+import { followTable, type Row } from './table.ts'
 
-const mine = { event_patterns: ['app.*'], drain_timeout: 4 }
+const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
-describe('the system', () => {
-  afterEach(endRigs)
+/** What follows a crash, by the actor that died: all actors of the exporter begin a next life. */
+const respawned = {
+  exporter: (id: string, how = '') => [
+    `${id} noteCrash Error: dead`,
+    `delivery:${id} stops`,
+    `breaker:${id} < permit.cancel`,
+    `delivery:${id} starts`,
+    `exporter:${id} starts again${how}`,
+  ],
+  delivery: (id: string) => [
+    `${id} noteCrash Error: dead`,
+    `exporter:${id} stops`,
+    `breaker:${id} < permit.cancel`,
+    `delivery:${id} starts`,
+    `exporter:${id} starts again`,
+  ],
+  breaker: (id: string) => [
+    `${id} noteCrash Error: dead`,
+    `exporter:${id} stops`,
+    `delivery:${id} stops`,
+    `breaker:${id} starts`,
+    `delivery:${id} starts`,
+    `exporter:${id} starts again`,
+  ],
+}
 
-  it('sees off an exporter that is removed', async () => {
-    const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: mine })
-    await rig.telemetry.config.put('other.type', 'test')
-    await rig.telemetry.config.unset('other')
-    assert.deepEqual(Object.keys(rig.telemetry.status().exporters), ['test'])
-    assert.equal(driver.open.length, 1)
+const busy = '7 is refused, : another change is under way, or telemetry has stopped'
+const refusesChanges = (state: string): Row => ({
+  'change of one and two': lets(state, busy),
+  'change that adds and removes': lets(state, busy),
+  'change of nothing': lets(state, busy),
+})
+const relays = (state: string): Row => ({
+  flush: lets(state, 'delivery:one < exporter.flush'),
+  restart: lets(state, 'exporter:two < exporter.restart'),
+  'force open': lets(state, 'breaker:one < breaker.force_open'),
+})
+const stops = (ids: readonly string[], ...first: readonly string[]): Row => ({
+  stop: lets(
+    ['stopping', ...ids].join(', '),
+    ...first,
+    ...ids.map((id) => `exporter:${id} < exporter.stop 3000`),
+  ),
+})
+const three = ['one', 'two', 'three']
+const four = [...three, 'new']
+
+/** Crashes of one, two and three; `one` and `two` say where that leads, and what is done beside the next life. */
+const crashes = (
+  state: string,
+  {
+    one,
+    two,
+    beside = [],
+  }: { one?: readonly string[]; two?: readonly string[]; beside?: readonly string[] } = {},
+): Row => {
+  const [toOne = state, ...afterOne] = one ?? []
+  const [toTwo = state, ...afterTwo] = two ?? []
+  const settled = (id: string): readonly string[] => beside.map((what) => `${id} life 0: ${what}`)
+  return {
+    'exporter one crashes': lets(toOne, ...settled('one'), ...respawned.exporter('one'), ...afterOne),
+    'delivery one crashes': lets(toOne, ...settled('one'), ...respawned.delivery('one'), ...afterOne),
+    'breaker one crashes': lets(toOne, ...settled('one'), ...respawned.breaker('one'), ...afterOne),
+    'exporter two crashes': lets(toTwo, ...settled('two'), ...respawned.exporter('two'), ...afterTwo),
+    'exporter three crashes': lets(state, ...settled('three'), ...respawned.exporter('three')),
+  }
+}
+
+const commits = [
+  'running.settling.committing, one, two',
+  'exporter:one < config.commit 7',
+  'exporter:two < config.commit 7',
+]
+const aborts = [
+  'running.settling.aborting, one, two',
+  'exporter:one < config.abort 7',
+  'exporter:two < config.abort 7',
+]
+const asksOne = 'exporter:one < config.prepare 7 open'
+
+describe('the system chart', () => {
+  followTable(systemChart, {
+    'running.idle': {
+      ...relays('running.idle'),
+      ...crashes('running.idle'),
+      ...stops(three),
+      'change of one and two': lets(
+        ...(['running.preparing, one, two', asksOne, 'exporter:two < config.prepare 7 open'] as const),
+      ),
+      'change that adds and removes': lets(
+        ...(['running.preparing, new', 'breaker:new starts', 'delivery:new starts'] as const),
+        ...['exporter:new starts disabled', 'exporter:new < config.prepare 7 open'],
+      ),
+      'change of nothing': lets('running.idle', '7 is in force'),
+    },
+    'running.preparing, one, two': {
+      ...refusesChanges('running.preparing, one, two'),
+      ...relays('running.preparing, one, two'),
+      ...stops(three),
+      // What dies while it prepares has refused the change.
+      ...crashes('running.preparing, one, two', {
+        one: ['running.preparing, two'],
+        two: ['running.preparing, one'],
+      }),
+      'one is prepared': lets('running.preparing, two'),
+      'one refuses': lets('running.preparing, two'),
+      'one stops': lets('running.preparing, two'),
+      'two is prepared': lets('running.preparing, one'),
+      'two refuses': lets('running.preparing, one'),
+      'two stops': lets('running.preparing, one'),
+    },
+    'running.preparing, two': {
+      ...refusesChanges('running.preparing, two'),
+      ...relays('running.preparing, two'),
+      ...stops(three),
+      // The next life of one that was prepared hears of the change again.
+      ...crashes('running.preparing, two', { one: ['running.preparing, two', asksOne], two: aborts }),
+      'two is prepared': lets(...(commits as [string])),
+      'two stops': lets(...(commits as [string])),
+      'two refuses': lets(...(aborts as [string])),
+    },
+    'running.settling.committing, one, two': {
+      ...refusesChanges('running.settling.committing, one, two'),
+      ...relays('running.settling.committing, one, two'),
+      ...stops(three, '7 is in force'),
+      ...crashes('running.settling.committing, one, two', {
+        one: ['running.settling.committing, two'],
+        two: ['running.settling.committing, one'],
+        beside: ['commit'],
+      }),
+      'one acknowledges': lets('running.settling.committing, two'),
+      'one stops': lets('running.settling.committing, two'),
+      'two acknowledges': lets('running.settling.committing, one'),
+      'two stops': lets('running.settling.committing, one'),
+      'time passes': lets('running.idle', '7 is in force'),
+    },
+    'running.settling.committing, two': {
+      ...refusesChanges('running.settling.committing, two'),
+      ...relays('running.settling.committing, two'),
+      ...stops(three, '7 is in force'),
+      ...crashes('running.settling.committing, two', { beside: ['commit'] }),
+      'exporter two crashes': lets(
+        ...(['running.idle', 'two life 0: commit', ...respawned.exporter('two'), '7 is in force'] as const),
+      ),
+      'two acknowledges': lets('running.idle', '7 is in force'),
+      'two stops': lets('running.idle', '7 is in force'),
+      'time passes': lets('running.idle', '7 is in force'),
+    },
+    'running.settling.aborting, one, two': {
+      ...refusesChanges('running.settling.aborting, one, two'),
+      ...relays('running.settling.aborting, one, two'),
+      ...stops(three, '7 is refused, one: no'),
+      ...crashes('running.settling.aborting, one, two', {
+        one: ['running.settling.aborting, two'],
+        two: ['running.settling.aborting, one'],
+        beside: ['abort'],
+      }),
+      'one acknowledges': lets('running.settling.aborting, two'),
+      'one stops': lets('running.settling.aborting, two'),
+      'two acknowledges': lets('running.settling.aborting, one'),
+      'two stops': lets('running.settling.aborting, one'),
+      'time passes': lets('running.idle', '7 is refused, one: no'),
+    },
+    'running.preparing, new': {
+      ...refusesChanges('running.preparing, new'),
+      ...relays('running.preparing, new'),
+      ...crashes('running.preparing, new'),
+      ...stops(four),
+      'new is prepared': lets(
+        ...(['running.settling.committing, new, two', 'exporter:new < config.commit 7'] as const),
+        'exporter:two < exporter.stop',
+      ),
+      'new stops': lets(
+        ...(['running.settling.committing, new, two', 'exporter:new < config.commit 7'] as const),
+        'exporter:two < exporter.stop',
+      ),
+      'new refuses': lets('running.settling.aborting, new', 'exporter:new < exporter.stop'),
+      'exporter new crashes': lets(
+        ...(['running.settling.aborting, new', ...respawned.exporter('new', ' disabled')] as const),
+        'exporter:new < exporter.stop',
+      ),
+    },
+    'running.settling.committing, new, two': {
+      ...refusesChanges('running.settling.committing, new, two'),
+      ...relays('running.settling.committing, new, two'),
+      ...stops(four, '7 is in force'),
+      ...crashes('running.settling.committing, new, two', {
+        // It was told to go: its next life is as well.
+        two: ['running.settling.committing, new', 'exporter:two < exporter.stop'],
+        beside: ['commit'],
+      }),
+      'exporter new crashes': lets(
+        ...(['running.settling.committing, two', 'new life 0: commit'] as const),
+        ...respawned.exporter('new'),
+      ),
+      'new acknowledges': lets('running.settling.committing, two'),
+      'new stops': lets('running.settling.committing, two'),
+      'two acknowledges': lets('running.settling.committing, new'),
+      'two stops': lets(
+        ...(['running.settling.committing, new', 'exporter:two stops', 'delivery:two stops'] as const),
+        ...['breaker:two stops', 'two is removed'],
+      ),
+      'time passes': lets('running.idle', '7 is in force'),
+    },
+    'running.settling.aborting, new': {
+      ...refusesChanges('running.settling.aborting, new'),
+      ...relays('running.settling.aborting, new'),
+      ...stops(four, '7 is refused, new: no'),
+      ...crashes('running.settling.aborting, new', { beside: ['abort'] }),
+      'exporter new crashes': lets(
+        ...(['running.idle', 'new life 0: abort', ...respawned.exporter('new', ' disabled')] as const),
+        ...['exporter:new < exporter.stop', '7 is refused, new: no'],
+      ),
+      'new acknowledges': lets('running.idle', '7 is refused, new: no'),
+      'new stops': lets(
+        ...(['running.idle', 'exporter:new stops', 'delivery:new stops'] as const),
+        ...['breaker:new stops', 'new is removed', '7 is refused, new: no'],
+      ),
+      'time passes': lets('running.idle', '7 is refused, new: no'),
+    },
+    'stopping, one, two, three': {
+      ...refusesChanges('stopping, one, two, three'),
+      'one stops': lets('stopping, two, three'),
+      'two stops': lets('stopping, one, three'),
+      'three stops': lets('stopping, one, two'),
+      'exporter one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
+      'delivery one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
+      'breaker one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
+      'exporter two crashes': lets('stopping, one, three', 'two life 0: abandon shutdown'),
+      'exporter three crashes': lets('stopping, one, two', 'three life 0: abandon shutdown'),
+      'time passes': lets(
+        ...(['stopped, one, two, three'] as const),
+        ...three.flatMap((id) => [`breaker:${id} stops`, `delivery:${id} stops`, `exporter:${id} stops`]),
+      ),
+    },
+    stopped: {},
   })
 
-  it('sees off an exporter that drains on after its removal is in force', async () => {
-    const driver = createDriver()
-    const rig = await startCovered([driver.definition], {})
-    await rig.telemetry.config.put({ 'other.type': 'test', 'other.event_patterns': ['app.*'] })
-    driver.reply = hang
-    rig.emit(1)
-    await rig.pass(1.5)
-    const removal = rig.telemetry.config.unset('other')
-    await rig.pass(1.5)
-    await removal
-    assert.equal(rig.state('other'), 'draining')
-    await rig.pass(5)
-    assert.equal(rig.state('other'), undefined)
-    assert.equal(driver.open.length, 0)
+  it('spawns a breaker, a delivery and an exporter for each unit', () => {
+    assert.deepEqual(
+      stageSystem().log,
+      three.flatMap((id) => [`breaker:${id} starts`, `delivery:${id} starts`, `exporter:${id} starts`]),
+    )
   })
 
-  it('refuses a change while another is under way, and when it stops', async () => {
-    const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: mine })
-    let open = (): void => {}
-    driver.opening = () => new Promise((resolve) => (open = resolve))
-    const put = rig.telemetry.config.put('test.endpoint', 'two')
-    await rig.settle()
-    rig.tell({ type: 'config.change', version: 99, changes: [] })
-    open()
-    await rig.settle()
-    await put
-    assert.equal(rig.state(), 'serving')
-
-    driver.reply = hang
-    rig.emit(1)
-    await rig.pass(1.5)
-    const stop = rig.telemetry.stop({ timeoutMs: 2000 })
-    await rig.settle()
-    rig.tell({ type: 'config.change', version: 100, changes: [] })
-    await rig.pass(3)
-    assert.equal((await stop).complete, false)
+  it('knows the settings of a change once it is committed, and gives them to every later life', () => {
+    const enabled = (stage: ReturnType<typeof stageSystem>, id: string): boolean | undefined =>
+      stage.groups()[id]?.settings.enabled
+    const stage = stageSystem()
+    stage.commands['change that adds and removes']?.()
+    assert.equal(enabled(stage, 'new'), false)
+    stage.commands['new is prepared']?.()
+    assert.equal(enabled(stage, 'new'), before.enabled)
+    stage.commands['exporter new crashes']?.()
+    assert.equal(enabled(stage, 'new'), before.enabled)
+    assert.equal(stage.groups().new?.epoch, 1)
   })
 
-  it('respawns whom a change does not concern while it is prepared, and whom it does afterwards', async () => {
-    const driver = createDriver()
-    const table = { type: 'test', ...mine }
-    const rig = await startCovered([driver.definition], { one: table, two: table, three: table })
-    let open = (): void => {}
-    driver.opening = ({ endpoint }) =>
-      endpoint === 'slow' ? new Promise((resolve) => (open = resolve)) : undefined
-    await rig.crash('one')
-    await rig.crash('three')
-    const put = rig.telemetry.config.put({ 'one.endpoint': 'elsewhere', 'two.endpoint': 'slow' })
-    await rig.pass(1)
-    assert.deepEqual([rig.state('one'), rig.state('three')], ['restarting', 'serving'])
-    open()
-    await rig.settle()
-    await put
-    assert.equal(rig.state('one'), 'serving')
-    assert.deepEqual(driver.open.map(({ endpoint }) => endpoint).sort(), ['elsewhere', 'one', 'slow'])
-  })
-
-  it('counts a change as settled by an exporter that crashes on its way there', async () => {
-    const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: mine })
-    driver.reply = hang
-    rig.emit(1)
-    await rig.pass(1.5)
-    const put = rig.telemetry.config.put('test.enabled', false)
-    await rig.settle()
-    assert.equal(rig.state(), 'draining')
-    await rig.crash()
-    await put
-    await rig.pass(1)
-    assert.equal(rig.state(), 'disabled')
-    assert.equal(rig.ledger().dropped.disabled, 1)
-    assertExact(rig.ledger())
-  })
-
-  it('stops without an exporter whose client will not close in time', async () => {
-    const driver = createDriver()
-    driver.closing = () => new Promise(() => {})
-    const rig = await startCovered([driver.definition], { test: mine })
-    let stopped = false
-    const stop = rig.telemetry.stop({ timeoutMs: 500 }).finally(() => {
-      stopped = true
-    })
-    await rig.pass(0.6)
-    await rig.clock.until(() => stopped, { stepMs: 100 })
-    assert.equal((await stop).complete, true)
-    assert.equal(rig.clock.timers, 0)
+  it('stops 100 ms after the time it was given, at the latest', () => {
+    const { commands, clock } = stageSystem()
+    commands.stop?.()
+    assert.equal(clock.nextTimerIn, 3_100)
   })
 })

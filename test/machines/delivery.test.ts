@@ -1,0 +1,151 @@
+/** The delivery chart: when a batch is asked for, exported, waited for or drained, from each of its states. */
+import assert from 'node:assert/strict'
+import { deliveryChart, stageDelivery } from './stages/delivery.ts'
+import { followTable } from './table.ts'
+
+const released = 'breaker < permit.cancel'
+const looks = ['working.idle', 'unit.look'] as const
+const asks = ['working.asking', 'breaker < permit.request delivery'] as const
+const asksUrgently = ['working.asking', 'breaker < permit.request urgent'] as const
+const flushed = ['working.idle', 'unit.requestFlush', 'unit.look'] as const
+
+/** What is told to it in any state of `working`. */
+const commanded = {
+  starts: ['working.idle', 'unit.look', released],
+  halts: ['halted', released],
+  drains: ['draining.asking', released, 'breaker < permit.request urgent'],
+  'drains, for a stop': ['draining.asking', released, 'breaker < permit.request urgent'],
+} as const
+
+/** A permit that nobody asked for any more. */
+const returned = (state: string) =>
+  ({ 'gets a permit': [state, released], 'gets a probe': [state, released] }) as const
+
+const exporting = {
+  starts: ['working.idle', 'unit.look', 'aborts export', released],
+  halts: ['halted', 'aborts export', released],
+  drains: ['draining.asking', 'aborts export', released, 'breaker < permit.request urgent'],
+  'drains, for a stop': ['draining.asking', 'aborts export', released, 'breaker < permit.request urgent'],
+  flushes: ['working.exporting', 'unit.requestFlush'],
+  ...returned('working.exporting'),
+  'wave ends': ['working.idle', 'unit.look', 'breaker < export.reported 3 success,failure'],
+  'wave dies': ['working.deferred', 'unit.noteError Error: export failed', released],
+} as const
+
+describe('the delivery chart', () => {
+  followTable(deliveryChart, {
+    halted: {
+      starts: looks,
+      drains: ['draining.asking', 'breaker < permit.request urgent'],
+      'drains, for a stop': ['draining.asking', 'breaker < permit.request urgent'],
+      flushes: ['halted', 'unit.requestFlush'],
+      ...returned('halted'),
+    },
+    'working.idle': {
+      ...commanded,
+      ...returned('working.idle'),
+      flushes: flushed,
+      'work arrives': ['working.gathering'],
+      'a batch is due': asks,
+      'a batch is due, for a flush': asksUrgently,
+      'has to back off': ['working.backing_off', 'breaker < permit.request probe'],
+      'is told to wait': ['working.deferred'],
+    },
+    'working.gathering': {
+      ...commanded,
+      ...returned('working.gathering'),
+      flushes: flushed,
+      'a batch is due': asks,
+      'a batch is due, for a flush': asksUrgently,
+      'time passes': looks,
+    },
+    'working.asking': {
+      ...commanded,
+      flushes: ['working.asking', 'unit.requestFlush', 'breaker < permit.request urgent'],
+      'gets a permit': ['working.exporting', 'starts export'],
+      'gets a probe': ['working.exporting', 'starts export, a probe'],
+      'is denied': ['working.asking', 'unit.failFlush', 'breaker < permit.request delivery'],
+    },
+    'working.exporting': exporting,
+    'working.backing_off': {
+      starts: ['working.idle', 'unit.look', 'breaker < permit.withdraw', released],
+      halts: ['halted', 'breaker < permit.withdraw', released],
+      drains: ['draining.asking', 'breaker < permit.withdraw', released, 'breaker < permit.request urgent'],
+      'drains, for a stop': [
+        'draining.asking',
+        'breaker < permit.withdraw',
+        released,
+        'breaker < permit.request urgent',
+      ],
+      flushes: ['working.idle', 'unit.requestFlush', 'unit.look', 'breaker < permit.withdraw'],
+      'gets a permit': ['working.exporting', 'breaker < permit.withdraw', 'starts export'],
+      'gets a probe': ['working.exporting', 'breaker < permit.withdraw', 'starts export, a probe'],
+      'time passes': ['working.idle', 'unit.look', 'breaker < permit.withdraw'],
+    },
+    'working.deferred': {
+      ...commanded,
+      ...returned('working.deferred'),
+      flushes: ['working.deferred', 'unit.requestFlush'],
+      'time passes': looks,
+    },
+    'draining.asking': {
+      starts: ['working.idle', 'unit.look', released, 'exporter < delivery.drained'],
+      halts: ['halted', released, 'exporter < delivery.drained'],
+      flushes: ['draining.asking', 'unit.requestFlush'],
+      'gets a permit': ['draining.exporting', 'starts drain within 5000'],
+      'gets a probe': ['draining.exporting', 'starts drain, a probe within 5000'],
+      'is denied': ['halted', released, 'exporter < delivery.drained'],
+    },
+    'draining.exporting': {
+      starts: ['working.idle', 'unit.look', 'aborts drain', released, 'exporter < delivery.drained'],
+      halts: ['halted', 'aborts drain', released, 'exporter < delivery.drained'],
+      flushes: ['draining.exporting', 'unit.requestFlush'],
+      ...returned('draining.exporting'),
+      'drain ends': [
+        'halted',
+        'breaker < export.reported 3 success',
+        released,
+        'exporter < delivery.drained',
+      ],
+      'drain dies': ['halted', 'unit.noteError Error: drain failed', released, 'exporter < delivery.drained'],
+    },
+  })
+
+  const waitAfter = async (...commands: (keyof ReturnType<typeof stageDelivery>['commands'])[]) => {
+    const stage = stageDelivery()
+    for (const command of commands) assert.ok(await stage.commands[command](), command)
+    return stage.clock.nextTimerIn
+  }
+
+  it('gathers until the oldest item is due, and measures anew when it hears of other settings', async () => {
+    assert.equal(await waitAfter('starts', 'work arrives'), 500)
+    const stage = stageDelivery()
+    stage.commands.starts()
+    stage.commands['work arrives']()
+    stage.clock.increment(300)
+    stage.commands['work arrives']()
+    assert.equal(stage.clock.nextTimerIn, 500)
+  })
+
+  it('waits as long as it is told, and a second when a wave dies for no fault of the backend', async () => {
+    assert.equal(await waitAfter('starts', 'has to back off'), 700)
+    assert.equal(await waitAfter('starts', 'is told to wait'), 30_000)
+    assert.equal(await waitAfter('starts', 'a batch is due', 'gets a permit', 'wave dies'), 1_000)
+  })
+
+  it('tells whoever asked last that it has drained, once', async () => {
+    const { commands, log } = stageDelivery()
+    for (const command of ['drains', 'drains, for a stop', 'is denied', 'halts'] as const)
+      await commands[command]()
+    assert.equal(log.filter((line) => line === 'exporter < delivery.drained').length, 1)
+  })
+
+  it('has a due batch for every three events it hears of it', async () => {
+    const { commands, log } = stageDelivery()
+    commands.starts()
+    for (let wave = 0; wave < 3; wave += 1)
+      for (const command of ['work arrives', 'a batch is due', 'gets a permit', 'wave ends'] as const)
+        assert.ok(await commands[command]())
+    assert.equal(log.filter((line) => line === 'starts export').length, 3)
+  })
+})

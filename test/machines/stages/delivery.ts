@@ -1,0 +1,102 @@
+import type { InspectionEvent } from 'xstate'
+import { type DeliveryEvent, deliveryMachine, type WaveReport } from '../../../machines/index.ts'
+import {
+  createEar,
+  createFakeUnit,
+  createWorks,
+  type Log,
+  newClock,
+  nextTimer,
+  type Stage,
+  type StagedChart,
+  startStaged,
+} from '../stage.ts'
+import { leavesOf } from '../table.ts'
+
+const reportOf = (...results: WaveReport['results']): WaveReport => ({ results, at: 7, jitter: 0.5 })
+
+/** A delivery chart; its unit, breaker and exporter only note what they hear. */
+export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
+  const clock = newClock()
+  const log: Log = []
+  const { unit, tell } = createFakeUnit(log)
+  const works = createWorks(log, clock)
+  const breaker = createEar(log, 'breaker', (event) => {
+    const { type, purpose, results, generation } = event as Partial<Record<string, unknown>>
+    if (type === 'permit.request') return `permit.request ${purpose}`
+    return type === 'export.reported' ? `export.reported ${generation} ${results}` : String(type)
+  })
+  const exporter = createEar(log, 'exporter')
+  const probes = ({ probe }: { probe: boolean }): string => (probe ? ', a probe' : '')
+
+  const actor = startStaged(
+    deliveryMachine.provide({
+      actors: {
+        exportWave: works.placeholder('export', probes) as never,
+        drain: works.placeholder(
+          'drain',
+          (input: { probe: boolean; withinMs: number }) => `${probes(input)} within ${input.withinMs}`,
+        ) as never,
+      },
+    }),
+    { unit, breaker },
+    clock,
+    inspect,
+  )
+  actor.start()
+
+  const send = (event: DeliveryEvent) => (): boolean => {
+    actor.send(event)
+    return true
+  }
+  const says = (event: DeliveryEvent) => (): boolean => {
+    tell(event)
+    return true
+  }
+  const batch = (urgent: boolean) => says({ type: 'telemetry.batch', items: 2, events: 4, bytes: 99, urgent })
+  const drain = (withinMs: number) => send({ type: 'delivery.drain', replyTo: exporter as never, withinMs })
+  const grant = (probe: boolean) => send({ type: 'permit.granted', permit: { generation: 3, probe } })
+
+  const stage = {
+    actor,
+    clock,
+    log,
+    show: (): string => leavesOf((actor.getSnapshot() as { value: unknown }).value).join(', '),
+    commands: {
+      starts: send({ type: 'delivery.start' }),
+      halts: send({ type: 'delivery.halt' }),
+      drains: drain(5_000),
+      'drains, for a stop': drain(800),
+      flushes: send({ type: 'exporter.flush' }),
+      'work arrives': says({ type: 'work.arrived', items: 1, events: 1, dueInMs: 500 }),
+      'a batch is due': batch(false),
+      'a batch is due, for a flush': batch(true),
+      'has to back off': says({ type: 'work.deferred', ms: 700, by: 'backoff' }),
+      'is told to wait': says({ type: 'work.deferred', ms: 30_000, by: 'retry_after' }),
+      'gets a permit': grant(false),
+      'gets a probe': grant(true),
+      'is denied': send({ type: 'permit.denied' }),
+      'wave ends': works.done('export', reportOf('success', 'failure')),
+      'wave dies': works.fails('export'),
+      'drain ends': works.done('drain', reportOf('success')),
+      'drain dies': works.fails('drain'),
+      'time passes': nextTimer(clock),
+    },
+  }
+  return stage satisfies Stage
+}
+
+export const deliveryChart: StagedChart = {
+  start: stageDelivery,
+  ways: {
+    halted: [],
+    'working.idle': ['starts'],
+    'working.gathering': ['starts', 'work arrives'],
+    'working.asking': ['starts', 'a batch is due'],
+    'working.exporting': ['starts', 'a batch is due', 'gets a permit'],
+    'working.backing_off': ['starts', 'has to back off'],
+    'working.deferred': ['starts', 'is told to wait'],
+    'draining.asking': ['drains'],
+    'draining.exporting': ['drains', 'gets a permit'],
+  },
+}
