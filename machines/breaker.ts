@@ -124,8 +124,9 @@ export const breakerMachine = setup({
         event.type === 'breaker.configure' ? event.settings : context.settings,
     }),
     /** Permits of an earlier generation are void: their holder asks again, and their reports change nothing. */
-    nextGeneration: enqueueActions(({ context, enqueue }) => {
-      if (context.holder) enqueue.sendTo(context.holder, { type: 'permit.revoked' })
+    nextGeneration: enqueueActions(({ context, event, enqueue }) => {
+      if (context.holder && event.type !== 'export.reported')
+        enqueue.sendTo(context.holder, { type: 'permit.revoked' })
       enqueue.assign({ generation: context.generation + 1, holder: undefined })
     }),
     forgetFailures: assign({ failures: 0 }),

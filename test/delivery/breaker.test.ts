@@ -232,7 +232,7 @@ describe('a circuit breaker', () => {
     })
     breaker.acquire()?.failed()
     const waits: number[] = []
-    for (let probe = 0; probe < 40; probe += 1) {
+    for (let probe = 0; probe < 70; probe += 1) {
       const from = clock.now()
       while (breaker.state === 'open') clock.increment(10)
       waits.push(clock.now() - from)
