@@ -16,7 +16,7 @@ export interface BusOptions {
   readonly maxValueLength: () => number
   /** Events kept before `open`. Default 10,000. */
   readonly bufferSize?: number
-  /** Called when the first event is kept for \`open\`. */
+  /** Called when the first event is kept for `open`. */
   readonly onBuffered?: () => void
   /** Where the running code is in its trace. Default: the process's `span()` scopes. */
   readonly scopes?: Scopes
@@ -95,8 +95,11 @@ export interface Bus {
 export const maxNameLength = 1024
 /** How deeply handlers may emit to each other. */
 const maxDepth = 8
-/** Bytes of events kept before \`open\`: the default of \`queue_bytes\`. */
-const maxBufferBytes = 64 * 1024 * 1024
+/**
+ * Bytes of events kept before `open`: half of what a queue holds by default, because each event is copied when it is
+ * taken over.
+ */
+const maxBufferBytes = 32 * 1024 * 1024
 /** Reports that wait for the end of the turn. */
 const maxReports = 1000
 
@@ -284,6 +287,7 @@ export function createBus(options: BusOptions): Bus {
       // Still collecting meanwhile: what a delivery emits comes after what was emitted before it.
       for (let i = 0; i < buffer.length; i++) {
         const event = buffer[i]!
+        buffer[i] = undefined as never
         const route = routes.of(event.name)
         if (route.inboxes.length > 0) feed(event, route, EventRecord.aboutOf(event))
         else if (route === nowhere) unrouted++

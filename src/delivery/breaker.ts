@@ -39,9 +39,9 @@ export interface Breaker {
   /** A permit, or undefined while the breaker keeps calls away. */
   acquire(): Permit | undefined
   /**
-   * Calls \`call\` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
-   * \`isFailure\` says that the error is no sign of a backend that is down. Rejects with what the call threw.
-   * @throws TelemetryError \`BREAKER_OPEN\` without calling it, while the breaker keeps calls away.
+   * Calls `call` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
+   * `isFailure` says that the error is no sign of a backend that is down. Rejects with what the call threw.
+   * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker keeps calls away.
    */
   execute<Result>(
     call: () => Result | Promise<Result>,
