@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process'
+import { cpus, loadavg } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -132,5 +133,13 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 
 export const round = (value: number, digits = 1): number => Number(value.toFixed(digits))
 
-export const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
+export function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** What to know of the machine before a figure is believed. */
+export const machine = (profiled: boolean): string =>
+  `Node ${process.versions.node}, ${cpus().length} CPUs, load ${loadavg()[0]!.toFixed(1)} at the beginning` +
+  (profiled ? ', profiled: the figures of first runs are too high' : '')

@@ -10,7 +10,7 @@
  * `--rate 1000`        requests per second
  * `--profile`          where the time of each contender's first run went; `--profile-to folder`: written there, too
  */
-import { bench, flag, isSet, list, median, option } from '../peers/workers.ts'
+import { bench, flag, isSet, list, machine, median, option } from '../peers/workers.ts'
 import type { Kind, Signals } from './instruments.ts'
 import { type Ended, serve, type Task } from './process.ts'
 import { type Run, runApart, runTogether } from './runs.ts'
@@ -30,7 +30,7 @@ await bench<Task, Ended>(import.meta.url, serve, async (apart) => {
 
   console.log(
     `${rate} requests/s, ${warmSeconds} s of warm-up, ${turns} turns of ${turnSeconds} s, ${runs} runs, ` +
-      `signals: ${signals}${counts > 1 ? `, ${counts} counts` : ''}; median [of the single runs]`,
+      `signals: ${signals}${counts > 1 ? `, ${counts} counts` : ''}; ${machine(profiled)}. Median [least to most]`,
   )
   for (const framework of list('frameworks', ['http', 'fastify'], ['http', 'fastify']) as Framework[]) {
     const all: Run[] = []

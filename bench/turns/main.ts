@@ -11,7 +11,7 @@
  * `--profile`   where the time of the first run of each cell went; `--profile-to folder`: written there, too
  */
 
-import { bench, flag, isSet, list, median, option } from '../peers/workers.ts'
+import { bench, flag, isSet, list, machine, median, option } from '../peers/workers.ts'
 import { printTimeSpent } from '../profile.ts'
 import { startSink } from '../sink.ts'
 import { type Measured, measure, type Task } from './measure.ts'
@@ -53,6 +53,9 @@ await bench<Task, Measured>(import.meta.url, measure, async (apart) => {
   const profileTo = option('profile-to')
   const profiled = isSet('profile') || profileTo !== undefined
 
+  printHead(
+    `${common.spans} spans after ${common.warmUp}, ${pairs} pairs, ${common.call}; ${machine(profiled)}`,
+  )
   const sink = await startSink()
   const run = async (cell: Cell, who: 'ours' | 'peer', profiling: boolean): Promise<Run> => {
     const { workload, perTurn } = cell
@@ -89,8 +92,6 @@ await bench<Task, Measured>(import.meta.url, measure, async (apart) => {
       const order = n % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const)
       for (const who of order) cell[who].push(await run(cell, who, profiled && n === 0))
     }
-    if (cell === cells[0])
-      printHead(`${common.spans} spans after ${common.warmUp}, ${pairs} pairs, ${common.call}`)
     printCell(cell)
   }
   await sink.close()
@@ -98,9 +99,7 @@ await bench<Task, Measured>(import.meta.url, measure, async (apart) => {
 })
 
 function printHead(title: string): void {
-  console.log(
-    `\n${title}; × is ours beside the tuned SDK (CPU: less is better; in brackets: of the single pairs)`,
-  )
+  console.log(`${title}. × is ours beside the tuned SDK, median of the pairs [least-most]`)
   console.log(
     'workload  a turn  CPU µs per span                     spans/s                            lost: sink, ledger / SDK',
   )
@@ -112,7 +111,7 @@ function printCell({ workload, perTurn, ours, peer }: Cell): void {
     const single = ours.map((run, i) => run[key] / peer[i]![key])
     const [mine, theirs] = [of(ours, key), of(peer, key)]
     const range = `[${Math.min(...single).toFixed(2)}-${Math.max(...single).toFixed(2)}]`
-    return `${mine.toFixed(digits).padStart(8)} ${theirs.toFixed(digits).padStart(8)} ${(mine / theirs).toFixed(2)} × ${range}`
+    return `${mine.toFixed(digits).padStart(8)} ${theirs.toFixed(digits).padStart(8)} ${median(single).toFixed(2)} × ${range}`
   }
   const sum = (runs: readonly Run[], key: 'lost' | 'counted' | 'ambiguous'): number =>
     runs.reduce((all, run) => all + (run[key] ?? 0), 0)
