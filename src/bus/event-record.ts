@@ -203,11 +203,14 @@ function fieldsBytes(fields: readonly unknown[]): number {
   return bytes
 }
 
+const nothing: Readonly<Record<string, never>> = Object.freeze({})
+
 function view<Value>(
   fields: readonly unknown[],
   start: number,
   end: number,
 ): Readonly<Record<string, Value>> {
+  if (start === end) return nothing
   // A plain object, which equals another one. No key of an event is `__proto__`.
   const object: Record<string, Value> = {}
   for (let i = start; i < end; i += 2) object[fields[i] as string] = fields[i + 1] as Value

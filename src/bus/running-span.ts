@@ -7,7 +7,7 @@ import { processScopes, type Scopes } from './scope.ts'
 import { newFields } from './snapshot.ts'
 import { drawnId, drawnText, drawSpanId } from './span-id.ts'
 import { type SamplingRate, Scope } from './span-scope.ts'
-import { traceIdOf, traceIdOfSpan } from './trace-id.ts'
+import { hashed, hashId, hashSpanId } from './trace-id.ts'
 import { formatTraceparent, parseTraceparent } from './traceparent.ts'
 
 /** What `span()` gives its function. */
@@ -185,8 +185,9 @@ export function createSpanOpener(options: SpanOptions): (name: unknown, metadata
       const key: CorrelationKey | undefined = hasOwnId
         ? undefined
         : (correlationKey(correlationId) ?? correlationKey(requestId))
-      const trace = key === undefined ? traceIdOfSpan(high, low) : traceIdOf(key)
-      scope = Scope.first(names.span, trace, high, low, hasOwnId, samplingRate)
+      if (key === undefined) hashSpanId(high, low)
+      else hashId(key)
+      scope = Scope.first(names.span, hashed, high, low, hasOwnId, samplingRate)
     }
     return new RunningSpan(host, names, scope, id, fields, bytes)
   }

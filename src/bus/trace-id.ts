@@ -32,28 +32,42 @@ let seed: Int32Array | undefined
  * `42` and `"42"` are different ids.
  */
 export function traceIdOf(id: CorrelationKey): TraceId {
+  hashId(id)
+  return new TraceWords(hashed.w0, hashed.w1, hashed.w2, hashed.w3)
+}
+
+/** The trace that {@link hashId} and its like found last: valid until the next call. */
+export const hashed = { w0: 0, w1: 0, w2: 0, w3: 0 }
+
+/** Leaves the trace of an id in {@link hashed}. Its words are as good a hash of the id as any. */
+export function hashId(id: CorrelationKey): void {
   if (typeof id === 'number') {
-    double[0] = id
+    // -0 is the id that 0 is.
+    double[0] = id + 0
     begin()
     absorb(words[0]!, words[1]!, 1, 0)
-    return digest()
+    digest()
+    return
   }
   const { length } = id
-  if (length === 16 && readSpanId(id, 0)) return traceIdOfSpan(readWords[0]!, readWords[1]!)
+  if (length === 16 && readSpanId(id, 0)) {
+    hashSpanId(readWords[0]!, readWords[1]!)
+    return
+  }
   begin()
   let i = 0
   for (; i + 8 <= length; i += 8)
     absorb(fullPair(id, i), fullPair(id, i + 2), fullPair(id, i + 4), fullPair(id, i + 6))
   if (i < length) absorb(pair(id, i), pair(id, i + 2), pair(id, i + 4), pair(id, i + 6))
   absorb(length, 0, 2, 0)
-  return digest()
+  digest()
 }
 
-/** {@link traceIdOf} of a span id's hex text, which need not exist for it. */
-export function traceIdOfSpan(high: number, low: number): TraceId {
+/** {@link hashId} of a span id's hex text, which need not exist for it. */
+export function hashSpanId(high: number, low: number): void {
   begin()
   absorb(high, low, 3, 0)
-  return digest()
+  digest()
 }
 
 function begin(): void {
@@ -94,14 +108,17 @@ function avalanche(word: number): number {
   return mixed ^ (mixed >>> 16)
 }
 
-function digest(): TraceId {
+function digest(): void {
   absorb(0, 0, 0, 0)
   absorb(0, 0, 0, 0)
   const w0 = avalanche(laneW)
   const w1 = avalanche(laneX ^ w0)
   const w2 = avalanche(laneY ^ w1)
   const w3 = avalanche(laneZ ^ w2)
-  return new TraceWords(w0, w1, w2, (w0 | w1 | w2 | w3) === 0 ? 1 : w3)
+  hashed.w0 = w0
+  hashed.w1 = w1
+  hashed.w2 = w2
+  hashed.w3 = (w0 | w1 | w2 | w3) === 0 ? 1 : w3
 }
 
 /**

@@ -17,6 +17,21 @@ export class EncodedSpan {
     this.start = start
     this.end = end
   }
+
+  /** Says that the span stands elsewhere as well, from now on there. Returns where it ends. */
+  static move(span: Mutable, bytes: Buffer, start: number): number {
+    const end = start + span.end - span.start
+    span.bytes = bytes
+    span.start = start
+    span.end = end
+    return end
+  }
+}
+
+interface Mutable {
+  bytes: Buffer
+  start: number
+  end: number
 }
 
 Object.defineProperty(EncodedSpan.prototype, encoded, { value: true })

@@ -1,7 +1,8 @@
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { OtelClient } from './client.ts'
+import { compact } from './encode/slabs.ts'
 import { otelSchema } from './schema.ts'
-import type { SpanItem } from './span-item.ts'
+import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
@@ -38,7 +39,16 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
     },
     sizeOf: sizeOfItem,
     requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) => client.export(batch, context),
+    export: async (client, batch, context) => {
+      let settled = false
+      try {
+        const outcome = await client.export(batch, context)
+        settled = outcome.type !== 'retry' && outcome.type !== 'too_large'
+        return outcome
+      } finally {
+        if (!settled) compact(batch.filter(isEncoded))
+      }
+    },
     close: (client, context) => client.close(context),
     describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),
   })

@@ -8,7 +8,7 @@ import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
 import { keptStart } from './spans/kept-start.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
-import { type Moment, OpenSpan, type SpanGroup } from './spans/open-span.ts'
+import { type Moment, OpenSpan } from './spans/open-span.ts'
 import { createOpenSpans, type OpenSpans } from './spans/open-spans.ts'
 import { placeInside, placeOwn } from './spans/placement.ts'
 import { finishSpan } from './spans/record.ts'
@@ -107,23 +107,18 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
 
   // First this event is held: the drops that follow then take what older starts have held.
   if (span.trace.sampled) {
-    if (!sink.hold(openSpanBytes + bytesOf(event))) {
-      if (group !== undefined) open.leave(group)
-      return
-    }
+    if (!sink.hold(openSpanBytes + bytesOf(event))) return
     span.start = keptStart(event, limits.length)
   } else sink.drop('sampled_out')
   if (earlier !== undefined) evict(earlier, 'superseded', sink)
-  if (open.size >= maxActiveSpans) makeRoom(group, maxActiveSpans, sink)
+  if (open.size >= maxActiveSpans) makeRoom(maxActiveSpans, sink)
   open.add(span)
 }
 
-function makeRoom(group: SpanGroup | undefined, maxActiveSpans: number, sink: SpanSink): void {
+function makeRoom(maxActiveSpans: number, sink: SpanSink): void {
   const { open } = sink.state
   for (let old = open.oldest; old !== undefined && open.size >= maxActiveSpans; old = open.oldest)
     evict(old, 'span_limit', sink)
-  // Of so many that a group without spans does not linger so long.
-  if (group !== undefined) open.keep(group)
 }
 
 function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): void {
@@ -144,7 +139,7 @@ function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): vo
     sink.item(record, 2, sizeOfItem(record))
     return
   }
-  const encoded = slabs.encode(finishSpan(span, event, name.phase === 'error', limits))
+  const encoded = slabs.finish(span, event, name.phase === 'error', limits)
   if (!sink.item(encoded, 2, encoded.end - encoded.start)) slabs.release(encoded)
 }
 

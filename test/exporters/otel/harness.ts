@@ -90,6 +90,8 @@ export function createSpanHarness(changes: Config = {}) {
   let delivered = 0
   let held = 0
   let ofEvent = 0
+  let full = false
+  const heldBytes: number[] = []
 
   const take = (weight: number): void => {
     const fromEvent = Math.min(weight, ofEvent)
@@ -112,10 +114,15 @@ export function createSpanHarness(changes: Config = {}) {
       items.push(record)
       return true
     },
-    hold: () => {
+    hold: (bytes = 0) => {
       assert.equal(ofEvent, 1, 'an event is held once, before anything else becomes of it')
+      if (full) {
+        sink.drop('queue_full')
+        return false
+      }
       ofEvent = 0
       held++
+      heldBytes.push(bytes)
       return true
     },
     drop: (reason, weight = 1) => {
@@ -170,6 +177,12 @@ export function createSpanHarness(changes: Config = {}) {
     },
     get held() {
       return held
+    },
+    /** What each `hold` said, in order. */
+    heldBytes,
+    /** Whether the queue has no room: a start is not held. */
+    set full(value: boolean) {
+      full = value
     },
   }
 }

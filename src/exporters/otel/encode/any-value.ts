@@ -1,5 +1,5 @@
 import type { FlatAttributes } from '../span-record.ts'
-import { knownText, putKnown } from './known-text.ts'
+import { type KnownText, knownText, putKnown } from './known-text.ts'
 import {
   closeMessage,
   ensure,
@@ -30,7 +30,18 @@ export function writeAttributes(
 }
 
 function writeKeyValue(writer: ProtobufWriter, tag: number, key: string, value: unknown): void {
-  if (writeShortKeyValue(writer, tag, key, value)) return
+  writeKnownKeyValue(writer, tag, key, knownText(key), value)
+}
+
+/** A KeyValue field whose key has been looked up. Makes its own room. */
+export function writeKnownKeyValue(
+  writer: ProtobufWriter,
+  tag: number,
+  key: string,
+  known: KnownText | undefined,
+  value: unknown,
+): void {
+  if (known !== undefined && writeShortKeyValue(writer, tag, known, value)) return
   ensure(writer, 3)
   writeByte(writer, tag)
   const start = openMessage(writer, 1)
@@ -46,18 +57,16 @@ function writeKeyValue(writer: ProtobufWriter, tag: number, key: string, value: 
 const shortChars = 100
 
 /** The usual attribute: a known key and a short scalar. False, with nothing written, for any other. */
-function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: string, value: unknown): boolean {
-  const words = knownText(key)
-  if (words === undefined) return false
+function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: KnownText, value: unknown): boolean {
   ensure(writer, 16 + key.length + shortChars)
   const { bytes, view, at } = writer
   const valueAt = at + 4 + key.length
   let end: number
-  putKnown(view, at + 4, words)
+  putKnown(view, at + 4, key)
   if (typeof value === 'string') {
     const { length } = value
     if (key.length + length > shortChars) return false
-    end = putAscii(bytes, valueAt + 4, value)
+    end = putAscii(view, valueAt + 4, value)
     if (end < 0) return false
     view.setUint32(valueAt, pack(0x12, length + 2, 0x0a, length), true)
   } else if (typeof value === 'number') {

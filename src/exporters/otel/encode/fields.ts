@@ -103,9 +103,9 @@ export function writeTextField(writer: ProtobufWriter, tag: number, text: string
 
 /** A text that the program repeats. */
 export function writeName(writer: ProtobufWriter, tag: number, name: string): void {
-  const words = knownText(name)
-  if (words === undefined || name === '') writeTextField(writer, tag, name)
-  else writeKnownField(writer, tag, name, words)
+  const known = knownText(name)
+  if (known === undefined || name === '') writeTextField(writer, tag, name)
+  else writeKnownField(writer, tag, known)
 }
 
 /** Needs 6 bytes. */

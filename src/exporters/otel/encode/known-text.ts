@@ -1,13 +1,48 @@
 import { ownCopy } from '../../../bus/own-copy.ts'
 import { ensure, type ProtobufWriter, putAscii } from './protobuf-writer.ts'
 
-/** A short ASCII text as little-endian words, the last one filled up with zeros. */
-export type KnownText = readonly number[]
+/** What a key of metadata says about the span itself; `attribute`: nothing. Numbers, because they are compared per field. */
+export const keyRoles = {
+  attribute: 0,
+  traceparent: 1,
+  tracestate: 2,
+  kind: 3,
+  links: 4,
+  failure: 5,
+} as const
+
+const roles: ReadonlyMap<string, number> = new Map([
+  ['traceparent', keyRoles.traceparent],
+  ['tracestate', keyRoles.tracestate],
+  ['span_kind', keyRoles.kind],
+  ['span.kind', keyRoles.kind],
+  ['links', keyRoles.links],
+  ['error', keyRoles.failure],
+  ['reason', keyRoles.failure],
+])
+
+/** One of {@link keyRoles}. */
+export const roleOf = (key: string): number => roles.get(key) ?? keyRoles.attribute
+
+/** A short ASCII text that a program says over and over. */
+export class KnownText {
+  readonly length: number
+  /** Little-endian words, the last one filled up with zeros. */
+  readonly words: Int32Array
+  /** Of the text as a key: one of {@link keyRoles}. */
+  readonly role: number
+
+  constructor(length: number, words: Int32Array, role: number) {
+    this.length = length
+    this.words = words
+    this.role = role
+  }
+}
 
 const most = 2000
 const longestText = 100
 
-const texts = new Map<string, KnownText | undefined>()
+const texts = new Map<string, KnownText>()
 
 /**
  * Keys of attributes and names of spans, which a program says over and over: they are copied by the word where other
@@ -16,28 +51,34 @@ const texts = new Map<string, KnownText | undefined>()
 export function knownText(text: string): KnownText | undefined {
   const known = texts.get(text)
   if (known !== undefined || texts.size >= most || text.length > longestText) return known
-  const bytes = Buffer.alloc(Math.ceil(text.length / 4) * 4)
-  const words: number[] = []
-  if (putAscii(bytes, 0, text) < 0) return undefined
-  for (let at = 0; at < bytes.length; at += 4) words.push(bytes.readInt32LE(at))
-  texts.set(ownCopy(text), words)
-  return words
+  return learn(text)
+}
+
+function learn(text: string): KnownText | undefined {
+  const view = new DataView(new ArrayBuffer(Math.ceil(text.length / 4) * 4))
+  if (putAscii(view, 0, text) < 0) return undefined
+  const words = new Int32Array(view.byteLength / 4)
+  for (let i = 0; i < words.length; i++) words[i] = view.getInt32(4 * i, true)
+  const learned = new KnownText(text.length, words, roleOf(text))
+  texts.set(ownCopy(text), learned)
+  return learned
 }
 
 /** Bytes that {@link putKnown} may touch beyond the text. */
 export const knownSlack = 3
 
 /** Puts the text at a place with room for it and {@link knownSlack} more bytes, which come after it. */
-export function putKnown(view: DataView, at: number, words: KnownText): void {
+export function putKnown(view: DataView, at: number, { words }: KnownText): void {
   for (let i = 0; i < words.length; i++) view.setInt32(at + 4 * i, words[i]!, true)
 }
 
 /** A field with a text of at most 100 characters that is known. */
-export function writeKnownField(writer: ProtobufWriter, tag: number, text: string, words: KnownText): void {
-  ensure(writer, 2 + text.length + knownSlack)
+export function writeKnownField(writer: ProtobufWriter, tag: number, text: KnownText): void {
+  const { length } = text
+  ensure(writer, 2 + length + knownSlack)
   const { bytes, view, at } = writer
   bytes[at] = tag
-  bytes[at + 1] = text.length
-  putKnown(view, at + 2, words)
-  writer.at = at + 2 + text.length
+  bytes[at + 1] = length
+  putKnown(view, at + 2, text)
+  writer.at = at + 2 + length
 }

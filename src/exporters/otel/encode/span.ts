@@ -42,7 +42,7 @@ export function writeSpan(writer: ProtobufWriter, span: SpanRecord): void {
   closeMessage(writer, start, 2)
 }
 
-function writeEvent(writer: ProtobufWriter, event: SpanEvent): void {
+export function writeEvent(writer: ProtobufWriter, event: SpanEvent): void {
   ensure(writer, 16)
   writeByte(writer, 0x5a)
   const start = openMessage(writer, 1)

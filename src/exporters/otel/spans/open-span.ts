@@ -3,7 +3,6 @@ import type { Scope } from '../../../bus/span-scope.ts'
 import type { TraceId } from '../../../bus/trace-id.ts'
 import type { EventFields } from './attributes.ts'
 import { traceHash } from './chained-table.ts'
-import type { MayLinger } from './lingering.ts'
 
 // Classes, and `declare`d fields: of an object literal V8 learns how long its objects live, and after a burst it would
 // make them in the old generation, where they would outlive their spans; a field definition would be a second store.
@@ -50,20 +49,33 @@ export class OpenTrace implements TraceId {
 }
 
 /** The open spans of one id, as a stack that can lose any member. */
-export class SpanGroup implements MayLinger {
+export class SpanGroup implements TraceId {
   declare readonly id: CorrelationKey
+  /** The trace of the id: what begins under it, unless something else says in which trace it is. */
+  declare readonly w0: number
+  declare readonly w1: number
+  declare readonly w2: number
+  declare readonly w3: number
   declare innermost: OpenSpan | undefined
   declare size: number
   /** Built when scanning the stack would no longer be cheap. */
   declare byName: Map<string, OpenSpan | undefined> | undefined
-  declare lingers: boolean
+  declare chained: SpanGroup | undefined
 
-  constructor(id: CorrelationKey) {
+  constructor(id: CorrelationKey, trace: TraceId) {
     this.id = id
+    this.w0 = trace.w0
+    this.w1 = trace.w1
+    this.w2 = trace.w2
+    this.w3 = trace.w3
     this.innermost = undefined
     this.size = 0
     this.byName = undefined
-    this.lingers = false
+    this.chained = undefined
+  }
+
+  get hash(): number {
+    return this.w3
   }
 }
 

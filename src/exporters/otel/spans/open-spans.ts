@@ -1,7 +1,6 @@
 import type { CorrelationKey } from '../../../bus/correlation.ts'
-import { readSpanId, readWords, type TraceId } from '../../../bus/trace-id.ts'
+import { hashed, hashId, readSpanId, readWords, type TraceId } from '../../../bus/trace-id.ts'
 import { createChainedTable, traceHash } from './chained-table.ts'
-import { createLingering } from './lingering.ts'
 import { type OpenSpan, type OpenTrace, SpanGroup } from './open-span.ts'
 
 const scanned = 8
@@ -17,12 +16,8 @@ export interface OpenSpans {
   /** A trace with open spans that `span()` knows. */
   trace(id: TraceId): OpenTrace | undefined
   group(id: CorrelationKey): SpanGroup | undefined
-  /** The group of `id`, made if there is none: then a span must be added to it, or it must be left. */
+  /** The group of `id`; a new one, which is found when a span was added to it, if there is none. */
   groupFor(id: CorrelationKey): SpanGroup
-  /** Nothing is added to a group that {@link groupFor} gave. */
-  leave(group: SpanGroup): void
-  /** Makes sure that a group is found that {@link groupFor} gave a while ago. */
-  keep(group: SpanGroup): void
   add(span: OpenSpan): void
   /** From now on the trace is found by its id, while a span of it is open. */
   nameTrace(trace: OpenTrace): void
@@ -31,7 +26,7 @@ export interface OpenSpans {
 }
 
 export function createOpenSpans(): OpenSpans {
-  const groups = createLingering<CorrelationKey, SpanGroup>((group) => group.size === 0)
+  const groups = createChainedTable<SpanGroup>()
   const owns = createChainedTable<OpenSpan>()
   const traces = createChainedTable<OpenTrace>()
   let newest: OpenSpan | undefined
@@ -58,9 +53,13 @@ export function createOpenSpans(): OpenSpans {
     span.outer = group.innermost
     if (group.innermost !== undefined) group.innermost.inner = span
     group.innermost = span
-    if (group.size++ === 0) spans.ids++
+    if (group.size++ === 0) {
+      spans.ids++
+      groups.add(group)
+    }
     const { byName } = group
-    // Names that ended stay as undefined, for the reason that dead entries linger; too many are swept out.
+    // Names that ended stay as undefined: a Map would pile up deleted entries of a name that comes and goes, and take
+    // ever longer. Too many are swept out.
     if (byName === undefined ? group.size > scanned : byName.size > group.size * 2 + scanned) {
       group.byName = new Map()
       for (let each: OpenSpan | undefined = span; each !== undefined; each = each.outer)
@@ -78,13 +77,21 @@ export function createOpenSpans(): OpenSpans {
     if (--group.size > 0) return
     group.byName = undefined
     spans.ids--
-    groups.died(group.id, group)
+    groups.remove(group)
   }
 
   const own = (high: number, low: number): OpenSpan | undefined => {
     let span = owns.first(low)
     while (span !== undefined && (span.spanLow !== low || span.spanHigh !== high)) span = span.chained
     return span
+  }
+
+  /** Leaves the trace of the id in `hashed`. */
+  const group = (id: CorrelationKey): SpanGroup | undefined => {
+    hashId(id)
+    let found = groups.first(hashed.w3)
+    while (found !== undefined && found.id !== id) found = found.chained
+    return found ?? groupOfOwnId(id)
   }
 
   /**
@@ -95,8 +102,7 @@ export function createOpenSpans(): OpenSpans {
     if (typeof id !== 'string' || id.length !== 16 || !readSpanId(id, 0)) return undefined
     const span = own(readWords[0]!, readWords[1]!)
     if (span?.scope?.hasOwnId !== true) return undefined
-    span.group = new SpanGroup(id)
-    groups.set(id, span.group)
+    span.group = new SpanGroup(id, hashed)
     spans.ids--
     push(span.group, span)
     return span.group
@@ -120,21 +126,8 @@ export function createOpenSpans(): OpenSpans {
       while (trace !== undefined && !isSameTrace(trace, id)) trace = trace.chained
       return trace
     },
-    group: (id) => groups.get(id) ?? groupOfOwnId(id),
-    groupFor: (id) => {
-      let group = groups.get(id) ?? groupOfOwnId(id)
-      if (group === undefined) {
-        group = new SpanGroup(id)
-        groups.set(id, group)
-      }
-      return group
-    },
-    leave: (group) => {
-      if (group.size === 0) groups.died(group.id, group)
-    },
-    keep: (group) => {
-      groups.set(group.id, group)
-    },
+    group,
+    groupFor: (id) => group(id) ?? new SpanGroup(id, hashed),
     add: (span) => {
       link(span)
       const { trace } = span

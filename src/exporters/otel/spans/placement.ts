@@ -1,7 +1,7 @@
 import { metadataValue, type TelemetryEvent } from '../../../bus/event.ts'
 import { drawnId, drawSpanId } from '../../../bus/span-id.ts'
 import type { Scope } from '../../../bus/span-scope.ts'
-import { sampledAt, type TraceId, traceIdOf } from '../../../bus/trace-id.ts'
+import { sampledAt, type TraceId } from '../../../bus/trace-id.ts'
 import { parseTraceparent } from '../../../bus/traceparent.ts'
 import { type OpenSpan, OpenTrace, type SpanGroup } from './open-span.ts'
 import { isSameTrace, type OpenSpans } from './open-spans.ts'
@@ -68,8 +68,7 @@ export function placeInside(
       becomeRemoteChild(span, remote)
     } else if (scope === undefined && !isEntry(span.trace, remote)) becomeRemoteChild(span, remote)
   } else if (!placed) {
-    const ids = traceIdOf(group.id)
-    span.trace = new OpenTrace(ids, flagsAt(rate, ids), '', 0, 0)
+    span.trace = new OpenTrace(group, flagsAt(rate, group), '', 0, 0)
   }
 }
 

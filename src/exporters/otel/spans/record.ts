@@ -13,8 +13,9 @@ import {
 import { isLinks, type Links, linksOf, noSpanLinks } from './links.ts'
 import type { OpenSpan } from './open-span.ts'
 
-const internal = 1
-const kinds: ReadonlyMap<unknown, number> = new Map([
+/** OTLP SpanKind. */
+export const internal = 1
+export const kinds: ReadonlyMap<unknown, number> = new Map([
   ['internal', internal],
   ['server', 2],
   ['client', 3],
@@ -22,10 +23,11 @@ const kinds: ReadonlyMap<unknown, number> = new Map([
   ['consumer', 5],
 ])
 
-const unset = 0
-const failed = 2
+/** OTLP StatusCode. */
+export const statusCodes = { unset: 0, error: 2 } as const
+
 const hasRemoteBit = 0x100
-const parentIsRemote = 0x200
+const isRemoteBit = 0x200
 
 /** The span of an open one and the event that ends it. */
 export function finishSpan(
@@ -49,7 +51,7 @@ export function finishSpan(
     parentHigh: span.parentHigh,
     parentLow: span.parentLow,
     traceState: span.trace.traceState,
-    flags: span.trace.flags | hasRemoteBit | (span.parentIsRemote ? parentIsRemote : 0),
+    flags: flagsOf(span),
     startTime,
     endTime,
     attributes,
@@ -58,12 +60,17 @@ export function finishSpan(
     droppedEventsCount: 0,
     links: links.links,
     droppedLinksCount: links.dropped,
-    statusCode: isError ? failed : unset,
+    statusCode: isError ? statusCodes.error : statusCodes.unset,
     statusMessage: failure === undefined ? '' : cutText(failure.message, limits.length),
   }
 }
 
-const epoch = (time: number): number => (time > 0 && time < Number.POSITIVE_INFINITY ? time : 0)
+/** OTLP flags. */
+export const flagsOf = ({ trace, parentIsRemote }: OpenSpan): number =>
+  trace.flags | hasRemoteBit | (parentIsRemote ? isRemoteBit : 0)
+
+/** A time that OTLP can say; 0 for any other. */
+export const epoch = (time: number): number => (time > 0 && time < Number.POSITIVE_INFINITY ? time : 0)
 
 function kindOf({ fields, metadataStart }: EventFields): number | undefined {
   for (let i = metadataStart; i < fields.length; i += 2) {
@@ -100,7 +107,7 @@ const consumedByError = (key: string, value: unknown): boolean =>
   ((key === 'error' || key === 'reason') && typeof value === 'object' && failureFrom(value) !== undefined) ||
   consumed(key, value)
 
-function exceptionEvent({ error }: Failure, time: number, limits: AttributeLimits): SpanEvent {
+export function exceptionEvent({ error }: Failure, time: number, limits: AttributeLimits): SpanEvent {
   const attributes: string[] = []
   const add = (key: string, value: string | undefined): void => {
     if (value) attributes.push(key, cutText(value, limits.length))
