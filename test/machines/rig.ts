@@ -1,33 +1,62 @@
-import type { AnyActorRef } from 'xstate'
+import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
-import { mortalSystem } from '../../src/testing/mortal.ts'
 import { type Rig, startRig } from '../delivery/harness.ts'
 import { coverage } from '../support/coverage.ts'
 
-/** A rig whose charts are watched for coverage, and whose exporters crash in any state. */
+export type Chart = 'exporter' | 'delivery' | 'breaker'
+
+/** A rig whose charts are watched for coverage, and whose actors crash in any state. */
 export interface CoveredRig extends Rig {
-  /** The exporter's actor dies, in whatever state it is. */
-  crash(id?: string): Promise<void>
+  /** One of the exporter's actors dies, in whatever state it is. */
+  crash(id?: string, chart?: Chart): Promise<void>
   /** Tells the root actor something, past the composition root. */
   tell(event: SystemEvent): void
+  /** Every actor there has been, oldest first. */
+  readonly actors: readonly AnyActorRef[]
+  /** The living actor of a chart. */
+  actor(chart: Chart, id?: string): AnyActorRef
+}
+
+/** What kills a chart in any of its states: each of them looks into it. */
+const poisons: Readonly<Record<Chart, readonly [type: string, ...keys: string[]]>> = {
+  exporter: ['config.prepare', 'effect', 'version'],
+  delivery: ['delivery.drain', 'replyTo'],
+  breaker: ['breaker.configure', 'settings'],
+}
+
+function poisonFor(chart: Chart): EventObject {
+  const [type, ...keys] = poisons[chart]
+  const die = (): never => {
+    throw new Error(`the ${chart} crashed`)
+  }
+  return Object.defineProperties({ type }, Object.fromEntries(keys.map((key) => [key, { get: die }])))
 }
 
 export async function startCovered(
   types: readonly AnyExporterDefinition[],
   init: Record<string, unknown>,
 ): Promise<CoveredRig> {
-  const { machine, crash } = mortalSystem()
+  const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
-  const rig = await startRig(types, init, machine, (event) => {
+  const rig = await startRig(types, init, undefined, (event) => {
     coverage.inspect(event)
-    if (event.type === '@xstate.actor' && event.actorRef.sessionId === event.rootId)
-      root = event.actorRef as AnyActorRef
+    if (event.type !== '@xstate.actor') return
+    const actor = event.actorRef as AnyActorRef
+    actors.push(actor)
+    if (actor.sessionId === event.rootId) root = actor
   })
+  const actorOf = (chart: Chart, id = 'test'): AnyActorRef => {
+    const actor = actors.findLast((one) => one.id === `${chart}:${id}`)
+    if (!actor) throw new Error(`there is no ${chart} of ${id}`)
+    return actor
+  }
   return {
     ...rig,
-    async crash(id = 'test') {
-      crash(id)
+    actors,
+    actor: actorOf,
+    async crash(id = 'test', chart: Chart = 'exporter') {
+      actorOf(chart, id).send(poisonFor(chart))
       await rig.clock.settle()
     },
     tell: (event) => root?.send(event),
