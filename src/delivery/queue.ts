@@ -99,8 +99,7 @@ export function createQueue(options: {
   }
 
   /** A batch that failed keeps its items, unless requests have to be smaller by now. */
-  const takeRetry = (): Batch => {
-    const batch = retries.takeFirst()
+  const leaseFailed = (batch: Batch): Batch => {
     const count = fitting(batch, limits().batchSize, requests.bytes)
     if (batch.items.length === count) return lease(batch)
     retries.addFirst({ ...sliceBatch(batch, count, batch.items.length), after: 0, round: 0 })
@@ -169,11 +168,11 @@ export function createQueue(options: {
       return true
     },
     makeRoom,
-    take: () => (retryDue() ? takeRetry() : takeFresh()),
+    take: () => (retryDue() ? leaseFailed(retries.takeFirst()) : takeFresh()),
     takeUntried(round) {
-      // What fails goes to the back, so a tried batch in front means that only tried ones are left.
-      const { first } = retries
-      const batch = first && first.round !== round ? takeRetry() : takeFresh()
+      // What an old client could not finish comes back behind batches that the drain has tried.
+      const failed = retries.takeUntried(round)
+      const batch = failed ? leaseFailed(failed) : takeFresh()
       if (batch) batch.round = round
       return batch
     },

@@ -13,6 +13,8 @@ export interface Retries {
   /** To the front: they go next. */
   addFirst(batch: Batch): void
   takeFirst(): Batch
+  /** The first that this round of a drain has not tried. */
+  takeUntried(round: number): Batch | undefined
   /** Removes the oldest item of all and returns its weight and whether its batch is self-telemetry only. */
   removeOldestItem(): { weight: number; onlySelf: boolean }
   /** They may all go at once. */
@@ -62,6 +64,10 @@ export function createRetries(): Retries {
     add: (batch) => insert(batch, batches.length),
     addFirst: (batch) => insert(batch, 0),
     takeFirst: () => remove(0),
+    takeUntried(round) {
+      const index = batches.findIndex((batch) => batch.round !== round)
+      return index < 0 ? undefined : remove(index)
+    },
     removeOldestItem() {
       let index = 0
       batches.forEach(({ firstPosition }, i) => {
