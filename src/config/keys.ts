@@ -40,12 +40,21 @@ export const exporterKeys: Readonly<Record<string, KeySchema>> = {
 export const pushKeys: Readonly<Record<string, KeySchema>> = {
   queue_size: {
     format: 'integer',
-    default: 20_000,
+    default: 100_000,
     min: 1,
     max: 10_000_000,
     unit: 'items',
     change: hot,
-    doc: 'Items that may wait for delivery.',
+    doc: 'Number of items that may wait for delivery. The queue is full when it reaches this or queue_bytes, whichever comes first.',
+  },
+  queue_bytes: {
+    format: 'integer',
+    default: 64 * 1024 * 1024,
+    min: 65_536,
+    max: 1024 * 1024 * 1024 * 1024,
+    unit: 'bytes',
+    change: hot,
+    doc: 'Size of the items that may wait for delivery. The queue is full when it reaches this or queue_size, whichever comes first.',
   },
   batch_size: {
     format: 'integer',
@@ -131,7 +140,16 @@ export const pushKeys: Readonly<Record<string, KeySchema>> = {
     max: 86_400,
     unit: 's',
     change: hot,
-    doc: 'How long an open circuit breaker waits before it lets one probe through.',
+    doc: 'Longest time that an open circuit breaker waits before it lets one probe through. After a 401, 403 or 404 it always waits this long.',
+  },
+  initial_reset_timeout: {
+    format: 'seconds',
+    default: 1,
+    min: 0.001,
+    max: 86_400,
+    unit: 's',
+    change: hot,
+    doc: 'Shortest time that an open circuit breaker waits before it lets one probe through; the wait grows with the length of the outage, up to reset_timeout. If it is longer than reset_timeout, reset_timeout applies.',
   },
 }
 

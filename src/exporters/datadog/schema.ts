@@ -146,8 +146,6 @@ function nameKey(doc: string, variable: string): KeySchema {
 /** Defaults of common keys that differ for this type. */
 export const datadogDefaults: Readonly<Record<string, unknown>> = {
   flush_interval: 10,
-  // A window makes as many items as there are contexts; an outage takes several windows.
-  queue_size: 50_000,
   // Datadog does not take points that are older, and does not say so.
   max_age: 3600,
   max_request_bytes: 500_000,
