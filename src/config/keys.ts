@@ -177,7 +177,7 @@ export const systemSchema: Readonly<Record<keyof SystemConfig, KeySchema>> = {
     format: 'destinations',
     default: [],
     change: hot,
-    doc: 'Origins (`https://otel.example.com:4318`) or host globs (`*.example.com`) that the admin API and remote stores may name without bringing credentials. Cannot be changed by them.',
+    doc: 'Origins (`https://otel.example.com:4318`) or host globs (`*.example.com`, `10.0.*.*`, with or without a port) that the admin API and remote sources may name without bringing credentials. In a glob `*` never crosses a dot, and a glob of addresses matches addresses only. The admin API and remote sources cannot change this key.',
   },
 }
 

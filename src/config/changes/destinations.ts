@@ -1,5 +1,3 @@
-import { BlockList, isIP } from 'node:net'
-import { glob } from '../../bus/glob.ts'
 import type { ConfigProblem } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
 import type { Entry } from '../layers.ts'
@@ -7,67 +5,12 @@ import { pathOf } from '../paths.ts'
 import type { Resolved } from '../resolve.ts'
 import { isSensitive } from '../schema.ts'
 import { problemAt } from '../shown/problems.ts'
+import { isAllowedDestination, isForbiddenHost } from './addresses.ts'
 import type { Held } from './holds.ts'
 
+export { isAllowedDestination, isForbiddenAddress } from './addresses.ts'
+
 const isUntrusted = (entry: Entry): boolean => entry.source === 'admin' || entry.source === 'remote'
-
-const forbidden4 = new BlockList()
-forbidden4.addSubnet('169.254.0.0', 16)
-/** Alibaba, Oracle, Azure: metadata services outside the link-local range. */
-for (const address of ['100.100.100.200', '192.0.0.192', '168.63.129.16']) forbidden4.addAddress(address)
-const forbidden6 = new BlockList()
-forbidden6.addSubnet('fe80::', 10, 'ipv6')
-/** AWS and GCP metadata over IPv6. */
-for (const address of ['fd00:ec2::254', 'fd20:ce::254']) forbidden6.addAddress(address, 'ipv6')
-const mapped = new BlockList()
-/** IPv4 inside IPv6: mapped, compatible, translated (NAT64, both prefixes). */
-for (const prefix of ['::ffff:0:0', '::', '64:ff9b::']) mapped.addSubnet(prefix, 96, 'ipv6')
-
-const metadataHosts: ReadonlySet<string> = new Set([
-  'metadata',
-  'metadata.google.internal',
-  'metadata.goog',
-  'instance-data',
-  'instance-data.ec2.internal',
-])
-
-/** The IPv4 address that an IPv6 address carries in its last 32 bits. */
-function embedded(address: string): string | undefined {
-  if (!mapped.check(address, 'ipv6')) return undefined
-  const dotted = /(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
-  if (dotted) return dotted
-  const hostname = new URL(`http://[${address}]/`).hostname.slice(1, -1)
-  const [high = '0', low = '0'] = hostname.split(':').slice(-2)
-  const bits = (Number.parseInt(high || '0', 16) << 16) | Number.parseInt(low || '0', 16)
-  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.')
-}
-
-/** Whether an address is link-local or of a cloud's metadata service. For the transport: check the address connected to. */
-export function isForbiddenAddress(ip: string): boolean {
-  const address = ip.replace(/^\[|\]$/g, '').split('%')[0] ?? ''
-  const family = isIP(address)
-  if (family === 4) return forbidden4.check(address)
-  if (family !== 6) return false
-  if (forbidden6.check(address, 'ipv6')) return true
-  const inner = embedded(address)
-  return inner !== undefined && forbidden4.check(inner)
-}
-
-function isForbiddenHost(hostname: string): boolean {
-  const bare = hostname.replace(/\.$/, '').toLowerCase()
-  return metadataHosts.has(bare) || isForbiddenAddress(bare)
-}
-
-/** Whether `allowed_destinations` names the destination: by its origin, or its host (with a port, if the glob has one). */
-export function isAllowedDestination(url: string, allowed: readonly string[]): boolean {
-  if (!URL.canParse(url)) return false
-  const { origin, hostname, host } = new URL(url)
-  return allowed.some((one) => {
-    if (/^https?:\/\//i.test(one)) return URL.canParse(one) && new URL(one).origin === origin
-    const matches = glob(one.toLowerCase())
-    return matches(hostname) || matches(host)
-  })
-}
 
 const originOf = (value: unknown): string | undefined =>
   typeof value === 'string' && URL.canParse(value) ? new URL(value).origin : undefined
