@@ -27,6 +27,11 @@ export interface KeySchema {
    * it from afar has to bring credentials, as for a URL.
    */
   readonly destination?: (value: string) => string
+  /**
+   * Says what is odd about a valid value, to end the sentence "telemetry.otel.endpoint is …, which …": it becomes a
+   * warning. Undefined where nothing is.
+   */
+  readonly hint?: (value: unknown) => string | undefined
   /** Ecosystem variables, strongest first, below TELEMETRY_* (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DD_API_KEY`). */
   readonly env?: readonly EcosystemVariable[]
 }

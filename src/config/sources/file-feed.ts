@@ -2,9 +2,8 @@ import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import type { SourceStatus } from '../contract.ts'
-import { noTables } from '../layers.ts'
 import type { Redactor } from '../shown/redact.ts'
-import type { ReadDocument } from './document.ts'
+import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
 import type { Variables } from './interpolate.ts'
 import { watchFile } from './watch.ts'
@@ -33,7 +32,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
     } catch (error) {
       text = undefined
       if (!(error instanceof TelemetryConfigError)) throw error
-      return { tables: noTables, problems: error.problems }
+      return refusedDocument(error)
     }
     return parseConfigText(file, text, variables, redactor)
   }
@@ -55,7 +54,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
         return
       }
       const message = messageOf(error)
-      if (status.error !== message) heard({ tables: noTables, problems: error.problems })
+      if (status.error !== message) heard(refusedDocument(error))
       status = { name: file, state: 'watching', error: message }
       text = undefined
       return
@@ -67,7 +66,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
       // Written in two steps, or cut off by a full disk: taking it at its word would remove every exporter.
       const message = `${file}: the file is empty; what it said last stays in force`
       const problem = { code: 'CONFIG_FILE_EMPTY', path: 'telemetry', message, source: 'file', file }
-      heard({ tables: noTables, problems: [problem] })
+      heard(refusedDocument(new TelemetryConfigError([problem])))
       return
     }
     heard(parseConfigText(file, now, variables, redactor))
