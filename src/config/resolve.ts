@@ -26,6 +26,9 @@ export interface ResolvedKeys {
   readonly warnings: readonly string[]
 }
 
+const lackingCode = ({ source }: Entry): string =>
+  source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
+
 /** Lays what the layers say over the defaults. `said`: strongest first. */
 export function resolveKeys(
   id: string | undefined,
@@ -56,11 +59,11 @@ export function resolveKeys(
       const say = (): ConfigProblem =>
         verdict
           ? valueProblem(path, key, entry, verdict.right, redactor)
-          : problemAt('CONFIG_INTERPOLATION', path, entry, entry.lacking ?? '')
+          : problemAt(lackingCode(entry), path, entry, entry.lacking ?? '')
       // A variable that others share is our business only where it would be in force.
       if (entry.ecosystem && values.length === 0) warnings.push(`${say().message}; it is ignored`)
       else if (entry.ecosystem) continue
-      else if (!verdict) lacking.push([path, say])
+      else if (!verdict && entry.source === 'file') lacking.push([path, say])
       else problems.add(path, say)
     }
     if (values.length > 0) held.set(name, values)

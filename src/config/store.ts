@@ -30,6 +30,7 @@ import { createWarnings, fileWarnings, optionWarnings } from './shown/warnings.t
 import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
 import { createFileFeed } from './sources/file-feed.ts'
+import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
@@ -89,11 +90,22 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
 
   const inForce = (): InForce => transactions?.inForce() ?? before
 
+  let variables: Variables = {}
+  let environment = createEnvironment(variables)
+
+  /** Reads the environment and the file. */
+  const readSources = (): ReadDocument | undefined => {
+    const now = { ...(options.env ?? process.env) }
+    if (!sameVariables(variables, now)) environment = createEnvironment(now)
+    variables = now
+    return file?.read(variables)
+  }
+
   /** What can be known before the start. What is wrong with it is reported by the start. */
   const lookAhead = (convict: Convict): void => {
-    judge = judges.make(convict, createEnvironment(options.env ?? process.env))
-    const early = file?.read(options.env ?? process.env)
-    const tables = early?.problems.count === 0 ? early.tables : noTables
+    const read = readSources()
+    judge = judges.make(convict, environment)
+    const tables = read?.problems.count === 0 ? read.tables : noTables
     before = { version: 0, config: judge({ ...before.config.layers, file: tables }).config }
   }
 
@@ -194,12 +206,11 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   })
 
   const begin = async (): Promise<void> => {
-    const variables = { ...(options.env ?? process.env) }
     if (file && tomlNow() === undefined) await loadToml()
-    const read = file?.read(variables)
-    const environment = createEnvironment(variables)
+    const read = readSources()
     judge = judges.make(await loadConvict(), environment)
-    const judgement = judge({ ...before.config.layers, file: read?.tables ?? noTables })
+    const layers = { ...before.config.layers, file: read?.tables ?? noTables }
+    const judgement = judge(layers, before.config, { beforeStart: true })
     const problems = createProblems()
     for (const found of [init.problems, read?.problems, judgement.problems]) if (found) problems.addAll(found)
     if (problems.count > 0) throw problems.error()

@@ -248,7 +248,7 @@ describe('the configuration file', () => {
             tables.exporters instanceof Map &&
               problems.listed.every(
                 ({ message }) =>
-                  message.startsWith(name) || message.includes('telemetry') || message.includes('(file)'),
+                  message.startsWith(name) || message.includes('telemetry') || message.includes(`(${name}`),
               ),
             JSON.stringify(problems.listed),
           )

@@ -83,48 +83,58 @@ function standsAlone(text: string, from: number, to: number): boolean {
 
 /** Finds secrets in texts by how they begin: one pattern of thousands of secrets would take long to compile. */
 function createFinder() {
-  const short = new Map<string, readonly string[]>()
-  const long = new Map<string, readonly string[]>()
-  /** How many starts begin with a character. Most characters of most texts begin none. */
+  const short = new Map<string, Set<string>>()
+  const long = new Map<string, Set<string>>()
+  /** How many secrets begin with a character. Most characters of most texts begin none. */
   const firsts = new Map<number, number>()
 
-  const change = (secret: string, make: (alike: readonly string[]) => readonly string[]): void => {
+  const placeOf = (secret: string) => {
     const isShort = secret.length < longSecret
-    const starts = isShort ? short : long
     const start = secret.slice(0, isShort ? shortestSecret : longSecret)
-    const alike = starts.get(start) ?? []
-    const now = make(alike)
-    if (now.length > 0) starts.set(start, now)
-    else starts.delete(start)
-    const first = start.charCodeAt(0)
-    const count = (firsts.get(first) ?? 0) + now.length - alike.length
-    if (count > 0) firsts.set(first, count)
-    else firsts.delete(first)
+    return { starts: isShort ? short : long, start, first: start.charCodeAt(0) }
   }
 
-  const matchAt = (text: string, at: number): string | undefined =>
-    long.get(text.slice(at, at + longSecret))?.find((secret) => text.startsWith(secret, at)) ??
-    short
-      .get(text.slice(at, at + shortestSecret))
-      ?.find((secret) => text.startsWith(secret, at) && standsAlone(text, at, at + secret.length))
+  /** The longest secret at a place, so that one which contains another is hidden as a whole. */
+  const longestAt = (text: string, at: number, alike: Iterable<string> = []): string => {
+    let longest = ''
+    for (const secret of alike) {
+      const fits =
+        secret.length > longest.length &&
+        text.startsWith(secret, at) &&
+        (secret.length >= longSecret || standsAlone(text, at, at + secret.length))
+      if (fits) longest = secret
+    }
+    return longest
+  }
+
+  const matchAt = (text: string, at: number): string =>
+    longestAt(text, at, long.get(text.slice(at, at + longSecret))) ||
+    longestAt(text, at, short.get(text.slice(at, at + shortestSecret)))
 
   return {
-    /** Longest first, so that a secret which contains another is hidden as a whole. */
-    add: (secret: string): void =>
-      change(secret, (alike) => {
-        const after = alike.findIndex((one) => one.length < secret.length)
-        return alike.toSpliced(after < 0 ? alike.length : after, 0, secret)
-      }),
-    remove: (secret: string): void => change(secret, (alike) => alike.filter((one) => one !== secret)),
+    add: (secret: string): void => {
+      const { starts, start, first } = placeOf(secret)
+      const alike = starts.get(start) ?? new Set<string>()
+      starts.set(start, alike.add(secret))
+      firsts.set(first, (firsts.get(first) ?? 0) + 1)
+    },
+    remove: (secret: string): void => {
+      const { starts, start, first } = placeOf(secret)
+      const alike = starts.get(start)
+      alike?.delete(secret)
+      if (alike?.size === 0) starts.delete(start)
+      firsts.set(first, (firsts.get(first) ?? 0) - 1)
+      if (firsts.get(first) === 0) firsts.delete(first)
+    },
     hide: (text: string): string => {
       let hidden = ''
       let kept = 0
       for (let at = 0; at + shortestSecret <= text.length; at++) {
         if (!firsts.has(text.charCodeAt(at))) continue
-        const secret = matchAt(text, at)
-        if (secret === undefined) continue
+        const { length } = matchAt(text, at)
+        if (length === 0) continue
         hidden += text.slice(kept, at) + redacted
-        kept = at + secret.length
+        kept = at + length
         at = kept - 1
       }
       return kept === 0 ? text : hidden + text.slice(kept)

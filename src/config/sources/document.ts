@@ -4,7 +4,7 @@ import { systemKeys } from '../keys.ts'
 import { type Entry, noTables, type Place, type Source, type Tables } from '../layers.ts'
 import { isExporterId, isPolluting, pathOf, shownName } from '../paths.ts'
 import { createProblems, type ProblemList } from '../problem-list.ts'
-import { nearest } from '../shown/problems.ts'
+import { nearest, problemAt } from '../shown/problems.ts'
 import { snapshot, Unusable } from '../snapshot.ts'
 
 export interface DocumentReader {
@@ -20,8 +20,8 @@ export interface DocumentReader {
   readonly from?: string
   /** Makes the entry of a value; a problem when it cannot stand. */
   entry?(place: Place, value: unknown): Entry | ConfigProblem
-  /** Completes a problem with where its key is in the document. */
-  located?(problem: ConfigProblem, keys: readonly string[]): ConfigProblem
+  /** Where a key is in the document. */
+  position?(keys: readonly string[]): Pick<Entry, 'file' | 'line' | 'column'>
 }
 
 export interface ReadDocument {
@@ -55,8 +55,8 @@ export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument
   const refuse = (keys: readonly string[], why: string, code = 'CONFIG_UNKNOWN_KEY'): void => {
     const path = shownName(keys.join('.'))
     problems.add(path, () => {
-      const problem = { code, path, message: `${path || 'the document'} (${source}) ${why}`, source }
-      return reader.located?.(problem, keys) ?? problem
+      const at: Entry = { value: undefined, source, ...from, ...reader.position?.(keys) }
+      return { ...problemAt(code, path || 'the document', at, why), path }
     })
   }
 

@@ -23,7 +23,18 @@ const prefix = 'TELEMETRY_'
 /** An id and a key have at most 64 characters each: a longer variable cannot be ours. */
 const maxVariable = prefix.length + 64 + 1 + 64
 
+/** No value is longer, and coercing one would block the process. */
+const maxText = 64 * 1024
+
 const variableOf = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9]/g, '_')
+
+const entryWith = (value: string, from: string): Entry => ({
+  value,
+  text: true,
+  source: 'environment',
+  from,
+  ...(value.length > maxText && { lacking: `must have at most ${maxText} characters` }),
+})
 
 export function createEnvironment(variables: Variables): Environment {
   const values = new Map<string, string>()
@@ -36,13 +47,17 @@ export function createEnvironment(variables: Variables): Environment {
     if (!name.startsWith(prefix) || name.length > maxVariable) continue
     const rest = name.slice(prefix.length)
     const key = rest.toLowerCase()
-    if (!sharedVariables.has(key) && !systemKeys.has(key))
-      specific.set(rest, { value, text: true, source: 'environment', from: name })
+    if (!sharedVariables.has(key) && !systemKeys.has(key)) specific.set(rest, entryWith(value, name))
   }
 
   const entryOf = (from: string): Entry | undefined => {
     const value = values.get(from)
-    return value === undefined ? undefined : { value, text: true, source: 'environment', from }
+    return value === undefined ? undefined : entryWith(value, from)
+  }
+
+  const shortValue = (name: string): string | undefined => {
+    const value = values.get(name)
+    return value === undefined || value.length > maxText ? undefined : value
   }
 
   const tableOf = (
@@ -108,10 +123,11 @@ export function createEnvironment(variables: Variables): Environment {
 
   const readEcosystem = ({ name, read }: NonNullable<KeySchema['env']>[number]): Entry | undefined => {
     const entry = entryOf(name)
-    if (entry === undefined || read === undefined) return entry && { ...entry, ecosystem: true }
+    if (entry === undefined) return undefined
+    if (read === undefined || entry.lacking !== undefined) return { ...entry, ecosystem: true }
     const base = { source: 'environment', from: name, ecosystem: true } as const
     try {
-      const value = read(entry.value as string, (other) => values.get(other))
+      const value = read(entry.value as string, (other) => shortValue(other))
       // A reader that returns nothing says that the variable is not meant for this key.
       return value === undefined ? undefined : { ...base, value, text: typeof value === 'string' }
     } catch (error) {

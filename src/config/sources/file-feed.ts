@@ -5,7 +5,7 @@ import type { SourceStatus } from '../contract.ts'
 import type { Redactor } from '../shown/redact.ts'
 import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
-import type { Variables } from './interpolate.ts'
+import { sameVariables, type Variables } from './interpolate.ts'
 import { watchFile } from './watch.ts'
 
 export interface FileFeed {
@@ -21,12 +21,15 @@ export interface FileFeed {
 export function createFileFeed(file: string, clock: Clock, logger: Logger, redactor: Redactor): FileFeed {
   let text: string | undefined
   let variables: Variables = {}
+  let document: ReadDocument | undefined
   let status: SourceStatus = { name: file, state: 'idle' }
   let unwatch: (() => void) | undefined
   let stopped = false
 
   const read: FileFeed['read'] = (now) => {
-    variables = now
+    const before = text
+    const isSame = sameVariables(variables, now)
+    variables = { ...now }
     try {
       text = readConfigText(file)
     } catch (error) {
@@ -34,7 +37,10 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
       if (!(error instanceof TelemetryConfigError)) throw error
       return refusedDocument(error)
     }
-    return parseConfigText(file, text, variables, redactor)
+    // The start reads again what was read when telemetry was made; what was judged then need not be judged again.
+    if (document?.problems.count === 0 && isSame && text === before) return document
+    document = parseConfigText(file, text, variables, redactor)
+    return document
   }
 
   const missing = (): void => {
@@ -69,7 +75,8 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
       heard(refusedDocument(new TelemetryConfigError([problem])))
       return
     }
-    heard(parseConfigText(file, now, variables, redactor))
+    document = parseConfigText(file, now, variables, redactor)
+    heard(document)
   }
 
   const guarded = (heard: (document: ReadDocument) => void) => (): void => {

@@ -112,6 +112,8 @@ function fillIn(value: unknown, variables: Variables, redactor: Redactor): Fille
   const wrongs = parts.flatMap(([, { wrong }]) => wrong ?? [])
   // A malformed reference stays one, whichever variables are set.
   const wrong = wrongs.find(({ unset }) => !unset) ?? wrongs[0]
+  if (!wrong && parts.every(([key, part]) => part.value === (value as Record<string, unknown>)[key]))
+    return { value, shown: value, whole: false }
   const build = (pick: 'value' | 'shown'): unknown =>
     Array.isArray(value)
       ? parts.map(([, part]) => part[pick])
@@ -135,23 +137,27 @@ export function parseConfigText(
     return refusedDocument(error)
   }
   const { value: document, positions } = parsed
-  const at = (keys: readonly string[]) => ({ file, ...positions.locate(keys) })
+  const start = { line: 1, column: 1 }
+  const at = (keys: readonly string[]) => ({
+    file,
+    ...(keys.length === 0 ? start : positions.locate(keys)),
+  })
 
   const entry = (place: Place, raw: unknown): Entry | ConfigProblem => {
-    const path = pathOf(place.id, place.key)
-    const position = at(path.split('.'))
+    const { id, key } = place
+    const position = at(id === undefined ? ['telemetry', key] : ['telemetry', id, key])
     const { value, shown, whole, wrong } = fillIn(raw, variables, redactor)
     const said: Entry = { value, source: 'file', ...position }
     // Whether a variable that is not set does any harm is known when all layers are.
     if (wrong?.unset) return { ...said, value: undefined, lacking: wrong.wrong }
-    if (wrong) return problemAt('CONFIG_INTERPOLATION', path, said, wrong.wrong)
-    return { ...said, ...(whole && { text: true }), ...(shown !== value && { shown }) }
+    if (wrong) return problemAt('CONFIG_INTERPOLATION', pathOf(id, key), said, wrong.wrong)
+    return whole || shown !== value ? { ...said, text: whole, shown } : said
   }
 
   return readDocument(document, {
     source: 'file',
     wrapping: 'whole',
     entry,
-    located: (problem, keys) => ({ ...problem, ...at(keys) }),
+    position: at,
   })
 }

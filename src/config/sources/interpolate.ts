@@ -3,6 +3,11 @@ import { redacted } from '../shown/redact.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
+export const sameVariables = (a: Variables, b: Variables): boolean => {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+}
+
 /** A string of the file with its references filled in. */
 export interface Interpolated {
   readonly text: string
@@ -25,6 +30,10 @@ export const holdsSecret = (variable: string): boolean => secretName.test(variab
 
 /** No value is valid that is longer than a half of this. */
 const maxLength = 16 * 1024
+/** Long enough for a value of that many references. */
+const maxTemplate = 8 * maxLength
+
+const tooLong = { wrong: 'is too long once its references are filled in', unset: false }
 
 /** Why a string cannot be filled in. `unset`: it would be right if a variable were set. */
 export interface NotInterpolated {
@@ -38,6 +47,7 @@ export interface NotInterpolated {
  */
 export function interpolate(template: string, variables: Variables): Interpolated | NotInterpolated {
   if (!template.includes('$')) return { text: template, shown: template, whole: false, secrets: [] }
+  if (template.length > maxTemplate) return tooLong
   let text = ''
   let shown = ''
   let last = 0

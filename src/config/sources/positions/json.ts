@@ -56,7 +56,7 @@ export function jsonPositions(text: string): Positions {
       escaped += 1
     }
     at += 1
-    outline.countEscapes(start, escaped)
+    outline.countParts(start, escaped)
   }
 
   const skipNumber = (): void => {
@@ -90,6 +90,7 @@ export function jsonPositions(text: string): Positions {
     skipSpace()
     if (text.charCodeAt(at) !== close) {
       for (;;) {
+        outline.countParts(at, 1)
         item()
         if (text.charCodeAt(at) !== c.comma) break
         at += 1
@@ -118,7 +119,7 @@ export function jsonPositions(text: string): Positions {
     const code = text.charCodeAt(at)
     if (code === c.openBracket) readItems(c.closeBracket, depth + 1, () => readValue(path, depth + 1))
     else if (code === c.openBrace) {
-      outline.count(at)
+      outline.countTable(at)
       const names = new Set<string>()
       readItems(c.closeBrace, depth + 1, () => readMember(path, names, depth + 1))
     } else skipScalar()

@@ -40,11 +40,11 @@ function createLines(text: string): (offset: number) => Position {
 const maxDepth = 32
 
 /**
- * Names of keys and tables, tables without a name, and twenty escapes in place of one. A parser needs about a tenth of
- * a second for so many, and as many seconds as it likes for what fits into a file besides.
+ * Names of keys and tables, and a tenth of the elements of lists and of the escapes in strings. A parser needs about a
+ * tenth of a second for so many, and seconds for what else fits into a file.
  */
 const maxNames = 20_000
-const escapesPerName = 20
+const partsPerName = 10
 
 const outer = 'telemetry'
 
@@ -52,9 +52,10 @@ const outer = 'telemetry'
 export interface Outline extends Positions {
   /** Notes the name at the end of a path. */
   note(keys: readonly string[], offset: number): void
-  /** Counts a name that nobody can be pointed at. */
-  count(offset: number, names?: number): void
-  countEscapes(offset: number, escapes: number): void
+  /** Counts a table without a name. */
+  countTable(offset: number): void
+  /** Counts elements of lists, or escapes in strings. */
+  countParts(offset: number, parts: number): void
   /** @throws OutlineError */
   checkDepth(depth: number, offset: number): void
 }
@@ -67,20 +68,22 @@ export function createOutline(text: string): Outline {
 
   const pathKey = (keys: readonly string[]): string => keys.join('\0')
 
-  const count = (offset: number, more = 1): void => {
+  const count = (offset: number, more: number): void => {
     names += more
-    if (names > maxNames) throw new OutlineError(`it has more than ${maxNames} keys and tables`, text, offset)
+    if (names <= maxNames) return
+    const why = `it is too large: more than ${maxNames} keys and tables, or ${partsPerName} times as many list elements and escapes`
+    throw new OutlineError(why, text, offset)
   }
 
   return {
     note: (keys, offset) => {
-      count(offset)
+      count(offset, 1)
       if (keys.length > 3 || (keys.length > 1 && keys[0] !== outer)) return
       const key = pathKey(keys)
       if (!offsets.has(key)) offsets.set(key, offset)
     },
-    count,
-    countEscapes: (offset, escapes) => count(offset, escapes / escapesPerName),
+    countTable: (offset) => count(offset, 1),
+    countParts: (offset, parts) => count(offset, parts / partsPerName),
     checkDepth: (depth, offset) => {
       if (depth > maxDepth)
         throw new OutlineError(`it is nested deeper than ${maxDepth} levels`, text, offset)

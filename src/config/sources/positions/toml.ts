@@ -57,7 +57,7 @@ export function tomlPositions(text: string): Positions {
       at += 1
     }
     at += fence.length
-    outline.countEscapes(start, escaped)
+    outline.countParts(start, escaped)
   }
 
   const skipString = (): void => {
@@ -125,6 +125,7 @@ export function tomlPositions(text: string): Positions {
       }
       if (at >= end || code === close) break
       const before = at
+      outline.countParts(at, 1)
       item()
       if (at === before) at += 1
     }
@@ -136,7 +137,7 @@ export function tomlPositions(text: string): Positions {
     if (code === c.quote || code === c.apostrophe) skipString()
     else if (code === c.openBracket) readItems(c.closeBracket, depth + 1, () => readValue(path, depth + 1))
     else if (code === c.openBrace) {
-      outline.count(at)
+      outline.countTable(at)
       readItems(c.closeBrace, depth + 1, () => readPair(path, depth + 1))
     } else while (at < end && !endsScalar(text.charCodeAt(at))) at += 1
   }
