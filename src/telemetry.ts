@@ -17,7 +17,7 @@ import type { Setup } from './delivery/clients.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryConfigError, TelemetryError } from './errors.ts'
-import { builtInTypes } from './exporters/built-in.ts'
+import { typesWith } from './exporters/built-in.ts'
 import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
@@ -81,7 +81,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   const store: ConfigStore = createConfigStore({
     ...options.config,
-    types: options.types ?? builtInTypes(),
+    types: typesWith(options.types),
     clock,
     logger,
     apply: (plan) => apply(plan),

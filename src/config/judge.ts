@@ -3,15 +3,7 @@ import { guardedKeys, type SystemConfig } from './keys.ts'
 import { exporterIds, isUntrusted, type Layers, strongestFirst, type Table } from './layers.ts'
 import { pathOf } from './paths.ts'
 import { createProblems, type ProblemList } from './problem-list.ts'
-import {
-  crossKeyRules,
-  type Held,
-  hints,
-  type ResolvedKeys,
-  resolveKeys,
-  type Said,
-  unknownKeys,
-} from './resolve.ts'
+import { type Held, hints, type ResolvedKeys, resolveExporter, resolveKeys, type Said } from './resolve.ts'
 import type { Schema, TypeSchema } from './schema.ts'
 import { nearest, problemAt, valueProblem } from './shown/problems.ts'
 import type { Redactor } from './shown/redact.ts'
@@ -156,10 +148,7 @@ export function createJudge(
     problems: ProblemList,
   ): Resolved => {
     const before = problems.count
-    unknownKeys(id, schema, said, problems)
-    const keys = resolveKeys(id, schema, said, problems, redactor)
-    // Rules across keys are written for valid ones.
-    if (problems.count === before) crossKeyRules(id, schema, keys.config, problems, redactor)
+    const keys = resolveExporter(id, schema, said, problems, redactor)
     const guarded = destinations.check({ id, schema, ...keys }, allowed, problems)
     const warnings = [...keys.warnings, ...hints(id, schema, keys.config, redactor)]
     return { ...keys, warnings, id, schema, type, guarded, said, allowed, sound: problems.count === before }

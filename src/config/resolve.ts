@@ -2,7 +2,7 @@ import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Entry, LayerName, Table } from './layers.ts'
 import { pathOf } from './paths.ts'
-import type { ProblemList } from './problem-list.ts'
+import { createProblems, type ProblemList } from './problem-list.ts'
 import type { Schema, TypeSchema } from './schema.ts'
 import { nearest, problemAt, valueProblem } from './shown/problems.ts'
 import type { Redactor } from './shown/redact.ts'
@@ -29,13 +29,14 @@ export interface ResolvedKeys {
 const lackingCode = ({ source }: Entry): string =>
   source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
 
-/** Lays what the layers say over the defaults. `said`: strongest first. */
+/** Lays what the layers say over the defaults. `said`: strongest first. `ignored`: entries that are not to count. */
 export function resolveKeys(
   id: string | undefined,
   schema: Schema,
   said: readonly Said[],
   problems: ProblemList,
   redactor: Redactor,
+  ignored: readonly Entry[] = [],
 ): ResolvedKeys {
   const speaking = said.filter(
     (one): one is readonly [LayerName, Table] => one[1] !== undefined && one[1].size > 0,
@@ -49,7 +50,7 @@ export function resolveKeys(
     const values: Held[] = []
     for (const [layer, table] of speaking) {
       const entry = table.get(name)
-      if (entry === undefined) continue
+      if (entry === undefined || ignored.includes(entry)) continue
       const verdict = entry.lacking === undefined ? schema.verdict(name, entry) : undefined
       if (verdict && 'value' in verdict) {
         values.push({ layer, entry, value: verdict.value })
@@ -78,12 +79,7 @@ export function resolveKeys(
 }
 
 /** Keys that a type does not have, in any layer. */
-export function unknownKeys(
-  id: string,
-  schema: TypeSchema,
-  said: readonly Said[],
-  problems: ProblemList,
-): void {
+function unknownKeys(id: string, schema: TypeSchema, said: readonly Said[], problems: ProblemList): void {
   for (const [, table] of said) {
     for (const [key, entry] of table ?? []) {
       if (key === 'type' || schema.keys.has(key)) continue
@@ -102,22 +98,54 @@ export function unknownKeys(
   }
 }
 
-/** The rules that a driver has across its keys. */
-export function crossKeyRules(
+/** Applies the rules that a driver has across its keys. */
+function brokenRules(
   id: string,
   { definition }: TypeSchema,
   config: Config,
+  redactor: Redactor,
+): readonly ConfigProblem[] {
+  const code = 'CONFIG_INVALID_VALUE'
+  const of = (path: string, message: string): ConfigProblem => ({
+    code,
+    path,
+    message: redactor.text(message),
+  })
+  try {
+    return (definition.validate?.(config) ?? []).map(([key, message]) =>
+      of(pathOf(id, key), `${pathOf(id, key)}: ${message}`),
+    )
+  } catch (error) {
+    return [of(pathOf(id), `${pathOf(id)} cannot be validated: ${messageOf(error)}`)]
+  }
+}
+
+/** Resolves the keys of an exporter, by all rules there are for them. */
+export function resolveExporter(
+  id: string,
+  schema: TypeSchema,
+  said: readonly Said[],
   problems: ProblemList,
   redactor: Redactor,
-): void {
-  const refuse = (path: string, message: string): void =>
-    problems.add(path, () => ({ code: 'CONFIG_INVALID_VALUE', path, message: redactor.text(message) }))
-  try {
-    for (const [key, message] of definition.validate?.(config) ?? [])
-      refuse(pathOf(id, key), `${pathOf(id, key)}: ${message}`)
-  } catch (error) {
-    refuse(pathOf(id), `${pathOf(id)} cannot be validated: ${messageOf(error)}`)
+): ResolvedKeys {
+  const before = problems.count
+  unknownKeys(id, schema, said, problems)
+  const keys = resolveKeys(id, schema, said, problems, redactor)
+  // Rules across keys are written for valid ones.
+  if (problems.count > before) return keys
+  const broken = brokenRules(id, schema, keys.config, redactor)
+  if (broken.length === 0) return keys
+  // A variable of the ecosystem that breaks them is ignored, as one with a malformed text is.
+  const suspects = [...keys.held.values()].flatMap(([held]) => (held?.entry.ecosystem ? [held.entry] : []))
+  for (const ignored of [...suspects.map((entry) => [entry]), suspects]) {
+    const others = resolveKeys(id, schema, said, createProblems(), redactor, ignored)
+    if (ignored.length === 0 || brokenRules(id, schema, others.config, redactor).length > 0) continue
+    const names = ignored.map(({ from }) => from).join(', ')
+    const why = broken.map(({ message }) => message).join('; ')
+    return { ...others, warnings: [...others.warnings, `${why}; environment variable ${names} is ignored`] }
   }
+  for (const problem of broken) problems.add(problem.path, () => problem)
+  return keys
 }
 
 function hintOf(key: KeySchema, value: unknown): string | undefined {

@@ -270,7 +270,10 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     start,
     exporters,
     system: () => inForce().config.system.config,
-    get: (path, fallback) => shownAt(inForce().config, path, redactor) ?? fallback,
+    get: (path, fallback) => {
+      const value = shownAt(inForce().config, path, redactor)
+      return value ?? fallback ?? value
+    },
     put: (...given: unknown[]) => change('put', readPut(given, 'put')),
     putFrom: (source, changes) => change(source, readPut([changes], source)),
     unset: (paths) => change('put', readUnset(paths, 'put')),

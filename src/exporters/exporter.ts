@@ -38,7 +38,8 @@ export interface KeySchema {
 
 /**
  * An ecosystem variable: its name, and how its text becomes the text or value of our key (OTLP appends a path, counts
- * in ms). `variable` gives the text of another one, for those that are combined.
+ * in ms). `variable` gives the text of another one, for those that are combined. `read` returns undefined where the
+ * variable does not concern the key; it throws where the text is malformed, which is then ignored with a warning.
  */
 export interface EcosystemVariable {
   readonly name: string
