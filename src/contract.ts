@@ -15,7 +15,10 @@ import type { Logger } from './logger.ts'
 import type { TelemetryStatus } from './status.ts'
 
 export interface TelemetryOptions {
-  /** What a configuration may name as an exporter's `type`. Default: all built-in types. */
+  /**
+   * Exporter types of your own, which a configuration may name beside the built-in ones. One of the same name takes the
+   * place of a built-in type, `types: [mock()]` for example.
+   */
   readonly types?: readonly AnyExporterDefinition[]
   /** Layers, lowest first: defaults, environment, file, init, runtime. An exporter exists because a table names it. */
   readonly config?: ConfigOptions
@@ -37,7 +40,11 @@ export interface TelemetryConfig {
   put(changes: Record<string, unknown>): Promise<PutResult>
   /** As `put`, with the stricter rules for changes that come from afar. */
   putFrom(source: 'admin' | 'remote', changes: Record<string, unknown>): Promise<PutResult>
-  get(path: string): unknown
+  /**
+   * Returns the effective value of a key, or of a table of keys; what is secret in it is a placeholder. Returns
+   * `fallback` (default: undefined) for a path that names nothing and for a key without a value (null).
+   */
+  get(path: string, fallback?: unknown): unknown
   /** Removes a runtime value: the layer below shows again. */
   unset(path: string | readonly string[]): Promise<PutResult>
   /** As `unset`, with the stricter rules of {@link TelemetryConfig.putFrom}. */

@@ -14,25 +14,35 @@ export interface ConfigProblem {
   readonly path: string
   /** Names the key, the value (unless it is sensitive) and what would be right. */
   readonly message: string
-  /** Where it was said: `file`, `environment`, `init`, `put`, `admin`, `remote`. */
+  /** Origin of the value: `file`, `environment`, `init`, `put`, `admin`, `remote`. */
   readonly source?: string
   readonly file?: string
   readonly line?: number
   readonly column?: number
 }
 
+/** An error lists at most this many problems of a configuration. */
+export const maxProblems = 20
+
 /** A configuration or a change was refused as a whole; the one in force before stays in force. */
 export class TelemetryConfigError extends TelemetryError {
+  /** The first problems, at most 20. */
   readonly problems: readonly ConfigProblem[]
-  constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
-    const [first] = problems
-    super(
-      first?.code ?? 'CONFIG_INVALID',
-      problems.map((problem) => problem.message).join('; ') || 'the configuration was refused',
-      options,
-    )
+  /** How many more problems there are than those listed. */
+  readonly omitted: number
+  constructor(
+    problems: readonly ConfigProblem[],
+    options: ErrorOptions & { readonly omitted?: number } = {},
+  ) {
+    const { omitted = 0, ...rest } = options
+    const listed = problems.slice(0, maxProblems)
+    const more = problems.length - listed.length + omitted
+    const texts = listed.map((problem) => problem.message)
+    if (more > 0) texts.push(`and ${more} more ${more === 1 ? 'problem' : 'problems'}`)
+    super(listed[0]?.code ?? 'CONFIG_INVALID', texts.join('; ') || 'the configuration was refused', rest)
     this.name = 'TelemetryConfigError'
-    this.problems = problems
+    this.problems = listed
+    this.omitted = more
   }
 }
 

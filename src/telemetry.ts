@@ -20,7 +20,7 @@ import type { LedgerStatus } from './delivery/ledger.ts'
 import { settingsOf } from './delivery/settings.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryError } from './errors.ts'
-import { builtInTypes } from './exporters/built-in.ts'
+import { typesWith } from './exporters/built-in.ts'
 import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
@@ -68,7 +68,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   const store: ConfigStore = createConfigStore({
     ...options.config,
-    types: options.types ?? builtInTypes(),
+    types: typesWith(options.types),
     clock,
     logger,
     apply: async (plan) => control && changes.apply(plan, control),

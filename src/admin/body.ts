@@ -4,16 +4,39 @@ import { refusal } from './answer.ts'
 
 export const largestBody = 64 * 1024
 
+/** Keys at every depth. No change has as many, and each costs more than its bytes. */
+const maxKeys = 1000
+
 const tooLarge = (): Answer => refusal(413, 'ADMIN_BODY_TOO_LARGE', `a body has at most ${largestBody} bytes`)
+const tooManyKeys = (): Answer =>
+  refusal(413, 'ADMIN_BODY_TOO_LARGE', `a body has at most ${maxKeys} keys, those of inner objects included`)
+
+function hasTooManyKeys(body: unknown): boolean {
+  let keys = 0
+  // Grows while it is read. A body may be nested as deep as it is long: recursion would overflow the stack.
+  const values = [body]
+  for (const value of values) {
+    if (typeof value !== 'object' || value === null) continue
+    const inner: unknown[] = Object.values(value)
+    if (!Array.isArray(value)) keys += inner.length
+    // A body that a framework has read may have cycles.
+    if (keys > maxKeys || values.length + inner.length > largestBody) return true
+    for (const one of inner) values.push(one)
+  }
+  return false
+}
 
 const isJson = (type: string | undefined): boolean =>
   /^application\/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?$/i.exec(type ?? '') !== null
 
 export type JsonBody = { readonly value: unknown } | { readonly refused: Answer }
 
+const accepted = (value: unknown): JsonBody =>
+  hasTooManyKeys(value) ? { refused: tooManyKeys() } : { value }
+
 /**
- * Reads a JSON body of at most 64 KiB, declared as JSON: a form or plain text is what another site can make a
- * browser send. A body that a framework has read already is taken from `request.body`.
+ * Reads a JSON body of at most 64 KiB and 1,000 keys, declared as JSON: a form or plain text is what another site can
+ * make a browser send. A body that a framework has read already is taken from `request.body`.
  */
 export async function readJson(request: IncomingMessage, patienceMs: number): Promise<JsonBody> {
   const { headers } = request
@@ -28,12 +51,12 @@ export async function readJson(request: IncomingMessage, patienceMs: number): Pr
     const { body } = request as IncomingMessage & { body?: unknown }
     return body === undefined
       ? { refused: refusal(400, 'ADMIN_BAD_REQUEST', 'the body was read before it came here') }
-      : { value: body }
+      : accepted(body)
   }
   const bytes = hasBody(request) ? await readBytes(request, patienceMs) : Buffer.alloc(0)
   if ('status' in bytes) return { refused: bytes }
   try {
-    return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) }
+    return accepted(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
   } catch {
     return { refused: refusal(400, 'ADMIN_BAD_JSON', 'the body is no JSON in UTF-8') }
   }

@@ -35,7 +35,10 @@ export interface SettledChange {
   readonly source: string
   readonly version: number
   readonly changes?: readonly ValueChange[]
+  /** The first problems of a refused change, at most 20. */
   readonly problems?: readonly ConfigProblem[]
+  /** How many more problems a refused change has than those listed. */
+  readonly omitted?: number
 }
 
 export interface ConfigStatus {
@@ -49,10 +52,16 @@ export interface ConfigStatus {
   readonly rejected?: {
     readonly source: string
     readonly at: number
+    /** The first problems, at most 20. */
     readonly problems: readonly ConfigProblem[]
+    /** How many more problems there are than those listed. */
+    readonly omitted: number
   }
   readonly sources: readonly SourceStatus[]
+  /** What is odd about the configuration in force, though it is valid. */
   readonly warnings: readonly string[]
+  /** Names at the top of the file beside `telemetry`: they belong to the application and are left alone. */
+  readonly foreign: readonly string[]
   /** Throws of subscribers so far. */
   readonly subscriber_errors: number
 }
@@ -71,8 +80,11 @@ export interface ConfigStore {
   start(): Promise<ReadonlyMap<string, ExporterConfig>>
   exporters(): ReadonlyMap<string, ExporterConfig>
   system(): SystemConfig
-  /** The effective value of a key, or a table of them, as it may be seen. Undefined where nothing is. */
-  get(path: string): unknown
+  /**
+   * Returns the effective value of a key, or of a table of keys, as it may be seen: what is secret is a placeholder.
+   * Returns `fallback` for a path that names nothing and for a key without a value (null).
+   */
+  get(path: string, fallback?: unknown): unknown
   /**
    * Changes keys in one transaction. Resolves when it is in force; rejects with a TelemetryConfigError that lists
    * every problem, and nothing has changed. Before the start it lands in its layer; after the stop it rejects with

@@ -161,6 +161,7 @@ export const commonKeys = (definition: Pick<ExporterDefinition, 'export'>): Reco
 export interface SystemConfig {
   readonly max_value_length: number
   readonly allowed_destinations: readonly string[]
+  readonly max_exporters: number
 }
 
 export const systemSchema: Readonly<Record<keyof SystemConfig, KeySchema>> = {
@@ -177,9 +178,21 @@ export const systemSchema: Readonly<Record<keyof SystemConfig, KeySchema>> = {
     format: 'destinations',
     default: [],
     change: hot,
-    doc: 'Origins (`https://otel.example.com:4318`) or host globs (`*.example.com`) that the admin API and remote stores may name without bringing credentials. Cannot be changed by them.',
+    doc: 'Origins (`https://otel.example.com:4318`) or host globs (`*.example.com`, `10.0.*.*`, with or without a port) that the admin API and remote sources may name without bringing credentials. In a glob `*` never crosses a dot, and a glob of addresses matches addresses only. The admin API and remote sources cannot change this key.',
+  },
+  max_exporters: {
+    format: 'integer',
+    default: 64,
+    min: 1,
+    max: 1024,
+    unit: 'exporters',
+    change: hot,
+    doc: 'How many exporters one change may add; what the file and init say at the start is not limited by it. The admin API and remote sources cannot change this key.',
   },
 }
+
+/** Keys that limit what the admin API and remote sources may do, and that those cannot change. */
+export const guardedKeys: readonly (keyof SystemConfig)[] = ['allowed_destinations', 'max_exporters']
 
 export const systemKeys: ReadonlySet<string> = new Set(Object.keys(systemSchema))
 

@@ -1,16 +1,22 @@
 /** Who said a value. `put` is the program itself; `admin` and `remote` are people and stores that speak through a network. */
 export type Source = 'default' | 'environment' | 'file' | 'init' | 'put' | 'admin' | 'remote'
 
+export const isUntrusted = (source: Source): boolean => source === 'admin' || source === 'remote'
+
 /** Where a value lies, lowest first. Not convict's own order, which puts the environment over files. */
 export const layerNames = ['default', 'environment', 'file', 'init', 'runtime'] as const
 export type LayerName = (typeof layerNames)[number]
 
-/** One value as one layer says it, before its key is known. Immutable. */
+/** One value as one layer says it, before its key is known. Immutable, so that it is judged once. */
 export interface Entry {
   readonly value: unknown
   readonly source: Source
-  /** The value is text that the key's format parses: variables, and strings that are wholly one reference. */
+  /** The value is text that the key's format coerces: variables, and strings that are wholly one reference. */
   readonly text?: boolean
+  /** Why there is no value to judge, to follow the path in a sentence. In a file: a variable that is not set. */
+  readonly lacking?: string
+  /** It comes from a variable of the ecosystem: where it is malformed it is ignored with a warning. */
+  readonly ecosystem?: boolean
   /** The value as it may be seen, when parts of it came from variables that hold secrets. */
   readonly shown?: unknown
   /** The variable or the remote source it came from. */
@@ -18,11 +24,11 @@ export interface Entry {
   readonly file?: string
   readonly line?: number
   readonly column?: number
-  /** Origins that a credential brought by an untrusted source was brought for. */
-  readonly boundTo?: readonly string[]
 }
 
 export type Table = ReadonlyMap<string, Entry>
+
+export const noTable: Table = new Map()
 
 /** What one layer says: keys of telemachine itself, and one table per exporter. */
 export interface Tables {
@@ -38,7 +44,7 @@ export interface Layers {
   readonly runtime: Tables
 }
 
-export const noTables: Tables = { system: new Map(), exporters: new Map() }
+export const noTables: Tables = { system: noTable, exporters: new Map() }
 
 /** The place of a value: a key of an exporter, or of telemachine itself when `id` is undefined. */
 export interface Place {
@@ -46,36 +52,63 @@ export interface Place {
   readonly key: string
 }
 
-export function withTable(tables: Tables, id: string): Tables {
-  if (tables.exporters.has(id)) return tables
-  return { system: tables.system, exporters: new Map(tables.exporters).set(id, new Map()) }
+/** Changes of one layer: each table is copied once, however many of its keys change. */
+export interface TablesDraft {
+  /** Adds an empty table, if there is none. */
+  table(id: string): void
+  set(place: Place, entry: Entry): void
+  /** A table that loses its last key is removed: an exporter made of single keys ends when they are unset. */
+  unset(place: Place): void
+  removeTable(id: string): void
+  clear(): void
+  done(): Tables
 }
 
-export function withEntry(tables: Tables, { id, key }: Place, entry: Entry): Tables {
-  if (id === undefined) {
-    return { system: new Map(tables.system).set(key, entry), exporters: tables.exporters }
+export function draftOf(tables: Tables): TablesDraft {
+  let system = new Map(tables.system)
+  let exporters = new Map(tables.exporters)
+  let copies = new Map<string, Map<string, Entry>>()
+
+  /** A copy of a table that may be written to. */
+  const writable = (id: string): Map<string, Entry> => {
+    let copy = copies.get(id)
+    if (copy === undefined || exporters.get(id) !== copy) {
+      copy = new Map(exporters.get(id))
+      copies.set(id, copy)
+      exporters.set(id, copy)
+    }
+    return copy
   }
-  const table = new Map(tables.exporters.get(id)).set(key, entry)
-  return { system: tables.system, exporters: new Map(tables.exporters).set(id, table) }
+
+  return {
+    table: (id) => {
+      if (!exporters.has(id)) exporters.set(id, new Map())
+    },
+    set: ({ id, key }, entry) => {
+      if (id === undefined) system.set(key, entry)
+      else writable(id).set(key, entry)
+    },
+    unset: ({ id, key }) => {
+      if (id === undefined) {
+        system.delete(key)
+      } else if (exporters.get(id)?.has(key)) {
+        const table = writable(id)
+        table.delete(key)
+        if (table.size === 0) exporters.delete(id)
+      }
+    },
+    removeTable: (id) => void exporters.delete(id),
+    clear: () => {
+      system = new Map()
+      exporters = new Map()
+      copies = new Map()
+    },
+    done: () => ({ system: sameEntries(system, tables.system) ? tables.system : system, exporters }),
+  }
 }
 
-/** A table that loses its last key goes with it: an exporter made of single keys ends when they are unset. */
-export function withoutEntry(tables: Tables, { id, key }: Place): Tables {
-  const before = id === undefined ? tables.system : tables.exporters.get(id)
-  if (!before?.has(key)) return tables
-  const table = new Map(before)
-  table.delete(key)
-  if (id === undefined) return { system: table, exporters: tables.exporters }
-  if (table.size === 0) return withoutTable(tables, id)
-  return { system: tables.system, exporters: new Map(tables.exporters).set(id, table) }
-}
-
-export function withoutTable(tables: Tables, id: string): Tables {
-  if (!tables.exporters.has(id)) return tables
-  const exporters = new Map(tables.exporters)
-  exporters.delete(id)
-  return { system: tables.system, exporters }
-}
+const sameEntries = (a: Table, b: Table): boolean =>
+  a.size === b.size && [...a].every(([key, entry]) => b.get(key) === entry)
 
 /** The changing layers, strongest first, each under the name it is shown by. */
 export function strongestFirst(layers: Layers): readonly (readonly [LayerName, Tables])[] {

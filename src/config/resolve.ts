@@ -1,204 +1,170 @@
-import type { ConfigProblem } from '../errors.ts'
-import { messageOf } from '../errors.ts'
+import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
-import { type Held, holds, type ReadEntry } from './changes/holds.ts'
-import { readKey } from './formats/formats.ts'
-import type { Reading } from './formats/reading.ts'
-import { type Entry, exporterIds, type LayerName, type Layers, strongestFirst, type Table } from './layers.ts'
+import type { Entry, LayerName, Table } from './layers.ts'
 import { pathOf } from './paths.ts'
-import { createSystemResolver, type SystemResolver } from './resolve-system.ts'
-import { isSensitive, type TypeSchema } from './schema.ts'
+import { createProblems, type ProblemList } from './problem-list.ts'
+import type { Schema, TypeSchema } from './schema.ts'
 import { nearest, problemAt, valueProblem } from './shown/problems.ts'
 import type { Redactor } from './shown/redact.ts'
-import type { Environment, EnvironmentEntry } from './sources/environment.ts'
 
-/** An exporter as all layers together make it. */
-export interface Resolved {
-  readonly id: string
-  readonly schema: TypeSchema
+/** A value that a layer gives to a key, in the shape drivers see. */
+export interface Held {
+  readonly layer: LayerName
+  readonly entry: Entry
+  readonly value: unknown
+}
+
+/** What one layer says about the keys of one exporter, or of telemachine itself. */
+export type Said = readonly [layer: LayerName, table: Table | undefined]
+
+/** Keys with the values that all layers together give them. */
+export interface ResolvedKeys {
   readonly config: Config
-  /** Per key what the layers above the defaults say, strongest first. */
+  /** Per key what the layers above the defaults say, strongest first; keys that no layer names are missing. */
   readonly held: ReadonlyMap<string, readonly Held[]>
-  /** Who named the type; undefined where it follows from the id. */
-  readonly type: Held | undefined
+  /** What is odd about it, though it is in force. */
+  readonly warnings: readonly string[]
 }
 
-export type Peers = ReadonlyMap<string, TypeSchema>
+const lackingCode = ({ source }: Entry): string =>
+  source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
 
-export interface Resolver {
-  /** The types of the exporters there are; those whose type is unknown are missing. */
-  peers(layers: Layers): Peers
-  exporter(
-    id: string,
-    layers: Layers,
-    peers: Peers,
-  ): { resolved?: Resolved; problems: readonly ConfigProblem[] }
-  readonly system: SystemResolver
-}
-
-/** What operators wrote down is bounded by them; what comes at runtime is not. */
-const lasts = ({ source }: Entry): boolean =>
-  source === 'environment' || source === 'file' || source === 'init'
-
-interface Resolution {
-  readonly tables: readonly (Table | undefined)[]
-  readonly environmental: ReadonlyMap<string, readonly EnvironmentEntry[]>
-  readonly resolved: Resolved
-  /** Nothing was wrong with it, so that it can be built upon. */
-  readonly sound: boolean
-}
-
-const samePeers = (a: Peers, b: Peers): boolean =>
-  a === b || (a.size === b.size && [...a].every(([id, schema]) => b.get(id) === schema))
-
-export function createResolver(
-  schemas: ReadonlyMap<string, TypeSchema>,
-  environment: Environment,
+/** Lays what the layers say over the defaults. `said`: strongest first. `ignored`: entries that are not to count. */
+export function resolveKeys(
+  id: string | undefined,
+  schema: Schema,
+  said: readonly Said[],
+  problems: ProblemList,
   redactor: Redactor,
-): Resolver {
-  const readings = new WeakMap<Entry, { readonly key: KeySchema; readonly reading: Reading }>()
-  let cachedFor: Peers = new Map()
-  let variables = new Map<string, ReadonlyMap<string, readonly EnvironmentEntry[]>>()
+  ignored: readonly Entry[] = [],
+): ResolvedKeys {
+  const speaking = said.filter(
+    (one): one is readonly [LayerName, Table] => one[1] !== undefined && one[1].size > 0,
+  )
+  const config: Record<string, unknown> = {}
+  const held = new Map<string, Held[]>()
+  const warnings: string[] = []
+  const lacking: (readonly [path: string, say: () => ConfigProblem])[] = []
 
-  const read: ReadEntry = (key, entry) => {
-    const known = readings.get(entry)
-    if (known?.key === key) return known.reading
-    const reading = readKey(key, entry.value, entry.text === true)
-    readings.set(entry, { key, reading })
-    if (key.format === 'headers')
-      redactor.learnHeaders('value' in reading ? reading.value : entry.value, lasts(entry))
-    else if (isSensitive(key)) redactor.learn(entry.value, lasts(entry))
-    return reading
-  }
-
-  const variablesOf = (id: string, peers: Peers) => {
-    if (!samePeers(cachedFor, peers)) {
-      cachedFor = peers
-      variables = new Map()
+  for (const [name, key] of schema.keys) {
+    const values: Held[] = []
+    for (const [layer, table] of speaking) {
+      const entry = table.get(name)
+      if (entry === undefined || ignored.includes(entry)) continue
+      const verdict = entry.lacking === undefined ? schema.verdict(name, entry) : undefined
+      if (verdict && 'value' in verdict) {
+        values.push({ layer, entry, value: verdict.value })
+        continue
+      }
+      const path = pathOf(id, name)
+      const say = (): ConfigProblem =>
+        verdict
+          ? valueProblem(path, key, entry, verdict.right, redactor)
+          : problemAt(lackingCode(entry), path, entry, entry.lacking ?? '')
+      // A variable that others share is our business only where it would be in force.
+      if (entry.ecosystem && values.length === 0) warnings.push(`${say().message}; it is ignored`)
+      else if (entry.ecosystem) continue
+      else if (!verdict && entry.source === 'file') lacking.push([path, say])
+      else problems.add(path, say)
     }
-    const entries = variables.get(id) ?? environment.of(id, peers)
-    variables.set(id, entries)
-    return entries
+    if (values.length > 0) held.set(name, values)
+    config[name] = values.length > 0 ? values[0]!.value : schema.defaults.get(name)
   }
 
-  const typeOf = (id: string, layers: Layers): { name: unknown; held: Held | undefined } => {
-    for (const [layer, tables] of strongestFirst(layers)) {
-      const entry = tables.exporters.get(id)?.get('type')
-      if (entry) return { name: entry.value, held: { layer, entry, value: entry.value } }
-    }
-    return { name: id, held: undefined }
+  for (const [path, say] of lacking) {
+    if (config.enabled === false) warnings.push(`${say().message}; the exporter needs it once it is enabled`)
+    else problems.add(path, say)
   }
+  return { config: Object.freeze(config), held, warnings }
+}
 
-  /** Of the latest two layers: what is in force or waits, and what would come upon it. */
-  let peersOf: readonly (readonly [Layers, Peers])[] = []
-  const peers = (layers: Layers): Peers => {
-    const known = peersOf.find(([of]) => of === layers)?.[1]
-    if (known) return known
-    const found = new Map<string, TypeSchema>()
-    for (const id of exporterIds(layers)) {
-      const schema = schemas.get(typeOf(id, layers).name as string)
-      if (schema) found.set(id, schema)
-    }
-    peersOf = [[layers, found], ...peersOf.slice(0, 1)]
-    return found
-  }
-
-  const noType = (id: string, layers: Layers): ConfigProblem => {
-    const path = pathOf(id, 'type')
-    const { held } = typeOf(id, layers)
-    const right = `one of ${[...schemas.keys()].join(', ')}`
-    if (held) {
-      const key: KeySchema = { format: 'name', default: null, change: 'replace', doc: '' }
-      return { ...valueProblem(path, key, held.entry, right, redactor), code: 'CONFIG_UNKNOWN_TYPE' }
-    }
-    const meant = nearest(id, schemas.keys())
-    const message = `${pathOf(id)} is the name of no exporter type: it needs a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
-    return { code: 'CONFIG_UNKNOWN_TYPE', path, message }
-  }
-
-  const unknownKeys = (id: string, layers: Layers, schema: TypeSchema): ConfigProblem[] => {
-    const problems: ConfigProblem[] = []
-    for (const [, tables] of strongestFirst(layers)) {
-      for (const [key, entry] of tables.exporters.get(id) ?? []) {
-        if (key === 'type' || schema.keys.has(key)) continue
+/** Keys that a type does not have, in any layer. */
+function unknownKeys(id: string, schema: TypeSchema, said: readonly Said[], problems: ProblemList): void {
+  for (const [, table] of said) {
+    for (const [key, entry] of table ?? []) {
+      if (key === 'type' || schema.keys.has(key)) continue
+      const path = pathOf(id, key)
+      problems.add(path, () => {
         const meant = nearest(key, schema.keys.keys())
         const hint = meant ? `: did you mean ${meant}?` : `; it has ${[...schema.keys.keys()].join(', ')}`
-        problems.push(
-          problemAt(
-            'CONFIG_UNKNOWN_KEY',
-            pathOf(id, key),
-            entry,
-            `is no key of the exporter type ${schema.type}${hint}`,
-          ),
+        return problemAt(
+          'CONFIG_UNKNOWN_KEY',
+          path,
+          entry,
+          `is no key of the exporter type ${schema.type}${hint}`,
         )
-      }
-    }
-    return problems
-  }
-
-  const crossKey = (id: string, { definition }: TypeSchema, config: Config): ConfigProblem[] => {
-    try {
-      return (definition.validate?.(config) ?? []).map(([key, message]) => ({
-        code: 'CONFIG_INVALID_VALUE',
-        path: pathOf(id, key),
-        message: redactor.text(`${pathOf(id, key)}: ${message}`),
-      }))
-    } catch (error) {
-      const message = redactor.text(`${pathOf(id)} cannot be validated: ${messageOf(error)}`)
-      return [{ code: 'CONFIG_INVALID_VALUE', path: pathOf(id), message }]
+      })
     }
   }
+}
 
-  /** The last resolution of each exporter: most changes touch one key of it. */
-  const latest = new Map<string, Resolution>()
-
-  /** Keys about which the tables say something else than last time. */
-  const changedSince = (last: Resolution, tables: Resolution['tables']): Set<string> => {
-    const names = new Set<string>()
-    tables.forEach((table, i) => {
-      const old = last.tables[i]
-      if (table === old) return
-      for (const [name, entry] of table ?? []) if (old?.get(name) !== entry) names.add(name)
-      for (const name of old?.keys() ?? []) if (!table?.has(name)) names.add(name)
-    })
-    return names
+/** Applies the rules that a driver has across its keys. */
+function brokenRules(
+  id: string,
+  { definition }: TypeSchema,
+  config: Config,
+  redactor: Redactor,
+): readonly ConfigProblem[] {
+  const code = 'CONFIG_INVALID_VALUE'
+  const of = (path: string, message: string): ConfigProblem => ({
+    code,
+    path,
+    message: redactor.text(message),
+  })
+  try {
+    return (definition.validate?.(config) ?? []).map(([key, message]) =>
+      of(pathOf(id, key), `${pathOf(id, key)}: ${message}`),
+    )
+  } catch (error) {
+    return [of(pathOf(id), `${pathOf(id)} cannot be validated: ${messageOf(error)}`)]
   }
+}
 
-  const exporter: Resolver['exporter'] = (id, layers, among) => {
-    const schema = among.get(id)
-    if (!schema) return { problems: [noType(id, layers)] }
-    const named = strongestFirst(layers).map(([layer, { exporters }]) => [layer, exporters.get(id)] as const)
-    const tables = named.map(([, table]) => table)
-    const environmental = variablesOf(id, among)
-    const known = latest.get(id)
-    const last =
-      known?.environmental === environmental && known.resolved.schema === schema && known.sound
-        ? known
-        : undefined
-    const names = last ? changedSince(last, tables) : schema.keys.keys()
-    const config: Record<string, unknown> = { ...last?.resolved.config }
-    const held = new Map(last?.resolved.held)
-    const problems = unknownKeys(id, layers, schema)
-    for (const name of names) {
-      const key = schema.keys.get(name)
-      if (!key) continue
-      const said: (readonly [LayerName, Entry])[] = []
-      for (const [layer, table] of named) {
-        const entry = table?.get(name)
-        if (entry) said.push([layer, entry])
-      }
-      for (const entry of environmental.get(name) ?? []) said.push(['environment', entry])
-      const result = holds(pathOf(id, name), key, said, read, redactor)
-      problems.push(...result.problems)
-      held.set(name, result.held)
-      config[name] = result.held.length > 0 ? result.held[0]!.value : schema.defaults.get(name)
-    }
-    Object.freeze(config)
-    if (problems.length === 0) problems.push(...crossKey(id, schema, config))
-    const resolved: Resolved = { id, schema, config, held, type: typeOf(id, layers).held }
-    latest.set(id, { tables, environmental, resolved, sound: problems.length === 0 })
-    return { resolved, problems }
+/** Resolves the keys of an exporter, by all rules there are for them. */
+export function resolveExporter(
+  id: string,
+  schema: TypeSchema,
+  said: readonly Said[],
+  problems: ProblemList,
+  redactor: Redactor,
+): ResolvedKeys {
+  const before = problems.count
+  unknownKeys(id, schema, said, problems)
+  const keys = resolveKeys(id, schema, said, problems, redactor)
+  // Rules across keys are written for valid ones.
+  if (problems.count > before) return keys
+  const broken = brokenRules(id, schema, keys.config, redactor)
+  if (broken.length === 0) return keys
+  // A variable of the ecosystem that breaks them is ignored, as one with a malformed text is.
+  const suspects = [...keys.held.values()].flatMap(([held]) => (held?.entry.ecosystem ? [held.entry] : []))
+  for (const ignored of [...suspects.map((entry) => [entry]), suspects]) {
+    const others = resolveKeys(id, schema, said, createProblems(), redactor, ignored)
+    if (ignored.length === 0 || brokenRules(id, schema, others.config, redactor).length > 0) continue
+    const names = ignored.map(({ from }) => from).join(', ')
+    const why = broken.map(({ message }) => message).join('; ')
+    return { ...others, warnings: [...others.warnings, `${why}; environment variable ${names} is ignored`] }
   }
+  for (const problem of broken) problems.add(problem.path, () => problem)
+  return keys
+}
 
-  return { peers, exporter, system: createSystemResolver(environment, read, redactor) }
+function hintOf(key: KeySchema, value: unknown): string | undefined {
+  try {
+    return key.hint?.(value)
+  } catch {
+    // It only says what is odd: a value that it cannot read is not.
+    return undefined
+  }
+}
+
+/** What is odd about values that are valid all the same. */
+export function hints(id: string, { keys }: TypeSchema, config: Config, redactor: Redactor): string[] {
+  if (config.enabled === false) return []
+  const found: string[] = []
+  for (const [name, key] of keys) {
+    const hint = hintOf(key, config[name])
+    if (hint !== undefined)
+      found.push(`${pathOf(id, name)} is ${JSON.stringify(redactor.value(config[name]))}, which ${hint}`)
+  }
+  return found
 }

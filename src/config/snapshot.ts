@@ -6,38 +6,50 @@ export class Unusable {
   }
 }
 
-const deepest = 8
-const mostNodes = 10_000
+const maxDepth = 8
+
+/** Values in a change or a document, in all. More is no configuration, and would block the process while it is read. */
+const maxNodes = 10_000
+
+/** Thrown inside a snapshot, to leave it. */
+const tooLarge = new Unusable('too large')
 
 /**
  * A copy that nobody else can change, of plain data only: own enumerable string keys, no accessors left to run.
- * Never throws: what is no plain data becomes {@link Unusable} in its place.
+ * Never throws: what is no plain data becomes {@link Unusable} in its place, and so does a value of too many parts
+ * as a whole.
  */
-export function snapshot(value: unknown): unknown {
+export function snapshot(value: unknown, limit = maxNodes): unknown {
   let nodes = 0
 
   /** A part that throws spoils only itself, so that the problem names its key. */
-  const copy = (raw: unknown, depth: number): unknown => {
+  const attempt = (what: string, read: () => unknown): unknown => {
     try {
-      return copyPlain(raw, depth)
-    } catch {
-      return new Unusable('an object that cannot be read')
+      return read()
+    } catch (error) {
+      if (error === tooLarge) throw error
+      return new Unusable(what)
     }
   }
 
-  const copyPlain = (raw: unknown, depth: number): unknown => {
+  const copy = (raw: unknown, depth: number): unknown => {
     nodes += 1
+    if (nodes > limit) throw tooLarge
     if (raw === null || typeof raw === 'string' || typeof raw === 'number' || typeof raw === 'boolean')
       return raw
     if (raw === undefined) return undefined
     if (typeof raw !== 'object')
       return new Unusable(typeof raw === 'bigint' ? 'a number that is too large' : `a ${typeof raw}`)
     if (raw instanceof Unusable) return raw
-    if (depth > deepest) return new Unusable('nested too deeply')
-    if (nodes > mostNodes) return new Unusable('too large')
+    if (depth > maxDepth) return new Unusable('nested too deeply')
+    return attempt('an object that cannot be read', () => copyParts(raw, depth + 1))
+  }
+
+  const copyParts = (raw: object, depth: number): unknown => {
     if (Array.isArray(raw)) {
-      if (raw.length > mostNodes) return new Unusable('too large')
-      return Array.from(raw, (element) => copy(element, depth + 1))
+      // An array may be long and yet hold nothing.
+      if (nodes + raw.length > limit) throw tooLarge
+      return Array.from(raw, (element) => copy(element, depth))
     }
     if (raw instanceof Date) return new Unusable('a date')
     const prototype = Object.getPrototypeOf(raw)
@@ -45,17 +57,14 @@ export function snapshot(value: unknown): unknown {
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
       return new Unusable('an object that is no plain table')
     const record: Record<string, unknown> = Object.create(null)
-    for (const key of Object.keys(raw)) record[key] = member(raw, key, depth + 1)
+    for (const key of Object.keys(raw))
+      record[key] = attempt('a getter that throws', () => copy((raw as Record<string, unknown>)[key], depth))
     return record
   }
 
-  const member = (raw: object, key: string, depth: number): unknown => {
-    try {
-      return copy((raw as Record<string, unknown>)[key], depth)
-    } catch {
-      return new Unusable('a getter that throws')
-    }
+  try {
+    return copy(value, 0)
+  } catch {
+    return tooLarge
   }
-
-  return copy(value, 0)
 }

@@ -1,26 +1,36 @@
-import { type ConfigProblem, TelemetryConfigError, TelemetryError } from '../errors.ts'
+import { TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
-import { admitted } from './changes/admission.ts'
-import { readPut, readUnset, type Step } from './changes/changes.ts'
-import { createJudge } from './changes/judge.ts'
+import {
+  foldSteps,
+  ownProblems,
+  type ReadChange,
+  readPut,
+  readUnset,
+  unknownTargets,
+} from './changes/changes.ts'
 import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } from './changes/plan.ts'
 import {
   createTransactions,
-  foldSteps,
   type InForce,
   type PutResult,
   type Transactions,
 } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
-import { type Layers, noTables, type Source, type Tables } from './layers.ts'
-import { createTypeSchemas, isSensitive, loadConvict } from './schema.ts'
-import { explainPicture, shownAt, shownConfig } from './shown/explain.ts'
+import { type Convict, convictNow, loadConvict } from './convict.ts'
+import type { Judge, JudgeOptions, ResolvedConfig } from './judge.ts'
+import { createJudgeFactory, unjudged } from './judge-factory.ts'
+import { noTables, type Source } from './layers.ts'
+import { shownName } from './paths.ts'
+import { createProblems } from './problem-list.ts'
+import { explainConfig, shownAt, shownConfig } from './shown/explain.ts'
 import { createRedactor } from './shown/redact.ts'
 import { createReports } from './shown/reports.ts'
 import { createSubscribers } from './shown/subscribers.ts'
-import { readDocument } from './sources/document.ts'
+import { createWarnings, fileWarnings, optionWarnings } from './shown/warnings.ts'
+import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
 import { createFileFeed } from './sources/file-feed.ts'
+import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
@@ -38,60 +48,74 @@ export type {
 export type { SystemConfig } from './keys.ts'
 export type { Explanation } from './shown/explain.ts'
 
+/** What the program says is bounded by its author, not by what a network sends. */
+const maxInitValues = 100_000
+
 const stopped = (): TelemetryError =>
   new TelemetryError('STOPPED', 'telemetry is stopped: its configuration is final')
 
-type Given = { readonly steps: readonly Step[]; readonly problems: readonly ConfigProblem[] }
+/** Names of an application's file in the status; nobody reads more. */
+const maxForeign = 100
 
 /** The configuration: layers, what they amount to, and one transaction at a time to change it. */
 export function createConfigStore(options: StoreOptions): ConfigStore {
   const { clock } = options
   const logger = guardedLogger(options.logger)
   const redactor = createRedactor()
-  const schemas = createTypeSchemas(options.types)
   const subscribers = createSubscribers(logger, redactor)
   const reports = createReports(clock, logger, redactor)
-  const init = readDocument(options.init ?? {}, { source: 'init', wrapped: false })
+  const warnings = createWarnings(logger)
+  const typeNames = new Set(options.types.map(({ type }) => type))
+  const init = readDocument(options.init ?? {}, {
+    source: 'init',
+    wrapping: 'optional',
+    maxValues: maxInitValues,
+  })
   const file = options.file === undefined ? undefined : createFileFeed(options.file, clock, logger, redactor)
-  let environment = createEnvironment(options.env ?? process.env)
-  let judge = createJudge(schemas, environment, redactor)
+  const judges = createJudgeFactory(options.types, redactor)
+  let judge: Judge | undefined
   let phase: 'new' | 'starting' | 'started' | 'stopped' = 'new'
   let starting: Promise<unknown> = Promise.resolve()
   let transactions: Transactions | undefined
-  let warnings: readonly string[] = []
-
-  const inForceOf = (version: number, layers: Layers): InForce => ({
-    version,
-    layers,
-    picture: judge.judge(layers).picture,
-  })
-
-  /** Before the start: what can be known at once. What is wrong with it is said by the start. */
-  const earlyFile = (): Tables => {
-    const early = file?.read(options.env ?? process.env)
-    return early?.problems.length === 0 ? early.tables : noTables
+  let foreign: readonly string[] = []
+  let before: InForce = {
+    version: 0,
+    config: unjudged({
+      file: noTables,
+      init: init.tables,
+      remote: (options.remote ?? []).map(() => noTables),
+      runtime: noTables,
+    }),
   }
-  let before = inForceOf(0, {
-    file: earlyFile(),
-    init: init.tables,
-    remote: (options.remote ?? []).map(() => noTables),
-    runtime: noTables,
-  })
 
   const inForce = (): InForce => transactions?.inForce() ?? before
 
-  /** Secrets in force are not forgotten, however many were tried since they were put. */
-  const remember = ({ picture }: InForce): void => {
-    for (const { schema, config } of picture.exporters.values()) {
-      for (const [name, key] of schema.keys) {
-        if (key.format === 'headers') redactor.learnHeaders(config[name])
-        else if (isSensitive(key)) redactor.learn(config[name])
-      }
-    }
+  let variables: Variables = {}
+  let environment = createEnvironment(variables)
+
+  /** Reads the environment and the file. */
+  const readSources = (): ReadDocument | undefined => {
+    const now = { ...(options.env ?? process.env) }
+    if (!sameVariables(variables, now)) environment = createEnvironment(now)
+    variables = now
+    return file?.read(variables)
   }
 
+  /** What can be known before the start. What is wrong with it is reported by the start. */
+  const lookAhead = (convict: Convict): void => {
+    const read = readSources()
+    judge = judges.make(convict, environment)
+    const tables = read?.problems.count === 0 ? read.tables : noTables
+    before = { version: 0, config: judge({ ...before.config.layers, file: tables }).config }
+  }
+
+  warnings.about('options', optionWarnings(options))
+  const present = convictNow()
+  if (present) lookAhead(present)
+
   const committed = (now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void => {
-    remember(now)
+    judges.remember(now.config)
+    warnings.announce(now.config)
     subscribers.notify(changes)
     reports.applied(sources.join(', '), now.version, changes)
   }
@@ -99,28 +123,50 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   const refused = (source: Source, error: TelemetryConfigError): void =>
     reports.rejected(source, inForce().version, error)
 
-  const landEarly = (given: Given, source: Source): PutResult => {
-    const steps = admitted(judge, given, source, before.layers, false)
-    const next = inForceOf(0, foldSteps(before.layers, { steps }))
-    const changes = diffValues(before.picture, next.picture, redactor)
-    before = next
+  /** What a change makes of a configuration; throws a TelemetryConfigError. */
+  const judged = (
+    given: ReadChange,
+    source: Source,
+    base: ResolvedConfig,
+    options: JudgeOptions = {},
+  ): ResolvedConfig => {
+    if (given.problems.count > 0) throw given.problems.error()
+    const problems = createProblems()
+    unknownTargets(given.steps, base.peers, source, problems)
+    const maxAdded = base.system.config.max_exporters
+    const judgement = judge!(foldSteps(base.layers, given.steps), base, { maxAdded, ...options })
+    problems.addAll(judgement.problems)
+    if (problems.count > 0) throw problems.error()
+    return judgement.config
+  }
+
+  const landEarly = (given: ReadChange, source: Source): PutResult => {
+    // The layers may be incomplete: a change answers for its own keys only.
+    const config = judged(given, source, before.config, {
+      isOwn: ownProblems(given.steps),
+      beforeStart: true,
+    })
+    const changes = diffValues(before.config, config, redactor)
+    before = { version: 0, config }
     subscribers.notify(changes)
     return { version: 0, changes }
   }
 
-  const change = async (source: Source, given: Given): Promise<PutResult> => {
-    if (file && !transactions && tomlNow() === undefined) {
-      await loadToml()
-      if (phase === 'new') before = inForceOf(0, { ...before.layers, file: earlyFile() })
+  const change = async (source: Source, given: ReadChange): Promise<PutResult> => {
+    if (!transactions && (!judge || (file && tomlNow() === undefined))) {
+      const convict = await loadConvict()
+      if (file) await loadToml()
+      if (phase === 'new') lookAhead(convict)
     }
-    // What was asked during a start waits for its end, in its order.
+    // Changes submitted during start() are queued.
     if (phase === 'starting') await starting.catch(() => {})
     if (phase === 'stopped') throw stopped()
     try {
       const into = transactions
       if (!into) return landEarly(given, source)
-      const steps = admitted(judge, given, source, into.tentative(), true)
-      return await new Promise((resolve, reject) => into.submit({ source, steps, resolve, reject }))
+      const { steps } = given
+      const after = judged(given, source, into.expected())
+      return await new Promise((resolve, reject) => into.submit({ source, steps, resolve, reject }, after))
     } catch (error) {
       if (error instanceof TelemetryConfigError) refused(source, error)
       throw error
@@ -128,21 +174,26 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   }
 
   /** A change that nobody waits for: its refusal is in the status, and in the log. */
-  const changeUnasked = (source: Source, given: Given): void => {
+  const changeUnasked = (source: Source, given: ReadChange): void => {
     change(source, given).catch((error) => {
       if (phase !== 'stopped')
         logger.warn({ source, error: redactor.text(String(error)) }, 'a configuration was refused')
     })
   }
 
+  const heardFile = (document: ReadDocument): void => {
+    foreign = document.foreign.slice(0, maxForeign).map(shownName)
+    warnings.about('file', fileWarnings(options.file!, document, typeNames))
+  }
+
   /** Documents heard before there are transactions. */
-  const waiting = new Map<number, Given>()
+  const waiting = new Map<number, ReadChange>()
 
   const feeds = (options.remote ?? []).map((source, index) => {
     const name = source.name ?? `remote ${index + 1}`
     const heard = (document: unknown): void => {
-      const read = readDocument(document, { source: 'remote', wrapped: false, from: name })
-      const given: Given = {
+      const read = readDocument(document, { source: 'remote', wrapping: 'optional', from: name })
+      const given: ReadChange = {
         steps: [{ type: 'remote', index, tables: read.tables }],
         problems: read.problems,
       }
@@ -153,50 +204,47 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       logger.warn({ source: name, error: redactor.text(error) }, 'a remote configuration source is lost')
     return { name, ...createRemoteFeed(source, clock, heard, lost) }
   })
+
   const begin = async (): Promise<void> => {
-    const variables = { ...(options.env ?? process.env) }
-    environment = createEnvironment(variables)
-    judge = createJudge(schemas, environment, redactor)
     if (file && tomlNow() === undefined) await loadToml()
-    const read = file?.read(variables)
-    await loadConvict()
-    let layers: Layers = { ...before.layers, file: read?.tables ?? noTables }
-    const judgement = judge.judge(layers)
-    const problems = [...init.problems, ...(read?.problems ?? []), ...judgement.problems]
-    if (problems.length > 0) throw new TelemetryConfigError(problems)
+    const read = readSources()
+    judge = judges.make(await loadConvict(), environment)
+    const layers = { ...before.config.layers, file: read?.tables ?? noTables }
+    const judgement = judge(layers, before.config, { beforeStart: true })
+    const problems = createProblems()
+    for (const found of [init.problems, read?.problems, judgement.problems]) if (found) problems.addAll(found)
+    if (problems.count > 0) throw problems.error()
     await Promise.all(feeds.map((feed) => feed.start()))
     if (phase === 'stopped') throw stopped()
+    let { config } = judgement
     // A bad document in a store that a fleet shares must not keep each of its processes from starting.
     for (const [, given] of waiting) {
       try {
-        layers = foldSteps(layers, { steps: admitted(judge, given, 'remote', layers, true) })
+        config = judged(given, 'remote', config)
       } catch (error) {
         if (!(error instanceof TelemetryConfigError)) throw error
         refused('remote', error)
       }
     }
     waiting.clear()
-    warnings = environment
-      .unknown(judge.peers(layers))
-      .map((name) => `environment variable ${name} names no key of its exporter`)
-    for (const warning of warnings) logger.warn({}, warning)
-    before = inForceOf(1, layers)
-    transactions = createTransactions(before, {
-      judge: (next, was) => judge.judge(next, was),
-      apply: options.apply,
-      committed,
-      refused,
-      redactor,
-    })
-    await file?.watch(({ tables, problems }) =>
-      changeUnasked('file', { steps: [{ type: 'file', tables }], problems }),
+    if (read) heardFile(read)
+    warnings.about(
+      'environment',
+      environment
+        .unknown(config.peers)
+        .map((name) => `environment variable ${name} names no key of its exporter`),
     )
+    warnings.announce(config)
+    before = { version: 1, config }
+    transactions = createTransactions(before, { judge, apply: options.apply, committed, refused, redactor })
+    await file?.watch((document) => {
+      if (document.problems.count === 0) heardFile(document)
+      changeUnasked('file', { ...document, steps: [{ type: 'file', tables: document.tables }] })
+    })
   }
 
-  const exporters = (): ReadonlyMap<string, ExporterConfig> => {
-    const { picture } = inForce()
-    return new Map([...picture.exporters].map(([id, resolved]) => [id, exporterConfig(resolved, picture)]))
-  }
+  const exporters = (): ReadonlyMap<string, ExporterConfig> =>
+    new Map([...inForce().config.exporters].map(([id, resolved]) => [id, exporterConfig(resolved)]))
 
   const start = async (): Promise<ReadonlyMap<string, ExporterConfig>> => {
     if (phase === 'stopped') throw stopped()
@@ -221,16 +269,19 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   return {
     start,
     exporters,
-    system: () => inForce().picture.system.config,
-    get: (path) => shownAt(inForce().picture, path, redactor),
+    system: () => inForce().config.system.config,
+    get: (path, fallback) => {
+      const value = shownAt(inForce().config, path, redactor)
+      return value ?? fallback ?? value
+    },
     put: (...given: unknown[]) => change('put', readPut(given, 'put')),
     putFrom: (source, changes) => change(source, readPut([changes], source)),
     unset: (paths) => change('put', readUnset(paths, 'put')),
     unsetFrom: (source, paths) => change(source, readUnset(paths, source)),
-    explain: () => explainPicture(inForce().picture, redactor),
+    explain: () => explainConfig(inForce().config, redactor),
     subscribe: subscribers.add,
     redacted: (id) => {
-      const resolved = inForce().picture.exporters.get(id)
+      const resolved = inForce().config.exporters.get(id)
       return resolved ? shownConfig(resolved, redactor) : {}
     },
     status: () => ({
@@ -243,7 +294,8 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
           return { name, ...rest, ...(error !== undefined && { error: redactor.text(error) }) }
         }),
       ],
-      warnings,
+      warnings: warnings.list(inForce().config),
+      foreign,
       subscriber_errors: subscribers.errors(),
     }),
     onSettled: reports.onSettled,

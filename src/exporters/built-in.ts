@@ -6,3 +6,9 @@ import { prometheus } from './prometheus/index.ts'
 
 /** Every type telemachine comes with. */
 export const builtInTypes = (): AnyExporterDefinition[] => [otel(), prometheus(), datadog(), mock()]
+
+/** The built-in types and those of an application. One of the same name takes the place of ours. */
+export function typesWith(own: readonly AnyExporterDefinition[] = []): readonly AnyExporterDefinition[] {
+  const names = new Set(own.map(({ type }) => type))
+  return [...builtInTypes().filter(({ type }) => !names.has(type)), ...own]
+}

@@ -27,13 +27,19 @@ export interface KeySchema {
    * it from afar has to bring credentials, as for a URL.
    */
   readonly destination?: (value: string) => string
+  /**
+   * Says what is odd about a valid value, to end the sentence "telemetry.otel.endpoint is …, which …": it becomes a
+   * warning. Undefined where nothing is.
+   */
+  readonly hint?: (value: unknown) => string | undefined
   /** Ecosystem variables, strongest first, below TELEMETRY_* (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DD_API_KEY`). */
   readonly env?: readonly EcosystemVariable[]
 }
 
 /**
  * An ecosystem variable: its name, and how its text becomes the text or value of our key (OTLP appends a path, counts
- * in ms). `variable` gives the text of another one, for those that are combined.
+ * in ms). `variable` gives the text of another one, for those that are combined. `read` returns undefined where the
+ * variable does not concern the key; it throws where the text is malformed, which is then ignored with a warning.
  */
 export interface EcosystemVariable {
   readonly name: string

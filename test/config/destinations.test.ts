@@ -68,7 +68,7 @@ describe('destinations from outside', () => {
     })
     for (const url of [
       'https://a.good.example/',
-      'http://b.c.good.example:1/x',
+      'http://b.good.example:1/x',
       'https://one.example:444/y',
       'http://169.254.1.1/',
     ]) {
@@ -77,6 +77,7 @@ describe('destinations from outside', () => {
     }
     for (const url of [
       'https://good.example/',
+      'https://b.c.good.example/',
       'https://a.good.example.evil/',
       'https://one.example/',
       'http://one.example:444/',
@@ -163,6 +164,24 @@ describe('an address', () => {
       '0:0:0:0:0:ffff:a9fe:0101',
       '168.63.129.16',
       '[fe80::1]',
+      // Translated by SIIT and by NAT64, with each length of its prefix
+      '::ffff:0:a9fe:a9fe',
+      '64:ff9b:1::a9fe:a9fe',
+      '64:ff9b:1:2:3:4:169.254.169.254',
+      '64:ff9b:1:a9fe:a9:fe00::',
+      '64:ff9b:1:77a9:fe:a9fe::',
+      '64:ff9b:1:7777:a9:fea9:fe00::',
+      // 6to4
+      '2002:a9fe:a9fe::',
+      '2002:a9fe:0101:5:6:7:8:9',
+      '2002:6464:64c8::1',
+      // Teredo: server and client
+      '2001:0:a9fe:a9fe::1',
+      '2001:0:4136:e378:8000:63bf:5601:5601',
+      // ISATAP
+      '2001:db8::5efe:169.254.169.254',
+      '2001:db8::200:5efe:a9fe:a9fe',
+      'fd00::5efe:a83f:8110',
     ]) {
       assert.equal(isForbiddenAddress(ip), true, ip)
     }
@@ -175,6 +194,13 @@ describe('an address', () => {
       '169.253.1.1',
       '::ffff:10.0.0.1',
       'fec0::1',
+      '64:ff9b::10.0.0.1',
+      '64:ff9b:2::a9fe:a9fe',
+      '64:ff9b:1::10.0.0.1',
+      '2002:a00:1::a9fe:a9fe',
+      '2001:0:4136:e378:8000:63bf:3fff:fdd2',
+      '2001:1::5601:5601',
+      '2001:db8::5efe:10.0.0.1',
       'nonsense',
       '',
     ]) {
@@ -190,4 +216,54 @@ describe('an address', () => {
     assert.equal(isAllowedDestination('https://a.b/', ['https://A.B:443']), true)
     assert.equal(isAllowedDestination('nonsense', ['*']), false)
   })
+
+  const allowed: readonly (readonly [glob: string, yes: readonly string[], no: readonly string[]])[] = [
+    [
+      '127.0.0.*',
+      ['http://127.0.0.1/', 'https://127.0.0.255:9/'],
+      ['http://127.0.0.evil.com/', 'http://127.0.0.evil/', 'http://127.0.1.1/'],
+    ],
+    ['10.*', [], ['http://10.evil.com/', 'http://10.1.2.3/', 'http://10.evil/']],
+    ['10.*.*.*', ['http://10.1.2.3/', 'http://167838211/'], ['http://10.1.2.evil/', 'http://11.1.2.3/']],
+    ['1?.0.0.[1-3]', ['http://10.0.0.2/'], ['http://1a.0.0.2.evil/', 'http://10.0.0.4/']],
+    [
+      '*.example.com',
+      ['http://a.example.com/', 'http://A.Example.COM:1/'],
+      ['http://a.b.example.com/', 'http://example.com/', 'http://a.example.com.evil/'],
+    ],
+    [
+      '*-eu.*.example.com',
+      ['http://a-eu.b.example.com/'],
+      ['http://a-eu.example.com/', 'http://a-eu.b.c.example.com/'],
+    ],
+    ['*.*.*.*', ['http://a.b.c.d/'], ['http://127.0.0.1/', 'http://a.b.c/']],
+    [
+      '*',
+      ['http://localhost/', 'http://collector:4318/'],
+      ['http://a.b/', 'http://10.0.0.1/', 'http://[::1]/'],
+    ],
+    [
+      '*.b:443',
+      ['https://a.b/', 'http://a.b:443/'],
+      ['http://a.b/', 'https://a.b:444/', 'https://a.b.c:443/'],
+    ],
+    ['a.b:43*', ['http://a.b:4318/', 'http://a.b:43/'], ['http://a.b/', 'http://a.b:1/']],
+    [
+      '[::1]:4318',
+      ['http://[::1]:4318/', 'http://[0:0:0:0:0:0:0:1]:4318/'],
+      ['http://[::1]/', 'http://[::2]:4318/'],
+    ],
+    [
+      'fd00:1::*',
+      ['http://[fd00:1::abcd]/'],
+      ['http://[fd00:2::1]/', 'http://[fd00:1::1:1]/', 'http://fd00.1/'],
+    ],
+    ['::1', ['http://[::1]/'], ['http://[::1:1]/', 'http://localhost/']],
+  ]
+  for (const [pattern, yes, no] of allowed) {
+    it(`matches the glob ${pattern} label by label, and an address only if it is one`, () => {
+      for (const url of yes) assert.equal(isAllowedDestination(url, [pattern]), true, url)
+      for (const url of no) assert.equal(isAllowedDestination(url, [pattern]), false, url)
+    })
+  }
 })

@@ -85,14 +85,49 @@ describe('the environment', () => {
     assert.equal(exporters.get('otel')?.config.batch_size, 512)
   })
 
-  it('is refused by name where a bad ecosystem variable would be in force, and not where it would not', async () => {
-    const env = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'collector:4317' }
-    await assert.rejects(
-      configs(env, { otel: {} }),
-      /environment variable OTEL_EXPORTER_OTLP_TRACES_ENDPOINT/,
+  it('ignores a malformed ecosystem variable with a warning, and takes the next one', async () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'collector:4317',
+      OTEL_EXPORTER_OTLP_HEADERS: 'no header',
+    }
+    const alone = await configs(env, { otel: {} })
+    assert.equal(alone.exporters.get('otel')?.config.endpoint, 'http://localhost:4318/v1/traces')
+    assert.deepEqual(alone.exporters.get('otel')?.config.headers, {})
+    assert.deepEqual(alone.warnings, [
+      'telemetry.otel.endpoint (environment variable OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) is "collector:4317", but must be an http or https URL, such as http://localhost:4318/v1/traces; it is ignored',
+      'telemetry.otel.headers (environment variable OTEL_EXPORTER_OTLP_HEADERS) must be name=value pairs separated by commas, percent-encoded; it is ignored',
+    ])
+    assert.equal(alone.lines.length, 2, 'each is logged once')
+    const next = await configs({ ...env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://general' }, { otel: {} })
+    assert.equal(next.exporters.get('otel')?.config.endpoint, 'http://general/v1/traces')
+  })
+
+  it('says nothing of a malformed ecosystem variable that would not be in force', async () => {
+    const { exporters, warnings } = await configs(
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'collector:4317' },
+      { otel: { endpoint: 'http://a/' } },
     )
-    const { exporters } = await configs(env, { otel: { endpoint: 'http://a/' } })
     assert.equal(exporters.get('otel')?.config.endpoint, 'http://a/')
+    assert.deepEqual(warnings, [])
+  })
+
+  it('warns of malformed ecosystem variables of exporters that come later', async () => {
+    const { store, lines } = createStore({ env: { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'collector:4317' } })
+    await store.start()
+    assert.deepEqual(store.status().warnings, [])
+    await store.put('otel', {})
+    await store.put('otel.batch_size', 7)
+    assert.match(store.status().warnings.join(), /OTEL_EXPORTER_OTLP_TRACES_ENDPOINT/)
+    assert.equal(lines.length, 1)
+    await store.unset('otel')
+    assert.deepEqual(store.status().warnings, [])
+    await store.stop()
+  })
+
+  it('refuses a malformed variable of its own by name', async () => {
+    await assert.rejects(configs({ TELEMETRY_ENDPOINT: 'collector:4317' }, { otel: {} }), {
+      message: /environment variable TELEMETRY_ENDPOINT/,
+    })
   })
 
   it('survives a reader that throws', async () => {
@@ -112,7 +147,9 @@ describe('the environment', () => {
         },
       },
     }
-    await assert.rejects(configs({ X: '1' }, { page: {} }, [throwing]), /environment variable X/)
+    const { exporters, warnings } = await configs({ X: '1' }, { page: {} }, [throwing])
+    assert.equal(exporters.get('page')?.config.port, 9464)
+    assert.match(warnings.join(), /environment variable X\) cannot be read: bug; it is ignored/)
   })
 
   it('warns of a key that an exporter does not have, since Kubernetes makes such variables of its services', async () => {
@@ -140,6 +177,7 @@ describe('the environment', () => {
     assert.deepEqual(store.system(), {
       max_value_length: 99,
       allowed_destinations: ['*.a.example', 'http://b:1'],
+      max_exporters: 64,
     })
     await store.put('telemetry.max_value_length', 100)
     assert.equal(store.system().max_value_length, 100)

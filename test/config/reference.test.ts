@@ -1,9 +1,135 @@
-// Guards the reference of all keys: docs/configuration.md says what the schemas say.
+// Guards what is generated from the schemas that convict has: the reference of all keys in docs/configuration.md, and
+// schema.json, by which editors complete and check a configuration file. The JSON Schema refuses no file that starts.
 import assert from 'node:assert/strict'
-import { readPage, withReference } from '../../docs/generate.ts'
+import { createRequire } from 'node:module'
+import { Ajv } from 'ajv'
+import fc from 'fast-check'
+import { parse } from 'smol-toml'
+import { jsonSchema, readJsonSchema, readPage, withReference } from '../../docs/generate.ts'
+import { createSystemClock } from '../../src/clock.ts'
+import { createConfigStore } from '../../src/config/store.ts'
+import { builtInTypes } from '../../src/exporters/built-in.ts'
+import { listening } from './fake.ts'
 
 describe('the reference of all configuration keys', () => {
   it('is fresh (npx tsx docs/generate.ts)', () => {
     assert.equal(readPage(), withReference(readPage()))
+  })
+
+  it('names a variable of every ecosystem key', () => {
+    for (const { schema } of builtInTypes())
+      for (const { env = [] } of Object.values(schema))
+        for (const { name } of env) assert.ok(readPage().includes(`\`${name}\``), name)
+  })
+})
+
+describe('the JSON Schema of a configuration file', () => {
+  const validate = new Ajv({ allowUnionTypes: true, strictTypes: false }).compile(
+    JSON.parse(readJsonSchema()),
+  )
+  const accepts = (document: unknown): boolean => validate(document) as boolean
+
+  const starts = async (init: Record<string, unknown>): Promise<boolean> => {
+    const store = createConfigStore({
+      types: builtInTypes(),
+      clock: createSystemClock(),
+      logger: listening(),
+      env: {},
+      init,
+      apply: async () => {},
+    })
+    const started = await store.start().then(
+      () => true,
+      () => false,
+    )
+    await store.stop()
+    return started
+  }
+
+  it('is fresh (npx tsx docs/generate.ts)', () => {
+    assert.equal(readJsonSchema(), jsonSchema())
+  })
+
+  it('is in the package, as telemachine/schema.json', () => {
+    const path = createRequire(import.meta.url).resolve('telemachine/schema.json')
+    assert.match(path, /schema\.json$/)
+  })
+
+  it('accepts a file with all that one may have', () => {
+    const file = parse(`
+      title = "an application"
+      [database]
+      url = "postgres://h"
+      [telemetry]
+      max_value_length = 100
+      allowed_destinations = ["*.example.com"]
+      [telemetry.otel]
+      endpoint = "\${ENDPOINT:-http://localhost:4318/v1/traces}"
+      batch_size = "\${SIZE}"
+      event_patterns = "queuemizer.*"
+      headers = { authorization = "Bearer \${TOKEN}" }
+      compression = "gzip"
+      [telemetry.otel_eu]
+      type = "otel"
+      sampling_rate = 0.5
+      [telemetry.loki]
+      anything = 1
+      [telemetry.prometheus]
+      buckets = [0.1, 1]
+      `)
+    assert.ok(accepts(file), JSON.stringify(validate.errors))
+  })
+
+  for (const [what, text] of Object.entries({
+    'a misspelt key': '[telemetry.otel]\nendpiont = "http://a/"',
+    'a misspelt key of a named type': '[telemetry.eu]\ntype = "otel"\nendpiont = "http://a/"',
+    'a wrong type': '[telemetry.otel]\nbatch_size = "512"',
+    'a number out of range': '[telemetry.otel]\nsampling_rate = 1.5',
+    'a value that is not in the list': '[telemetry.otel]\ncompression = "zip"',
+    'an unusable URL': '[telemetry.otel]\nendpoint = "collector:4318"',
+    'a list of the wrong things': '[telemetry.prometheus]\nlabels = [1]',
+    'an exporter that is no table': '[telemetry]\notel = 1',
+  })) {
+    it(`refuses ${what}`, () => {
+      assert.equal(accepts(parse(text)), false)
+    })
+  }
+
+  it('accepts whatever starts', async () => {
+    const value = fc.oneof(
+      fc.integer({ min: -2, max: 200_000 }),
+      fc.double({ min: -1, max: 2, noNaN: true }),
+      fc.boolean(),
+      fc.constantFrom('', 'a', 'http://a/', '/a', 'gzip', 'native', 'drop_oldest', '127.0.0.1', 'a:b'),
+      fc.array(fc.constantFrom('a', 'b:c', '*.x'), { maxLength: 3 }),
+      fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom('a', 'b-c', 'host'), fc.constantFrom('', 'x'), { maxKeys: 2 }),
+    )
+    let accepted = 0
+    for (const { type, schema } of builtInTypes()) {
+      const keys = [
+        ...Object.keys(schema),
+        'enabled',
+        'queue_size',
+        'queue_bytes',
+        'event_patterns',
+        'overflow',
+      ]
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...keys),
+          value,
+          fc.constantFrom(type, 'another'),
+          async (key, one, id) => {
+            const table = { type, ...(type === 'datadog' && { api_key: 'abcdefgh' }), [key]: one }
+            if (!(await starts({ [id]: table }))) return
+            accepted += 1
+            assert.ok(accepts({ telemetry: { [id]: table } }), JSON.stringify([table, validate.errors]))
+          },
+        ),
+        { numRuns: 150 },
+      )
+    }
+    assert.ok(accepted > 50, String(accepted))
   })
 })

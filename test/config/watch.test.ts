@@ -109,7 +109,7 @@ describe('a watched configuration file', () => {
     const file = temporaryFile(saying(1))
     const { store, next, size, lines } = await watching(file)
     for (const [text, what] of [
-      ['[telemetry.otel]\nbatch_size = \n', /no TOML/],
+      ['[telemetry.otel]\nbatch_size = \n', /not valid TOML/],
       ['[telemetry.otel]\nbatch_size = 0\n', /:2:1\) is 0, but must be an integer/],
       ['', /empty/],
       ['[telemetry.otel]\ntype = "page"\n', /can't change/],

@@ -1,18 +1,16 @@
-import type { ConfigProblem } from '../../errors.ts'
-import { isRecord } from '../formats/reading.ts'
+import { isRecord } from '../formats/format.ts'
 import {
+  draftOf,
   type Entry,
   type Layers,
-  noTables,
   type Place,
   type Source,
   type Tables,
-  withEntry,
-  withoutEntry,
-  withoutTable,
-  withTable,
+  type TablesDraft,
 } from '../layers.ts'
 import { isProblem, parsePath, pathOf, type Target } from '../paths.ts'
+import { createProblems, type ProblemList } from '../problem-list.ts'
+import type { TypeSchema } from '../schema.ts'
 import { snapshot, Unusable } from '../snapshot.ts'
 
 /** One step of a change to the layers. */
@@ -23,33 +21,24 @@ export type Step =
   | { readonly type: 'file'; readonly tables: Tables }
   | { readonly type: 'remote'; readonly index: number; readonly tables: Tables }
 
-function unset(layers: Layers, target: Target): Layers {
-  const { runtime } = layers
-  switch (target.kind) {
-    case 'root':
-      return { ...layers, runtime: noTables }
-    case 'exporter':
-      return { ...layers, runtime: withoutTable(runtime, target.id) }
-    case 'key':
-      return { ...layers, runtime: withoutEntry(runtime, target) }
-    case 'system':
-      return { ...layers, runtime: withoutEntry(runtime, { id: undefined, key: target.key }) }
-  }
+function unset(runtime: TablesDraft, target: Target): void {
+  if (target.kind === 'root') runtime.clear()
+  else if (target.kind === 'exporter') runtime.removeTable(target.id)
+  else runtime.unset({ id: target.kind === 'key' ? target.id : undefined, key: target.key })
 }
 
-export function applyStep(layers: Layers, step: Step): Layers {
-  switch (step.type) {
-    case 'set':
-      return { ...layers, runtime: withEntry(layers.runtime, step.place, step.entry) }
-    case 'table':
-      return { ...layers, runtime: withTable(layers.runtime, step.id) }
-    case 'unset':
-      return unset(layers, step.target)
-    case 'file':
-      return { ...layers, file: step.tables }
-    case 'remote':
-      return { ...layers, remote: layers.remote.with(step.index, step.tables) }
+/** The layers after steps, in their order. */
+export function foldSteps(layers: Layers, steps: readonly Step[]): Layers {
+  const runtime = draftOf(layers.runtime)
+  let { file, remote } = layers
+  for (const step of steps) {
+    if (step.type === 'set') runtime.set(step.place, step.entry)
+    else if (step.type === 'table') runtime.table(step.id)
+    else if (step.type === 'unset') unset(runtime, step.target)
+    else if (step.type === 'file') file = step.tables
+    else remote = remote.with(step.index, step.tables)
   }
+  return { ...layers, file, remote, runtime: runtime.done() }
 }
 
 /** What a step writes, as paths; a path covers everything below it. */
@@ -72,72 +61,109 @@ export function writtenBy(step: Step): string {
   }
 }
 
-/** More keys than any configuration has; each costs a copy of its table. */
-const mostSteps = 2000
+/** More keys than anybody changes at once. */
+export const maxSteps = 1000
 
-interface ReadChanges {
+export interface ReadChange {
   readonly steps: readonly Step[]
-  readonly problems: readonly ConfigProblem[]
+  readonly problems: ProblemList
 }
 
 /** Reads what `put` was given: `(path, value)` or `({ path: value, … })`. A table as a value means its keys. */
-export function readPut(given: readonly unknown[], source: Source, from?: string): ReadChanges {
+export function readPut(given: readonly unknown[], source: Source, from?: string): ReadChange {
   const steps: Step[] = []
-  const problems: ConfigProblem[] = []
+  const problems = createProblems()
+  let keys = 0
+
+  const refuse = (path: string, why: string): void =>
+    problems.add(path, () => ({
+      code: 'CONFIG_INVALID_VALUE',
+      path,
+      message: `${path || 'put'} (${source}) ${why}`,
+      source,
+    }))
 
   const visit = (path: string, value: unknown): void => {
-    if (steps.length + problems.length > mostSteps) return
+    keys += 1
+    if (keys > maxSteps) return
     const target = parsePath(path)
     if (isProblem(target)) {
-      problems.push({ ...target, source })
+      problems.add(target.path, () => ({ ...target, source }))
       return
     }
     if (target.kind === 'key' || target.kind === 'system') {
       const id = target.kind === 'key' ? target.id : undefined
       const said = value === undefined ? new Unusable('undefined') : value
-      steps.push({
-        type: 'set',
-        place: { id, key: target.key },
-        entry: { value: said, source, ...(from !== undefined && { from }) },
-      })
+      const entry: Entry = { value: said, source, ...(from !== undefined && { from }) }
+      steps.push({ type: 'set', place: { id, key: target.key }, entry })
       return
     }
+    const prefix = target.kind === 'root' ? 'telemetry' : pathOf(target.id)
     if (!isRecord(value)) {
-      const name = target.kind === 'root' ? 'telemetry' : pathOf(target.id)
-      problems.push({
-        code: 'CONFIG_INVALID_VALUE',
-        path: name,
-        message: `${name} (${source}) must be a table of keys: use unset to remove it`,
-        source,
-      })
+      refuse(prefix, 'must be a table of keys: use unset to remove it')
       return
     }
     if (target.kind === 'exporter') steps.push({ type: 'table', id: target.id })
-    const prefix = target.kind === 'root' ? 'telemetry' : pathOf(target.id)
     for (const [key, inner] of Object.entries(value)) visit(`${prefix}.${key}`, inner)
   }
 
   const changes = snapshot(typeof given[0] === 'string' ? { [given[0]]: given[1] } : given[0])
-  if (!isRecord(changes)) {
-    const message = `put (${source}) takes a path and a value, or an object of paths and values`
-    return { steps, problems: [{ code: 'CONFIG_INVALID_VALUE', path: '', message, source }] }
+  if (isRecord(changes)) for (const [path, value] of Object.entries(changes)) visit(path, value)
+  else if (changes instanceof Unusable) refuse('', `is ${changes.what}, and changes nothing`)
+  else refuse('', 'takes a path and a value, or an object of paths and values')
+  if (keys <= maxSteps) return { steps, problems }
+  const tooMany = createProblems()
+  const message = `put (${source}) takes at most ${maxSteps} keys at once`
+  tooMany.add('telemetry', () => ({ code: 'CONFIG_INVALID_VALUE', path: 'telemetry', message, source }))
+  return { steps: [], problems: tooMany }
+}
+
+/** Reads what `unset` was given: a path or a list of paths. */
+export function readUnset(given: unknown, source: Source): ReadChange {
+  const steps: Step[] = []
+  const problems = createProblems()
+  const paths = Array.isArray(given) ? given : [given]
+  for (const path of paths.slice(0, maxSteps)) {
+    const target = parsePath(path)
+    if (isProblem(target)) problems.add(target.path, () => ({ ...target, source }))
+    else steps.push({ type: 'unset', target })
   }
-  for (const [path, value] of Object.entries(changes)) visit(path, value)
-  if (steps.length + problems.length > mostSteps) {
-    const message = `put (${source}) takes at most ${mostSteps} keys at once`
-    return { steps: [], problems: [{ code: 'CONFIG_INVALID_VALUE', path: 'telemetry', message, source }] }
+  if (paths.length > maxSteps) {
+    const message = `unset (${source}) takes at most ${maxSteps} paths at once`
+    problems.add('', () => ({ code: 'CONFIG_PATH', path: '', message, source }))
   }
   return { steps, problems }
 }
 
-/** Reads what `unset` was given: a path or a list of paths. */
-export function readUnset(given: unknown, source: Source): ReadChanges {
-  const steps: Step[] = []
-  const problems: ConfigProblem[] = []
-  for (const path of Array.isArray(given) ? given : [given]) {
-    const target = parsePath(path)
-    if (isProblem(target)) problems.push({ ...target, source })
-    else steps.push({ type: 'unset', target })
+/** Finds the keys to be unset that do not exist: a misspelt one would seem to be done. */
+export function unknownTargets(
+  steps: readonly Step[],
+  peers: ReadonlyMap<string, TypeSchema>,
+  source: Source,
+  problems: ProblemList,
+): void {
+  for (const step of steps) {
+    if (step.type !== 'unset' || step.target.kind !== 'key') continue
+    const { id, key } = step.target
+    const schema = peers.get(id)
+    if (!schema || key === 'type' || schema.keys.has(key)) continue
+    const path = writtenBy(step)
+    const message = `${path} (${source}) is no key of the exporter type ${schema.type}`
+    problems.add(path, () => ({ code: 'CONFIG_UNKNOWN_KEY', path, message, source }))
   }
-  return { steps, problems }
+}
+
+/** Tells which problems a change has made itself, by their path. For layers that were not sound before it. */
+export function ownProblems(steps: readonly Step[]): (path: string) => boolean {
+  const written = new Set(steps.map(writtenBy))
+  const ids = new Set<string>()
+  for (const step of steps) {
+    if (step.type === 'table') ids.add(step.id)
+    else if (step.type === 'set' && step.place.id !== undefined) ids.add(step.place.id)
+  }
+  return (path) => {
+    const [, id = '', key = 'type', ...rest] = path.split('.')
+    // Whether an exporter has a type at all is the business of whoever touches it.
+    return written.has(path) || (key === 'type' && rest.length === 0 && ids.has(id))
+  }
 }

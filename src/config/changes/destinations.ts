@@ -1,72 +1,18 @@
-import { BlockList, isIP } from 'node:net'
-import { glob } from '../../bus/glob.ts'
-import type { ConfigProblem } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
-import type { Entry } from '../layers.ts'
+import { type Entry, isUntrusted } from '../layers.ts'
 import { pathOf } from '../paths.ts'
-import type { Resolved } from '../resolve.ts'
-import { isSensitive } from '../schema.ts'
+import type { ProblemList } from '../problem-list.ts'
+import type { Held, ResolvedKeys } from '../resolve.ts'
+import { isSensitive, type Schema } from '../schema.ts'
 import { problemAt } from '../shown/problems.ts'
-import type { Held } from './holds.ts'
+import { isAllowedDestination, isForbiddenHost } from './addresses.ts'
 
-const isUntrusted = (entry: Entry): boolean => entry.source === 'admin' || entry.source === 'remote'
+export { isAllowedDestination, isForbiddenAddress } from './addresses.ts'
 
-const forbidden4 = new BlockList()
-forbidden4.addSubnet('169.254.0.0', 16)
-/** Alibaba, Oracle, Azure: metadata services outside the link-local range. */
-for (const address of ['100.100.100.200', '192.0.0.192', '168.63.129.16']) forbidden4.addAddress(address)
-const forbidden6 = new BlockList()
-forbidden6.addSubnet('fe80::', 10, 'ipv6')
-/** AWS and GCP metadata over IPv6. */
-for (const address of ['fd00:ec2::254', 'fd20:ce::254']) forbidden6.addAddress(address, 'ipv6')
-const mapped = new BlockList()
-/** IPv4 inside IPv6: mapped, compatible, translated (NAT64, both prefixes). */
-for (const prefix of ['::ffff:0:0', '::', '64:ff9b::']) mapped.addSubnet(prefix, 96, 'ipv6')
-
-const metadataHosts: ReadonlySet<string> = new Set([
-  'metadata',
-  'metadata.google.internal',
-  'metadata.goog',
-  'instance-data',
-  'instance-data.ec2.internal',
-])
-
-/** The IPv4 address that an IPv6 address carries in its last 32 bits. */
-function embedded(address: string): string | undefined {
-  if (!mapped.check(address, 'ipv6')) return undefined
-  const dotted = /(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1]
-  if (dotted) return dotted
-  const hostname = new URL(`http://[${address}]/`).hostname.slice(1, -1)
-  const [high = '0', low = '0'] = hostname.split(':').slice(-2)
-  const bits = (Number.parseInt(high || '0', 16) << 16) | Number.parseInt(low || '0', 16)
-  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.')
-}
-
-/** Whether an address is link-local or of a cloud's metadata service. For the transport: check the address connected to. */
-export function isForbiddenAddress(ip: string): boolean {
-  const address = ip.replace(/^\[|\]$/g, '').split('%')[0] ?? ''
-  const family = isIP(address)
-  if (family === 4) return forbidden4.check(address)
-  if (family !== 6) return false
-  if (forbidden6.check(address, 'ipv6')) return true
-  const inner = embedded(address)
-  return inner !== undefined && forbidden4.check(inner)
-}
-
-function isForbiddenHost(hostname: string): boolean {
-  const bare = hostname.replace(/\.$/, '').toLowerCase()
-  return metadataHosts.has(bare) || isForbiddenAddress(bare)
-}
-
-/** Whether `allowed_destinations` names the destination: by its origin, or its host (with a port, if the glob has one). */
-export function isAllowedDestination(url: string, allowed: readonly string[]): boolean {
-  if (!URL.canParse(url)) return false
-  const { origin, hostname, host } = new URL(url)
-  return allowed.some((one) => {
-    if (/^https?:\/\//i.test(one)) return URL.canParse(one) && new URL(one).origin === origin
-    const matches = glob(one.toLowerCase())
-    return matches(hostname) || matches(host)
-  })
+/** An exporter whose destinations are to be checked. */
+interface Subject extends Pick<ResolvedKeys, 'config' | 'held'> {
+  readonly id: string
+  readonly schema: Schema
 }
 
 const originOf = (value: unknown): string | undefined =>
@@ -79,7 +25,7 @@ function destinationOf(key: KeySchema, value: unknown): string | undefined {
 }
 
 /** Origins that an exporter sends to. */
-export const originsOf = ({ schema, config }: Resolved): string[] =>
+const originsOf = ({ schema, config }: Subject): string[] =>
   [...schema.keys]
     .map(([name, key]) => originOf(destinationOf(key, config[name])))
     .filter((origin) => origin !== undefined)
@@ -97,77 +43,93 @@ interface Named {
   readonly origin: string
 }
 
-function namedDestinations(resolved: Resolved, allowed: readonly string[]): Named[] {
+function namedDestinations({ schema, held }: Subject, allowed: readonly string[]): Named[] {
   const named: Named[] = []
-  for (const [name, key] of resolved.schema.keys) {
-    const [held, ...below] = resolved.held.get(name) ?? []
-    if (!held || !isUntrusted(held.entry)) continue
-    const destination = destinationOf(key, held.value)
+  for (const [name, key] of schema.keys) {
+    const [effective, ...below] = held.get(name) ?? []
+    if (!effective || !isUntrusted(effective.entry.source)) continue
+    const destination = destinationOf(key, effective.value)
     const origin = originOf(destination)
     if (destination === undefined || origin === undefined || isAllowedDestination(destination, allowed))
       continue
-    const trusted =
-      below.find(({ entry }) => !isUntrusted(entry))?.value ?? resolved.schema.defaults.get(name)
-    if (originOf(destinationOf(key, trusted)) !== origin) named.push({ key: name, held, origin })
+    const trusted = below.find(({ entry }) => !isUntrusted(entry.source))?.value ?? schema.defaults.get(name)
+    if (originOf(destinationOf(key, trusted)) !== origin) named.push({ key: name, held: effective, origin })
   }
   return named
 }
 
-/** Credentials that were not brought for this origin. */
-function strayCredentials(resolved: Resolved, origin: string): string[] {
-  const stray: string[] = []
-  for (const [name, key] of resolved.schema.keys) {
-    if (!isSensitive(key) || !isGiven(resolved.config[name])) continue
-    const entry = resolved.held.get(name)?.[0]?.entry
-    if (!entry?.boundTo?.includes(origin)) stray.push(name)
-  }
-  return stray
+export interface Destinations {
+  /**
+   * Checks where an exporter sends to, and returns whether an untrusted source named it. Stored credentials are never
+   * sent to an endpoint set by an untrusted source. This is a rule on the whole configuration, not on one change, so
+   * that it cannot be got round in two steps: a destination from the admin API or a remote source whose origin is
+   * neither the trusted layers' own nor in `allowed_destinations` has only credentials that were brought for it.
+   */
+  check(subject: Subject, allowed: readonly string[], problems: ProblemList): boolean
 }
 
-/**
- * Stored credentials never go to a host that someone merely named. A rule on the whole configuration, not on one
- * change, so that it cannot be got round in two steps: a destination from the admin API or a remote store whose
- * origin is neither the trusted layers' own nor in `allowed_destinations` has only credentials brought for it.
- */
-export function checkDestinations(
-  resolved: Resolved,
-  allowed: readonly string[],
-): { guarded: boolean; problems: ConfigProblem[] } {
-  const problems: ConfigProblem[] = []
-  const named = namedDestinations(resolved, allowed)
-  for (const { key, held, origin } of named) {
-    const path = pathOf(resolved.id, key)
-    const refuse = (why: string): void =>
-      void problems.push(problemAt('CONFIG_DESTINATION', path, held.entry, why))
+export function createDestinations(): Destinations {
+  /** The origins that an untrusted source brought a value for: those of its exporter when it was first judged. */
+  const broughtFor = new WeakMap<Entry, readonly string[]>()
+
+  const bind = (subject: Subject): void => {
+    let origins: readonly string[] | undefined
+    for (const [{ entry }] of subject.held.values() as Iterable<readonly [Held]>) {
+      if (!isUntrusted(entry.source) || broughtFor.has(entry)) continue
+      origins ??= originsOf(subject)
+      broughtFor.set(entry, origins)
+    }
+  }
+
+  /** Credentials that were not brought for this origin. */
+  const strayCredentials = ({ schema, config, held }: Subject, origin: string): string[] =>
+    [...schema.keys]
+      .filter(([name, key]) => {
+        if (!isSensitive(key) || !isGiven(config[name])) return false
+        const entry = held.get(name)?.[0]?.entry
+        return !entry || !broughtFor.get(entry)?.includes(origin)
+      })
+      .map(([name]) => name)
+
+  const checkNamed = (subject: Subject, { key, held, origin }: Named, problems: ProblemList): void => {
+    const path = pathOf(subject.id, key)
+    const refuse = (why: () => string): void =>
+      problems.add(path, () => problemAt('CONFIG_DESTINATION', path, held.entry, why()))
     if (isForbiddenHost(new URL(origin).hostname)) {
       refuse(
-        `names ${origin}, a link-local or metadata address that is not in telemetry.allowed_destinations`,
+        () =>
+          `names ${origin}, a link-local or metadata address that is not in telemetry.allowed_destinations`,
       )
     }
-    const stray = strayCredentials(resolved, origin)
+    const stray = strayCredentials(subject, origin)
     if (stray.length > 0) {
       refuse(
-        `names ${origin}, which is not in telemetry.allowed_destinations: the change must bring ${stray.join(', ')} of its own, since stored credentials are not sent there`,
+        () =>
+          `names ${origin}, which is not in telemetry.allowed_destinations: the change must bring ${stray.join(', ')} of its own, since stored credentials are not sent there`,
       )
     }
   }
-  for (const [name, key] of resolved.schema.keys) {
-    const held = resolved.held.get(name)?.[0]
-    if (!held || !isUntrusted(held.entry)) continue
-    const path = pathOf(resolved.id, name)
-    if (key.format === 'file-path' && held.value !== null) {
-      problems.push(
-        problemAt(
-          'CONFIG_FORBIDDEN',
-          path,
-          held.entry,
-          'is the path of a file, which only the file, init and the program may set',
-        ),
-      )
-    }
-    if (key.format === 'host' && isForbiddenHost(String(held.value))) {
-      problems.push(problemAt('CONFIG_DESTINATION', path, held.entry, 'is a link-local or metadata address'))
-    }
+
+  const checkKey = (id: string, name: string, key: KeySchema, held: Held, problems: ProblemList): void => {
+    const path = pathOf(id, name)
+    const refuse = (code: string, why: string): void =>
+      problems.add(path, () => problemAt(code, path, held.entry, why))
+    if (key.format === 'file-path' && held.value !== null)
+      refuse('CONFIG_FORBIDDEN', 'is the path of a file, which only the file, init and the program may set')
+    if (key.format === 'host' && isForbiddenHost(String(held.value)))
+      refuse('CONFIG_DESTINATION', 'is a link-local or metadata address')
   }
-  return { guarded: named.length > 0, problems }
+
+  return {
+    check: (subject, allowed, problems) => {
+      bind(subject)
+      const named = namedDestinations(subject, allowed)
+      for (const one of named) checkNamed(subject, one, problems)
+      for (const [name, [held]] of subject.held) {
+        const key = subject.schema.keys.get(name)
+        if (key && held && isUntrusted(held.entry.source)) checkKey(subject.id, name, key, held, problems)
+      }
+      return named.length > 0
+    },
+  }
 }

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyExporterDefinition, Change, Config } from '../../exporters/exporter.ts'
+import type { Resolved, ResolvedConfig } from '../judge.ts'
 import type { SystemConfig } from '../keys.ts'
 import { systemSchema } from '../keys.ts'
 import { pathOf } from '../paths.ts'
-import type { Resolved } from '../resolve.ts'
-import type { ResolvedSystem } from '../resolve-system.ts'
 import { shownValue } from '../shown/problems.ts'
 import type { Redactor } from '../shown/redact.ts'
 
@@ -14,7 +13,7 @@ export interface ExporterConfig {
   readonly definition: AnyExporterDefinition
   /** Every key of the type; frozen. */
   readonly config: Config
-  /** Its destination was named by the admin API or a remote store: the transport must check the address it connects to. */
+  /** The admin API or a remote source named its destination: the transport must check the address it connects to. */
   readonly guarded: boolean
 }
 
@@ -42,24 +41,17 @@ export interface ValueChange {
   readonly newValue: unknown
 }
 
-/** Everything in force, or about to be. */
-export interface Picture {
-  readonly exporters: ReadonlyMap<string, Resolved>
-  readonly system: ResolvedSystem
-  readonly guarded: ReadonlySet<string>
-}
-
 const strength: readonly Change[] = ['hot', 'rebuild', 'replace']
 const stronger = (a: Change, b: Change): Change => (strength.indexOf(a) >= strength.indexOf(b) ? a : b)
 
 const differs = (a: unknown, b: unknown): boolean => a !== b && !isDeepStrictEqual(a, b)
 
-export const exporterConfig = (resolved: Resolved, { guarded }: Picture): ExporterConfig => ({
-  id: resolved.id,
-  type: resolved.schema.type,
-  definition: resolved.schema.definition,
-  config: resolved.config,
-  guarded: guarded.has(resolved.id),
+export const exporterConfig = ({ id, schema, config, guarded }: Resolved): ExporterConfig => ({
+  id,
+  type: schema.type,
+  definition: schema.definition,
+  config,
+  guarded,
 })
 
 const changedKeys = (before: Resolved, after: Resolved): string[] =>
@@ -68,16 +60,16 @@ const changedKeys = (before: Resolved, after: Resolved): string[] =>
     : [...after.schema.keys.keys()].filter((key) => differs(before.config[key], after.config[key]))
 
 /** What has to happen so that `after` is in force where `before` is; flip the arguments to undo it. */
-export function diffExporters(before: Picture, after: Picture): ExporterChange[] {
+export function diffExporters(before: ResolvedConfig, after: ResolvedConfig): ExporterChange[] {
   const changes: ExporterChange[] = []
   for (const [id, old] of before.exporters) {
     if (after.exporters.has(id)) continue
     const keys = [...old.schema.keys.keys()]
-    changes.push({ id, action: 'remove', change: 'rebuild', before: exporterConfig(old, before), keys })
+    changes.push({ id, action: 'remove', change: 'rebuild', before: exporterConfig(old), keys })
   }
   for (const [id, resolved] of after.exporters) {
     const old = before.exporters.get(id)
-    const now = exporterConfig(resolved, after)
+    const now = exporterConfig(resolved)
     if (!old) {
       changes.push({
         id,
@@ -88,7 +80,7 @@ export function diffExporters(before: Picture, after: Picture): ExporterChange[]
       })
       continue
     }
-    const was = exporterConfig(old, before)
+    const was = exporterConfig(old)
     const keys = changedKeys(old, resolved)
     if (keys.length === 0 && was.guarded === now.guarded) continue
     const change = keys.reduce<Change>(
@@ -102,7 +94,7 @@ export function diffExporters(before: Picture, after: Picture): ExporterChange[]
 }
 
 /** Each effective value that differs, in the order of exporters and their keys. */
-export function diffValues(before: Picture, after: Picture, redactor: Redactor): ValueChange[] {
+export function diffValues(before: ResolvedConfig, after: ResolvedConfig, redactor: Redactor): ValueChange[] {
   const changes: ValueChange[] = []
   const shown = (resolved: Resolved | undefined, key: string): unknown =>
     resolved &&

@@ -1,9 +1,9 @@
-import type { ConfigProblem } from '../../errors.ts'
 import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
-import type { Layers, Source } from '../layers.ts'
+import type { Judge, ResolvedConfig } from '../judge.ts'
+import type { Source } from '../layers.ts'
 import type { Redactor } from '../shown/redact.ts'
-import { applyStep, type Step, writtenBy } from './changes.ts'
-import { type ConfigPlan, diffExporters, diffValues, type Picture, type ValueChange } from './plan.ts'
+import { foldSteps, type Step, writtenBy } from './changes.ts'
+import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
 
 export interface PutResult {
   readonly version: number
@@ -20,19 +20,14 @@ export interface Request {
   reject(error: TelemetryError): void
 }
 
-/** What is in force: the layers, and what they amount to. */
+/** What is in force. */
 export interface InForce {
   readonly version: number
-  readonly layers: Layers
-  readonly picture: Picture
+  readonly config: ResolvedConfig
 }
 
 export interface TransactionHost {
-  /** Everything the layers amount to and everything wrong with it, given what is in force. */
-  judge(
-    layers: Layers,
-    before: Picture,
-  ): { readonly picture: Picture; readonly problems: readonly ConfigProblem[] }
+  readonly judge: Judge
   apply(plan: ConfigPlan): Promise<void>
   committed(now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void
   refused(source: Source, error: TelemetryConfigError): void
@@ -41,16 +36,13 @@ export interface TransactionHost {
 
 export interface Transactions {
   readonly inForce: () => InForce
-  /** The layers once everything accepted so far is in force. */
-  readonly tentative: () => Layers
-  /** Takes a change that was found valid on its own; it settles with its transaction. */
-  submit(request: Request): void
+  /** What will be in force once everything accepted so far is: what the next change is judged upon. */
+  readonly expected: () => ResolvedConfig
+  /** Takes a change that makes `after` of what was expected; it settles with its transaction. */
+  submit(request: Request, after: ResolvedConfig): void
   /** Rejects what has not begun, and takes nothing any more. */
   stop(error: TelemetryError): void
 }
-
-export const foldSteps = (layers: Layers, request: Pick<Request, 'steps'>): Layers =>
-  request.steps.reduce(applyStep, layers)
 
 /** Whether `path` is at or below one of the written paths. */
 function covers(written: ReadonlySet<string>, path: string): boolean {
@@ -71,14 +63,16 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
   const unsettled = new Set<Request>()
   let running = false
   let stoppedWith: TelemetryError | undefined
-  let accepted: Layers | undefined = initial.layers
+  /** Follows from what is in force by all requests that are unsettled; undefined once one of them was refused. */
+  let expected: ResolvedConfig | undefined = initial.config
 
   const asRefusal = (error: unknown): TelemetryConfigError => {
     const problems =
       error instanceof TelemetryConfigError
         ? error.problems.map((problem) => ({ ...problem, message: host.redactor.text(problem.message) }))
         : [{ code: 'CONFIG_REFUSED', path: 'telemetry', message: host.redactor.text(messageOf(error)) }]
-    return new TelemetryConfigError(problems)
+    const omitted = error instanceof TelemetryConfigError ? error.omitted : 0
+    return new TelemetryConfigError(problems, { omitted })
   }
 
   /** Each request gets the changes it wrote last; one that wrote nothing last was superseded. */
@@ -106,7 +100,7 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
 
   const refuse = (request: Request, error: TelemetryConfigError): void => {
     unsettled.delete(request)
-    accepted = undefined
+    expected = undefined
     host.refused(request.source, error)
     request.reject(error)
   }
@@ -117,54 +111,80 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
     settle(batch, changes)
   }
 
-  /** In force as a whole, or in halves when it is refused: the innocent are not refused with the guilty. */
-  const attempt = async (batch: readonly Request[]): Promise<void> => {
-    const layers = batch.reduce(foldSteps, now.layers)
-    const { picture, problems } = host.judge(layers, now.picture)
+  /** What requests make of what is in force; they were judged one by one, upon something else if one was refused. */
+  const judgeAnew = (requests: Iterable<Request>) =>
+    host.judge(
+      foldSteps(
+        now.config.layers,
+        [...requests].flatMap(({ steps }) => steps),
+      ),
+      now.config,
+    )
+
+  /** The type of an exporter is fixed while it exists, so one that comes back as another takes two transactions. */
+  const replacesExporter = (config: ResolvedConfig): boolean =>
+    [...config.exporters].some(
+      ([id, { schema }]) => (now.config.exporters.get(id)?.schema ?? schema) !== schema,
+    )
+
+  const attempt = async (batch: readonly Request[], judged?: ResolvedConfig): Promise<void> => {
+    let applying = false
     try {
-      if (problems.length > 0) throw new TelemetryConfigError(problems)
-      const changes = diffValues(now.picture, picture, host.redactor)
+      const { config, problems } = judged ? { config: judged, problems: undefined } : judgeAnew(batch)
+      if (problems && problems.count > 0) throw problems.error()
+      if (batch.length > 1 && replacesExporter(config)) return await attemptHalves(batch)
+      const changes = diffValues(now.config, config, host.redactor)
       if (changes.length === 0) {
-        commit(batch, { version: now.version, layers, picture }, changes)
+        commit(batch, { version: now.version, config }, changes)
         return
       }
       const version = now.version + 1
-      const exporters = diffExporters(now.picture, picture)
-      await host.apply({ version, system: picture.system.config, exporters })
-      commit(batch, { version, layers, picture }, changes)
+      const exporters = diffExporters(now.config, config)
+      applying = true
+      await host.apply({ version, system: config.system.config, exporters })
+      commit(batch, { version, config }, changes)
     } catch (error) {
-      // What a stop cut short was neither right nor wrong.
-      if (stoppedWith && problems.length === 0) {
+      // Interrupted by stop(): rejected as STOPPED, not as invalid.
+      if (stoppedWith && applying) {
         for (const request of batch) request.reject(stoppedWith)
         return
       }
       const [first] = batch
-      if (batch.length === 1 && first) {
-        refuse(first, asRefusal(error))
-        return
-      }
-      const half = Math.ceil(batch.length / 2)
-      await attempt(batch.slice(0, half))
-      await attempt(batch.slice(half))
+      if (batch.length === 1 && first) refuse(first, asRefusal(error))
+      else await attemptHalves(batch)
     }
+  }
+
+  /** On refusal, bisects, so that only the offending change is rejected. */
+  const attemptHalves = async (batch: readonly Request[]): Promise<void> => {
+    const half = Math.ceil(batch.length / 2)
+    await attempt(batch.slice(0, half))
+    await attempt(batch.slice(half))
   }
 
   const run = async (): Promise<void> => {
     while (queue.length > 0) {
       const batch = queue
       queue = []
-      await attempt(batch)
+      await attempt(batch, expected)
     }
     running = false
   }
 
-  const tentative = (): Layers => (accepted ??= [...unsettled].reduce(foldSteps, now.layers))
+  const expectedConfig = (): ResolvedConfig => {
+    if (expected) return expected
+    const { config, problems } = judgeAnew(unsettled)
+    // With problems, a request is left that only made sense together with the refused one; it will be refused too.
+    if (problems.count > 0) return now.config
+    expected = config
+    return config
+  }
 
   return {
     inForce: () => now,
-    tentative,
-    submit: (request) => {
-      accepted = foldSteps(tentative(), request)
+    expected: expectedConfig,
+    submit: (request, after) => {
+      if (expected) expected = after
       queue.push(request)
       unsettled.add(request)
       if (running || stoppedWith) return

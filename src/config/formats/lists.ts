@@ -1,6 +1,5 @@
-import type { KeySchema } from '../../exporters/exporter.ts'
+import { control, type Format, isRecord, type JsonSchema, maxElements, polluting, refuse } from './format.ts'
 import { number } from './numbers.ts'
-import { control, type Format, isRecord, mostElements, type Reading, wrong } from './reading.ts'
 import { isName } from './strings.ts'
 
 const commaSeparated = (text: string): string[] =>
@@ -9,23 +8,35 @@ const commaSeparated = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '')
 
-/** Lists of strings; text is comma separated. */
-function strings(what: string, accepts: (element: string) => boolean, single = false): Format {
-  const right = wrong(`a list of ${what}, at most ${mostElements}`)
-  const read = (value: unknown): Reading => {
-    const list = single && typeof value === 'string' ? [value] : value
-    if (!Array.isArray(list) || list.length > mostElements) return right
-    return list.every((element) => isName(element) && accepts(element))
-      ? { value: Object.freeze([...list]) }
-      : right
+const names: JsonSchema = {
+  type: 'array',
+  maxItems: maxElements,
+  items: { type: 'string', minLength: 1, maxLength: 1024 },
+}
+
+/** Lists of strings; texts are separated by commas. */
+function strings(what: string, accepts: (element: string) => boolean): Format {
+  return {
+    validate: (value) => {
+      const fits =
+        Array.isArray(value) &&
+        value.length <= maxElements &&
+        value.every((element) => isName(element) && accepts(element))
+      if (!fits) refuse(`a list of ${what}, at most ${maxElements}`)
+    },
+    coerce: commaSeparated,
+    json: () => names,
   }
-  return { read, parse: (text) => read(commaSeparated(text)) }
 }
 
 const anything = (): boolean => true
 
-/** One pattern may stand without a list. */
-export const patterns = strings('event patterns, such as "queuemizer.*"', anything, true)
+/** A single pattern may stand without a list. */
+export const patterns: Format = {
+  ...strings('event patterns, such as "queuemizer.*"', anything),
+  expand: (value) => (typeof value === 'string' ? [value] : value),
+  json: () => ({ anyOf: [names, { type: 'string', minLength: 1, maxLength: 1024 }] }),
+}
 
 export const labels = strings('names', anything)
 
@@ -42,43 +53,40 @@ export const destinations = strings(
   (element) => isOrigin(element) || hostGlob.test(element),
 )
 
-const tagText = (value: unknown): value is string =>
-  typeof value === 'string' && value.length <= 1024 && !control.test(value)
+const isTag = ([key, tag]: readonly [string, unknown]): boolean =>
+  isName(key) && !polluting.has(key) && typeof tag === 'string' && tag.length <= 1024 && !control.test(tag)
 
 export const tags: Format = {
-  read: (value) => {
-    const right = wrong(
-      `a table of strings, or a list of strings such as "team:core", at most ${mostElements}`,
-    )
-    if (Array.isArray(value)) {
-      return value.length <= mostElements && value.every(isName)
-        ? { value: Object.freeze([...value]) }
-        : right
-    }
-    if (!isRecord(value)) return right
-    const entries = Object.entries(value)
-    if (entries.length > mostElements || !entries.every(([key, tag]) => isName(key) && tagText(tag)))
-      return right
-    return { value: Object.freeze(Object.fromEntries(entries)) }
+  validate: (value) => {
+    const elements = Array.isArray(value) ? value : isRecord(value) ? Object.entries(value) : undefined
+    const fits =
+      elements !== undefined &&
+      elements.length <= maxElements &&
+      elements.every((element) => (Array.isArray(value) ? isName(element) : isTag(element)))
+    if (!fits) refuse(`a table of strings, or a list of strings such as "team:core", at most ${maxElements}`)
   },
-  parse: (text, key) => tags.read(commaSeparated(text), key),
+  coerce: commaSeparated,
+  json: () => ({
+    anyOf: [
+      names,
+      {
+        type: 'object',
+        maxProperties: maxElements,
+        additionalProperties: { type: 'string', maxLength: 1024 },
+      },
+    ],
+  }),
 }
 
 export const buckets: Format = {
-  read: (value) => {
-    const right = wrong(`a list of 1 to ${mostElements} increasing finite numbers`)
-    if (!Array.isArray(value) || value.length === 0 || value.length > mostElements) return right
-    const increasing = value.every(
-      (element, i) => Number.isFinite(element) && (i === 0 || element > (value[i - 1] as number)),
-    )
-    return increasing ? { value: Object.freeze([...value]) } : right
+  validate: (value) => {
+    const fits =
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.length <= maxElements &&
+      value.every((element, i) => Number.isFinite(element) && (i === 0 || element > value[i - 1]))
+    if (!fits) refuse(`a list of 1 to ${maxElements} increasing finite numbers`)
   },
-  parse: (text, key) => {
-    const plain: KeySchema = { ...key, min: undefined, max: undefined }
-    const read = commaSeparated(text).map((part) => number.parse(part, plain))
-    return buckets.read(
-      read.map((one) => ('value' in one ? one.value : undefined)),
-      key,
-    )
-  },
+  coerce: (text) => commaSeparated(text).map((part) => number.coerce(part)),
+  json: () => ({ type: 'array', minItems: 1, maxItems: maxElements, items: { type: 'number' } }),
 }

@@ -1,45 +1,51 @@
-import type { KeySchema } from '../../exporters/exporter.ts'
-import { type Format, type Reading, wrong } from './reading.ts'
+import { type Format, type Limits, refuse } from './format.ts'
 
 const decimal = /^[+-]?\d+(?:\.\d+)?$/
 
 /** The longest delay a timer takes (2^31 - 1 ms), in seconds. */
-const longestSeconds = 2_147_483
+const maxSeconds = 2_147_483
 
-function bounds(min: number | undefined, max: number | undefined): string {
+function rangeInWords(min: number | undefined, max: number | undefined): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
   if (min !== undefined) return ` of at least ${min}`
   return max === undefined ? '' : ` of at most ${max}`
 }
 
-/** Numbers of one kind; decimal text only, so that `1e2`, `0x10` and `12abc` are no numbers. */
+/** Numbers of one kind. Texts are decimal only: `1e2`, `0x10` and `12abc` are refused. */
 function numeric(
   what: string,
+  type: 'number' | 'integer',
   accepts: (value: number) => boolean,
   lowest?: number,
   highest?: number,
 ): Format {
-  const read = (value: unknown, key: KeySchema): Reading => {
-    const min = key.min ?? lowest
-    const max = key.max ?? highest
-    const fits =
-      typeof value === 'number' &&
-      accepts(value) &&
-      (min === undefined || value >= min) &&
-      (max === undefined || value <= max)
-    // Adding zero turns -0 into 0, which would otherwise differ from it for ever.
-    return fits ? { value: value + 0 } : wrong(what + bounds(min, max))
-  }
+  const range = ({ min = lowest, max = highest }: Limits) => ({ min, max })
   return {
-    read,
-    parse: (text, key) => read(decimal.test(text.trim()) ? Number(text) : undefined, key),
+    validate: (value, key) => {
+      const { min, max } = range(key)
+      const fits =
+        typeof value === 'number' &&
+        accepts(value) &&
+        (min === undefined || value >= min) &&
+        (max === undefined || value <= max)
+      if (!fits) refuse(what + rangeInWords(min, max))
+    },
+    coerce: (text) => (decimal.test(text.trim()) ? Number(text) : text),
+    json: (key) => {
+      const { min, max } = range(key)
+      return {
+        type,
+        ...(min !== undefined && { minimum: min }),
+        ...(max !== undefined && { maximum: max }),
+      }
+    },
   }
 }
 
-export const number = numeric('a finite number', Number.isFinite)
-export const integer = numeric('an integer', Number.isSafeInteger)
-export const port = numeric('a port, an integer', Number.isInteger, 0, 65_535)
-export const seconds = numeric('a number of seconds', Number.isFinite, 0, longestSeconds)
+export const number = numeric('a finite number', 'number', Number.isFinite)
+export const integer = numeric('an integer', 'integer', Number.isSafeInteger)
+export const port = numeric('a port, an integer', 'integer', Number.isInteger, 0, 65_535)
+export const seconds = numeric('a number of seconds', 'number', Number.isFinite, 0, maxSeconds)
 
 const words: Readonly<Record<string, boolean>> = {
   true: true,
@@ -53,11 +59,12 @@ const words: Readonly<Record<string, boolean>> = {
 }
 
 export const boolean: Format = {
-  read: (value) => (typeof value === 'boolean' ? { value } : wrong('true or false')),
-  parse: (text) => {
-    const word = text.trim().toLowerCase()
-    return Object.hasOwn(words, word)
-      ? { value: words[word] }
-      : wrong('true or false (or 1, 0, yes, no, on, off)')
+  validate: (value) => {
+    if (typeof value !== 'boolean') refuse('true or false')
   },
+  coerce: (text) => {
+    const word = text.trim().toLowerCase()
+    return Object.hasOwn(words, word) ? words[word] : refuse('true or false (or 1, 0, yes, no, on, off)')
+  },
+  json: () => ({ type: 'boolean' }),
 }

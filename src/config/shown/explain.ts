@@ -1,10 +1,9 @@
 import type { Change, KeySchema } from '../../exporters/exporter.ts'
-import type { Held } from '../changes/holds.ts'
-import type { Picture } from '../changes/plan.ts'
+import type { Resolved, ResolvedConfig } from '../judge.ts'
 import { type SystemConfig, systemSchema } from '../keys.ts'
 import type { LayerName, Source } from '../layers.ts'
 import { isProblem, parsePath, pathOf } from '../paths.ts'
-import type { Resolved } from '../resolve.ts'
+import type { Held } from '../resolve.ts'
 import { isSensitive } from '../schema.ts'
 import { shownValue, whereOf } from './problems.ts'
 import type { Redactor } from './redact.ts'
@@ -72,7 +71,7 @@ function explainExporter({ id, schema, held, type }: Resolved, redactor: Redacto
   ]
 }
 
-export function explainPicture({ exporters, system }: Picture, redactor: Redactor): Explanation[] {
+export function explainConfig({ exporters, system }: ResolvedConfig, redactor: Redactor): Explanation[] {
   const ours = Object.entries(systemSchema).map(([name, key]) =>
     explainKey(pathOf(undefined, name), key, system.held.get(name) ?? [], key.default, redactor),
   )
@@ -91,7 +90,7 @@ export const shownConfig = (
     ]),
   )
 
-const shownSystem = ({ system }: Picture, name: string, redactor: Redactor): unknown =>
+const shownSystem = ({ system }: ResolvedConfig, name: string, redactor: Redactor): unknown =>
   shownValue(
     systemSchema[name as keyof SystemConfig],
     system.config[name as keyof SystemConfig],
@@ -100,16 +99,16 @@ const shownSystem = ({ system }: Picture, name: string, redactor: Redactor): unk
   )
 
 /** The effective value at a path as it may be seen: of a key, a table of them, or everything. Undefined where nothing is. */
-export function shownAt(picture: Picture, path: string, redactor: Redactor): unknown {
+export function shownAt(config: ResolvedConfig, path: string, redactor: Redactor): unknown {
   const target = parsePath(path)
   if (isProblem(target)) return undefined
-  if (target.kind === 'system') return shownSystem(picture, target.key, redactor)
+  if (target.kind === 'system') return shownSystem(config, target.key, redactor)
   const table = (resolved: Resolved) => ({ type: resolved.schema.type, ...shownConfig(resolved, redactor) })
   if (target.kind === 'root') {
-    const ours = Object.keys(systemSchema).map((name) => [name, shownSystem(picture, name, redactor)])
-    return Object.fromEntries([...ours, ...[...picture.exporters].map(([id, one]) => [id, table(one)])])
+    const ours = Object.keys(systemSchema).map((name) => [name, shownSystem(config, name, redactor)])
+    return Object.fromEntries([...ours, ...[...config.exporters].map(([id, one]) => [id, table(one)])])
   }
-  const resolved = picture.exporters.get(target.id)
+  const resolved = config.exporters.get(target.id)
   if (!resolved) return undefined
   if (target.kind === 'exporter') return table(resolved)
   if (target.key === 'type') return resolved.schema.type

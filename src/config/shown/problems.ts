@@ -6,7 +6,9 @@ import { isSensitive } from '../schema.ts'
 import { Unusable } from '../snapshot.ts'
 import { type Redactor, redacted } from './redact.ts'
 
-const longestShown = 120
+const maxShown = 120
+/** No secret that is known is longer. */
+const maxRead = 16 * 1024 + maxShown
 
 /** Where an entry was said, for a sentence. */
 export function whereOf(entry: Entry): string {
@@ -42,11 +44,13 @@ function inWords(key: KeySchema, entry: Entry, redactor: Redactor): string {
   if (Array.isArray(value)) return ''
   if (typeof value === 'object') return key.format === 'headers' || key.format === 'tags' ? '' : ' is a table'
   if (isSensitive(key)) return ''
-  const shown = redactor.value(entry.shown ?? value)
+  const raw = entry.shown ?? value
+  // Cut twice: a secret that the first cut leaves in two is not shown after the second.
+  const shown = redactor.value(typeof raw === 'string' ? raw.slice(0, maxRead) : raw)
   // JSON has no NaN and no infinities: it would say null.
   if (typeof shown === 'number') return ` is ${shown}`
-  const text = JSON.stringify(typeof shown === 'string' ? shown.slice(0, longestShown) : shown)
-  return ` is ${text ?? String(shown)}${typeof shown === 'string' && shown.length > longestShown ? '…' : ''}`
+  const text = JSON.stringify(typeof shown === 'string' ? shown.slice(0, maxShown) : shown)
+  return ` is ${text ?? String(shown)}${typeof shown === 'string' && shown.length > maxShown ? '…' : ''}`
 }
 
 const placed = (entry: Entry): Partial<ConfigProblem> => ({
@@ -94,9 +98,16 @@ function distance(a: string, b: string): number {
   return row[b.length]!
 }
 
+const maxDistance = 2
+
 /** The known name that was probably meant. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
-  if (name.length > 64) return undefined
-  const close = [...known].map((one) => [distance(name, one), one] as const).sort((a, b) => a[0] - b[0])[0]
-  return close && close[0] <= 2 ? close[1] : undefined
+  let meant: string | undefined
+  let least = maxDistance + 1
+  for (const one of known) {
+    if (Math.abs(one.length - name.length) > maxDistance) continue
+    const steps = distance(name, one)
+    if (steps < least) [meant, least] = [one, steps]
+  }
+  return meant
 }

@@ -6,7 +6,7 @@ const shortestSecret = 4
 const longSecret = 8
 
 /** Rotated secrets are kept too, because a backend may still echo them; this many in all. */
-const mostSecrets = 2000
+const maxSecrets = 2000
 
 export interface Redactor {
   /**
@@ -36,10 +36,9 @@ export function redactUrl(url: string): string {
 
 const urls = /\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s"'<>]+/gi
 
-const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-
 /** The ways in which a backend may echo a secret. */
 function spellings(secret: string): string[] {
+  if (/^[\w.~-]*$/.test(secret)) return [secret]
   const all = [secret, JSON.stringify(secret).slice(1, -1)]
   try {
     all.push(encodeURIComponent(secret), encodeURI(secret))
@@ -49,11 +48,16 @@ function spellings(secret: string): string[] {
   return all
 }
 
+/** Longer values are valid nowhere, and nobody echoes them. */
+const maxSecretLength = 16 * 1024
+/** A credential has few words; of a longer text only the whole is a secret. */
+const maxWords = 32
+
 function* partsOf(secret: string): Generator<string> {
   yield secret
-  const words = secret.split(/[\s,;]+/)
+  const words = secret.split(/[\s,;]+/, maxWords)
   // `Bearer abc`, `Basic dXNlcjpwdw==`: a backend may echo only the credential.
-  if (words.length > 1) for (const word of words) if (word.length >= 8) yield word
+  if (words.length > 1) for (const word of words) if (word.length >= longSecret) yield word
   const basic = /^Basic\s+([A-Za-z0-9+/=]+)$/i.exec(secret)?.[1]
   if (basic) {
     const [, password] = /:(.*)$/s.exec(Buffer.from(basic, 'base64').toString()) ?? []
@@ -63,53 +67,109 @@ function* partsOf(secret: string): Generator<string> {
 
 const credentialName = /auth|key|token|secret|password|cookie|credential|signature|session/i
 
-/** A short secret goes only where it stands alone: it may be part of a longer word by chance. */
-function patternOf(secrets: readonly string[]): RegExp | undefined {
-  // Longest first, so that a secret which contains another goes whole.
-  const longestFirst = [...secrets].sort((a, b) => b.length - a.length)
-  if (longestFirst.length === 0) return undefined
-  const sources = longestFirst.map((secret) =>
-    secret.length < longSecret
-      ? `(?<![\\w-]|\\w\\.)${escapeRegExp(secret)}(?![\\w-]|\\.\\w)`
-      : escapeRegExp(secret),
+const isWord = (char: string | undefined): boolean => char !== undefined && /[\w-]/.test(char)
+
+/** Tells whether a short secret stands alone: within a longer word, or a dotted one, it is there by chance. */
+function standsAlone(text: string, from: number, to: number): boolean {
+  const dotted = (dot: string | undefined, beyond: string | undefined): boolean =>
+    dot === '.' && beyond !== '-' && isWord(beyond)
+  return (
+    !isWord(text[from - 1]) &&
+    !dotted(text[from - 1], text[from - 2]) &&
+    !isWord(text[to]) &&
+    !dotted(text[to], text[to + 1])
   )
-  return new RegExp(sources.join('|'), 'g')
 }
 
-/** Secrets with the pattern that finds them, made when first wanted. */
-function createSecrets() {
-  const secrets = new Set<string>()
-  const lasting = new Set<string>()
-  let pattern: RegExp | undefined
-  let fresh = true
+/** Finds secrets in texts by how they begin: one pattern of thousands of secrets would take long to compile. */
+function createFinder() {
+  const short = new Map<string, Set<string>>()
+  const long = new Map<string, Set<string>>()
+  /** How many secrets begin with a character. Most characters of most texts begin none. */
+  const firsts = new Map<number, number>()
 
-  const add = (secret: string, lasts: boolean): void => {
-    for (const part of partsOf(secret)) {
-      for (const spelling of spellings(part)) {
-        if (spelling.length < shortestSecret || lasting.has(spelling)) continue
-        fresh &&= secrets.has(spelling)
-        // Put in again, it is the youngest.
-        secrets.delete(spelling)
-        if (lasts) lasting.add(spelling)
-        else secrets.add(spelling)
-        if (secrets.size > mostSecrets) secrets.delete(secrets.values().next().value as string)
-      }
+  const placeOf = (secret: string) => {
+    const isShort = secret.length < longSecret
+    const start = secret.slice(0, isShort ? shortestSecret : longSecret)
+    return { starts: isShort ? short : long, start, first: start.charCodeAt(0) }
+  }
+
+  /** The longest secret at a place, so that one which contains another is hidden as a whole. */
+  const longestAt = (text: string, at: number, alike: Iterable<string> = []): string => {
+    let longest = ''
+    for (const secret of alike) {
+      const fits =
+        secret.length > longest.length &&
+        text.startsWith(secret, at) &&
+        (secret.length >= longSecret || standsAlone(text, at, at + secret.length))
+      if (fits) longest = secret
     }
+    return longest
+  }
+
+  const matchAt = (text: string, at: number): string =>
+    longestAt(text, at, long.get(text.slice(at, at + longSecret))) ||
+    longestAt(text, at, short.get(text.slice(at, at + shortestSecret)))
+
+  return {
+    add: (secret: string): void => {
+      const { starts, start, first } = placeOf(secret)
+      const alike = starts.get(start) ?? new Set<string>()
+      starts.set(start, alike.add(secret))
+      firsts.set(first, (firsts.get(first) ?? 0) + 1)
+    },
+    remove: (secret: string): void => {
+      const { starts, start, first } = placeOf(secret)
+      const alike = starts.get(start)
+      alike?.delete(secret)
+      if (alike?.size === 0) starts.delete(start)
+      firsts.set(first, (firsts.get(first) ?? 0) - 1)
+      if (firsts.get(first) === 0) firsts.delete(first)
+    },
+    hide: (text: string): string => {
+      let hidden = ''
+      let kept = 0
+      for (let at = 0; at + shortestSecret <= text.length; at++) {
+        if (!firsts.has(text.charCodeAt(at))) continue
+        const { length } = matchAt(text, at)
+        if (length === 0) continue
+        hidden += text.slice(kept, at) + redacted
+        kept = at + length
+        at = kept - 1
+      }
+      return kept === 0 ? text : hidden + text.slice(kept)
+    },
+  }
+}
+
+/** Secrets, and texts without them. */
+function createSecrets() {
+  const recent = new Set<string>()
+  const lasting = new Set<string>()
+  const finder = createFinder()
+
+  const addSpelling = (spelling: string, lasts: boolean): void => {
+    if (spelling.length < shortestSecret || lasting.has(spelling)) return
+    if (!recent.delete(spelling)) finder.add(spelling)
+    // Put in again, it is the youngest.
+    if (lasts) lasting.add(spelling)
+    else recent.add(spelling)
+    if (recent.size <= maxSecrets) return
+    const oldest = recent.values().next().value as string
+    recent.delete(oldest)
+    finder.remove(oldest)
   }
 
   const learn = (value: unknown, lasts = false): void => {
-    if (typeof value === 'string') add(value, lasts)
-    else if (typeof value === 'object' && value !== null)
+    if (typeof value === 'string') {
+      if (value.length > maxSecretLength || lasting.has(value)) return
+      for (const part of partsOf(value)) for (const spelling of spellings(part)) addSpelling(spelling, lasts)
+    } else if (typeof value === 'object' && value !== null) {
       for (const inner of Object.values(value)) learn(inner, lasts)
+    }
   }
 
-  const hide = (text: string): string => {
-    if (!fresh) pattern = patternOf([...secrets, ...lasting])
-    fresh = true
-    return pattern ? text.replace(pattern, redacted) : text
-  }
-
-  return { learn, hide }
+  return { learn, hide: finder.hide }
 }
 
 export function createRedactor(): Redactor {

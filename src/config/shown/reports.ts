@@ -37,8 +37,9 @@ export function createReports(clock: Clock, logger: Logger, redactor: Redactor):
     rejected: (source, version, error) => {
       if (reported.has(error)) return
       reported.add(error)
-      status = { ...status, rejected: { source, at: clock.now(), problems: error.problems } }
-      tell({ type: 'rejected', source, version, problems: error.problems })
+      const { problems, omitted } = error
+      status = { ...status, rejected: { source, at: clock.now(), problems, omitted } }
+      tell({ type: 'rejected', source, version, problems, omitted })
     },
     onSettled: (listener) => void listeners.push(listener),
     status: () => status,

@@ -1,112 +1,173 @@
 import { messageOf } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
-import { sharedVariables } from '../keys.ts'
-import type { Entry } from '../layers.ts'
-import type { TypeSchema } from '../schema.ts'
+import { sharedVariables, systemKeys } from '../keys.ts'
+import { type Entry, noTable, type Table } from '../layers.ts'
+import type { Schema } from '../schema.ts'
 import type { Variables } from './interpolate.ts'
 
-/** A value of the environment layer. `ecosystem`: a variable that is not ours, weakest of the layer. */
-export interface EnvironmentEntry extends Entry {
-  readonly from: string
-  readonly ecosystem: boolean
-  /** What an ecosystem variable's reader threw. */
-  readonly failed?: string
-}
+/** The schemas of all exporters there are, by id. */
+export type Peers = ReadonlyMap<string, Schema>
 
 export interface Environment {
-  /** Entries of an exporter, per key, strongest first. `peers`: the schemas of all exporters by id. */
-  of(id: string, peers: ReadonlyMap<string, TypeSchema>): ReadonlyMap<string, readonly EnvironmentEntry[]>
-  /** Entries of telemachine's own keys. */
-  system(keys: Iterable<string>): ReadonlyMap<string, EnvironmentEntry>
+  /** `TELEMETRY_<EXPORTER>_<KEY>` of one exporter: those that belong to no longer id. */
+  own(id: string, peers: Peers): Table
+  /** What speaks to every exporter of a type, strongest first: `TELEMETRY_<KEY>`, then ecosystem variables by rank. */
+  shared(schema: Schema): readonly Table[]
+  /** Values of telemachine's own keys. */
+  readonly system: Table
   /** `TELEMETRY_<EXPORTER>_<KEY>` of exporters that exist, whose key does not. */
-  unknown(peers: ReadonlyMap<string, TypeSchema>): readonly string[]
+  unknown(peers: Peers): readonly string[]
 }
+
+const prefix = 'TELEMETRY_'
+/** An id and a key have at most 64 characters each: a longer variable cannot be ours. */
+const maxVariable = prefix.length + 64 + 1 + 64
+
+/** No value is longer, and coercing one would block the process. */
+const maxText = 64 * 1024
 
 const variableOf = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9]/g, '_')
 
-/** Whether `TELEMETRY_<rest>` names a key of the exporter. */
-const ownKey = (id: string, schema: TypeSchema, rest: string): string | undefined => {
-  const prefix = `${variableOf(id)}_`
-  if (!rest.startsWith(prefix)) return undefined
-  const key = rest.slice(prefix.length).toLowerCase()
-  return schema.keys.has(key) ? key : undefined
-}
+const entryWith = (value: string, from: string): Entry => ({
+  value,
+  text: true,
+  source: 'environment',
+  from,
+  ...(value.length > maxText && { lacking: `must have at most ${maxText} characters` }),
+})
 
 export function createEnvironment(variables: Variables): Environment {
   const values = new Map<string, string>()
+  /** The variables that may speak to one exporter, by what follows `TELEMETRY_`. */
+  const specific = new Map<string, Entry>()
   for (const [name, value] of Object.entries(variables)) {
     // An empty variable is unset.
-    if (typeof value === 'string' && value !== '') values.set(name, value)
+    if (typeof value !== 'string' || value === '') continue
+    values.set(name, value)
+    if (!name.startsWith(prefix) || name.length > maxVariable) continue
+    const rest = name.slice(prefix.length)
+    const key = rest.toLowerCase()
+    if (!sharedVariables.has(key) && !systemKeys.has(key)) specific.set(rest, entryWith(value, name))
   }
 
-  const own = (from: string): EnvironmentEntry | undefined => {
+  const entryOf = (from: string): Entry | undefined => {
     const value = values.get(from)
-    return value === undefined
-      ? undefined
-      : { value, text: true, source: 'environment', from, ecosystem: false }
+    return value === undefined ? undefined : entryWith(value, from)
   }
 
-  /** The longest id that the variable fits has it. */
-  const belongs = (rest: string, id: string, peers: ReadonlyMap<string, TypeSchema>): boolean => {
-    for (const [other, schema] of peers) {
-      if (variableOf(other).length > variableOf(id).length && ownKey(other, schema, rest) !== undefined)
-        return false
+  const shortValue = (name: string): string | undefined => {
+    const value = values.get(name)
+    return value === undefined || value.length > maxText ? undefined : value
+  }
+
+  const tableOf = (
+    keys: Iterable<string>,
+    variable: (key: string) => string | undefined,
+  ): Map<string, Entry> => {
+    const table = new Map<string, Entry>()
+    for (const key of keys) {
+      const name = variable(key)
+      const entry = name === undefined ? undefined : entryOf(name)
+      if (entry) table.set(key, entry)
     }
-    return true
+    return table
   }
 
-  const ecosystem = (key: KeySchema): EnvironmentEntry | undefined => {
-    for (const { name, read } of key.env ?? []) {
-      const text = values.get(name)
-      if (text === undefined) continue
-      const base = { source: 'environment', from: name, ecosystem: true } as const
-      try {
-        const value = read ? read(text, (other) => values.get(other)) : text
-        // A reader that returns nothing says that the variable is not meant for this key.
-        if (value !== undefined) return { ...base, value, text: typeof value === 'string' }
-      } catch (error) {
-        return { ...base, value: text, text: true, failed: messageOf(error) }
+  /**
+   * The ids a variable speaks to: the longest that it begins with and whose type has the key that follows. Several ids
+   * may be spelt alike in a variable.
+   */
+  const ownersOf = (rest: string, spelt: ReadonlyMap<string, readonly string[]>, peers: Peers): Owners => {
+    let named = false
+    for (let end = rest.lastIndexOf('_'); end > 0; end = rest.lastIndexOf('_', end - 1)) {
+      const ids = spelt.get(rest.slice(0, end))
+      if (ids === undefined) continue
+      named = true
+      const key = rest.slice(end + 1).toLowerCase()
+      const owners = ids.filter((id) => peers.get(id)?.keys.has(key))
+      if (owners.length > 0) return { owners, key, named }
+    }
+    return { owners: [], key: '', named }
+  }
+
+  /** All variables that speak to one exporter, by what the exporters there are. */
+  const assign = (peers: Peers) => {
+    const spelt = new Map<string, string[]>()
+    for (const id of peers.keys()) {
+      const name = variableOf(id)
+      spelt.set(name, [...(spelt.get(name) ?? []), id])
+    }
+    const tables = new Map<string, Map<string, Entry>>()
+    const unknown: string[] = []
+    for (const [rest, entry] of specific) {
+      const { owners, key, named } = ownersOf(rest, spelt, peers)
+      if (named && owners.length === 0) unknown.push(prefix + rest)
+      for (const id of owners) {
+        const table = tables.get(id) ?? new Map<string, Entry>()
+        tables.set(id, table.set(key, entry))
       }
     }
-    return undefined
+    return { tables, unknown }
   }
 
-  const of: Environment['of'] = (id, peers) => {
-    const entries = new Map<string, EnvironmentEntry[]>()
-    for (const [name, key] of peers.get(id)?.keys ?? []) {
-      const rest = `${variableOf(id)}_${name.toUpperCase()}`
-      const specific = sharedVariables.has(rest.toLowerCase()) ? undefined : own(`TELEMETRY_${rest}`)
-      const found = [
-        specific && belongs(rest, id, peers) ? specific : undefined,
-        sharedVariables.has(name) ? own(`TELEMETRY_${name.toUpperCase()}`) : undefined,
-        ecosystem(key),
-      ].filter((entry) => entry !== undefined)
-      if (found.length > 0) entries.set(name, found)
+  /** Of the exporters asked about last: whoever asks about one soon asks about the next. */
+  let assigned: { readonly peers: Peers } & ReturnType<typeof assign> = {
+    peers: new Map(),
+    tables: new Map(),
+    unknown: [],
+  }
+  const assignedTo = (peers: Peers) => {
+    if (assigned.peers !== peers) assigned = { peers, ...assign(peers) }
+    return assigned
+  }
+
+  const readEcosystem = ({ name, read }: NonNullable<KeySchema['env']>[number]): Entry | undefined => {
+    const entry = entryOf(name)
+    if (entry === undefined) return undefined
+    if (read === undefined || entry.lacking !== undefined) return { ...entry, ecosystem: true }
+    const base = { source: 'environment', from: name, ecosystem: true } as const
+    try {
+      const value = read(entry.value as string, (other) => shortValue(other))
+      // A reader that returns nothing says that the variable is not meant for this key.
+      return value === undefined ? undefined : { ...base, value, text: typeof value === 'string' }
+    } catch (error) {
+      return { ...base, value: entry.value, lacking: `cannot be read: ${messageOf(error)}` }
     }
-    return entries
   }
 
-  const system: Environment['system'] = (keys) => {
-    const entries = new Map<string, EnvironmentEntry>()
-    for (const key of keys) {
-      const entry = own(`TELEMETRY_${key.toUpperCase()}`)
-      if (entry) entries.set(key, entry)
-    }
-    return entries
+  const readShared = ({ keys }: Schema): readonly Table[] => {
+    const own = tableOf(keys.keys(), (key) =>
+      sharedVariables.has(key) ? prefix + key.toUpperCase() : undefined,
+    )
+    const found = [...keys].map(
+      ([name, { env = [] }]) =>
+        [name, env.map(readEcosystem).filter((entry) => entry !== undefined)] as const,
+    )
+    const ranks = Math.max(0, ...found.map(([, entries]) => entries.length))
+    const ecosystem = Array.from({ length: ranks }, (_, rank): Table => {
+      return new Map(found.flatMap(([name, entries]) => (entries[rank] ? [[name, entries[rank]]] : [])))
+    })
+    return [own, ...ecosystem]
   }
 
-  const unknown: Environment['unknown'] = (peers) => {
-    const names: string[] = []
-    for (const name of values.keys()) {
-      if (!name.startsWith('TELEMETRY_')) continue
-      const rest = name.slice('TELEMETRY_'.length)
-      if (sharedVariables.has(rest.toLowerCase())) continue
-      const named = [...peers].filter(([id]) => rest.startsWith(`${variableOf(id)}_`))
-      if (named.length > 0 && !named.some(([id, schema]) => ownKey(id, schema, rest) !== undefined))
-        names.push(name)
-    }
-    return names
-  }
+  /** The environment is read once, and each type asks the same of it. */
+  const shared = new WeakMap<Schema, readonly Table[]>()
 
-  return { of, system, unknown }
+  return {
+    own: (id, peers) => (specific.size === 0 ? noTable : (assignedTo(peers).tables.get(id) ?? noTable)),
+    shared: (schema) => {
+      const tables = shared.get(schema) ?? readShared(schema)
+      shared.set(schema, tables)
+      return tables
+    },
+    system: tableOf(systemKeys, (key) => prefix + key.toUpperCase()),
+    unknown: (peers) => assignedTo(peers).unknown,
+  }
+}
+
+interface Owners {
+  readonly owners: readonly string[]
+  readonly key: string
+  /** It begins with the id of an exporter. */
+  readonly named: boolean
 }

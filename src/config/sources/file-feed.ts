@@ -2,11 +2,10 @@ import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import type { SourceStatus } from '../contract.ts'
-import { noTables } from '../layers.ts'
 import type { Redactor } from '../shown/redact.ts'
-import type { ReadDocument } from './document.ts'
+import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
-import type { Variables } from './interpolate.ts'
+import { sameVariables, type Variables } from './interpolate.ts'
 import { watchFile } from './watch.ts'
 
 export interface FileFeed {
@@ -22,20 +21,26 @@ export interface FileFeed {
 export function createFileFeed(file: string, clock: Clock, logger: Logger, redactor: Redactor): FileFeed {
   let text: string | undefined
   let variables: Variables = {}
+  let document: ReadDocument | undefined
   let status: SourceStatus = { name: file, state: 'idle' }
   let unwatch: (() => void) | undefined
   let stopped = false
 
   const read: FileFeed['read'] = (now) => {
-    variables = now
+    const before = text
+    const isSame = sameVariables(variables, now)
+    variables = { ...now }
     try {
       text = readConfigText(file)
     } catch (error) {
       text = undefined
       if (!(error instanceof TelemetryConfigError)) throw error
-      return { tables: noTables, problems: error.problems }
+      return refusedDocument(error)
     }
-    return parseConfigText(file, text, variables, redactor)
+    // The start reads again what was read when telemetry was made; what was judged then need not be judged again.
+    if (document?.problems.count === 0 && isSame && text === before) return document
+    document = parseConfigText(file, text, variables, redactor)
+    return document
   }
 
   const missing = (): void => {
@@ -55,7 +60,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
         return
       }
       const message = messageOf(error)
-      if (status.error !== message) heard({ tables: noTables, problems: error.problems })
+      if (status.error !== message) heard(refusedDocument(error))
       status = { name: file, state: 'watching', error: message }
       text = undefined
       return
@@ -67,10 +72,11 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
       // Written in two steps, or cut off by a full disk: taking it at its word would remove every exporter.
       const message = `${file}: the file is empty; what it said last stays in force`
       const problem = { code: 'CONFIG_FILE_EMPTY', path: 'telemetry', message, source: 'file', file }
-      heard({ tables: noTables, problems: [problem] })
+      heard(refusedDocument(new TelemetryConfigError([problem])))
       return
     }
-    heard(parseConfigText(file, now, variables, redactor))
+    document = parseConfigText(file, now, variables, redactor)
+    heard(document)
   }
 
   const guarded = (heard: (document: ReadDocument) => void) => (): void => {

@@ -1,21 +1,23 @@
 import { readFileSync, statSync } from 'node:fs'
 import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../errors.ts'
-import { isRecord } from '../formats/reading.ts'
+import { isRecord } from '../formats/format.ts'
 import type { Entry, Place } from '../layers.ts'
 import { pathOf } from '../paths.ts'
+import { problemAt } from '../shown/problems.ts'
 import type { Redactor } from '../shown/redact.ts'
-import { type ReadDocument, readDocument } from './document.ts'
-import { interpolate, type Variables } from './interpolate.ts'
-import { JsonError, jsonPositions } from './positions/json.ts'
-import type { Positions } from './positions/positions.ts'
+import { type ReadDocument, readDocument, refusedDocument } from './document.ts'
+import { interpolate, type NotInterpolated, type Variables } from './interpolate.ts'
+import { jsonPositions } from './positions/json.ts'
+import { OutlineError, type Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
 import { tomlNow } from './toml.ts'
 
 /** More is no configuration, and would block the process while it is read. */
-const largestFile = 1024 * 1024
+const maxFileBytes = 1024 * 1024
 
-interface ParsedFile extends Positions {
+interface ParsedFile {
   readonly value: unknown
+  readonly positions: Positions
 }
 
 const refused = (
@@ -36,7 +38,7 @@ export function readConfigText(file: string): string {
     if (typeof file !== 'string') throw new Error('its path must be a string')
     const facts = statSync(file)
     if (!facts.isFile()) throw new Error('it is not a regular file')
-    if (facts.size > largestFile) throw new Error('it is larger than 1 MiB')
+    if (facts.size > maxFileBytes) throw new Error('it is larger than 1 MiB')
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
@@ -52,50 +54,72 @@ function parseToml(file: string, text: string): ParsedFile {
   const toml = tomlNow()
   if (toml === undefined) throw refused(file, 'CONFIG_FILE_UNREADABLE', 'cannot be read before the start')
   try {
-    return { value: toml.parse(text, { unsafeKeyBehaviour: 'throw' }), ...tomlPositions(text) }
+    const positions = tomlPositions(text)
+    return { value: toml.parse(text, { unsafeKeyBehaviour: 'throw' }), positions }
   } catch (error) {
-    if (!(error instanceof toml.TomlError)) throw refused(file, 'CONFIG_FILE_SYNTAX', 'is no TOML')
+    if (error instanceof OutlineError) throw error
+    if (!(error instanceof toml.TomlError)) throw refused(file, 'CONFIG_FILE_SYNTAX', 'is not valid TOML')
     // The rest of its message quotes the lines around, which may hold secrets.
     const why = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '')
     const { line, column } = error
-    throw refused(file, 'CONFIG_FILE_SYNTAX', `is no TOML: ${why}`, { line, column })
+    throw refused(file, 'CONFIG_FILE_SYNTAX', `is not valid TOML: ${why}`, { line, column })
   }
 }
 
 function parseJson(file: string, text: string): ParsedFile {
+  const positions = jsonPositions(text)
   try {
-    const positions = jsonPositions(text)
-    return { value: JSON.parse(text), ...positions }
-  } catch (error) {
-    const at = error instanceof JsonError ? error.position : {}
-    const why = error instanceof JsonError ? `: ${error.message}` : ''
-    throw refused(file, 'CONFIG_FILE_SYNTAX', `is no JSON${why}`, at)
+    return { value: JSON.parse(text), positions }
+  } catch {
+    throw refused(file, 'CONFIG_FILE_SYNTAX', 'is not valid JSON')
   }
 }
 
-/** The value of a file with references filled in, what may be seen of it, and what is wrong. */
-function interpolateValue(
-  value: unknown,
-  variables: Variables,
-  redactor: Redactor,
-): { value: unknown; shown: unknown; whole: boolean; wrong?: string } {
+function parse(file: string, text: string): ParsedFile {
+  const isJson = /\.json$/i.test(file)
+  try {
+    // Some editors leave a byte order mark; it says nothing here.
+    const plain = text.startsWith('\ufeff') ? text.slice(1) : text
+    return isJson ? parseJson(file, plain) : parseToml(file, plain)
+  } catch (error) {
+    if (!(error instanceof OutlineError)) throw error
+    const why = `cannot be read as ${isJson ? 'JSON' : 'TOML'}: ${error.message}`
+    throw refused(file, 'CONFIG_FILE_SYNTAX', why, error.position)
+  }
+}
+
+interface FilledIn {
+  readonly value: unknown
+  /** The value as it may be seen. */
+  readonly shown: unknown
+  /** The value is one reference and nothing else. */
+  readonly whole: boolean
+  readonly wrong?: NotInterpolated
+}
+
+/** Fills in the references in a value of a file. */
+function fillIn(value: unknown, variables: Variables, redactor: Redactor): FilledIn {
   if (typeof value === 'string') {
     const result = interpolate(value, variables)
-    if (typeof result === 'string') return { value, shown: undefined, whole: false, wrong: result }
+    if ('wrong' in result) return { value, shown: undefined, whole: false, wrong: result }
     redactor.learn(result.secrets, true)
     return { value: result.text, shown: result.shown, whole: result.whole }
   }
-  if (typeof value !== 'object' || value === null) return { value, shown: value, whole: false }
   if (!Array.isArray(value) && !isRecord(value)) return { value, shown: value, whole: false }
   const parts = Object.entries(value).map(
-    ([key, inner]) => [key, interpolateValue(inner, variables, redactor)] as const,
+    ([key, inner]) => [key, fillIn(inner, variables, redactor)] as const,
   )
-  const wrong = parts.find(([, part]) => part.wrong !== undefined)?.[1].wrong
+  const wrongs = parts.flatMap(([, { wrong }]) => wrong ?? [])
+  // A malformed reference stays one, whichever variables are set.
+  const wrong = wrongs.find(({ unset }) => !unset) ?? wrongs[0]
+  if (!wrong && parts.every(([key, part]) => part.value === (value as Record<string, unknown>)[key]))
+    return { value, shown: value, whole: false }
   const build = (pick: 'value' | 'shown'): unknown =>
     Array.isArray(value)
       ? parts.map(([, part]) => part[pick])
       : Object.fromEntries(parts.map(([key, part]) => [key, part[pick]]))
-  return { value: build('value'), shown: build('shown'), whole: false, ...(wrong !== undefined && { wrong }) }
+  const whole = { value: build('value'), shown: build('shown'), whole: false }
+  return wrong === undefined ? whole : { ...whole, wrong }
 }
 
 /** Reads the text of a file into its layer: TOML, or JSON by its extension. */
@@ -107,42 +131,33 @@ export function parseConfigText(
 ): ReadDocument {
   let parsed: ParsedFile
   try {
-    // A byte order mark is what some editors leave; it says nothing here.
-    const plain = text.startsWith('\ufeff') ? text.slice(1) : text
-    parsed = /\.json$/i.test(file) ? parseJson(file, plain) : parseToml(file, plain)
+    parsed = parse(file, text)
   } catch (error) {
     if (!(error instanceof TelemetryConfigError)) throw error
-    return { tables: { system: new Map(), exporters: new Map() }, problems: error.problems }
+    return refusedDocument(error)
   }
-  const at = (keys: readonly string[]) => ({ file, ...parsed.locate(keys) })
+  const { value: document, positions } = parsed
+  const start = { line: 1, column: 1 }
+  const at = (keys: readonly string[]) => ({
+    file,
+    ...(keys.length === 0 ? start : positions.locate(keys)),
+  })
 
   const entry = (place: Place, raw: unknown): Entry | ConfigProblem => {
-    const path = pathOf(place.id, place.key)
-    const position = at(path.split('.'))
-    const { value, shown, whole, wrong } = interpolateValue(raw, variables, redactor)
-    if (wrong !== undefined) {
-      const where = 'line' in position ? `${file}:${position.line}:${position.column}` : file
-      return {
-        code: 'CONFIG_INTERPOLATION',
-        path,
-        message: `${path} (${where}) ${wrong}`,
-        source: 'file',
-        ...position,
-      }
-    }
-    return {
-      value,
-      source: 'file',
-      ...(whole && { text: true }),
-      ...(shown !== value && { shown }),
-      ...position,
-    }
+    const { id, key } = place
+    const position = at(id === undefined ? ['telemetry', key] : ['telemetry', id, key])
+    const { value, shown, whole, wrong } = fillIn(raw, variables, redactor)
+    const said: Entry = { value, source: 'file', ...position }
+    // Whether a variable that is not set does any harm is known when all layers are.
+    if (wrong?.unset) return { ...said, value: undefined, lacking: wrong.wrong }
+    if (wrong) return problemAt('CONFIG_INTERPOLATION', pathOf(id, key), said, wrong.wrong)
+    return whole || shown !== value ? { ...said, text: whole, shown } : said
   }
 
-  return readDocument(parsed.value, {
+  return readDocument(document, {
     source: 'file',
-    wrapped: true,
+    wrapping: 'whole',
     entry,
-    located: (problem, keys) => ({ ...problem, ...at(keys) }),
+    position: at,
   })
 }

@@ -1,6 +1,12 @@
+import { shownName } from '../paths.ts'
 import { redacted } from '../shown/redact.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
+
+export const sameVariables = (a: Variables, b: Variables): boolean => {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+}
 
 /** A string of the file with its references filled in. */
 export interface Interpolated {
@@ -22,16 +28,31 @@ const malformed = 'has a malformed reference; right are ${NAME}, ${NAME:-default
 /** Variables of these names hold secrets, as far as we know. */
 export const holdsSecret = (variable: string): boolean => secretName.test(variable)
 
+/** No value is valid that is longer than a half of this. */
+const maxLength = 16 * 1024
+/** Long enough for a value of that many references. */
+const maxTemplate = 8 * maxLength
+
+const tooLong = { wrong: 'is too long once its references are filled in', unset: false }
+
+/** Why a string cannot be filled in. `unset`: it would be right if a variable were set. */
+export interface NotInterpolated {
+  readonly wrong: string
+  readonly unset: boolean
+}
+
 /**
  * Fills in `${NAME}`, `${NAME:-default}` and `$$`, once: what a variable holds is never read for references.
- * A variable that is set but empty is empty. Returns what is wrong as a string.
+ * A variable that is set but empty is empty.
  */
-export function interpolate(template: string, variables: Variables): Interpolated | string {
+export function interpolate(template: string, variables: Variables): Interpolated | NotInterpolated {
   if (!template.includes('$')) return { text: template, shown: template, whole: false, secrets: [] }
+  if (template.length > maxTemplate) return tooLong
   let text = ''
   let shown = ''
   let last = 0
   let whole = false
+  let unset: string | undefined
   const secrets: string[] = []
   for (const match of template.matchAll(tokens)) {
     const before = template.slice(last, match.index)
@@ -45,12 +66,17 @@ export function interpolate(template: string, variables: Variables): Interpolate
     }
     const [, name, fallback] = reference.exec(match[1] ?? '') ?? []
     if (match[2] !== '}' || name === undefined || fallback?.includes('${')) {
-      return malformed
+      return { wrong: malformed, unset: false }
     }
     const value = (Object.hasOwn(variables, name) ? variables[name] : undefined) ?? fallback
-    if (value === undefined) return `needs the environment variable ${name}, which is not set`
+    if (value === undefined) {
+      unset ??= name
+      continue
+    }
     whole = match[0].length === template.length
     text += value
+    if (text.length > maxLength)
+      return { wrong: 'is too long once its references are filled in', unset: false }
     if (holdsSecret(name)) {
       shown += value === '' ? '' : redacted
       if (value !== '') secrets.push(value)
@@ -58,6 +84,8 @@ export function interpolate(template: string, variables: Variables): Interpolate
       shown += value
     }
   }
+  if (unset !== undefined)
+    return { wrong: `needs the environment variable ${shownName(unset)}, which is not set`, unset: true }
   const rest = template.slice(last)
   return { text: text + rest, shown: shown + rest, whole, secrets }
 }

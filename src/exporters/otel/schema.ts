@@ -40,6 +40,23 @@ const otlp = (key: string, read?: (text: string) => unknown) => [
   { name: `OTEL_EXPORTER_OTLP_${key}`, read },
 ]
 
+/** Endpoints that speak something else than OTLP over HTTP, by their port and path. */
+const otherProtocols: readonly { readonly what: string; readonly port: string; readonly path: RegExp }[] = [
+  { what: "Jaeger's own protocol", port: '14268', path: /^\/api\/traces\/?$/ },
+  { what: "Zipkin's protocol", port: '9411', path: /^\/api\/v[12]\/spans\/?$/ },
+  { what: 'OTLP over gRPC', port: '4317', path: /^$/ },
+]
+
+/** An endpoint of another protocol answers every request with an error, if it answers at all. */
+function otherProtocol(endpoint: unknown): string | undefined {
+  if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return undefined
+  const { protocol, hostname, port, pathname } = new URL(endpoint)
+  const found = otherProtocols.find((one) => one.port === port || one.path.test(pathname))
+  if (!found) return undefined
+  const otlp = `${protocol}//${hostname}:4318/${traces}`
+  return `is an endpoint of ${found.what}, not of OTLP over HTTP: that is ${otlp} by default`
+}
+
 /** The keys of the otel exporter, beside those that every exporter has. */
 export const otelSchema: Readonly<Record<string, KeySchema>> = {
   endpoint: {
@@ -47,6 +64,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     default: 'http://localhost:4318/v1/traces',
     change: 'rebuild',
     doc: 'URL that spans are posted to, with its path.',
+    hint: otherProtocol,
     env: [
       { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT' },
       { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', read: tracesEndpoint },

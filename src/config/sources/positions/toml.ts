@@ -1,111 +1,162 @@
-import { type Positions, pathKey, positionsOf } from './positions.ts'
+import { characters as c } from './characters.ts'
+import { createOutline, type Positions } from './positions.ts'
+
+const isBlank = (code: number): boolean => code === c.space || code === c.tab
+const isSpace = (code: number): boolean => isBlank(code) || code === c.lineFeed || code === c.carriageReturn
+
+/** What ends a value that is no string, list or table. */
+const endsScalar = (code: number): boolean =>
+  code === c.comma ||
+  code === c.closeBracket ||
+  code === c.closeBrace ||
+  code === c.lineFeed ||
+  code === c.hash
+
+/** What ends a part of a key that stands without quotes. */
+const endsName = (code: number): boolean =>
+  isSpace(code) || code === c.dot || code === c.equals || code === c.closeBracket || endsScalar(code)
 
 /**
- * Finds where each key of a TOML document stands; the parser keeps no positions. The document must have been
- * parsed: this reads valid TOML, and of anything else only promises to end.
+ * Finds where the keys of a TOML document stand, since the parser keeps no positions, and refuses what the parser
+ * would take long for. This reads valid TOML; of anything else it only promises to end.
+ * @throws OutlineError
  */
 export function tomlPositions(text: string): Positions {
-  const offsets = new Map<string, number>()
+  const outline = createOutline(text)
+  const end = text.length
   let at = 0
 
-  const record = (keys: readonly string[], offset: number): void => {
-    const key = pathKey(keys)
-    if (!offsets.has(key)) offsets.set(key, offset)
+  const skipBlanks = (): void => {
+    while (isBlank(text.charCodeAt(at))) at += 1
   }
 
-  const skip = (pattern: RegExp): string => {
-    pattern.lastIndex = at
-    const found = pattern.exec(text)?.[0] ?? ''
-    at += found.length
-    return found
+  const skipLine = (): void => {
+    const next = text.indexOf('\n', at)
+    at = next < 0 ? end : next
+  }
+
+  const skipSpaceAndComments = (): void => {
+    for (;;) {
+      const code = text.charCodeAt(at)
+      if (isSpace(code)) at += 1
+      else if (code === c.hash) skipLine()
+      else return
+    }
+  }
+
+  /** Goes behind the next fence that is not escaped. */
+  const skipTo = (fence: string, isBasic: boolean): void => {
+    const start = at
+    const first = fence.charCodeAt(0)
+    let escaped = 0
+    for (; at < end; at++) {
+      const code = text.charCodeAt(at)
+      if (code === first && text.startsWith(fence, at)) break
+      if (!isBasic || code !== c.backslash) continue
+      escaped += 1
+      at += 1
+    }
+    at += fence.length
+    outline.countParts(start, escaped)
   }
 
   const skipString = (): void => {
     const quote = text[at]!
     const fence = quote.repeat(3)
-    if (text.startsWith(fence, at)) {
-      at += 3
-      while (at < text.length && !text.startsWith(fence, at)) at += quote === '"' && text[at] === '\\' ? 2 : 1
-      at += 3
-      // Up to two quotes may stand right before the fence, and belong to the string.
-      while (text[at] === quote) at += 1
+    const isBasic = quote === '"'
+    if (!text.startsWith(fence, at)) {
+      at += 1
+      skipTo(quote, isBasic)
       return
     }
-    at += 1
-    while (at < text.length && text[at] !== quote) at += quote === '"' && text[at] === '\\' ? 2 : 1
-    at += 1
+    at += 3
+    skipTo(fence, isBasic)
+    // Up to two quotes may stand right before the fence, and belong to the string.
+    while (text[at] === quote) at += 1
   }
 
-  /** A dotted key; its parts, each with the offset it begins at. */
-  const readKey = (): { name: string; offset: number }[] => {
-    const parts: { name: string; offset: number }[] = []
-    for (;;) {
-      skip(/[ \t]*/y)
-      const offset = at
-      if (text[at] === '"' || text[at] === "'") {
-        skipString()
-        parts.push({ name: unquote(text.slice(offset, at)), offset })
-      } else {
-        parts.push({ name: skip(/[A-Za-z0-9_-]*/y), offset })
-      }
-      skip(/[ \t]*/y)
-      if (text[at] !== '.') return parts
+  const readName = (): string => {
+    const start = at
+    const code = text.charCodeAt(at)
+    if (code === c.quote || code === c.apostrophe) {
+      skipString()
+      return unquote(text.slice(start, at))
+    }
+    while (at < end && !endsName(text.charCodeAt(at))) at += 1
+    return text.slice(start, at)
+  }
+
+  /** A dotted key below `prefix`, which is `depth` deep; the first parts of its path, and how deep it is. */
+  const readKey = (
+    prefix: readonly string[],
+    depth: number,
+  ): readonly [path: readonly string[], depth: number] => {
+    let path = prefix
+    for (let deep = depth + 1; ; deep++) {
+      skipBlanks()
+      const start = at
+      outline.checkDepth(deep, start)
+      const name = readName()
+      // Beyond four parts nobody asks, and long paths would cost.
+      if (path.length < 4) path = [...path, name]
+      outline.note(path, start)
+      skipBlanks()
+      if (text.charCodeAt(at) !== c.dot) return [path, deep]
       at += 1
     }
   }
 
-  const recordKey = (
-    prefix: readonly string[],
-    parts: readonly { name: string; offset: number }[],
-  ): string[] => {
-    const keys = [...prefix]
-    for (const { name, offset } of parts) {
-      keys.push(name)
-      record(keys, offset)
-    }
-    return keys
+  const readPair = (prefix: readonly string[], depth: number): void => {
+    const [path, deep] = readKey(prefix, depth)
+    if (text.charCodeAt(at) === c.equals) at += 1
+    skipBlanks()
+    readValue(path, deep)
   }
 
-  const readPair = (prefix: readonly string[]): void => {
-    const keys = recordKey(prefix, readKey())
-    skip(/[ \t]*=[ \t]*/y)
-    readValue(keys)
-  }
-
-  const readItems = (close: string, item: () => void): void => {
+  const readItems = (close: number, depth: number, item: () => void): void => {
+    outline.checkDepth(depth, at)
     at += 1
     for (;;) {
-      skip(/(?:[\s,]|#[^\n]*)*/y)
-      if (at >= text.length || text[at] === close) break
+      skipSpaceAndComments()
+      const code = text.charCodeAt(at)
+      if (code === c.comma) {
+        at += 1
+        continue
+      }
+      if (at >= end || code === close) break
       const before = at
+      outline.countParts(at, 1)
       item()
       if (at === before) at += 1
     }
     at += 1
   }
 
-  const readValue = (keys: readonly string[]): void => {
-    const first = text[at]
-    if (first === '"' || first === "'") skipString()
-    else if (first === '[') readItems(']', () => readValue(keys))
-    else if (first === '{') readItems('}', () => readPair(keys))
-    else skip(/[^,\]}\n#]*/y)
+  const readValue = (path: readonly string[], depth: number): void => {
+    const code = text.charCodeAt(at)
+    if (code === c.quote || code === c.apostrophe) skipString()
+    else if (code === c.openBracket) readItems(c.closeBracket, depth + 1, () => readValue(path, depth + 1))
+    else if (code === c.openBrace) {
+      outline.countTable(at)
+      readItems(c.closeBrace, depth + 1, () => readPair(path, depth + 1))
+    } else while (at < end && !endsScalar(text.charCodeAt(at))) at += 1
   }
 
-  let table: string[] = []
-  while (at < text.length) {
+  let table: readonly string[] = []
+  let depth = 0
+  while (at < end) {
+    skipSpaceAndComments()
     const before = at
-    skip(/(?:\s|#[^\n]*)*/y)
-    if (text[at] === '[') {
-      skip(/\[{1,2}/y)
-      table = recordKey([], readKey())
-      skip(/\]{1,2}/y)
-    } else if (at < text.length) {
-      readPair(table)
+    if (text.charCodeAt(at) === c.openBracket) {
+      while (text.charCodeAt(at) === c.openBracket) at += 1
+      ;[table, depth] = readKey([], 0)
+      while (text.charCodeAt(at) === c.closeBracket) at += 1
+    } else if (at < end) {
+      readPair(table, depth)
     }
     if (at === before) at += 1
   }
-  return positionsOf(text, offsets)
+  return outline
 }
 
 function unquote(quoted: string): string {
@@ -113,7 +164,7 @@ function unquote(quoted: string): string {
   try {
     return JSON.parse(quoted) as string
   } catch {
-    // An escape that only TOML knows: no key of ours is spelt with one.
+    // An escape that only TOML has: no key of ours is spelt with one.
     return quoted.slice(1, -1)
   }
 }
