@@ -1,10 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { type Answer, refusal } from './answer.ts'
-
-/** Pages and charts are files of the package; the sources lie one folder higher than what is built from them. */
-const roots = ['../../visualizations/', '../../../visualizations/'].map(
-  (path) => new URL(path, import.meta.url),
-)
+import { readVisualization } from './visualizations.ts'
 
 const types = {
   html: 'text/html; charset=utf-8',
@@ -56,20 +51,9 @@ export const isFile = (path: string): boolean => known.has(path)
 export function createFiles(): (path: string) => Answer {
   const read = new Map<string, Buffer>()
 
-  const find = (file: string): Buffer | undefined => {
-    for (const root of roots) {
-      try {
-        return readFileSync(new URL(file, root))
-      } catch {
-        // The other root, or none: an installation without the page still has the API.
-      }
-    }
-    return undefined
-  }
-
   return (path) => {
     const entry = known.get(path)
-    const body = entry && (read.get(path) ?? find(entry.file))
+    const body = entry && (read.get(path) ?? readVisualization(entry.file))
     if (!entry || !body) return refusal(404, 'ADMIN_NOT_FOUND', 'there is no such page')
     read.set(path, body)
     return {
