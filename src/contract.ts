@@ -7,10 +7,11 @@ import type { PutResult } from './config/changes/transactions.ts'
 import type { Explanation } from './config/shown/explain.ts'
 import type { Subscriber } from './config/shown/subscribers.ts'
 import type { ConfigOptions } from './config/store.ts'
-import type { InspectObserver, SystemPicture } from './control/control.ts'
+import type { SystemPicture } from './control/control.ts'
 import type { ControlListener } from './control/observe.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import type { AnyExporterDefinition } from './exporters/exporter.ts'
+import type { InspectionTarget } from './inspection.ts'
 import type { Logger } from './logger.ts'
 import type { TelemetryStatus } from './status.ts'
 
@@ -27,7 +28,7 @@ export interface TelemetryOptions {
   /** pino-shaped. Default: warnings and errors to stderr. */
   readonly logger?: Logger
   /** XState inspection observer. It sees live references: copy, and mind what you show. */
-  readonly inspect?: InspectObserver
+  readonly inspect?: InspectionTarget
   /** Flush, for 5 s at the most, when the process has nothing left to do. Default true. Signals are the application's. */
   readonly drainOnExit?: boolean
   /** Events kept from before `start`. Default 10,000; later ones count as `not_started`. */

@@ -56,6 +56,7 @@ export {
   prometheus,
   sum,
 } from './exporters/prometheus/index.ts'
+export type { InspectionObserver, InspectionRecord, InspectionTarget } from './inspection.ts'
 export type { Logger } from './logger.ts'
 export type { ExporterStatus, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'

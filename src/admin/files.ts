@@ -1,11 +1,6 @@
-import { readFileSync } from 'node:fs'
 import type { Answer } from '../http-server/answer.ts'
 import { refusal } from './answer.ts'
-
-/** Pages and charts are files of the package; the sources lie one folder higher than what is built from them. */
-const roots = ['../../visualizations/', '../../../visualizations/'].map(
-  (path) => new URL(path, import.meta.url),
-)
+import { readVisualization } from './visualizations.ts'
 
 const types = {
   html: 'text/html; charset=utf-8',
@@ -40,7 +35,7 @@ const assets = [
   'plot.js',
   'values.js',
 ] as const
-const machines = ['breaker', 'exporter', 'supervisor', 'system'] as const
+const machines = ['breaker', 'delivery', 'exporter', 'system'] as const
 
 /** Everything that may be fetched, by its path: a request can name nothing else. */
 const known = new Map<string, { readonly file: string; readonly type: keyof typeof types }>([
@@ -57,20 +52,9 @@ export const isFile = (path: string): boolean => known.has(path)
 export function createFiles(): (path: string) => Answer {
   const read = new Map<string, Buffer>()
 
-  const find = (file: string): Buffer | undefined => {
-    for (const root of roots) {
-      try {
-        return readFileSync(new URL(file, root))
-      } catch {
-        // The other root, or none: an installation without the page still has the API.
-      }
-    }
-    return undefined
-  }
-
   return (path) => {
     const entry = known.get(path)
-    const body = entry && (read.get(path) ?? find(entry.file))
+    const body = entry && (read.get(path) ?? readVisualization(entry.file))
     if (!entry || !body) return refusal(404, 'ADMIN_NOT_FOUND', 'there is no such page')
     read.set(path, body)
     return {

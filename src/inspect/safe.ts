@@ -1,10 +1,12 @@
-import type { InspectionEvent, Observer } from 'xstate'
+import type { InspectionEvent } from 'xstate'
+import type { InspectionObserver, InspectionRecord, InspectionTarget } from '../inspection.ts'
 import { type SafeEvent, safeEvent } from './payloads.ts'
 import { createStandIns, type SafeSnapshot, type StandIn, safeSnapshot } from './stand-in.ts'
 
 /** What an observer behind {@link createSafeInspector} gets: XState's records in form, copies in substance. */
 export interface SafeRecord {
-  readonly type: InspectionEvent['type']
+  /** Such as `@xstate.snapshot`. */
+  readonly type: string
   readonly rootId: string
   readonly actorRef: StandIn
   readonly sourceRef?: StandIn
@@ -22,8 +24,6 @@ export interface SafeTransition {
   readonly target: readonly { readonly id: string }[] | undefined
 }
 
-export type InspectionTarget = Observer<InspectionEvent> | ((record: InspectionEvent) => void)
-
 const idOf = ({ id }: { id: string }): { id: string } => ({ id: String(id) })
 
 /**
@@ -34,7 +34,7 @@ const idOf = ({ id }: { id: string }): { id: string } => ({ id: String(id) })
  *
  * @returns what `createTelemetry({ inspect })` or `createActor(machine, { inspect })` takes.
  */
-export function createSafeInspector(target: InspectionTarget): Observer<InspectionEvent> {
+export function createSafeInspector(target: InspectionTarget): Required<InspectionObserver> {
   const next = typeof target === 'function' ? target : target.next?.bind(target)
   const standInOf = createStandIns()
 
@@ -75,12 +75,12 @@ export function createSafeInspector(target: InspectionTarget): Observer<Inspecti
   }
 
   return {
-    next(event) {
+    next(event: InspectionRecord) {
       if (!next) return
       try {
-        const record = recordOf(event)
+        const record = recordOf(event as InspectionEvent)
         if (!record) return
-        const answer: unknown = next(record as unknown as InspectionEvent)
+        const answer: unknown = next(record)
         if (answer instanceof Promise) answer.catch(() => {})
       } catch {
         // An observer's failure is its own; thrown on, it would kill the actor it watches.

@@ -1,5 +1,6 @@
 import type { InspectionEvent, Observer } from 'xstate'
 import { TelemetryError } from '../errors.ts'
+import type { InspectionObserver, InspectionRecord } from '../inspection.ts'
 import { loadPeer, type Socket } from './peer.ts'
 import { startRelay } from './relay.ts'
 import { createSafeInspector, type SafeRecord } from './safe.ts'
@@ -15,8 +16,8 @@ export interface StatelyWatchOptions {
 }
 
 /** Pass it as `createTelemetry({ inspect })`. */
-export interface StatelyWatch extends Observer<InspectionEvent> {
-  next(event: InspectionEvent): void
+export interface StatelyWatch extends InspectionObserver {
+  next(record: InspectionRecord): void
   /** To open in a browser. */
   readonly url: string
   /** Ends every connection and frees the port; the system goes on unwatched. */
@@ -68,13 +69,13 @@ export async function watchInStately({
 
   const relay = await startRelay({ peer, host, port, inspectorUrl, onWatcher: welcome })
   const safe = createSafeInspector((event) => {
-    const { type, rootId, actorRef } = event as unknown as SafeRecord
+    const { type, rootId, actorRef } = event as SafeRecord
     if (type === '@xstate.actor') {
       actors.set(actorRef.sessionId, { rootId, actorRef })
       const [oldest] = actors.keys()
       if (actors.size > mostActors && oldest !== undefined) actors.delete(oldest)
     }
-    for (const watcher of watchers) watcher.next?.(event)
+    for (const watcher of watchers) watcher.next?.(event as InspectionEvent)
   })
   let closed = false
   /** Steps within a transition are nothing the inspector shows; while nobody watches, only who lives matters. */
@@ -83,8 +84,9 @@ export async function watchInStately({
     (watchers.size > 0 && (type === '@xstate.snapshot' || type === '@xstate.event'))
 
   return {
-    next(event) {
+    next(record) {
       if (closed) return
+      const event = record as InspectionEvent
       if (isWanted(event)) safe.next?.(event)
       if (event.type === '@xstate.snapshot' && event.snapshot.status !== 'active')
         actors.delete(event.actorRef.sessionId)

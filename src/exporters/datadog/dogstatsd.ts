@@ -110,10 +110,9 @@ export async function openDogStatsd(config: Config): Promise<DatadogClient> {
 }
 
 async function loadHotShots(): Promise<StatsDConstructor> {
-  // Not a literal: it is optional, and no type check may need it.
-  const name: string = 'hot-shots'
   try {
-    const { StatsD } = (await import(name)) as { StatsD: StatsDConstructor }
+    // A literal, so that bundlers include the package where it is installed; a string, so that no type check needs it.
+    const { StatsD } = (await import('hot-shots' as string)) as { StatsD: StatsDConstructor }
     return StatsD
   } catch (error) {
     throw new TelemetryError(

@@ -1,9 +1,10 @@
+import { version } from '../../version.ts'
 import type { Config, OpenContext } from '../exporter.ts'
 import { type Compression, openHttpClient, outcomeOf } from '../http.ts'
 import type { OtelClient } from './client.ts'
 import { createEncoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
-import { detectOrigin, packageVersion } from './resource.ts'
+import { detectOrigin } from './resource.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -23,7 +24,7 @@ export async function openNativeClient(
     compression: config.compression as Compression,
     tls,
     ...(forbidAddress && { forbidAddress }),
-    userAgent: `telemachine/${packageVersion()}`,
+    userAgent: `telemachine/${version}`,
     clock,
   })
 

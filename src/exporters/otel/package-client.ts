@@ -2,6 +2,7 @@ import { createContextKey, context as otelContext } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
+import { version } from '../../version.ts'
 import type { Config, OpenContext } from '../exporter.ts'
 import { refuseForbidden } from '../http/address.ts'
 import { openConnections } from '../http/connections.ts'
@@ -11,7 +12,7 @@ import type { OtelClient } from './client.ts'
 import { decodeSpan } from './decode.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
 import { createReadableSpans } from './readable-span.ts'
-import { detectOrigin, packageVersion } from './resource.ts'
+import { detectOrigin } from './resource.ts'
 import { isEncoded, isSdkSpan } from './span-item.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
@@ -73,7 +74,7 @@ export async function openPackageClient(
             concurrencyLimit,
             compression: config.compression as PackageOptions['compression'],
             httpAgentOptions: () => agent,
-            userAgent: `telemachine/${packageVersion()}`,
+            userAgent: `telemachine/${version}`,
           }),
       )
     }

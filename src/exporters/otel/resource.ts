@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { version } from '../../version.ts'
 import type { Config } from '../exporter.ts'
 
 /** What spans have in common; empty texts are absent ones. */
@@ -13,12 +13,6 @@ export interface SpanOrigin {
     readonly schemaUrl?: string | undefined
     readonly attributes?: Readonly<Record<string, unknown>> | undefined
   }
-}
-
-/** The version in our own package.json. */
-export function packageVersion(): string {
-  const manifest: unknown = createRequire(import.meta.url)('telemachine/package.json')
-  return (manifest as { version: string }).version
 }
 
 /**
@@ -39,7 +33,7 @@ export async function detectOrigin(config: Config): Promise<SpanOrigin> {
     attributes['service.name'] = config.service_name
   return {
     resource: { attributes, schemaUrl: detected.schemaUrl },
-    scope: { name: 'telemachine', version: packageVersion() },
+    scope: { name: 'telemachine', version },
   }
 }
 

@@ -1,0 +1,132 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { builtinModules, createRequire } from 'node:module'
+import { build, type Plugin } from 'esbuild'
+import { embedVisualizations } from './embed.ts'
+import { entries, root, target } from './entries.ts'
+import { noticesOf } from './notices.ts'
+
+/** Packages that bundlers can take as they are. The last two are optional: included where they are installed. */
+const outside = ['xstate', 'smol-toml', '@opentelemetry/api', 'hot-shots', '@statelyai/inspect']
+
+const modulesOfNode = new Set(builtinModules)
+
+/** `require` of these becomes an ES module's import, which every bundler understands in every output format. */
+const requireAsImport: Plugin = {
+  name: 'require as import',
+  setup: (build) => {
+    build.onResolve({ filter: /^[@a-z]/ }, ({ path, kind }) => {
+      const name = path.replace(/^node:/, '')
+      if (kind !== 'require-call') return undefined
+      if (modulesOfNode.has(name)) return { path: name, namespace: 'required' }
+      return outside.includes(name) ? { path: name, namespace: 'imported' } : undefined
+    })
+    // What a module of Node.js is to `require` is the default export to `import`; some are functions.
+    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require('imported:${path}').default`,
+      resolveDir: root,
+    }))
+    build.onResolve({ filter: /^imported:/ }, ({ path }) => ({
+      path: `node:${path.slice('imported:'.length)}`,
+      namespace: 'imported',
+    }))
+    build.onLoad({ filter: /.*/, namespace: 'imported' }, ({ path }) => ({
+      contents: path.startsWith('node:') ? `export { default } from '${path}'` : `export * from '${path}'`,
+      resolveDir: root,
+    }))
+  },
+}
+
+/** CommonJS packages that are imported when first needed: esbuild would give such an import a default export only. */
+const importedLater = new Set(['convict', 'prom-client'])
+
+const namedExports: Plugin = {
+  name: 'named exports of CommonJS packages',
+  setup: (build) => {
+    const require = createRequire(import.meta.url)
+    build.onResolve({ filter: /^[@a-z]/ }, ({ path, kind }) =>
+      kind === 'dynamic-import' && importedLater.has(path) ? { path, namespace: 'named' } : undefined,
+    )
+    build.onLoad({ filter: /.*/, namespace: 'named' }, ({ path }) => ({
+      contents: `import whole from '${path}'
+        export const { ${Object.keys(require(path) as object).join(', ')} } = whole
+        export default whole`,
+      resolveDir: root,
+    }))
+  },
+}
+
+/** The parser is part of a bundle: it is there before the start, too. */
+const bundledToml: Plugin = {
+  name: 'bundled TOML',
+  setup: (build) => {
+    build.onLoad({ filter: /[\\/]config[\\/]sources[\\/]toml\.ts$/ }, () => ({
+      contents: `
+        import * as toml from 'smol-toml'
+        export async function loadToml() {}
+        export const tomlNow = () => toml`,
+      resolveDir: root,
+    }))
+  },
+}
+
+/** Replaces code that looks for something beside its own file, where a bundle has nothing. */
+const replaced = (filter: RegExp, pairs: readonly (readonly [before: string, after: string])[]): Plugin => ({
+  name: `replace in ${filter.source}`,
+  setup: (build) => {
+    build.onLoad({ filter }, async ({ path }) => {
+      let contents = await readFile(path, 'utf8')
+      for (const [before, after] of pairs) {
+        if (!contents.includes(before)) throw new Error(`${path} does not contain ${before} any more`)
+        contents = contents.replaceAll(before, after)
+      }
+      return { contents, loader: path.endsWith('.ts') ? 'ts' : 'js' }
+    })
+  },
+})
+
+/**
+ * Writes the build that bundlers take (condition `module`): ES modules that any of them can put into one file of
+ * either format. It contains the packages that exist in CommonJS only and require modules of Node.js: esbuild cannot
+ * translate them for an ES module. Their licences are written beside them.
+ */
+export async function buildForBundlers(): Promise<void> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: entries,
+    bundle: true,
+    splitting: true,
+    external: outside,
+    platform: 'node',
+    mainFields: ['module', 'main'],
+    format: 'esm',
+    target,
+    outdir: `${root}dist/bundler`,
+    chunkNames: 'chunks/[name]-[hash]',
+    logLevel: 'warning',
+    plugins: [
+      embedVisualizations,
+      bundledToml,
+      requireAsImport,
+      namedExports,
+      // The inspector is a tool of development: it is looked for where the application was started.
+      replaced(/[\\/]inspect[\\/]peer\.ts$/, [
+        ['createRequire(import.meta.url)', "createRequire(process.cwd() + '/')"],
+      ]),
+      // Reads files of programs that use the parser directly, which convict does not.
+      replaced(/[\\/]yargs-parser[\\/]build[\\/]index\.cjs$/, [
+        ["typeof require !== 'undefined'", 'false'],
+        ['return require(path)', 'return undefined'],
+      ]),
+    ],
+    metafile: true,
+  })
+  const included: string[] = []
+  for (const [output, { inputs }] of Object.entries(metafile.outputs)) {
+    for (const [input, { bytesInOutput }] of Object.entries(inputs))
+      if (bytesInOutput > 0) included.push(input)
+    const text = await readFile(root + output, 'utf8')
+    const found = /(?<![.\w])require\(|import\.meta/.exec(text)
+    if (found) throw new Error(`${output} has ${found[0]}, which not every bundler can translate`)
+  }
+  await writeFile(`${root}dist/bundler/THIRD-PARTY-LICENSES.txt`, await noticesOf(included))
+}

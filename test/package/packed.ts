@@ -1,0 +1,94 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+const fixtures = fileURLToPath(new URL('fixtures', import.meta.url))
+
+export interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly [key: string]: unknown
+}
+
+export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+
+/** The entry points as a user names them: `telemachine`, `telemachine/testing`, … */
+export const entryPoints: readonly string[] = Object.keys(manifest.exports)
+  .filter((name) => !name.endsWith('.json'))
+  .map((name) => name.replace(/^\./, 'telemachine'))
+
+/** A new temporary folder, which is removed when the process exits. */
+export function createFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'telemachine-package-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+let tarball: string | undefined
+let files: readonly string[] = []
+
+/** Packs what was built, once in a process; returns the tarball. `TELEMACHINE_TARBALL` names one that there is. */
+export function packedTarball(): string {
+  if (tarball !== undefined) return tarball
+  if (!existsSync(join(root, 'dist'))) throw new Error('nothing is built yet: npm run build')
+  const folder = createFolder()
+  const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    shell: process.platform === 'win32',
+  })
+  const [packed] = JSON.parse(output) as { filename: string; files: { path: string }[] }[]
+  files = packed!.files.map(({ path }) => path)
+  tarball = process.env.TELEMACHINE_TARBALL ?? join(folder, packed!.filename)
+  return tarball
+}
+
+/** The paths of all files in the tarball. */
+export function packedFiles(): readonly string[] {
+  packedTarball()
+  return files
+}
+
+/**
+ * A folder of an application that has installed the tarball, and the fixtures. Dependencies are links to those of this
+ * repository: what npm itself makes of the tarball is tested by `npm run test:matrix`.
+ */
+export function createApplication(): string {
+  const folder = createFolder()
+  const own = join(folder, 'node_modules', manifest.name)
+  mkdirSync(own, { recursive: true })
+  execFileSync('tar', ['-xzf', packedTarball(), '-C', own, '--strip-components=1'])
+  for (const name of [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]) {
+    const installed = join(root, 'node_modules', name)
+    const link = join(folder, 'node_modules', name)
+    mkdirSync(dirname(link), { recursive: true })
+    if (existsSync(installed)) symlinkSync(installed, link, 'junction')
+  }
+  cpSync(fixtures, folder, { recursive: true })
+  return folder
+}
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs this Node.js with these arguments, without the environment's settings of telemetry. */
+export function runNode(cwd: string, ...args: readonly string[]): Promise<Ended> {
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(TELEMETRY|OTEL|DD|NODE_OPTIONS)/.test(name)),
+  )
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr })
+    })
+  })
+}
