@@ -9,7 +9,14 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { Gauge, Registry } from 'prom-client'
-import { createSlices, encodePage } from '../../../src/exporters/prometheus/page/page.ts'
+import { createSystemClock } from '../../../src/clock.ts'
+import { createPageHandler } from '../../../src/exporters/prometheus/page/handler.ts'
+import {
+  createSlices,
+  encodePage,
+  type Page,
+  type PageForm,
+} from '../../../src/exporters/prometheus/page/page.ts'
 import { createTelemetry, metricsHandler, prometheus } from '../../../src/index.ts'
 import { parsePage } from '../../support/prometheus-text.ts'
 import { harness } from './harness.ts'
@@ -91,21 +98,21 @@ describe('prometheus: the making of a page', () => {
     assert.equal(gunzipSync(Buffer.concat([...parts])).toString(), pieces.join(''))
   })
 
-  it('lets the program go on while 5,000 histograms are rendered; each agrees with itself, and none steps back', async () => {
+  it('lets the program go on while 2,000 histograms are rendered; each agrees with itself, and none steps back', async () => {
     const system = harness({}, { max_series: 10_000, max_metric_bytes: 1e9, health: false })
     const emitAll = (): void => {
-      for (let i = 0; i < 5000; i++) system.emit('work', { duration_ms: i % 3000 }, { user: i })
+      for (let i = 0; i < 2000; i++) system.emit('work', { duration_ms: i % 3000 }, { user: i })
     }
     emitAll()
     const port = system.describe(await system.open()).port as number
     let before = new Map<string, number>()
-    for (let scrape = 0; scrape < 3; scrape++) {
+    for (let scrape = 0; scrape < 2; scrape++) {
       let turns = 0
       let scraping = true
       const emitting = (async () => {
         for (; scraping; turns++) {
           for (let i = 0; i < 50; i++)
-            system.emit('work', { duration_ms: 7 }, { user: (turns * 50 + i) % 5000 })
+            system.emit('work', { duration_ms: 7 }, { user: (turns * 50 + i) % 2000 })
           await nextTurn()
         }
       })()
@@ -119,7 +126,7 @@ describe('prometheus: the making of a page', () => {
         counts.set(key, value)
         assert.ok(value >= (before.get(key) ?? 0), key)
       }
-      for (let user = 0; user < 5000; user++) {
+      for (let user = 0; user < 2000; user++) {
         const count = counts.get(`work_duration_seconds_count ${user} `)
         assert.equal(counts.get(`work_duration_seconds_bucket ${user} +Inf`), count)
         assert.ok(count! >= 1)
@@ -200,23 +207,62 @@ describe('prometheus: the making of a page', () => {
     assert.equal(await hanging, 'cut')
   })
 
-  it('cuts the readers that have been at it longest when more than 64 take pages and do not read them', async () => {
-    const system = harness({}, { max_series: 10_000, max_metric_bytes: 1e9, health: false })
-    for (let i = 0; i < 200; i++) system.emit('wide', { count: 1 }, { user: `${i} ${'u'.repeat(1000)}` })
-    const port = system.describe(await system.open()).port as number
+  it('cuts the clients that hold pages longest without reading them, and no other', async () => {
+    const megabyte = 1024 * 1024
+    let pages = 0
+    const page = async ({ format, gzip }: PageForm): Promise<Page> => {
+      pages++
+      return {
+        format,
+        gzip,
+        parts: Array.from({ length: 16 }, () => Buffer.alloc(megabyte)),
+        bytes: 16 * megabyte,
+      }
+    }
+    const slice = createSlices()
+    const clock = createSystemClock()
+    const logger = { debug() {}, info() {}, warn() {}, error() {} }
+    const handler = createPageHandler({ page, slice, clock, logger, maxHeldBytes: 100 * megabyte })
+    const server = createServer(handler)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
     const sockets: Socket[] = []
-    for (let i = 0; i < 100; i++) {
+    for (let i = 1; i <= 12; i++) {
       const socket = connect(port, '127.0.0.1')
       sockets.push(socket)
       socket.on('error', () => {})
-      await once(socket, 'connect')
       socket.pause()
-      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(100))
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n')
+      while (pages < i) await nextTurn()
     }
-    assert.equal((await ask(port)).status, 200)
+    // Six pages fit into 100 MiB; the seventh is this one.
+    assert.equal((await ask(port)).body.length, 16 * megabyte)
     for (const socket of sockets) socket.resume()
-    while (sockets.filter(({ destroyed }) => destroyed).length < 100 - 64) await nextTurn()
-    for (const socket of sockets) socket.destroy()
+    const isCut = await Promise.all(
+      sockets.map(async (socket) => {
+        let bytes = 0
+        socket.on('data', (chunk: Buffer) => {
+          bytes += chunk.length
+          if (bytes > 16 * megabyte) socket.destroy()
+        })
+        if (!socket.closed) await once(socket, 'close')
+        return bytes <= 16 * megabyte
+      }),
+    )
+    assert.deepEqual(isCut, [...Array(7).fill(true), ...Array(5).fill(false)])
+    server.close()
+  })
+
+  it('answers 300 scrapes at once, each with a whole page', async () => {
+    const system = harness({}, { health: false })
+    for (let i = 0; i < 1000; i++) system.emit('work', { duration_ms: i }, { user: i })
+    const port = system.describe(await system.open()).port as number
+    const answers = await Promise.all(
+      Array.from({ length: 300 }, () => ask(port, '/metrics', { agent: false })),
+    )
+    const sizes = new Set(answers.map(({ body }) => body.length))
+    assert.deepEqual([answers.every(({ status }) => status === 200), sizes.size], [true, 1])
     await system.closeAll()
   })
 })

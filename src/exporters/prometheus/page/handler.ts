@@ -7,11 +7,11 @@ import type { Logger } from '../../../logger.ts'
 import type { Format } from '../names.ts'
 import { formatFor, wantsGzip } from '../negotiate.ts'
 import type { Page, PageForm, Slices } from './page.ts'
-import { createSenders } from './senders.ts'
+import { createSenders, type SenderLimits } from './senders.ts'
 
 /** Answers requests for the page, on a server of ours or of somebody else's. */
 
-export interface PageHandlerOptions {
+export interface PageHandlerOptions extends SenderLimits {
   readonly page: (form: PageForm) => Promise<Page>
   readonly slice: Slices
   readonly clock: Clock
@@ -27,9 +27,10 @@ const contentTypes: Readonly<Record<Format, string>> = {
 
 const ignore = (): void => {}
 
-/** Answers GET and HEAD with the page, whatever their path. Never throws. */
-export function createPageHandler({ page, slice, clock, logger }: PageHandlerOptions): PageHandler {
-  const senders = createSenders(clock)
+/** Returns a handler that answers GET and HEAD with the page, whatever their path. It never throws. */
+export function createPageHandler(options: PageHandlerOptions): PageHandler {
+  const { page, slice, clock, logger } = options
+  const senders = createSenders(clock, options)
 
   const answerOf = async (request: IncomingMessage): Promise<Answer> => {
     if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -69,7 +70,7 @@ export interface PageServerOptions {
   readonly allowedHosts: () => readonly string[]
 }
 
-/** The page on a server of its own: at its path only, and not for a page of another site. */
+/** Restricts a handler to the path of the page and, on loopback, to requests that no other site can make. */
 export function servedAt(handler: PageHandler, { host, path, allowedHosts }: PageServerOptions): PageHandler {
   const isLocal = isLoopback(host)
 
@@ -89,8 +90,8 @@ const foreignHost =
   'this page is bound to loopback and answers to localhost and IP addresses only; allowed_hosts can name others\n'
 
 /**
- * A name in DNS can be made to mean this machine, and a page of that name may then read what is served here: on loopback
- * a request has to name it by an address or as localhost.
+ * Whether a Host header means this machine. Whoever owns a DNS name can make it point to 127.0.0.1, and a browser then lets
+ * the pages of that name read what is served there (DNS rebinding). Addresses and `localhost` cannot be redirected so.
  */
 function isLocalHost(header: string | undefined, allowed: readonly string[]): boolean {
   // Only HTTP/1.0, which no browser speaks, has none.

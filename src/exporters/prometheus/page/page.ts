@@ -12,13 +12,14 @@ export interface Page extends PageForm {
   readonly bytes: number
 }
 
-/** How long a rendering keeps the event loop to itself: far below 20 ms also on a slow machine. */
+/** How long a slice keeps the event loop to itself. Small enough to stay below 20 ms on a slow machine. */
 export const maxSliceMs = 5
 const partLength = 64 * 1024
 
-/** Waits until there is time in the slice at hand; whoever shares it, however many, takes no more of a turn. */
+/** Resolves while there is time left in the current slice, else in the next turn of the event loop. */
 export type Slices = () => Promise<void>
 
+/** Makes slices that any number of renderings and answers share: together they take one slice of a turn. */
 export function createSlices(): Slices {
   let until = 0
   let pause: Promise<void> | undefined

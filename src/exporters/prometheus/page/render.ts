@@ -3,8 +3,8 @@ import type { Format } from '../names.ts'
 import { boundText, escapeHelp, escapeLabelValue, numberText } from '../names.ts'
 
 /**
- * Renders metric families as text, in pieces: whoever takes them may pause after each. A series is never cut in two,
- * so that its lines agree with each other whatever is counted in a pause.
+ * Renders metric families as text, in pieces. The caller may pause after each piece. All lines of a series are in one
+ * piece, so that they agree with each other whatever is counted during a pause.
  */
 
 export type Labels = readonly (readonly [name: string, value: string])[]

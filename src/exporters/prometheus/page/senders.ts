@@ -4,13 +4,19 @@ import type { Clock } from '../../../clock.ts'
 import type { Page } from './page.ts'
 
 /**
- * Bounds what readers hold that ask for a page and do not read it: their number, the memory of their pages, and their
- * time. The one that has been at it longest is cut.
+ * Bounds what clients hold that ask for a page and do not read it: their time, and the memory of their pages. When it is
+ * too much, the client that has been at it longest is cut.
  */
 export interface Senders {
+  /** Notes that a page is asked for. */
   begin(socket: Socket, response: ServerResponse): void
-  /** This page is being written to the socket. Returns it. */
+  /** Notes that this page is being written to the socket. Returns it. */
   holds(socket: Socket, page: Page): Page
+}
+
+export interface SenderLimits {
+  /** Of all pages that have not been read yet; a page that many read counts once. Default 256 MiB. */
+  readonly maxHeldBytes?: number
 }
 
 interface Sender {
@@ -19,13 +25,14 @@ interface Sender {
   readonly end: () => void
 }
 
-const maxSenders = 64
-const maxHeldBytes = 256 * 1024 * 1024
 /** However large they are: two are rendered in turn while a third is read. */
 const minPages = 3
 const maxSendingMs = 30_000
 
-export function createSenders(clock: Clock): Senders {
+export function createSenders(
+  clock: Clock,
+  { maxHeldBytes = 256 * 1024 * 1024 }: SenderLimits = {},
+): Senders {
   /** Oldest first. */
   const senders = new Map<Socket, Sender>()
 
@@ -34,29 +41,31 @@ export function createSenders(clock: Clock): Senders {
     for (const sender of senders.values()) for (const page of sender.pages) pages.add(page)
     let bytes = 0
     for (const page of pages) bytes += page.bytes
-    return pages.size > minPages && bytes > maxHeldBytes && senders.size > 1
+    return pages.size > minPages && bytes > maxHeldBytes
   }
 
-  /** Cuts the oldest, but not the one at hand. */
-  const cutOldest = (but: Socket): void => {
-    for (const [socket, { end }] of senders) {
-      if (socket === but) continue
-      end()
-      socket.destroy()
-      return
-    }
+  const cutOldest = (): void => {
+    const [oldest] = senders
+    if (!oldest) return
+    const [socket, { end }] = oldest
+    end()
+    socket.destroy()
   }
 
   const add = (socket: Socket): Sender => {
-    const timer = clock.setTimeout(() => socket.destroy(), maxSendingMs)
+    const cut = (): void => {
+      end()
+      socket.destroy()
+    }
+    const timer = clock.setTimeout(cut, maxSendingMs)
     const end = (): void => {
       clock.clearTimeout(timer)
       socket.off('close', end)
-      senders.delete(socket)
+      if (senders.get(socket) === sender) senders.delete(socket)
     }
+    const sender: Sender = { responses: 0, pages: new Set(), end }
     // One listener per socket: it may have pipelined many requests.
     socket.once('close', end)
-    const sender = { responses: 0, pages: new Set<Page>(), end }
     senders.set(socket, sender)
     return sender
   }
@@ -69,11 +78,10 @@ export function createSenders(clock: Clock): Senders {
         sender.responses--
         if (sender.responses === 0) sender.end()
       })
-      if (senders.size > maxSenders) cutOldest(socket)
     },
     holds(socket, page) {
       senders.get(socket)?.pages.add(page)
-      while (holdsTooMuch()) cutOldest(socket)
+      while (holdsTooMuch()) cutOldest()
       return page
     },
   }

@@ -10,7 +10,7 @@ import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registr
 import type { Labels, PlainFamily } from './render.ts'
 import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
 
-/** Puts the page together: ours, what else is in the registry, and telemachine's health. */
+/** What a page is made of: our metrics, the other metrics in the registry, and telemachine's health. */
 export interface PageSource {
   readonly state: State
   readonly promClient: typeof import('prom-client')
@@ -22,7 +22,7 @@ export interface PageSource {
   readonly slice: Slices
 }
 
-/** How long a rendering is waited for by the next one: a collector of the user's may never settle. */
+/** How long the next rendering waits for the one before it: a collector of the application may never settle. */
 const patienceMs = 10_000
 
 /**
@@ -56,7 +56,7 @@ export function createPages(source: PageSource): (form: PageForm) => Promise<Pag
   }
 }
 
-/** Rejects only when the registry itself fails: a collector of the user's that throws, say. */
+/** Its promises reject only when the registry fails, for example because a collector of the application throws. */
 function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
   const { state, promClient, logger, current, catchUp, status, slice } = source
   let reported = ''
