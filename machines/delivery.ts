@@ -18,7 +18,7 @@ export interface DeliveryContext extends DeliveryInput {
   readonly drain: { readonly replyTo: DrainWaiter; readonly withinMs: number } | null
 }
 
-interface ExportInput {
+export interface ExportInput {
   readonly unit: UnitPort
   readonly probe: boolean
 }

@@ -64,7 +64,7 @@ const reasonOf = (event: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-interface UnitInput {
+export interface UnitInput {
   readonly unit: UnitPort
 }
 

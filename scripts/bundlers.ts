@@ -112,6 +112,10 @@ export async function buildForBundlers(): Promise<void> {
       replaced(/[\\/]inspect[\\/]peer\.ts$/, [
         ['createRequire(import.meta.url)', "createRequire(process.cwd() + '/')"],
       ]),
+      // Part of the bundle, it is there once it has been loaded.
+      replaced(/[\\/]config[\\/]convict\.ts$/, [
+        ["registered(createRequire(import.meta.url)('convict') as Convict)", 'undefined'],
+      ]),
       // Reads files of programs that use the parser directly, which convict does not.
       replaced(/[\\/]yargs-parser[\\/]build[\\/]index\.cjs$/, [
         ["typeof require !== 'undefined'", 'false'],

@@ -65,7 +65,10 @@ export function createDoorbell(options: {
 
   /** Tells of work that has arrived, unless a batch is due before. */
   const tellSoon = (): void => {
-    if (dueInMs() <= arrivalMs) return tellArrived()
+    if (dueInMs() <= arrivalMs) {
+      tellArrived()
+      return
+    }
     if (armed) return
     clock.setTimeout(() => {
       armed = false

@@ -108,7 +108,10 @@ export function createQueue(options: {
 
   /** Whatever has failed came before all that is fresh. */
   const dropOldest = (): void => {
-    if (retries.size === 0) return dropHead('queue_full')
+    if (retries.size === 0) {
+      dropHead('queue_full')
+      return
+    }
     const { weight, onlySelf } = retries.removeOldestItem()
     ledger.drop('queue_full', weight, onlySelf)
   }
