@@ -5,10 +5,13 @@ import { embedVisualizations } from './embed.ts'
 import { entries, root, target } from './entries.ts'
 import { noticesOf } from './notices.ts'
 
-/** Packages that bundlers can take as they are. The last two are optional: included where they are installed. */
-const outside = ['xstate', 'smol-toml', '@opentelemetry/api', 'hot-shots', '@statelyai/inspect']
+/** Packages that bundlers can take as they are; the last one is optional. */
+const outside = ['xstate', 'smol-toml', '@opentelemetry/api', '@statelyai/inspect']
 
 const modulesOfNode = new Set(builtinModules)
+
+/** Where a bundle looks for what it cannot contain: where the application was started. */
+const cwd = "process.cwd() + '/'"
 
 /** `require` of these becomes an ES module's import, which every bundler understands in every output format. */
 const requireAsImport: Plugin = {
@@ -37,7 +40,7 @@ const requireAsImport: Plugin = {
 }
 
 /** CommonJS packages that are imported when first needed: esbuild would give such an import a default export only. */
-const importedLater = new Set(['convict', 'prom-client'])
+const importedLater = new Set(['convict', 'hot-shots', 'prom-client'])
 
 const namedExports: Plugin = {
   name: 'named exports of CommonJS packages',
@@ -50,6 +53,18 @@ const namedExports: Plugin = {
       contents: `import whole from '${path}'
         export const { ${Object.keys(require(path) as object).join(', ')} } = whole
         export default whole`,
+      resolveDir: root,
+    }))
+  },
+}
+
+/** Compiled where it is installed, so no bundle can contain it: hot-shots does without, but for Unix sockets. */
+const nativeAtRunTime: Plugin = {
+  name: 'native at run time',
+  setup: (build) => {
+    build.onResolve({ filter: /^unix-dgram$/ }, ({ path }) => ({ path, namespace: 'native' }))
+    build.onLoad({ filter: /.*/, namespace: 'native' }, ({ path }) => ({
+      contents: `module.exports = require('node:module').createRequire(${cwd})('${path}')`,
       resolveDir: root,
     }))
   },
@@ -108,10 +123,8 @@ export async function buildForBundlers(): Promise<void> {
       bundledToml,
       requireAsImport,
       namedExports,
-      // The inspector is a tool of development: it is looked for where the application was started.
-      replaced(/[\\/]inspect[\\/]peer\.ts$/, [
-        ['createRequire(import.meta.url)', "createRequire(process.cwd() + '/')"],
-      ]),
+      nativeAtRunTime,
+      replaced(/[\\/]inspect[\\/]peer\.ts$/, [['createRequire(import.meta.url)', `createRequire(${cwd})`]]),
       // Part of the bundle, it is there once it has been loaded.
       replaced(/[\\/]config[\\/]convict\.ts$/, [
         ["registered(createRequire(import.meta.url)('convict') as Convict)", 'undefined'],

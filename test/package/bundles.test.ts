@@ -43,6 +43,12 @@ describe('a service bundled by esbuild', function () {
     assertWholeService(await runNode(folder, 'service.mjs'))
   })
 
+  it('sends to a local agent of Datadog', async () => {
+    const folder = await bundle('dogstatsd.mjs', { format: 'esm', entryPoints: ['dogstatsd.mjs'] })
+    const ended = await runNode(folder, 'dogstatsd.mjs')
+    assert.deepEqual(ended, { code: 0, stdout: 'job.done.count:3|c\n', stderr: '' })
+  })
+
   it('has one copy of telemachine, although some files require it', async () => {
     const contents = `
       import { TelemetryError } from 'telemachine'

@@ -44,6 +44,13 @@ describe('the installed package', function () {
     assert.deepEqual(ended, { code: 0, stdout: 'one copy\n', stderr: '' })
   })
 
+  it('sends to a local agent of Datadog once hot-shots is installed, and says so before', async () => {
+    const missing = await runNode(application, 'dogstatsd.mjs')
+    assert.deepEqual(missing, { code: 0, stdout: 'retrying npm install hot-shots\n', stderr: '' })
+    const sent = await runNode(createApplication('hot-shots'), 'dogstatsd.mjs')
+    assert.deepEqual(sent, { code: 0, stdout: 'job.done.count:3|c\n', stderr: '' })
+  })
+
   it('loads each dependency when docs/dependencies.md says, and not before', async () => {
     const { code, stdout, stderr } = await runNode(application, 'stages.cjs')
     assert.equal(stderr, '')

@@ -23,19 +23,23 @@ export const entryPoints: readonly string[] = Object.keys(manifest.exports)
   .filter((name) => !name.endsWith('.json'))
   .map((name) => name.replace(/^\./, 'telemachine'))
 
+const folders: string[] = []
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A new temporary folder, which is removed when the process exits. */
 export function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'telemachine-package-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
 
-let tarball: string | undefined
-let files: readonly string[] = []
+let packed: { readonly tarball: string; readonly files: readonly string[] } | undefined
 
-/** Packs what was built, once in a process; returns the tarball. `TELEMACHINE_TARBALL` names one that there is. */
-export function packedTarball(): string {
-  if (tarball !== undefined) return tarball
+/** Packs what was built, once in a process: the tarball, and the paths of the files in it. */
+function pack(): NonNullable<typeof packed> {
+  if (packed !== undefined) return packed
   if (!existsSync(join(root, 'dist'))) throw new Error('nothing is built yet: npm run build')
   const folder = createFolder()
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
@@ -44,32 +48,28 @@ export function packedTarball(): string {
     stdio: ['ignore', 'pipe', 'ignore'],
     shell: process.platform === 'win32',
   })
-  const [packed] = JSON.parse(output) as { filename: string; files: { path: string }[] }[]
-  files = packed!.files.map(({ path }) => path)
-  tarball = process.env.TELEMACHINE_TARBALL ?? join(folder, packed!.filename)
-  return tarball
+  const [{ filename, files }] = JSON.parse(output) as [{ filename: string; files: { path: string }[] }]
+  packed = { tarball: join(folder, filename), files: files.map(({ path }) => path) }
+  return packed
 }
 
-/** The paths of all files in the tarball. */
-export function packedFiles(): readonly string[] {
-  packedTarball()
-  return files
-}
+export const packedTarball = (): string => pack().tarball
+export const packedFiles = (): readonly string[] => pack().files
 
 /**
- * A folder of an application that has installed the tarball, and the fixtures. Dependencies are links to those of this
- * repository: what npm itself makes of the tarball is tested by `npm run test:matrix`.
+ * A folder of an application that has installed the tarball and these optional packages, and the fixtures.
+ * Dependencies are links to those of this repository: what npm makes of the tarball, `npm run test:matrix` tests.
  */
-export function createApplication(): string {
+export function createApplication(...optional: readonly string[]): string {
   const folder = createFolder()
   const own = join(folder, 'node_modules', manifest.name)
   mkdirSync(own, { recursive: true })
   execFileSync('tar', ['-xzf', packedTarball(), '-C', own, '--strip-components=1'])
-  for (const name of [...Object.keys(manifest.dependencies), ...Object.keys(manifest.peerDependencies)]) {
+  for (const name of [...Object.keys(manifest.dependencies), ...optional]) {
     const installed = join(root, 'node_modules', name)
     const link = join(folder, 'node_modules', name)
     mkdirSync(dirname(link), { recursive: true })
-    if (existsSync(installed)) symlinkSync(installed, link, 'junction')
+    symlinkSync(installed, link, 'junction')
   }
   cpSync(fixtures, folder, { recursive: true })
   return folder

@@ -95,14 +95,6 @@ describe('datadog, to a local agent', () => {
     running = undefined
   })
 
-  it('says which package is missing when hot-shots is', async function () {
-    if (hotShots) this.skip()
-    const { telemetry } = await start({})
-    const { state, lastError } = telemetry.status().exporters.datadog!
-    assert.equal(state, 'retrying')
-    assert.match(String(lastError?.message), /hot-shots/)
-  })
-
   describe('over UDP', () => {
     let agent: Awaited<ReturnType<typeof udpAgent>>
     before(function () {
