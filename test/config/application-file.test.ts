@@ -49,6 +49,16 @@ describe('the file of an application', () => {
     await store.stop()
   })
 
+  it('may hold what TOML has and a number has not', async () => {
+    const { store } = await started(
+      '[ids]\nlast = 9223372036854775807\nsince = 2026-01-01\n[telemetry.otel]\n',
+    )
+    assert.deepEqual(store.status().foreign, ['ids'])
+    await store.stop()
+    const file = temporaryFile('[telemetry.otel]\nbatch_size = 9223372036854775807\n')
+    await assert.rejects(storeOf({ file }).store.start(), { message: /a number that is too large/ })
+  })
+
   it('starts in a whole system, which says in its status what is odd', async () => {
     const telemetry = createTelemetry({
       config: { file: temporaryFile(text.replace('port = 9464', 'port = 0')), env: {} },
