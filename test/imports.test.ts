@@ -24,6 +24,19 @@ function loadedAfter(script: string): string[] {
 const heavy = /node_modules\/(prom-client|@opentelemetry\/(exporter|otlp|sdk|resources|core))/
 
 describe('importing telemachine', () => {
+  it('loads neither convict nor the TOML parser, which telemetry needs once it is made', () => {
+    const packages = /node_modules\/(convict|yargs-parser|lodash|smol-toml)/
+    const imported = loadedAfter(`await import('./src/index.ts')`)
+    assert.deepEqual(
+      imported.filter((file) => packages.test(file)),
+      [],
+    )
+    const made = loadedAfter(`
+      const { createTelemetry } = await import('./src/index.ts')
+      createTelemetry({ config: { env: {} } })`)
+    assert.ok(made.some((file) => file.includes('node_modules/convict/')))
+  })
+
   it('loads neither the OTLP packages nor prom-client', () => {
     const loaded = loadedAfter(`
       const { createTelemetry } = await import('./src/index.ts')

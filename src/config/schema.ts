@@ -1,15 +1,13 @@
-import type convictModule from 'convict'
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, KeySchema } from '../exporters/exporter.ts'
-import { type Convict, convictName, type DeclaredKey, typed, untyped } from './convict.ts'
-import { type Format, isRecord, Refusal } from './formats/format.ts'
+import { type Convict, convictName, untyped } from './convict.ts'
 import { formats } from './formats/formats.ts'
+import { convictOf, declare, keyJudgeOf, type Verdict } from './key-judge.ts'
 import { commonKeys, sharedVariables } from './keys.ts'
 import type { Entry } from './layers.ts'
 import { isPolluting } from './paths.ts'
 
-/** What convict says of an entry: its value in the shape drivers see, or what would have been right. */
-export type Verdict = { readonly value: unknown } | { readonly right: string }
+export { isSensitive, type Verdict } from './key-judge.ts'
 
 /** A key as convict's own schema has it, in plain JSON. For the reference and the JSON Schema. */
 export interface PublishedKey extends Pick<KeySchema, 'doc' | 'default' | 'change' | 'unit' | 'min' | 'max'> {
@@ -41,19 +39,6 @@ export interface TypeSchema extends Schema {
   readonly definition: AnyExporterDefinition
 }
 
-/** Header values are secret whatever the declaration says: authorization travels in them. */
-export const isSensitive = (key: KeySchema): boolean => key.sensitive === true || key.format === 'headers'
-
-/** A copy that nobody can change, of plain objects. Adding zero makes 0 of -0, which would differ from it for ever. */
-function frozen(value: unknown): unknown {
-  if (typeof value === 'number') return value + 0
-  if (Array.isArray(value)) return Object.freeze(value.map(frozen))
-  if (!isRecord(value)) return value
-  return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, frozen(inner)])))
-}
-
-const withoutEnvironment = { env: {}, args: [] }
-
 /** Makes the schema of keys. `owner` is the part of a variable that names whose they are, such as `OTEL_`. */
 export function createSchema(
   keys: ReadonlyMap<string, KeySchema>,
@@ -61,80 +46,38 @@ export function createSchema(
   convict: Convict,
   onJudged: OnJudged = () => {},
 ): Schema {
-  /** What the format said of the value that convict validates just now. */
-  let refused: string | undefined
-
-  const declare = (name: string, key: KeySchema): DeclaredKey & PublishedKey => {
-    const { format, default: fallback, destination: _d, hint: _h, env: ecosystem = [], ...rest } = key
-    return {
-      ...rest,
-      format: convictName(typeof format === 'string' ? format : 'choice'),
-      ...(typeof format !== 'string' && { choices: format }),
-      default: isRecord(fallback) ? typed(fallback) : (expanded(key, fallback) ?? null),
-      nullable: key.nullable === true,
-      sensitive: isSensitive(key),
-      env: `TELEMETRY_${owner}${name.toUpperCase()}`,
-      variables: [
-        ...(owner !== '' && sharedVariables.has(name) ? [`TELEMETRY_${name.toUpperCase()}`] : []),
-        ...ecosystem.map((variable) => variable.name),
-      ],
-      refused: (right) => {
-        refused = right
-      },
-    }
-  }
-
-  type Store = convictModule.Config<Record<string, unknown>>
-  // Its own environment and arguments are switched off: it would put them above files.
-  const convictOf = (declaration: Readonly<Record<string, DeclaredKey>>): Store =>
-    convict(declaration as unknown as convictModule.Schema<Record<string, unknown>>, withoutEnvironment)
-
-  /** One for each key: convict validates all it holds, so a change of one key would pay for every other. */
-  const stores = new Map<string, Store>()
-  const storeOf = (name: string, key: KeySchema): Store => {
-    const store = stores.get(name) ?? convictOf({ value: declare(name, key) })
-    stores.set(name, store)
-    return store
-  }
-
-  const judge = (name: string, key: KeySchema, value: unknown, isText: boolean): Verdict => {
-    const store = storeOf(name, key)
-    refused = undefined
-    try {
-      // A text is coerced by its format; all else keeps its type.
-      store.set('value', isText && typeof value === 'string' ? value : typed(expanded(key, value)))
-      store.validate({ allowed: 'strict', output: () => {} })
-      return { value: frozen(untyped(store.get('value'))) }
-    } catch (error) {
-      const right = error instanceof Refusal ? error.right : refused
-      if (right === undefined) throw error
-      return { right }
-    }
-  }
-
   const defaults = new Map<string, unknown>()
   for (const [name, key] of keys) {
-    const { default: fallback = null } = key
-    // Whether an exporter can do without a value is for its driver to say.
-    const verdict = fallback === null ? { value: null } : judge(name, key, fallback, false)
-    if ('right' in verdict) throw new TypeError(`the default of ${name} must be ${verdict.right}`)
-    defaults.set(name, verdict.value)
+    const { fallback } = keyJudgeOf(key, convict)
+    if ('right' in fallback) throw new TypeError(`the default of ${name} must be ${fallback.right}`)
+    defaults.set(name, fallback.value)
   }
 
   const verdicts = new WeakMap<Entry, Verdict>()
 
-  const verdictOf: Schema['verdict'] = (name, entry) => {
+  const verdict: Schema['verdict'] = (name, entry) => {
     const known = verdicts.get(entry)
     if (known) return known
     const key = keys.get(name)!
-    const verdict = judge(name, key, entry.value, entry.text === true)
-    verdicts.set(entry, verdict)
-    onJudged(key, entry, verdict)
-    return verdict
+    const made = keyJudgeOf(key, convict).judge(entry.value, entry.text === true)
+    verdicts.set(entry, made)
+    onJudged(key, entry, made)
+    return made
   }
 
+  const variablesOf = (name: string, { env = [] }: KeySchema): Pick<PublishedKey, 'env' | 'variables'> => ({
+    env: `TELEMETRY_${owner}${name.toUpperCase()}`,
+    variables: [
+      ...(owner !== '' && sharedVariables.has(name) ? [`TELEMETRY_${name.toUpperCase()}`] : []),
+      ...env.map((variable) => variable.name),
+    ],
+  })
+
   const published = (): ReadonlyMap<string, PublishedKey> => {
-    const whole = convictOf(Object.fromEntries([...keys].map(([name, key]) => [name, declare(name, key)])))
+    const declared = [...keys].map(
+      ([name, key]) => [name, { ...declare(key), ...variablesOf(name, key) }] as const,
+    )
+    const whole = convictOf(Object.fromEntries(declared), convict)
     const { _cvtProperties: properties } = whole.getSchema() as unknown as {
       readonly _cvtProperties: Readonly<Record<string, PublishedKey>>
     }
@@ -150,13 +93,8 @@ export function createSchema(
     )
   }
 
-  return { keys, defaults, verdict: verdictOf, published }
+  return { keys, defaults, verdict, published }
 }
-
-const formatOf = ({ format }: KeySchema): Format | undefined =>
-  typeof format === 'string' ? formats.get(format) : undefined
-
-const expanded = (key: KeySchema, value: unknown): unknown => formatOf(key)?.expand?.(value) ?? value
 
 const invalid = (type: unknown, why: string): TelemetryError =>
   new TelemetryError('EXPORTER_DEFINITION_INVALID', `exporter type ${String(type)}: ${why}`)

@@ -2,45 +2,17 @@
 // Guards the configuration file of an application that comes from otpylib: it starts as it is. A disabled exporter may
 // lack its variables, tables beside telemetry are the application's own, and what is odd is said in a warning.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createSystemClock } from '../../src/clock.ts'
 import { createConfigStore, type StoreOptions } from '../../src/config/store.ts'
 import { builtInTypes } from '../../src/exporters/built-in.ts'
 import { createTelemetry } from '../../src/index.ts'
 import { listening, removeTemporary, temporaryFile } from './fake.ts'
 
-const text = `
-[database]
-url = "\${DATABASE_URL}"
-pool = { size = 10 }
-
-[logging]
-level = "info"
-
-[telemetry.otel]
-enabled = true
-endpoint = "http://jaeger:14268/api/traces"
-service_name = "queuemizer"
-sampling_rate = 0.1
-batch_size = 100
-flush_interval = 5
-retry_attempts = 3
-failure_threshold = 5
-reset_timeout = 60
-event_patterns = ["queuemizer.*", "*.error"]
-
-[telemetry.prometheus]
-enabled = true
-port = 9464
-path = "/metrics"
-event_patterns = ["queuemizer.*"]
-
-[telemetry.datadog]
-enabled = false
-api_key = "\${DATADOG_API_KEY}"
-site = "datadoghq.com"
-event_patterns = ["queuemizer.*"]
-`
+/** The file in the document, which is what an application brings from otpylib. */
+const [, text = ''] = /```toml\n(.*?)```/s.exec(
+  readFileSync(new URL('../../docs/from-otpylib.md', import.meta.url), 'utf8'),
+)!
 
 function storeOf(options: Partial<StoreOptions>) {
   const logger = listening()
@@ -73,8 +45,18 @@ describe('the file of an application', () => {
       [100, 5, 0.1, 3],
     )
     assert.equal(store.exporters().get('datadog')?.config.enabled, false)
-    assert.deepEqual(store.status().foreign, ['database', 'logging'])
+    assert.deepEqual(store.status().foreign, ['database'])
     await store.stop()
+  })
+
+  it('may hold what TOML has and a number has not', async () => {
+    const { store } = await started(
+      '[ids]\nlast = 9223372036854775807\nsince = 2026-01-01\n[telemetry.otel]\n',
+    )
+    assert.deepEqual(store.status().foreign, ['ids'])
+    await store.stop()
+    const file = temporaryFile('[telemetry.otel]\nbatch_size = 9223372036854775807\n')
+    await assert.rejects(storeOf({ file }).store.start(), { message: /a number that is too large/ })
   })
 
   it('starts in a whole system, which says in its status what is odd', async () => {
@@ -86,7 +68,7 @@ describe('the file of an application', () => {
     await telemetry.start()
     const { config, exporters } = telemetry.status()
     assert.equal(exporters.datadog?.state, 'disabled')
-    assert.deepEqual(config.foreign, ['database', 'logging'])
+    assert.deepEqual(config.foreign, ['database'])
     assert.equal(config.warnings.length, 2)
     await telemetry.stop({ timeoutMs: 100 })
   })
@@ -177,10 +159,10 @@ describe('the file of an application', () => {
     const { store } = storeOf({ file })
     await store.start()
     const applied = new Promise<void>((resolve) => store.onSettled(() => resolve()))
-    writeFileSync(file, text.replace('[logging]', '[cache]').replace('batch_size = 100', 'batch_size = 7'))
+    writeFileSync(file, text.replace('[database]', '[cache]').replace('batch_size = 100', 'batch_size = 7'))
     await applied
     assert.equal(store.get('otel.batch_size'), 7)
-    assert.deepEqual(store.status().foreign, ['database', 'cache'])
+    assert.deepEqual(store.status().foreign, ['cache'])
     await store.stop()
   })
 })

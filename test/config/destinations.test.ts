@@ -54,6 +54,22 @@ describe('destinations from outside', () => {
     await store.stop()
   })
 
+  it('get no credentials that a remote source brought for another, once nothing hides those any more', async () => {
+    const { store } = createStore({
+      init: { otel: { endpoint } },
+      remote: [{ load: () => ({ otel: { headers: { authorization: 'Bearer of the store' } } }) }],
+    })
+    await store.start()
+    await store.putFrom('admin', {
+      'otel.endpoint': 'https://evil.example/',
+      'otel.headers': { authorization: 'mine' },
+    })
+    await assert.rejects(store.unsetFrom('admin', 'otel.headers'), refused)
+    await store.unsetFrom('admin', ['otel.endpoint', 'otel.headers'])
+    assert.deepEqual(store.exporters().get('otel')?.config.headers, { authorization: 'Bearer of the store' })
+    await store.stop()
+  })
+
   it('get none of the environment by way of a new exporter', async () => {
     const { store } = createStore({ env: { TELEMETRY_API_KEY: 'stored-key' }, init: {} })
     await store.start()

@@ -72,12 +72,15 @@ export function createDestinations(): Destinations {
   /** The origins that an untrusted source brought a value for: those of its exporter when it was first judged. */
   const broughtFor = new WeakMap<Entry, readonly string[]>()
 
+  /** Also what a stronger layer hides: it may be unset later, when the exporter sends elsewhere. */
   const bind = (subject: Subject): void => {
     let origins: readonly string[] | undefined
-    for (const [{ entry }] of subject.held.values() as Iterable<readonly [Held]>) {
-      if (!isUntrusted(entry.source) || broughtFor.has(entry)) continue
-      origins ??= originsOf(subject)
-      broughtFor.set(entry, origins)
+    for (const values of subject.held.values()) {
+      for (const { entry } of values) {
+        if (!isUntrusted(entry.source) || broughtFor.has(entry)) continue
+        origins ??= originsOf(subject)
+        broughtFor.set(entry, origins)
+      }
     }
   }
 

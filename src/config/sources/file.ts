@@ -50,12 +50,15 @@ export function readConfigText(file: string): string {
   }
 }
 
+/** The application's own tables may hold integers that a number cannot. */
+const parserOptions = { unsafeKeyBehaviour: 'throw', integersAsBigInt: 'asNeeded' } as const
+
 function parseToml(file: string, text: string): ParsedFile {
   const toml = tomlNow()
   if (toml === undefined) throw refused(file, 'CONFIG_FILE_UNREADABLE', 'cannot be read before the start')
   try {
     const positions = tomlPositions(text)
-    return { value: toml.parse(text, { unsafeKeyBehaviour: 'throw' }), positions }
+    return { value: toml.parse(text, parserOptions), positions }
   } catch (error) {
     if (error instanceof OutlineError) throw error
     if (!(error instanceof toml.TomlError)) throw refused(file, 'CONFIG_FILE_SYNTAX', 'is not valid TOML')
