@@ -22,7 +22,7 @@ function exporter() {
   const definition = prometheus()
   const state = definition.state!({ id: 'bench', clock, logger })
   const sink: Sink<State, never> = {
-    ...{ state, config, now: 0, item: () => true, hold: () => true },
+    ...{ state, config, now: 0, monotonic: 0, item: () => true, hold: () => true },
     drop: (reason) => {
       throw new Error(reason)
     },
@@ -131,6 +131,7 @@ async function overflowing(): Promise<void> {
     state,
     config: {},
     now: 0,
+    monotonic: 0,
     item: () => true,
     hold: () => true,
     drop: nothing,

@@ -236,13 +236,12 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     bus.flush()
     const flushed = exporters.map((id) => units.get(id)?.flushed())
     control?.flush(exporters)
-    let timer: unknown
-    const late = new Promise<false>((resolve) => {
-      timer = clock.setTimeout(() => resolve(false), timeoutMs)
-    })
-    const all = Promise.all(flushed).then((settled) => !settled.includes(false))
-    const settled = await Promise.race([all, late])
+    const timer = clock.setTimeout(() => {
+      for (const one of flushed) one?.giveUp()
+    }, timeoutMs)
+    const outcomes = await Promise.all(flushed.map((one) => one?.settled))
     clock.clearTimeout(timer)
+    const settled = !outcomes.includes(false)
     // What was emitted before the start has reached no exporter yet.
     return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
   }

@@ -1,7 +1,14 @@
+/** A flush of one exporter. */
+export interface Flush {
+  /** True when everything before its position is settled; false when that cannot be now, or its caller gave up. */
+  readonly settled: Promise<boolean>
+  /** Nobody waits for it any more: it is forgotten, however long the backend stays away. */
+  giveUp(): void
+}
+
 /** Flushes that wait until everything queued before them is settled. */
 export interface Flushes {
-  /** Resolves with true when everything before `position` is settled, with false when that cannot be now. */
-  settled(position: number): Promise<boolean>
+  begin(position: number): Flush
   /** What waits up to this position is due. */
   request(position: number): void
   /** Everything before this position has been asked for by a flush. */
@@ -28,11 +35,20 @@ export function createFlushes(settledBefore: () => number): Flushes {
   }
 
   return {
-    settled: (position) =>
-      new Promise((resolve) => {
-        waiting.push({ position, resolve })
-        wake()
-      }),
+    begin(position) {
+      let giveUp = (): void => {}
+      const settled = new Promise<boolean>((resolve) => {
+        const flush = { position, resolve }
+        waiting.push(flush)
+        giveUp = () => {
+          const place = waiting.indexOf(flush)
+          if (place >= 0) waiting.splice(place, 1)
+          resolve(false)
+        }
+      })
+      wake()
+      return { settled, giveUp }
+    },
     request(position) {
       requestedTo = position
     },

@@ -75,10 +75,11 @@ export function createIntake(options: {
     typeof weight === 'number' && weight > 0 ? Math.floor(Math.min(weight, Number.MAX_SAFE_INTEGER)) : 0
 
   // Plain properties: drivers read them per event, and V8 does not look through getters in all places.
-  const sink: Sink & { now: number; config: Config } = {
+  const sink: Sink & { now: number; monotonic: number; config: Config } = {
     state,
     config: config(),
     now: 0,
+    monotonic: 0,
     item(item, weight = 1, bytes = 0) {
       const claimed = claim(whole(weight))
       if (pulled) {
@@ -111,6 +112,7 @@ export function createIntake(options: {
     sink.config = config()
     try {
       arrivedAt = elapsed(clock)
+      sink.monotonic = arrivedAt
       sink.now = clock.now()
     } catch (error) {
       // An injected clock that fails once must not hold up what comes after.

@@ -121,7 +121,7 @@ export function createPipeline(options: {
     abandon(reason) {
       intake.forget(reason)
       queue.drop(reason)
-      flushes.wake()
+      flushes.fail()
     },
   }
 }

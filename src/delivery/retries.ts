@@ -23,29 +23,42 @@ export interface Retries {
   removeBefore(at: number): Batch[]
 }
 
+/** A batch that waits, less the items that were removed from its front. */
+interface Place {
+  readonly batch: Batch
+  removed: number
+}
+
 export function createRetries(): Retries {
-  const batches: Batch[] = []
+  const line: Place[] = []
+  /** The place with the oldest item, while it is known: items are removed by the thousand when a queue overflows. */
+  let oldest: Place | undefined
   let items = 0
   let weight = 0
   let bytes = 0
 
   const insert = (batch: Batch, index: number): void => {
-    batches.splice(index, 0, batch)
+    line.splice(index, 0, { batch, removed: 0 })
+    oldest = undefined
     items += batch.items.length
     weight += batch.weight
     bytes += batch.bytes
   }
   const remove = (index: number): Batch => {
-    const [batch] = batches.splice(index, 1) as [Batch]
+    const [{ batch: whole, removed }] = line.splice(index, 1) as [Place]
+    const batch = removed === 0 ? whole : sliceBatch(whole, removed, whole.items.length)
+    oldest = undefined
     items -= batch.items.length
     weight -= batch.weight
     bytes -= batch.bytes
     return batch
   }
+  const findOldest = (): Place =>
+    line.reduce((first, place) => (place.batch.firstPosition < first.batch.firstPosition ? place : first))
 
   return {
     get size() {
-      return batches.length
+      return line.length
     },
     get items() {
       return items
@@ -57,33 +70,40 @@ export function createRetries(): Retries {
       return bytes
     },
     get first() {
-      return batches[0]
+      return line[0]?.batch
     },
     firstPosition: () =>
-      batches.reduce((first, batch) => Math.min(first, batch.firstPosition), Number.POSITIVE_INFINITY),
-    add: (batch) => insert(batch, batches.length),
+      line.reduce((first, { batch }) => Math.min(first, batch.firstPosition), Number.POSITIVE_INFINITY),
+    add: (batch) => insert(batch, line.length),
     addFirst: (batch) => insert(batch, 0),
     takeFirst: () => remove(0),
     takeUntried(round) {
-      const index = batches.findIndex((batch) => batch.round !== round)
+      const index = line.findIndex(({ batch }) => batch.round !== round)
       return index < 0 ? undefined : remove(index)
     },
     removeOldestItem() {
-      let index = 0
-      batches.forEach(({ firstPosition }, i) => {
-        if (firstPosition < (batches[index] as Batch).firstPosition) index = i
-      })
-      const batch = remove(index)
-      if (batch.items.length > 1) insert(sliceBatch(batch, 1, batch.items.length), index)
-      return { weight: batch.weights[0] ?? 0, onlySelf: batch.onlySelf }
+      oldest ??= findOldest()
+      const place = oldest
+      const { batch } = place
+      const itemWeight = batch.weights[place.removed] ?? 0
+      items -= 1
+      weight -= itemWeight
+      bytes -= batch.sizes[place.removed] ?? 0
+      batch.items[place.removed] = undefined
+      place.removed += 1
+      if (place.removed === batch.items.length) {
+        line.splice(line.indexOf(place), 1)
+        oldest = undefined
+      }
+      return { weight: itemWeight, onlySelf: batch.onlySelf }
     },
     hurry() {
-      for (const batch of batches) batch.after = 0
+      for (const { batch } of line) batch.after = 0
     },
     removeBefore(at) {
       const old: Batch[] = []
-      for (let index = batches.length - 1; index >= 0; index -= 1)
-        if ((batches[index] as Batch).at < at) old.push(remove(index))
+      for (let index = line.length - 1; index >= 0; index -= 1)
+        if ((line[index] as Place).batch.at < at) old.push(remove(index))
       return old
     },
   }

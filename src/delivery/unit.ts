@@ -14,6 +14,7 @@ import type { Logger } from '../logger.ts'
 import { createClients, type Setup } from './clients.ts'
 import { createDropReports } from './drop-reports.ts'
 import { createErrorLog, type LastError } from './error-log.ts'
+import type { Flush } from './flushes.ts'
 import { createLedger, type LedgerStatus } from './ledger.ts'
 import { createPipeline } from './pipeline.ts'
 import { backoffMs } from './retry.ts'
@@ -48,8 +49,8 @@ export interface Unit extends UnitHandle {
   idle(): Promise<void>
   /** Its latest attempt carried nothing but self-telemetry: what comes of it is not announced. */
   latestWasSelf(): boolean
-  /** Resolves with true when everything emitted before the call is settled, with false when it cannot be now. */
-  flushed(): Promise<boolean>
+  /** Waits until everything emitted before the call is settled. */
+  flushed(): Flush
   ledger(): LedgerStatus
   lastError(): LastError | undefined
   attempts(): ExportAttempts
@@ -299,7 +300,7 @@ export function createUnit(options: UnitOptions): Unit {
     latestWasSelf: () => ship.latestWasSelf,
     flushed() {
       intake.tick('flush')
-      return flushes.settled(queue.tail)
+      return flushes.begin(queue.tail)
     },
     ledger() {
       const buffered = inbox.size

@@ -85,8 +85,10 @@ export interface ExportContext<State> extends ExporterContext<State> {
 export interface Sink<State = unknown, Item = unknown> {
   readonly state: State
   readonly config: Config
-  /** `clock.now()` in milliseconds, read once a batch. */
+  /** `clock.now()` in milliseconds, read once a batch: for timestamps. The wall clock may be set at any time. */
   readonly now: number
+  /** Milliseconds that only ever grow, read once a batch: for how long something takes. */
+  readonly monotonic: number
   /**
    * Queues an item for `export`; false if it was dropped for want of room. Its weight, in events, comes from this event
    * first, then from what was held. `bytes`: its size on the wire, which also counts against `queue_bytes`; without it,

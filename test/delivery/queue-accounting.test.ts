@@ -278,6 +278,19 @@ describe('the queue', () => {
     assert.equal(queue.takeUntried(1), undefined)
   })
 
+  it('drops the oldest of a huge failed batch at the cost of one item, not of the batch', () => {
+    const { queue, take } = createStage()
+    const item = { weight: 1, wire: 0, memory: 10 }
+    const limits = { queueSize: 50_000, queueBytes: 1e9, batchSize: 50_000, maxRequestBytes: 1e9 }
+    take({ type: 'limits', limits: { ...limits, overflow: 'drop_oldest' } })
+    take({ type: 'enqueue', count: 50_000, item })
+    queue.requeue(queue.take()!)
+    const from = performance.now()
+    for (let i = 0; i < 50_000; i += 1) queue.enqueue({}, 1, i, false, 0, 10)
+    assert.ok(performance.now() - from < 5_000, `${performance.now() - from} ms`)
+    assert.deepEqual([queue.items, queue.fresh], [50_000, 50_000])
+  })
+
   it('gives out fresh items in the order in which they came', () =>
     fc.assert(
       fc.property(

@@ -34,6 +34,7 @@ function hostOf(exporter: MockExporter, id = 'mock') {
         state,
         config,
         now: 0,
+        monotonic: 0,
         item: (item) => queue.push(item) > 0,
         hold: () => assert.fail('nothing to hold'),
         drop: () => assert.fail('nothing to drop'),

@@ -1,7 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { lstat, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, join, parse, resolve, sep } from 'node:path'
-import type { Clock } from '../../clock.ts'
+import { type Clock, elapsed } from '../../clock.ts'
 
 /** Editors and renames come in bursts: wait until they are over, but not for ever. */
 const quietMs = 50
@@ -80,9 +80,9 @@ export async function watchFile(path: string, clock: Clock, changed: () => void)
 
   const stir = (): void => {
     if (stopped) return
-    burstSince ??= clock.now()
+    burstSince ??= elapsed(clock)
     if (quiet !== undefined) clock.clearTimeout(quiet)
-    const left = Math.max(0, burstSince + longestQuietMs - clock.now())
+    const left = Math.max(0, burstSince + longestQuietMs - elapsed(clock))
     quiet = clock.setTimeout(settle, Math.min(quietMs, left))
   }
 

@@ -42,8 +42,8 @@ function settingsOf({ state, config }: SpanSink): SpanSettings {
   return state.settings
 }
 
-function momentOf({ state, now }: SpanSink): Moment {
-  if (state.moment.at !== now) state.moment = { at: now }
+function momentOf({ state, monotonic }: SpanSink): Moment {
+  if (state.moment.at !== monotonic) state.moment = { at: monotonic }
   return state.moment
 }
 
@@ -73,7 +73,7 @@ function ingestOther(event: TelemetryEvent, sink: SpanSink): void {
 /** Drops what has been open for `span_ttl`. Touches only what expires. */
 export function expireSpans(sink: SpanSink): void {
   const { open } = sink.state
-  const limit = sink.now - settingsOf(sink).ttlMs
+  const limit = sink.monotonic - settingsOf(sink).ttlMs
   for (let span = open.oldest; span !== undefined && span.opened.at <= limit; span = open.oldest)
     evict(span, 'expired', sink)
 }

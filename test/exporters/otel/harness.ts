@@ -107,6 +107,9 @@ export function createSpanHarness(changes: Config = {}) {
     get now() {
       return now
     },
+    get monotonic() {
+      return now - startOfTime
+    },
     item: (item, weight = 1) => {
       const record = decodeSpan(item as EncodedSpan)
       take(weight)

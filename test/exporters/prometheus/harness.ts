@@ -35,6 +35,9 @@ export function harness(options: PrometheusOptions = {}, settings: Config = {}) 
     get now() {
       return clock.now()
     },
+    get monotonic() {
+      return clock.monotonic()
+    },
     item: () => {
       throw new Error('a pull exporter has no items')
     },

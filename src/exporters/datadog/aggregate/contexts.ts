@@ -55,10 +55,10 @@ export interface State {
   nodes: number
   /** Counts windows. */
   window: number
-  /** Clock milliseconds of the first event of this window. */
+  /** Monotonic milliseconds of the first event of this window. */
   since: number
-  /** The latest timestamp given to a window, in epoch seconds. */
-  timestamp: number
+  /** The latest timestamps given to windows, in epoch seconds, oldest first. */
+  readonly timestamps: Set<number>
   /** Measurements, not events: an event may have a good count and a bad duration. */
   refused: number
   limited: number
@@ -83,7 +83,7 @@ export function createState(metrics: readonly DeclaredMetric[]): State {
   return {
     ...{ declared, plans: new Map(), contexts: new Map(), overflow: new Map() },
     ...{ config: undefined, allows: () => true, skipped: new Set(), nodes: 0, window: 0 },
-    ...{ since: 0, timestamp: 0 },
+    ...{ since: 0, timestamps: new Set<number>() },
     ...{ refused: 0, limited: 0, overflowed: 0, overflowing: undefined },
     ...{ failed: 0, lastFailure: undefined, lastRefusal: undefined },
   }

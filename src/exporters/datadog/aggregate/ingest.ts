@@ -132,7 +132,7 @@ function settle(results: readonly Applied[], sink: MetricSink, wasEmpty: boolean
     if (typeof result !== 'object') continue
     if (!weighed) {
       weighed = true
-      if (wasEmpty) state.since = sink.now
+      if (wasEmpty) state.since = sink.monotonic
       sink.hold()
       if (result.part === 'values') result.to.valuesWeight++
       else result.to.seriesWeight++

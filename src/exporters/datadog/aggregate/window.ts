@@ -9,14 +9,21 @@ const furthestAhead = 300
 /** A segment of so many values goes to the queue at once, where the bounds of the queue hold. */
 export const mostValues = 500
 
+/** Datadog takes points up to an hour old: a clock that is set back by more brings none of their times back. */
+const rememberedTimestamps = 4_000
+
 /**
  * The time of what leaves now, in epoch seconds: never that of an earlier window, since of two points of one context
- * and time Datadog keeps one.
+ * and time Datadog keeps one. The clock may have been set back to a time that was used before.
  */
-export function nextTimestamp(state: State, now: number): number {
+export function nextTimestamp({ timestamps }: State, now: number): number {
   const seconds = Math.floor(now / 1000)
-  state.timestamp = Math.min(Math.max(seconds, state.timestamp + 1), seconds + furthestAhead)
-  return state.timestamp
+  let timestamp = seconds
+  while (timestamps.has(timestamp) && timestamp < seconds + furthestAhead) timestamp += 1
+  timestamps.add(timestamp)
+  const [oldest = timestamp] = timestamps
+  if (timestamps.size > rememberedTimestamps) timestamps.delete(oldest)
+  return timestamp
 }
 
 /** Takes everything out of the window, those without values first. */
@@ -74,13 +81,12 @@ const slackMs = 500
 
 /** Hands the window over when its time is up, or at once for a flush. */
 export function handOver(sink: Sink<State, MetricItem>, reason: 'interval' | 'flush'): void {
-  const { state, now, config } = sink
+  const { state, now, monotonic, config } = sink
   if (isEmpty(state)) return
   const wanted = aggregationSeconds(config)
-  // A clock that was set back must not keep the window open.
-  const elapsedMs = now >= state.since ? now - state.since : Number.POSITIVE_INFINITY
+  const elapsedMs = monotonic - state.since
   if (reason === 'interval' && elapsedMs < wanted * 1000 - slackMs) return
-  const elapsed = Number.isFinite(elapsedMs) ? elapsedMs / 1000 : wanted
+  const elapsed = elapsedMs / 1000
   const interval = Math.max(1, Math.round(Math.abs(elapsed - wanted) < 1.5 ? wanted : elapsed))
   for (const { item, weight } of takeItems(state, nextTimestamp(state, now), interval))
     sink.item(item, weight, item.bytes)

@@ -86,7 +86,7 @@ export interface StartEvent extends EventFields {
 
 /** A moment that many spans share: a number of its own would be an object of its own. */
 export interface Moment {
-  /** Milliseconds of the clock. */
+  /** Monotonic milliseconds: whoever sets the wall clock lets no span expire. */
   readonly at: number
 }
 
