@@ -82,6 +82,7 @@ export const exporterMachine = exporterSetup.createMachine({
     'config.prepare': { actions: ['noteChange', 'answerPrepared'] },
     'config.commit': { actions: ['commit', 'acknowledge'] },
     'config.abort': { actions: ['forgetChange', 'acknowledge'] },
+    'exporter.stop': { target: '.stopping', actions: ['discard', 'planDrain'] },
   },
   states: {
     starting: {
@@ -91,7 +92,6 @@ export const exporterMachine = exporterSetup.createMachine({
     recovering: {
       initial: 'fencing',
       on: {
-        'exporter.stop': { target: 'stopped' },
         'config.prepare': { target: '.held', actions: ['noteChange', 'answerPrepared'] },
       },
       states: {
@@ -139,7 +139,6 @@ export const exporterMachine = exporterSetup.createMachine({
       entry: ['announce', 'unsubscribe', 'abandonDisabled'],
       on: {
         'config.prepare': { guard: 'opensClient', target: 'enabling', actions: 'noteChange' },
-        'exporter.stop': 'stopped',
       },
     },
 
@@ -150,7 +149,6 @@ export const exporterMachine = exporterSetup.createMachine({
       initial: 'opening',
       on: {
         'config.abort': { target: 'leaving.closing', actions: ['forgetChange', 'discard', 'acknowledge'] },
-        'exporter.stop': { target: 'stopping.closing', actions: 'discard' },
       },
       states: {
         /** It was disabled a moment ago: its next client keeps what still waits. */
@@ -176,7 +174,6 @@ export const exporterMachine = exporterSetup.createMachine({
       on: {
         'config.commit': { guard: 'disables', target: 'leaving', actions: ['planDrain', 'commit'] },
         'exporter.restart': 'leaving.closing',
-        'exporter.stop': { target: 'stopping', actions: ['discard', 'planDrain'] },
       },
       states: {
         client: {
@@ -250,13 +247,9 @@ export const exporterMachine = exporterSetup.createMachine({
       initial: 'draining',
       on: {
         'config.prepare': { guard: 'enables', target: 'enabling.closing', actions: 'noteChange' },
-        'exporter.stop': 'stopping.closing',
       },
       states: {
-        draining: {
-          ...draining,
-          on: { ...draining.on, 'exporter.stop': { target: '#exporter.stopping', actions: 'planDrain' } },
-        },
+        draining,
         closing: closing('#exporter.deciding', ['acknowledge']),
       },
     },

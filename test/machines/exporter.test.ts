@@ -24,23 +24,20 @@ const changes = (state: string): Row => ({
 
 const ticks = (state: string): Row => ({ 'time passes': lets(state, 'unit.tick') })
 
-/** What ends any state of `active`; `work` is aborted by that. */
-const leaves = (...work: readonly string[]): Row => {
-  const drain = (ms: number) =>
-    lets(
-      'stopping.draining',
-      'unit.discard',
-      'unit.unsubscribe',
-      ...work,
-      'shows draining',
-      `delivery < delivery.drain ${ms}`,
-    )
+/** It is told to stop, in any state; `work` is aborted by that. */
+const stops = (...work: readonly string[]): Row => {
+  const first = ['unit.discard', 'unit.unsubscribe', ...work, 'shows draining']
   return {
-    restart: lets('leaving.closing', 'unit.cut', ...work, 'shows draining', halt, 'starts close'),
-    stop: drain(settings.drainTimeoutMs),
-    'stop within 800 ms': drain(800),
+    stop: lets('stopping.draining', ...first, `delivery < delivery.drain ${settings.drainTimeoutMs}`),
+    'stop within 800 ms': lets('stopping.draining', ...first, 'delivery < delivery.drain 800'),
   }
 }
+
+/** What ends any state of `active`. */
+const leaves = (...work: readonly string[]): Row => ({
+  ...stops(...work),
+  restart: lets('leaving.closing', 'unit.cut', ...work, 'shows draining', halt, 'starts close'),
+})
 
 const recreates = (retiring = '', ...work: readonly string[]) =>
   lets(`active.recreating.opening${retiring}`, ...work, halt, 'shows replacing', 'starts prepare replace')
@@ -53,10 +50,6 @@ const swapped = (...subscribed: readonly string[]) =>
   )
 
 const stopped = ['unit.unsubscribe', 'unit.abandon shutdown'] as const
-const stops = (...work: readonly string[]): Row => {
-  const outcome = lets('stopped', ...stopped, ...work, 'shows stopped', 'system < exporter.stopped')
-  return { stop: outcome, 'stop within 800 ms': outcome }
-}
 const closing = ['shows draining', halt, 'starts close'] as const
 
 const serve = ['opening done']
@@ -155,19 +148,14 @@ describe('the exporter chart', () => {
     },
     'leaving.draining': {
       ...changes('leaving.draining'),
+      ...stops(),
       'change of client': lets('enabling.closing', 'unit.cut', 'shows opening', halt, 'starts close'),
-      stop: lets('stopping.draining', 'unit.unsubscribe', 'shows draining', 'delivery < delivery.drain 5000'),
-      'stop within 800 ms': lets(
-        ...(['stopping.draining', 'unit.unsubscribe', 'shows draining'] as const),
-        'delivery < delivery.drain 800',
-      ),
       drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
     },
     'leaving.closing': {
       ...changes('leaving.closing'),
-      stop: lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
-      'stop within 800 ms': lets('stopping.closing', 'unit.cut', 'aborts close', ...closing),
+      ...stops('aborts close'),
       'closing done': lets(
         ...(['active.opening', 'unit.subscribe', 'system < config.acknowledged 0'] as const),
         ...['shows opening', 'starts open'],
@@ -185,28 +173,20 @@ describe('the exporter chart', () => {
     },
     'enabling.closing': {
       ...changes('enabling.closing'),
+      ...stops('aborts close'),
       abort: lets(
         ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
         ...[acknowledged, ...closing],
       ),
-      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
-      'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts close', ...closing),
       'closing done': lets('enabling.opening', 'starts prepare open'),
       'closing fails': lets('enabling.opening', error, 'starts prepare open'),
     },
     'enabling.opening': {
       ...changes('enabling.opening'),
+      ...stops('aborts prepare'),
       abort: lets(
         ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts prepare'] as const),
         ...[acknowledged, ...closing],
-      ),
-      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', 'aborts prepare', ...closing),
-      'stop within 800 ms': lets(
-        'stopping.closing',
-        'unit.discard',
-        'unit.cut',
-        'aborts prepare',
-        ...closing,
       ),
       'candidate opens': lets('enabling.prepared', prepared),
       'candidate fails': lets(
@@ -219,18 +199,19 @@ describe('the exporter chart', () => {
     },
     'enabling.prepared': {
       ...changes('enabling.prepared'),
+      ...stops(),
       commit: swapped('unit.subscribe'),
       abort: lets('leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', acknowledged, ...closing),
-      stop: lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
-      'stop within 800 ms': lets('stopping.closing', 'unit.discard', 'unit.cut', ...closing),
     },
     'stopping.draining': {
       ...changes('stopping.draining'),
+      ...stops(),
       drained: lets('stopping.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('stopping.closing', 'unit.cut', halt, 'starts close'),
     },
     'stopping.closing': {
       ...changes('stopping.closing'),
+      ...stops('aborts close'),
       'closing done': lets('stopped', ...stopped, 'shows stopped', 'system < exporter.stopped'),
       'closing fails': lets('stopped', error, ...stopped, 'shows stopped', 'system < exporter.stopped'),
     },

@@ -1,6 +1,6 @@
 /** The root's chart over running exporters: what the models of one change and one exporter do not come by. */
 import assert from 'node:assert/strict'
-import { assertExact, createDriver, endRigs, hang } from '../delivery/harness.ts'
+import { assertExact, createDriver, down, endRigs, hang } from '../delivery/harness.ts'
 import { startCovered } from './rig.ts'
 
 const mine = { event_patterns: ['app.*'], drain_timeout: 4 }
@@ -31,6 +31,23 @@ describe('the system', () => {
     await rig.pass(5)
     assert.equal(rig.state('other'), undefined)
     assert.equal(driver.open.length, 0)
+  })
+
+  it('begins at a new destination with as many attempts as it may, also when a breaker was open', async () => {
+    const driver = createDriver()
+    const config = { ...mine, batch_size: 1, max_in_flight: 2, failure_threshold: 1 }
+    const rig = await startCovered([driver.definition], { test: config })
+    driver.reply = () => down
+    rig.emit(9)
+    await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 100 })
+    driver.reply = hang
+    await rig.telemetry.config.put('test.endpoint', 'two')
+    await rig.settle()
+    assert.equal(driver.calls.filter(({ endpoint }) => endpoint === 'two').length, 2)
+    // They are attempts of the new destination's breaker: their results count.
+    for (const call of driver.calls.filter(({ endpoint }) => endpoint === 'two')) call.answer(down)
+    await rig.settle()
+    assert.equal(rig.breaker(), 'open')
   })
 
   it('refuses a change while another is under way, and when it stops', async () => {
