@@ -122,6 +122,7 @@ describe('spans that wait', () => {
       state,
       config: otelConfig(),
       now: 0,
+      monotonic: 0,
       item: (item: unknown) => encoded.push(item as EncodedSpan) > 0,
       hold: () => true,
       drop: () => {},
