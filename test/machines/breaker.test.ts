@@ -17,6 +17,13 @@ const operatorAwaited = {
   'is disabled': ['disabled', 'shows disabled', 'holder < a permit'],
   'is reset': ['closed', 'shows closed', 'holder < a permit'],
 } as const
+const revoked = 'holder < permit.revoked'
+/** As `operator`, while somebody holds a permit. */
+const operatorHeld = {
+  'is forced open': ['forced_open', 'shows forced_open', revoked],
+  'is disabled': ['disabled', 'shows disabled', revoked],
+  'is reset': ['closed', 'shows closed', revoked],
+} as const
 const trip = ['asks', 'fails three times at once']
 const misdirect = ['asks', 'is misdirected']
 const grants = {
@@ -30,7 +37,8 @@ const stays = <Rows extends Record<string, readonly string[]>>(state: string, ro
 describe('the breaker chart', () => {
   followTable(breakerChart, {
     closed: {
-      ...operator,
+      ...operatorHeld,
+      'moves on': ['closed', revoked],
       ...stays('closed', grants),
       fails: ['closed, 1 failed'],
       'succeeds between failures': ['closed, 1 failed'],
@@ -38,11 +46,11 @@ describe('the breaker chart', () => {
       'is misdirected': opens,
     },
     'closed, 2 failed': {
-      ...operator,
+      ...operatorHeld,
       ...stays('closed, 2 failed', grants),
       succeeds: ['closed'],
       'is refused': ['closed'],
-      'moves on': ['closed'],
+      'moves on': ['closed', revoked],
       fails: opens,
       'fails three times at once': opens,
       'succeeds between failures': opens,
@@ -72,7 +80,7 @@ describe('the breaker chart', () => {
       'moves on': closes,
     },
     'half_open.probing': {
-      ...operator,
+      ...operatorHeld,
       asks: ['half_open.probing, awaited'],
       'asks urgently': ['half_open.probing, awaited'],
       'asks for a probe': ['half_open.probing, awaited'],
@@ -85,11 +93,13 @@ describe('the breaker chart', () => {
       'is misdirected': opens,
       'is cancelled': ['half_open.free'],
       'sent nothing': ['half_open.free'],
-      'moves on': closes,
+      'moves on': ['closed', 'shows closed', revoked],
       'time passes': ['half_open.free'],
     },
     'half_open.probing, awaited': {
-      ...operatorAwaited,
+      'is forced open': ['forced_open, awaited', 'shows forced_open', revoked],
+      'is disabled': ['disabled', 'shows disabled', revoked, 'holder < a permit'],
+      'is reset': ['closed', 'shows closed', revoked, 'holder < a permit'],
       withdraws: ['half_open.probing'],
       cancels: ['half_open.free'],
       succeeds: ['closed', 'shows closed', 'holder < a permit'],
@@ -100,8 +110,8 @@ describe('the breaker chart', () => {
       'is misdirected': ['open, awaited', 'shows open'],
       'is cancelled': ['half_open.probing', 'holder < a probe'],
       'sent nothing': ['half_open.probing', 'holder < a probe'],
-      'moves on': ['closed', 'shows closed', 'holder < a permit'],
-      'time passes': ['half_open.probing', 'holder < a probe'],
+      'moves on': ['closed', 'shows closed', revoked, 'holder < a permit'],
+      'time passes': ['half_open.probing', revoked, 'holder < a probe'],
     },
     forced_open: {
       ...operator,

@@ -28,6 +28,8 @@ const exporting = {
   'drains, for a stop': ['draining.asking', 'aborts export', released, 'breaker < permit.request urgent'],
   flushes: ['working.exporting', 'unit.requestFlush'],
   ...returned('working.exporting'),
+  'loses its permit': ['working.exporting'],
+  'all goes well': ['working.idle, with a permit', 'unit.look'],
   'wave ends': ['working.idle', 'unit.look', 'breaker < export.reported 3 success,failure'],
   'wave dies': ['working.deferred', 'unit.noteError Error: export failed', released],
 } as const
@@ -50,6 +52,26 @@ describe('the delivery chart', () => {
       'a batch is due, for a flush': asksUrgently,
       'has to back off': ['working.backing_off', 'breaker < permit.request probe'],
       'is told to wait': ['working.deferred'],
+    },
+    'working.idle, with a permit': {
+      ...commanded,
+      ...returned('working.idle, with a permit'),
+      flushes: ['working.idle, with a permit', 'unit.requestFlush', 'unit.look'],
+      'work arrives': ['working.gathering, with a permit'],
+      'a batch is due': ['working.exporting', 'starts export'],
+      'a batch is due, for a flush': ['working.exporting', 'starts export'],
+      'has to back off': ['working.backing_off', 'breaker < permit.request probe'],
+      'is told to wait': ['working.deferred'],
+      'loses its permit': ['working.idle'],
+    },
+    'working.gathering, with a permit': {
+      ...commanded,
+      ...returned('working.gathering, with a permit'),
+      flushes: ['working.idle, with a permit', 'unit.requestFlush', 'unit.look'],
+      'a batch is due': ['working.exporting', 'starts export'],
+      'a batch is due, for a flush': ['working.exporting', 'starts export'],
+      'time passes': ['working.idle, with a permit', 'unit.look'],
+      'loses its permit': ['working.gathering'],
     },
     'working.gathering': {
       ...commanded,
@@ -147,5 +169,28 @@ describe('the delivery chart', () => {
       for (const command of ['work arrives', 'a batch is due', 'gets a permit', 'wave ends'] as const)
         assert.ok(await commands[command]())
     assert.equal(log.filter((line) => line === 'starts export').length, 3)
+  })
+
+  it('keeps its permit as long as all goes well, and reports the first success after a failure', async () => {
+    const { commands, log } = stageDelivery()
+    const reports = () => log.filter((line) => line.startsWith('breaker < export.reported')).length
+    commands.starts()
+    for (const command of ['a batch is due', 'gets a permit', 'all goes well', 'a batch is due'] as const)
+      assert.ok(await commands[command]())
+    assert.equal(log.filter((line) => line === 'breaker < permit.request delivery').length, 1)
+    for (const command of ['wave ends', 'a batch is due', 'gets a permit', 'all goes well'] as const)
+      assert.ok(await commands[command]())
+    assert.equal(reports(), 2)
+    for (const command of ['a batch is due', 'gets a permit', 'all goes well', 'a batch is due'] as const)
+      assert.ok(await commands[command]())
+    assert.equal(reports(), 2)
+  })
+
+  it('says nothing of a wave whose permit was revoked meanwhile', async () => {
+    const { commands, log } = stageDelivery()
+    commands.starts()
+    for (const command of ['a batch is due', 'gets a permit', 'loses its permit', 'wave ends'] as const)
+      assert.ok(await commands[command]())
+    assert.ok(!log.some((line) => line.startsWith('breaker < export.reported')))
   })
 })

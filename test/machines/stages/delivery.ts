@@ -61,7 +61,12 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
     actor,
     clock,
     log,
-    show: (): string => leavesOf((actor.getSnapshot() as { value: unknown }).value).join(', '),
+    show: (): string => {
+      const { value, context } = actor.getSnapshot() as { value: unknown; context: { permit: unknown } }
+      const [state = ''] = leavesOf(value)
+      const keeps = context.permit !== null && (state === 'working.idle' || state === 'working.gathering')
+      return keeps ? `${state}, with a permit` : state
+    },
     commands: {
       starts: send({ type: 'delivery.start' }),
       halts: send({ type: 'delivery.halt' }),
@@ -76,6 +81,8 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
       'gets a permit': grant(false),
       'gets a probe': grant(true),
       'is denied': send({ type: 'permit.denied' }),
+      'loses its permit': send({ type: 'permit.revoked' }),
+      'all goes well': works.done('export', reportOf('success', 'neutral')),
       'wave ends': works.done('export', reportOf('success', 'failure')),
       'wave dies': works.fails('export'),
       'drain ends': works.done('drain', reportOf('success')),
@@ -91,7 +98,15 @@ export const deliveryChart: StagedChart = {
   ways: {
     halted: [],
     'working.idle': ['starts'],
+    'working.idle, with a permit': ['starts', 'a batch is due', 'gets a permit', 'all goes well'],
     'working.gathering': ['starts', 'work arrives'],
+    'working.gathering, with a permit': [
+      'starts',
+      'a batch is due',
+      'gets a permit',
+      'all goes well',
+      'work arrives',
+    ],
     'working.asking': ['starts', 'a batch is due'],
     'working.exporting': ['starts', 'a batch is due', 'gets a permit'],
     'working.backing_off': ['starts', 'has to back off'],
