@@ -1,13 +1,7 @@
 import { TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
-import {
-  foldSteps,
-  ownProblems,
-  type ReadChange,
-  readPut,
-  readUnset,
-  unknownTargets,
-} from './changes/changes.ts'
+import { judgedAmong, judgedChange } from './changes/admission.ts'
+import { ownProblems, type ReadChange, readPut, readUnset } from './changes/changes.ts'
 import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } from './changes/plan.ts'
 import {
   createTransactions,
@@ -17,7 +11,7 @@ import {
 } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Convict, convictNow, loadConvict } from './convict.ts'
-import type { Judge, JudgeOptions, ResolvedConfig } from './judge.ts'
+import type { Judge } from './judge.ts'
 import { createJudgeFactory, unjudged } from './judge-factory.ts'
 import { noTables, type Source } from './layers.ts'
 import { shownName } from './paths.ts'
@@ -123,29 +117,10 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   const refused = (source: Source, error: TelemetryConfigError): void =>
     reports.rejected(source, inForce().version, error)
 
-  /** What a change makes of a configuration; throws a TelemetryConfigError. */
-  const judged = (
-    given: ReadChange,
-    source: Source,
-    base: ResolvedConfig,
-    options: JudgeOptions = {},
-  ): ResolvedConfig => {
-    if (given.problems.count > 0) throw given.problems.error()
-    const problems = createProblems()
-    unknownTargets(given.steps, base.peers, source, problems)
-    const maxAdded = base.system.config.max_exporters
-    const judgement = judge!(foldSteps(base.layers, given.steps), base, { maxAdded, ...options })
-    problems.addAll(judgement.problems)
-    if (problems.count > 0) throw problems.error()
-    return judgement.config
-  }
-
   const landEarly = (given: ReadChange, source: Source): PutResult => {
     // The layers may be incomplete: a change answers for its own keys only.
-    const config = judged(given, source, before.config, {
-      isOwn: ownProblems(given.steps),
-      beforeStart: true,
-    })
+    const isOwn = ownProblems(given.steps)
+    const config = judgedChange(judge!, given, source, before.config, { isOwn, beforeStart: true })
     const changes = diffValues(before.config, config, redactor)
     before = { version: 0, config }
     subscribers.notify(changes)
@@ -165,7 +140,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       const into = transactions
       if (!into) return landEarly(given, source)
       const { steps } = given
-      const after = judged(given, source, into.expected())
+      const after = judgedAmong(into, judge!, given, source)
       return await new Promise((resolve, reject) => into.submit({ source, steps, resolve, reject }, after))
     } catch (error) {
       if (error instanceof TelemetryConfigError) refused(source, error)
@@ -220,7 +195,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     // A bad document in a store that a fleet shares must not keep each of its processes from starting.
     for (const [, given] of waiting) {
       try {
-        config = judged(given, 'remote', config)
+        config = judgedChange(judge, given, 'remote', config)
       } catch (error) {
         if (!(error instanceof TelemetryConfigError)) throw error
         refused('remote', error)

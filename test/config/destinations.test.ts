@@ -59,6 +59,7 @@ describe('destinations from outside', () => {
       init: { otel: { endpoint } },
       remote: [{ load: () => ({ otel: { headers: { authorization: 'Bearer of the store' } } }) }],
     })
+    await store.put('otel.headers', { authorization: 'Bearer that hides it' })
     await store.start()
     await store.putFrom('admin', {
       'otel.endpoint': 'https://evil.example/',

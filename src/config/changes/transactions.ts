@@ -36,10 +36,15 @@ export interface TransactionHost {
 
 export interface Transactions {
   readonly inForce: () => InForce
-  /** What will be in force once everything accepted so far is: what the next change is judged upon. */
-  readonly expected: () => ResolvedConfig
-  /** Takes a change that makes `after` of what was expected; it settles with its transaction. */
-  submit(request: Request, after: ResolvedConfig): void
+  /** What will be in force once all requests so far are; undefined where that depends on which are refused. */
+  readonly expected: () => ResolvedConfig | undefined
+  /** Whether a request may be submitted without knowing what it makes. */
+  readonly takesUnjudged: () => boolean
+  /**
+   * Takes a change that makes `after` of what was expected; undefined if that remains to be seen. It settles with its
+   * transaction.
+   */
+  submit(request: Request, after: ResolvedConfig | undefined): void
   /** Rejects what has not begun, and takes nothing any more. */
   stop(error: TelemetryError): void
 }
@@ -56,15 +61,23 @@ function covers(written: ReadonlySet<string>, path: string): boolean {
 /** A table without keys writes only its own existence, so it covers nothing below it. */
 const covering = (step: Step): string => (step.type === 'table' ? `${writtenBy(step)}.` : writtenBy(step))
 
+/** Each takes a transaction of its own, so they are few. */
+const maxApart = 100
+
 /** Runs one transaction at a time; what arrives meanwhile merges into the next. */
 export function createTransactions(initial: InForce, host: TransactionHost): Transactions {
   let now = initial
-  let queue: Request[] = []
+  const queue: Request[] = []
   const unsettled = new Set<Request>()
+  /** Requests that are not judged yet, because what they come upon is open. They run on their own. */
+  const apart = new WeakSet<Request>()
+  let apartCount = 0
   let running = false
   let stoppedWith: TelemetryError | undefined
   /** Follows from what is in force by all requests that are unsettled; undefined once one of them was refused. */
   let expected: ResolvedConfig | undefined = initial.config
+  /** Some unsettled request only made sense together with a refused one. */
+  let isUncertain = false
 
   const asRefusal = (error: unknown): TelemetryConfigError => {
     const problems =
@@ -101,12 +114,14 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
   const refuse = (request: Request, error: TelemetryConfigError): void => {
     unsettled.delete(request)
     expected = undefined
+    isUncertain = false
     host.refused(request.source, error)
     request.reject(error)
   }
 
   const commit = (batch: readonly Request[], next: InForce, changes: readonly ValueChange[]): void => {
     now = next
+    isUncertain = false
     if (changes.length > 0) host.committed(now, changes, [...new Set(batch.map(({ source }) => source))])
     settle(batch, changes)
   }
@@ -162,29 +177,40 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
     await attempt(batch.slice(half))
   }
 
+  /** Takes the next requests that may run as one: those that were judged upon each other. */
+  const nextBatch = (): Request[] => {
+    const isAlone = apart.has(queue[0]!)
+    if (isAlone) apartCount -= 1
+    const end = queue.findIndex((request, i) => i > 0 && (isAlone || apart.has(request)))
+    return queue.splice(0, end < 0 ? queue.length : end)
+  }
+
   const run = async (): Promise<void> => {
     while (queue.length > 0) {
-      const batch = queue
-      queue = []
-      await attempt(batch, expected)
+      const batch = nextBatch()
+      await attempt(batch, queue.length === 0 ? expected : undefined)
     }
     running = false
   }
 
-  const expectedConfig = (): ResolvedConfig => {
-    if (expected) return expected
+  const expectedConfig = (): ResolvedConfig | undefined => {
+    if (expected || isUncertain || apartCount > 0) return expected
     const { config, problems } = judgeAnew(unsettled)
-    // With problems, a request is left that only made sense together with the refused one; it will be refused too.
-    if (problems.count > 0) return now.config
-    expected = config
-    return config
+    isUncertain = problems.count > 0
+    if (!isUncertain) expected = config
+    return expected
   }
 
   return {
     inForce: () => now,
     expected: expectedConfig,
+    takesUnjudged: () => apartCount < maxApart,
     submit: (request, after) => {
       if (expected) expected = after
+      if (!after) {
+        apart.add(request)
+        apartCount += 1
+      }
       queue.push(request)
       unsettled.add(request)
       if (running || stoppedWith) return
