@@ -178,6 +178,9 @@ export class ShownEvent implements TelemetryEvent {
 export const shownEvent = (event: TelemetryEvent): TelemetryEvent =>
   event instanceof EventRecord ? EventRecord.shown(event) : event
 
+/** A method of events that know their bytes and are no {@link EventRecord}. */
+export const measured: unique symbol = Symbol('measured')
+
 /**
  * About how many bytes an event takes in memory, with its texts. For an event that is not ours it is a rough guess,
  * made of no more than its first {@link maxKeys} fields.
@@ -186,7 +189,8 @@ export function bytesOf(event: TelemetryEvent): number {
   const packed = EventRecord.packedOf(event)
   if (packed !== undefined) return packed >>> 2
   try {
-    return eventBytes + fieldsBytes(event.fields)
+    const { [measured]: measure } = event as { [measured]?: () => number }
+    return eventBytes + (measure === undefined ? fieldsBytes(event.fields) : measure.call(event))
   } catch {
     return eventBytes
   }

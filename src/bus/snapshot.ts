@@ -10,6 +10,7 @@ export {
   EventRecord,
   isSelfTelemetry,
   isSpanBoundary,
+  measured,
   type Origin,
   shownEvent,
 } from './event-record.ts'

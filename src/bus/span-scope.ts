@@ -203,6 +203,11 @@ export class Scope implements SpanScope, TraceId {
     return (this.parentHigh | this.parentLow) !== 0
   }
 
+  /** The trace begins here: it is that of the span's correlation id, if it has one. */
+  get beginsTrace(): boolean {
+    return typeof this.origin === 'function'
+  }
+
   /** The span made up its correlation id: it is the text of its span id. */
   get hasOwnId(): boolean {
     return (this.bits & ownId) !== 0

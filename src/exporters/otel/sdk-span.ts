@@ -1,7 +1,9 @@
 import type { TelemetryEvent } from '../../bus/event.ts'
+import { measured } from '../../bus/snapshot.ts'
 import { readSpanId, readTraceId } from '../../bus/trace-id.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { ReadableSpan } from './readable-span.ts'
+import { sizeOfItem } from './spans/size.ts'
 
 const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 
@@ -21,6 +23,10 @@ export class SdkSpanEvent implements TelemetryEvent {
   constructor(span: ReadableSpan, time: number) {
     this.#span = span
     this.time = time
+  }
+
+  [measured](): number {
+    return sizeOfItem(this.#span)
   }
 
   static spanOf(event: object): ReadableSpan | undefined {

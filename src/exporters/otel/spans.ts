@@ -99,7 +99,8 @@ function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
     return
   }
 
-  const group = key === undefined ? undefined : open.groupFor(key)
+  const group =
+    key === undefined ? undefined : open.groupFor(key, own && scope.beginsTrace ? scope : undefined)
   const earlier = own ? undefined : open.find(name, group)
   const span = new OpenSpan(name, group, scope, own, momentOf(sink))
   if (own) placeOwn(span, scope, open, samplingRate)

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { bytesOf } from '../../../src/bus/snapshot.ts'
 import { createSystemClock } from '../../../src/clock.ts'
 import type { Outcome } from '../../../src/delivery/outcome.ts'
 import type { ExportContext } from '../../../src/exporters/exporter.ts'
@@ -11,8 +12,10 @@ import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { compact, createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
 import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
+import { SdkSpanEvent } from '../../../src/exporters/otel/sdk-span.ts'
 import { createSpanState, ingestSpanEvent, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import { createSpanHarness, eventOf, otelConfig } from './harness.ts'
+import { toReadableSpans } from './readable-span.ts'
 import { plainSpan } from './span-arbitraries.ts'
 
 const sizeOf = (spans: readonly EncodedSpan[]): number =>
@@ -174,5 +177,17 @@ describe('a start that finds no room', () => {
     const [small, big] = otel.heldBytes
     assert.ok(small! > 300 && small! < 2000, `${small}`)
     assert.ok(big! - small! > 10_000 && big! - small! < 11_000)
+  })
+})
+
+describe('a finished span of an SDK', () => {
+  it('says its bytes before it is an item', () => {
+    const origin = { resource: { attributes: {} }, scope: { name: 'sdk' } }
+    const [small, big] = [10, 100_000].map((length) => {
+      const [span] = toReadableSpans([plainSpan({ attributes: ['k', 'x'.repeat(length)] })], origin)
+      return bytesOf(new SdkSpanEvent(span!, 0))
+    })
+    assert.ok(small! < 2000)
+    assert.equal(big! - small!, 100_000 - 10)
   })
 })

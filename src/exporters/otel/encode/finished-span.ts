@@ -110,8 +110,10 @@ function writeFields(
     const value = fields[i + 1]
     if (typeof value !== 'number' || !Number.isFinite(value)) continue
     const key = fields[i] as string
-    if (later !== undefined && isTaken(later, later.metadataStart, key, isError)) continue
-    writeField(writer, key, knownText(key), value, maxLength)
+    const known = knownText(key)
+    const role = known === undefined ? roleOf(key) : known.role
+    if (later !== undefined && isTaken(later, later.metadataStart, key, role, isError)) continue
+    writeField(writer, key, known, value, maxLength)
   }
   const shift = later === undefined ? 0 : later.metadataStart - metadataStart
   for (let i = metadataStart; i < fields.length; i += 2) {
@@ -122,7 +124,7 @@ function writeFields(
     const role = known === undefined ? roleOf(key) : known.role
     if (isConsumed(role, value, isError)) continue
     if (isMeasured(fields, metadataStart, key)) continue
-    if (later !== undefined && isTaken(later, i + shift, key, isError)) continue
+    if (later !== undefined && isTaken(later, i + shift, key, role, isError)) continue
     writeField(writer, key, known, value, maxLength)
   }
 }
@@ -179,7 +181,7 @@ function isMeasured(fields: readonly unknown[], metadataStart: number, key: stri
  * Whether an event has a field of this key that became an attribute, or was dropped. `likely`: where it stands if both
  * events have the same metadata in the same order.
  */
-function isTaken(event: EventFields, likely: number, key: string, isError: boolean): boolean {
+function isTaken(event: EventFields, likely: number, key: string, role: number, isError: boolean): boolean {
   const { fields, metadataStart } = event
   if (isMeasured(fields, metadataStart, key)) return true
   let at = likely
@@ -189,5 +191,5 @@ function isTaken(event: EventFields, likely: number, key: string, isError: boole
     if (at >= fields.length) return false
   }
   const value = fields[at + 1]
-  return value !== null && value !== undefined && !isConsumed(roleOf(key), value, isError)
+  return value !== null && value !== undefined && !isConsumed(role, value, isError)
 }

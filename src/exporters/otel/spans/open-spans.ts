@@ -16,8 +16,11 @@ export interface OpenSpans {
   /** A trace with open spans that `span()` knows. */
   trace(id: TraceId): OpenTrace | undefined
   group(id: CorrelationKey): SpanGroup | undefined
-  /** The group of `id`; a new one, which is found when a span was added to it, if there is none. */
-  groupFor(id: CorrelationKey): SpanGroup
+  /**
+   * The group of `id`; a new one, which is found when a span was added to it, if there is none. `trace`: that of the id,
+   * if it is known.
+   */
+  groupFor(id: CorrelationKey, trace: TraceId | undefined): SpanGroup
   add(span: OpenSpan): void
   /** From now on the trace is found by its id, while a span of it is open. */
   nameTrace(trace: OpenTrace): void
@@ -86,23 +89,26 @@ export function createOpenSpans(): OpenSpans {
     return span
   }
 
-  /** Leaves the trace of the id in `hashed`. */
-  const group = (id: CorrelationKey): SpanGroup | undefined => {
-    hashId(id)
-    let found = groups.first(hashed.w3)
+  const find = (id: CorrelationKey, trace: TraceId): SpanGroup | undefined => {
+    let found = groups.first(trace.w3)
     while (found !== undefined && found.id !== id) found = found.chained
-    return found ?? groupOfOwnId(id)
+    return found ?? groupOfOwnId(id, trace)
+  }
+
+  const traceOf = (id: CorrelationKey): TraceId => {
+    hashId(id)
+    return hashed
   }
 
   /**
    * Of the id that a `span()` made up from its span id: hardly anybody else uses it, so its group is made when somebody
    * does.
    */
-  const groupOfOwnId = (id: CorrelationKey): SpanGroup | undefined => {
+  const groupOfOwnId = (id: CorrelationKey, trace: TraceId): SpanGroup | undefined => {
     if (typeof id !== 'string' || id.length !== 16 || !readSpanId(id, 0)) return undefined
     const span = own(readWords[0]!, readWords[1]!)
     if (span?.scope?.hasOwnId !== true) return undefined
-    span.group = new SpanGroup(id, hashed)
+    span.group = new SpanGroup(id, trace)
     spans.ids--
     push(span.group, span)
     return span.group
@@ -126,8 +132,8 @@ export function createOpenSpans(): OpenSpans {
       while (trace !== undefined && !isSameTrace(trace, id)) trace = trace.chained
       return trace
     },
-    group,
-    groupFor: (id) => group(id) ?? new SpanGroup(id, hashed),
+    group: (id) => find(id, traceOf(id)),
+    groupFor: (id, trace = traceOf(id)) => find(id, trace) ?? new SpanGroup(id, trace),
     add: (span) => {
       link(span)
       const { trace } = span
