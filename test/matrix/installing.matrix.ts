@@ -5,6 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFolder, packedTarball, root, runNode } from '../package/packed.ts'
+import { isSmoke } from './places.ts'
 
 /** As `git clone` leaves it: what is committed, or would be. */
 function createClone(): string {
@@ -69,7 +70,7 @@ describe('npm install', function () {
   })
 
   // Each builds the clone once more, for npm alone.
-  const unlessSmoke = process.env.TELEMACHINE_SMOKE === undefined ? it : it.skip
+  const unlessSmoke = isSmoke ? it.skip : it
 
   unlessSmoke('of a clone copies it, if told to', async () =>
     works(install('--install-links', createClone())),

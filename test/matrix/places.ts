@@ -23,6 +23,9 @@ export const lines = [
 
 export type Line = (typeof lines)[number]
 
+/** A run in a few minutes: what only npm or a compiler can break is tested in one way instead of all. */
+export const isSmoke = process.env.TELEMACHINE_SMOKE !== undefined
+
 /** An application in which npm has installed the tarball and a line of OTLP. */
 export const applicationOf = ({ line }: Pick<Line, 'line'>): string => join(applications, `otlp-${line}`)
 
@@ -31,5 +34,9 @@ export const isSupported = ({ node: [major, minor] }: Line): boolean => {
   return ownMajor > major || (ownMajor === major && ownMinor >= minor)
 }
 
-/** The service of test/package/fixtures, as webpack bundles it. */
-export const webpackBundles = join(applications, 'webpack')
+/** The service of test/package/fixtures, as the tools bundle it. */
+export const bundles = [
+  { tool: 'webpack, as an ES module', folder: join(applications, 'webpack-esm'), file: 'service.mjs' },
+  { tool: 'webpack, as CommonJS', folder: join(applications, 'webpack-cjs'), file: 'service.cjs' },
+  { tool: 'Vite, as an ES module', folder: join(applications, 'vite'), file: 'service.mjs' },
+] as const

@@ -2,9 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { packedTarball, root } from '../package/packed.ts'
-import { applicationOf, type Line, lines, tool, webpackBundles, workshop } from './places.ts'
+import { applicationOf, bundles, type Line, lines, tool, workshop } from './places.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
@@ -61,38 +61,50 @@ function createApplication(line: Line): void {
     cpSync(fixtures, folder, { recursive: true })
 }
 
-/** One minified bundle of each format would take a minute: nothing is minified but by esbuild, in test/package. */
-async function bundleWithWebpack(): Promise<void> {
-  rmSync(webpackBundles, { recursive: true, force: true })
-  const webpack = createRequire(import.meta.url)(tool('webpack')) as (
-    options: object,
-    done: (error: Error | null, stats?: { toString(options: object): string; hasErrors(): boolean }) => void,
-  ) => void
-  const esModule = {
-    experiments: { outputModule: true },
-    output: { path: join(webpackBundles, 'esm'), filename: 'service.mjs', module: true },
+type Webpack = (
+  options: object,
+  done: (error: Error | null, stats?: { toString(of: object): string }) => void,
+) => void
+
+async function bundleWithWebpack(output: object, others: object = {}): Promise<void> {
+  const webpack = createRequire(import.meta.url)(tool('webpack')) as Webpack
+  // It takes a minute to minify; esbuild does so in test/package.
+  const options = {
+    ...{ mode: 'production', target: 'node', optimization: { minimize: false } },
+    ...{ context: applicationOf(lines[0]), entry: './service.mjs', output, ...others },
   }
-  const commonJs = { output: { path: join(webpackBundles, 'cjs'), filename: 'service.cjs' } }
-  for (const format of [esModule, commonJs]) {
-    const options = {
-      ...{ mode: 'production', target: 'node', optimization: { minimize: false } },
-      ...{ context: applicationOf(lines[0]), entry: './service.mjs' },
-      ...format,
-    }
-    await new Promise<void>((resolve, reject) => {
-      webpack(options, (error, stats) => {
-        const problems = stats?.toString({ all: false, errors: true, warnings: true })
-        if (error || problems) reject(error ?? new Error(problems))
-        else resolve()
-      })
+  const problems = await new Promise<string>((resolve, reject) => {
+    webpack(options, (error, stats) => {
+      if (error) reject(error)
+      else resolve(stats?.toString({ all: false, errors: true, warnings: true }) ?? '')
     })
-  }
+  })
+  if (problems !== '') throw new Error(problems)
 }
 
-/** Builds and packs, and installs everything that the tests of the matrix use. */
+async function bundleWithVite(outDir: string): Promise<void> {
+  const { build } = (await import(pathToFileURL(tool('vite/dist/node/index.js')).href)) as {
+    build(options: object): Promise<unknown>
+  }
+  await build({
+    ...{ root: applicationOf(lines[0]), configFile: false, logLevel: 'warn' },
+    ...{
+      ssr: { noExternal: true },
+      build: { ssr: 'service.mjs', outDir, emptyOutDir: true, target: 'node20' },
+    },
+  })
+}
+
+/** Builds and packs, and installs and bundles everything that the tests of the matrix use. */
 export async function prepare(): Promise<void> {
   execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'ignore', shell: process.platform === 'win32' })
   installTools()
   for (const line of lines) createApplication(line)
-  await bundleWithWebpack()
+  const [esModule, commonJs, vite] = bundles
+  await bundleWithWebpack(
+    { path: esModule.folder, filename: esModule.file, module: true },
+    { experiments: { outputModule: true } },
+  )
+  await bundleWithWebpack({ path: commonJs.folder, filename: commonJs.file })
+  await bundleWithVite(vite.folder)
 }

@@ -1,11 +1,10 @@
 // Guards a whole service with what npm installs for it: on this Node.js, with each line of OpenTelemetry's OTLP
-// packages that it supports, and bundled by webpack.
+// packages that it supports, and bundled by webpack and Vite.
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { runNode } from '../package/packed.ts'
 import { assertWholeService } from '../package/service.ts'
-import { applicationOf, isSupported, lines, webpackBundles } from './places.ts'
+import { applicationOf, bundles, isSupported, lines } from './places.ts'
 
 describe('a service, in the matrix', function () {
   this.timeout(60_000)
@@ -25,9 +24,6 @@ describe('a service, in the matrix', function () {
     assert.deepEqual(ended, { code: 0, stdout: 'one copy\n', stderr: '' })
   })
 
-  it('runs as webpack bundles it into an ES module', async () =>
-    assertWholeService(await runNode(join(webpackBundles, 'esm'), 'service.mjs')))
-
-  it('runs as webpack bundles it into CommonJS', async () =>
-    assertWholeService(await runNode(join(webpackBundles, 'cjs'), 'service.cjs')))
+  for (const { tool, folder, file } of bundles)
+    it(`runs as bundled by ${tool}`, async () => assertWholeService(await runNode(folder, file)))
 })
