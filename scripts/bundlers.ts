@@ -125,9 +125,10 @@ export async function buildForBundlers(): Promise<void> {
       namedExports,
       nativeAtRunTime,
       replaced(/[\\/]inspect[\\/]peer\.ts$/, [['createRequire(import.meta.url)', `createRequire(${cwd})`]]),
-      // Part of the bundle, it is there once it has been loaded.
+      // Part of the bundle, it is there before the start, too.
       replaced(/[\\/]config[\\/]convict\.ts$/, [
-        ["registered(createRequire(import.meta.url)('convict') as Convict)", 'undefined'],
+        ["createRequire(import.meta.url)('convict') as Convict", 'bundled as unknown as Convict'],
+        ["import { createRequire } from 'node:module'", "import bundled from 'convict'"],
       ]),
       // Reads files of programs that use the parser directly, which convict does not.
       replaced(/[\\/]yargs-parser[\\/]build[\\/]index\.cjs$/, [

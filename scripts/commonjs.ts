@@ -32,14 +32,14 @@ export async function buildCommonJs(): Promise<void> {
     write: false,
   })
   for (const { path, text } of outputFiles) {
-    const { code } = await transform(text.replaceAll('createRequire(import.meta.url)', 'require'), {
+    const { code } = await transform(text.replaceAll(/createRequire\d*\(import\.meta\.url\)/g, 'require'), {
       format: 'cjs',
       platform: 'node',
       target,
       supported: { 'dynamic-import': text.includes(esModulePackage) },
       logLevel: 'warning',
     })
-    if (code.includes('import.meta'))
+    if (/import[._]meta/.test(code))
       throw new Error(`${path} needs import.meta, which CommonJS does not have`)
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, code)

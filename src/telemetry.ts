@@ -172,7 +172,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     })
     state = 'running'
     bus.open()
-    hints.started(units.size)
+    hints.started(units.size, store.status().warnings.length > 0)
     return control
   }
 

@@ -11,8 +11,8 @@ const ecosystem = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_END
 export interface Hints {
   /** Something was emitted although telemetry was not started. */
   emittedBeforeStart(): void
-  /** Started, with this many exporters. */
-  started(exporters: number): void
+  /** Started, with this many exporters. `warned`: the configuration has warned of something already. */
+  started(exporters: number, warned: boolean): void
   /** Stopped, or it will never be started. */
   end(): void
 }
@@ -43,10 +43,10 @@ export function createHints({
         logger.warn({}, 'events wait for telemetry.start(), which has not been called or has not finished')
       }, startPatienceMs)
     },
-    started(exporters) {
+    started(exporters, warned) {
       waits = true
       cancel()
-      if (exporters > 0) return
+      if (exporters > 0 || warned) return
       const set = ecosystem.filter((name) => env[name])
       const because =
         set.length > 0

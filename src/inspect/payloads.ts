@@ -19,6 +19,7 @@ const nameOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.slice(0, longestName) : undefined
 const namesOf = (value: unknown): string[] | undefined =>
   Array.isArray(value) ? value.slice(0, 100).flatMap((item) => nameOf(item) ?? []) : undefined
+const names: (field: string) => Read = (field) => (event) => namesOf(event[field])
 const within =
   (field: string, fields: Readonly<Record<string, Read>>): Read =>
   (event) => {
@@ -42,21 +43,29 @@ const versioned = { id: name('id'), version: count('version') }
 const id = { id: name('id') }
 
 const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
-  'telemetry.batch': { count: ({ events }) => (Array.isArray(events) ? events.length : undefined) },
-  'permit.request': { urgent: flag('urgent') },
+  'work.arrived': { items: count('items'), events: count('events'), dueInMs: count('dueInMs') },
+  'work.deferred': { ms: count('ms'), by: name('by') },
+  'telemetry.batch': {
+    items: count('items'),
+    events: count('events'),
+    bytes: count('bytes'),
+    urgent: flag('urgent'),
+  },
+  'permit.request': { purpose: name('purpose') },
   'permit.granted': { permit: within('permit', { generation: count('generation'), probe: flag('probe') }) },
-  'export.reported': { generation: count('generation'), results: ({ results }) => namesOf(results) },
+  'export.reported': { generation: count('generation'), results: names('results') },
   'breaker.configure': {
     settings: within('settings', {
       failureThreshold: count('failureThreshold'),
       resetTimeoutMs: count('resetTimeoutMs'),
+      initialResetTimeoutMs: count('initialResetTimeoutMs'),
       probeTimeoutMs: count('probeTimeoutMs'),
     }),
   },
   'breaker.command': { id: name('id'), command: name('command') },
-  'config.prepare': { version: count('version'), effect: name('effect') },
-  'config.commit': { version: count('version') },
-  'config.abort': { version: count('version') },
+  'config.prepare': { version: count('version'), effect: name('effect'), keys: names('keys') },
+  'config.commit': { version: count('version'), keys: names('keys') },
+  'config.abort': { version: count('version'), keys: names('keys') },
   'config.prepared': versioned,
   'config.refused': versioned,
   'config.acknowledged': versioned,
@@ -72,14 +81,16 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
                 id: ({ unit }) => (isRecord(unit) ? nameOf(unit.id) : undefined),
                 action: name('action'),
                 effect: name('effect'),
+                keys: names('keys'),
               }),
             )
         : undefined,
   },
-  'exporters.flush': { ids: ({ ids }) => namesOf(ids) },
+  'exporters.flush': { ids: names('ids') },
   'exporter.restart': id,
-  'exporter.respawn': id,
   'exporter.stopped': id,
+  'exporter.stop': { withinMs: count('withinMs') },
+  'delivery.drain': { withinMs: count('withinMs') },
   'system.stop': { timeoutMs: count('timeoutMs') },
 }
 

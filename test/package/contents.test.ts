@@ -52,7 +52,7 @@ describe('the packed package', function () {
 
   it('holds code, types, charts, machines, documents and licences, and nothing else', () => {
     const allowed = [
-      /^package\.json$/,
+      /^(package|schema)\.json$/,
       /^LICENSE$/,
       /^(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md$/,
       /^dist\/bundler\/THIRD-PARTY-LICENSES\.txt$/,

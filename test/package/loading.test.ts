@@ -61,8 +61,8 @@ describe('the installed package', function () {
       .map((line) => line.split(': '))
     assert.deepEqual(Object.fromEntries(stages), {
       'require telemachine': 'xstate',
-      createTelemetry: '',
-      'start without exporters': 'convict, lodash.clonedeep, yargs-parser',
+      createTelemetry: 'convict, lodash.clonedeep, yargs-parser',
+      'start without exporters': '',
       'createTelemetry with a TOML file': 'smol-toml',
       'open prometheus': '@opentelemetry/api, bintrees, prom-client, tdigest',
       'open otel': '@opentelemetry/core, @opentelemetry/resources, @opentelemetry/semantic-conventions',

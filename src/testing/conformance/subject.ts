@@ -17,6 +17,7 @@ const quick: Readonly<Record<string, unknown>> = {
   flush_interval: 0.02,
   timeout: 2,
   failure_threshold: 2,
+  initial_reset_timeout: 0.1,
   reset_timeout: 0.1,
 }
 
