@@ -9,11 +9,11 @@ import type { Explanation } from './shown/explain.ts'
 import type { Redactor } from './shown/redact.ts'
 import type { Subscriber } from './shown/subscribers.ts'
 
-/** Where configuration comes from, in a store far away. */
+/** A remote store of configuration. */
 export interface ConfigSource {
   readonly name?: string
   load(): Promise<Record<string, unknown>> | Record<string, unknown>
-  /** Calls `onChange` with each new whole document; returns what stops it. */
+  /** Calls `onChange` with each new document, whole, and `onError` when it is lost. Returns a function that stops it. */
   watch?(
     onChange: (document: Record<string, unknown>) => void,
     onError?: (error: unknown) => void,
@@ -29,7 +29,7 @@ export interface ConfigOptions {
   readonly remote?: readonly ConfigSource[]
 }
 
-/** What became of a change, for self-telemetry. Redacted. */
+/** The outcome of a change, for self-telemetry. Redacted. */
 export interface SettledChange {
   readonly type: 'applied' | 'rejected'
   readonly source: string
@@ -62,7 +62,7 @@ export interface ConfigStatus {
   readonly warnings: readonly string[]
   /** Names at the top of the file beside `telemetry`: they belong to the application and are left alone. */
   readonly foreign: readonly string[]
-  /** Throws of subscribers so far. */
+  /** How often subscribers have thrown. */
   readonly subscriber_errors: number
 }
 
@@ -75,7 +75,7 @@ export interface SourceStatus {
 export interface ConfigStore {
   /**
    * Reads the file and the remote sources, validates every layer as a whole and begins to watch; resolves with the
-   * exporters there are. Rejects with a TelemetryConfigError that lists every problem, and may then be called again.
+   * exporters there are. Rejects with a TelemetryConfigError that lists the problems, and may then be called again.
    */
   start(): Promise<ReadonlyMap<string, ExporterConfig>>
   exporters(): ReadonlyMap<string, ExporterConfig>
@@ -86,29 +86,29 @@ export interface ConfigStore {
    */
   get(path: string, fallback?: unknown): unknown
   /**
-   * Changes keys in one transaction. Resolves when it is in force; rejects with a TelemetryConfigError that lists
-   * every problem, and nothing has changed. Before the start it lands in its layer; after the stop it rejects with
+   * Changes keys in one transaction. Resolves when the change is in force; rejects with a TelemetryConfigError that
+   * lists the problems, and nothing has changed. Before the start it lands in its layer; after the stop it rejects with
    * code `STOPPED`. A table as a value means its keys. `null` is a value only for keys that may be absent.
    */
   put(path: string, value: unknown): Promise<PutResult>
   put(changes: Record<string, unknown>): Promise<PutResult>
-  /** `put` for those who speak through a network: what they name gets no stored credentials, and no file paths. */
+  /** `put` for untrusted sources: destinations that they name get no stored credentials, and they cannot set file paths. */
   putFrom(source: 'admin' | 'remote', changes: Record<string, unknown>): Promise<PutResult>
-  /** Removes runtime changes: of a key, or of everything at or below a path. */
+  /** Removes the runtime changes of a key, or of everything at or below a path. */
   unset(path: string | readonly string[]): Promise<PutResult>
-  /** `unset` for those who speak through a network. */
+  /** `unset` for untrusted sources. */
   unsetFrom(source: 'admin' | 'remote', path: string | readonly string[]): Promise<PutResult>
   explain(): Explanation[]
-  /** Calls back after each change of an effective value whose path fits the glob. Returns what ends it. */
+  /** Calls back after each change of an effective value whose path matches the glob. Returns an unsubscribe function. */
   subscribe(pattern: string, callback: Subscriber): () => void
-  /** The configuration of an exporter as it may be seen. */
+  /** The configuration of an exporter with placeholders for secrets. */
   redacted(id: string): Record<string, unknown>
   status(): ConfigStatus
-  /** Hears of each change after the start, applied or rejected. */
+  /** Calls back with each change after the start, applied or rejected. */
   onSettled(listener: (change: SettledChange) => void): void
-  /** Knows every secret of the configuration: take it for texts that backends wrote. */
+  /** Knows every secret of the configuration. Redact with it whatever a backend wrote. */
   readonly redactor: Redactor
-  /** Ends the watching; changes that wait reject with code `STOPPED`. One under way settles with its `apply`. */
+  /** Stops watching. Waiting changes reject with code `STOPPED`; one under way settles with its `apply`. */
   stop(): Promise<void>
 }
 

@@ -41,7 +41,7 @@ function register(name: string, format: Format, to: Convict): void {
       const value = untyped(held)
       try {
         if (value !== null) format.validate(value, key)
-        else if (!key.nullable) refuse('given: null is no value')
+        else if (!key.nullable) refuse('given: null is not a value here')
       } catch (error) {
         key.refused(error instanceof Refusal ? error.right : `readable: ${String(error)}`)
         throw error

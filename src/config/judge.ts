@@ -128,7 +128,7 @@ export function createJudge(
       if (held)
         return { ...valueProblem(path, typeKey, held.entry, right, redactor), code: 'CONFIG_UNKNOWN_TYPE' }
       const meant = nearest(id, schemas.keys())
-      const message = `${pathOf(id)} is the name of no exporter type: it needs a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
+      const message = `${pathOf(id)} is not the name of an exporter type: give it a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
       return { code: 'CONFIG_UNKNOWN_TYPE', path, message }
     })
   }

@@ -52,7 +52,7 @@ export function parsePath(path: unknown): Target | ConfigProblem {
   if (!isExporterId(id)) {
     return refuse(
       path,
-      `${shownName(id)} is no exporter id (letters, digits, _ and -, at most 64, a letter first)`,
+      `${shownName(id)} is not a valid exporter id (letters, digits, _ and -, at most 64, a letter first)`,
     )
   }
   if (key === undefined) return { kind: 'exporter', id }

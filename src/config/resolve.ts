@@ -91,7 +91,7 @@ function unknownKeys(id: string, schema: TypeSchema, said: readonly Said[], prob
           'CONFIG_UNKNOWN_KEY',
           path,
           entry,
-          `is no key of the exporter type ${schema.type}${hint}`,
+          `is not a key of the exporter type ${schema.type}${hint}`,
         )
       })
     }

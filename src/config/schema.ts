@@ -126,7 +126,7 @@ function mergedKeys({
   }
   for (const [name, value] of Object.entries(defaults)) {
     const key = keys.get(name)
-    if (!key) throw invalid(type, `defaults names ${name}, which is no key of it`)
+    if (!key) throw invalid(type, `defaults names ${name}, which is not one of its keys`)
     keys.set(name, { ...key, default: value })
   }
   return keys

@@ -8,7 +8,7 @@ export class Unusable {
 
 const maxDepth = 8
 
-/** Values in a change or a document, in all. More is no configuration, and would block the process while it is read. */
+/** Values in a change or a document, in all. Reading more would block the process. */
 const maxNodes = 10_000
 
 /** Thrown inside a snapshot, to leave it. */
@@ -16,8 +16,7 @@ const tooLarge = new Unusable('too large')
 
 /**
  * A copy that nobody else can change, of plain data only: own enumerable string keys, no accessors left to run.
- * Never throws: what is no plain data becomes {@link Unusable} in its place, and so does a value of too many parts
- * as a whole.
+ * Never throws: in the place of anything else stands an {@link Unusable}, and instead of a value with too many parts.
  */
 export function snapshot(value: unknown, limit = maxNodes): unknown {
   let nodes = 0
@@ -55,7 +54,7 @@ export function snapshot(value: unknown, limit = maxNodes): unknown {
     const prototype = Object.getPrototypeOf(raw)
     // Objects of another realm have a foreign Object.prototype, whose own prototype is null.
     if (prototype !== null && Object.getPrototypeOf(prototype) !== null)
-      return new Unusable('an object that is no plain table')
+      return new Unusable('an object that is not a plain table')
     const record: Record<string, unknown> = Object.create(null)
     for (const key of Object.keys(raw))
       record[key] = attempt('a getter that throws', () => copy((raw as Record<string, unknown>)[key], depth))

@@ -18,7 +18,11 @@ function read(value: unknown): Outcome | undefined {
   >
   switch (type) {
     case 'delivered':
-      return { type, rejected: typeof rejected === 'number' && rejected > 0 ? Math.floor(rejected) : 0 }
+      return {
+        type,
+        rejected: typeof rejected === 'number' && rejected > 0 ? Math.floor(rejected) : 0,
+        ...(cause !== undefined && { cause }),
+      }
     case 'retry':
       return {
         type,

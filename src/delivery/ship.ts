@@ -116,7 +116,9 @@ export function createShip(options: {
     const current = slot === clients.current
     splitUnsent = outcome.type === 'too_large' && outcome.unsent === true
     const result = settle(batch, outcome, { current, cut })
-    if ('cause' in outcome && !cut)
+    if (outcome.type === 'delivered') {
+      if (outcome.cause !== undefined) onError(outcome.cause)
+    } else if ('cause' in outcome && !cut)
       onFailure({
         type: outcome.type,
         cause: outcome.cause,

@@ -249,10 +249,10 @@ describe('what a program tells createTelemetry', () => {
   it('is answered once when exporters stand beside init', async () => {
     const { telemetry, lines } = telemetryOf({ config: { otel: {}, env: {} } })
     assert.equal(lines.length, 1)
-    assert.match(lines[0]!, /config\.otel is no option: exporters belong into config\.init/)
+    assert.match(lines[0]!, /config\.otel is not an option: exporters belong into config\.init/)
     await telemetry.start()
     assert.equal(lines.length, 1)
-    assert.match(telemetry.status().config.warnings.join(), /config\.otel is no option/)
+    assert.match(telemetry.status().config.warnings.join(), /config\.otel is not an option/)
     assert.deepEqual(telemetry.status().exporters, {})
     await telemetry.stop()
   })

@@ -148,7 +148,7 @@ export function unknownTargets(
     const schema = peers.get(id)
     if (!schema || key === 'type' || schema.keys.has(key)) continue
     const path = writtenBy(step)
-    const message = `${path} (${source}) is no key of the exporter type ${schema.type}`
+    const message = `${path} (${source}) is not a key of the exporter type ${schema.type}`
     problems.add(path, () => ({ code: 'CONFIG_UNKNOWN_KEY', path, message, source }))
   }
 }
@@ -163,7 +163,7 @@ export function ownProblems(steps: readonly Step[]): (path: string) => boolean {
   }
   return (path) => {
     const [, id = '', key = 'type', ...rest] = path.split('.')
-    // Whether an exporter has a type at all is the business of whoever touches it.
+    // Every change of an exporter must leave it with a type.
     return written.has(path) || (key === 'type' && rest.length === 0 && ids.has(id))
   }
 }

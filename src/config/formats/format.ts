@@ -18,15 +18,15 @@ export interface Format {
    * @throws Refusal
    */
   coerce(text: string): unknown
-  /** Turns the short form of a value that is no text into the long one. */
+  /** Turns the short form of a value into the long one. Texts are coerced instead. */
   expand?(value: unknown): unknown
   /** The JSON Schema of the values that `validate` takes, or of somewhat more. */
   json(key: Limits): JsonSchema
 }
 
 /**
- * What a format throws at a value it does not take; `right` ends the sentence "it must be …". It is no Error: a hostile
- * change has a thousand wrong values, and a stack trace would cost more than all else.
+ * A format throws it at an invalid value; `right` ends the sentence "it must be …". It is not an Error, because a
+ * hostile change has a thousand invalid values, and making a stack trace costs more than judging one.
  */
 export class Refusal {
   readonly right: string

@@ -62,7 +62,7 @@ export function optionWarnings(options: object): string[] {
     .filter((name) => !storeOptions.has(name))
     .map(
       (name) =>
-        `config.${shownName(name)} is no option: exporters belong into config.init, as in { config: { init: { ${shownName(name)}: { … } } } }`,
+        `config.${shownName(name)} is not an option: exporters belong into config.init, as in { config: { init: { ${shownName(name)}: { … } } } }`,
     )
 }
 

@@ -86,10 +86,10 @@ export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument
       else if (!isRecord(value))
         refuse(
           at,
-          `is no key of telemetry itself (those are ${[...systemKeys].join(', ')}) and no exporter's table`,
+          `is neither a key of telemetry itself (${[...systemKeys].join(', ')}) nor the table of an exporter`,
         )
       else if (!isExporterId(name))
-        refuse(at, 'is no exporter id: letters, digits, _ and -, at most 64, a letter first')
+        refuse(at, 'is not a valid exporter id: letters, digits, _ and -, at most 64, a letter first')
       else if (exporters.size === maxTables) {
         refuse(
           at,

@@ -110,7 +110,7 @@ export function createEnvironment(variables: Variables): Environment {
     return { tables, unknown }
   }
 
-  /** Of the exporters asked about last: whoever asks about one soon asks about the next. */
+  /** For the latest set of exporters: all of them are resolved in a row. */
   let assigned: { readonly peers: Peers } & ReturnType<typeof assign> = {
     peers: new Map(),
     tables: new Map(),

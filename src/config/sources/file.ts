@@ -12,7 +12,7 @@ import { OutlineError, type Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
 import { tomlNow } from './toml.ts'
 
-/** More is no configuration, and would block the process while it is read. */
+/** No configuration is larger, and reading more would block the process. */
 const maxFileBytes = 1024 * 1024
 
 interface ParsedFile {

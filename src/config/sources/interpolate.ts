@@ -23,7 +23,7 @@ const reference = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
 const secretName = /KEY|TOKEN|SECRET|PASSWORD/i
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it shows the references themselves.
-const malformed = 'has a malformed reference; right are ${NAME}, ${NAME:-default}, and $$ for a dollar'
+const malformed = 'has a malformed reference; write ${NAME}, ${NAME:-default}, and $$ for a dollar'
 
 /** Variables of these names hold secrets, as far as we know. */
 export const holdsSecret = (variable: string): boolean => secretName.test(variable)

@@ -1,3 +1,4 @@
+import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { Config, OpenContext } from '../exporter.ts'
 import { type Compression, openHttpClient, outcomeOf } from '../http.ts'
@@ -11,7 +12,7 @@ import { readTlsFiles } from './tls-files.ts'
 /** Our encoder and transport: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
   config: Config,
-  { clock, logger, forbidAddress }: OpenContext<SpanState>,
+  { clock, forbidAddress }: OpenContext<SpanState>,
 ): Promise<OtelClient> {
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const encoder = createEncoder(origin)
@@ -33,16 +34,21 @@ export async function openNativeClient(
       const body = encoder.encode(batch)
       if (body.byteLength > (current.max_request_bytes as number)) return { type: 'too_large', unsent: true }
       const attempt = await http.post(body, { signal })
-      return outcomeOf(attempt, {
+      let said: TelemetryError | undefined
+      const outcome = outcomeOf(attempt, {
         now: clock.now(),
         redact: http.redact,
         partialSuccess: (response, headers) => {
           const { rejected, message } = rejectedSpans(response, headers['content-type'])
           if (rejected > 0 || message !== '')
-            logger.warn({ rejected, message: http.redact(message) }, 'the backend answered a partial success')
+            said = new TelemetryError(
+              'OTEL_PARTIAL_SUCCESS',
+              `the backend rejected ${rejected} of ${batch.length} spans: ${http.redact(message) || 'it did not say why'}`,
+            )
           return Math.min(rejected, batch.length)
         },
       })
+      return outcome.type === 'delivered' && said ? { ...outcome, cause: said } : outcome
     },
     requestBytes: encoder.overheadBytes,
     close: () => http.close(),

@@ -4,7 +4,7 @@ import { createOutline, type Positions } from './positions.ts'
 const isBlank = (code: number): boolean => code === c.space || code === c.tab
 const isSpace = (code: number): boolean => isBlank(code) || code === c.lineFeed || code === c.carriageReturn
 
-/** What ends a value that is no string, list or table. */
+/** What ends a number, a boolean or a date. */
 const endsScalar = (code: number): boolean =>
   code === c.comma ||
   code === c.closeBracket ||
