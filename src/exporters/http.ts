@@ -3,6 +3,7 @@ import { deflate, gzip } from 'node:zlib'
 import { type Clock, createSystemClock } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
 import { type ForbidAddress, refuseForbidden } from './http/address.ts'
+import type { TlsKeys } from './http/advice.ts'
 import { type Attempt, beginRequest, failed } from './http/attempt.ts'
 import { checkHeaders, checkUrl } from './http/check.ts'
 import { openConnections } from './http/connections.ts'
@@ -10,6 +11,7 @@ import { redactor, secretsOf } from './http/redact.ts'
 import type { TlsMaterial } from './http/tls.ts'
 
 export type { ForbidAddress } from './http/address.ts'
+export type { TlsKeys } from './http/advice.ts'
 export type { Attempt } from './http/attempt.ts'
 export {
   classifyStatus,
@@ -34,6 +36,8 @@ export interface HttpClientOptions {
   readonly compression?: Compression
   /** PEM texts; `readTls` makes them from file paths. */
   readonly tls?: TlsMaterial
+  /** The configuration keys that `tls` comes from: errors name them. Default: errors speak of Node's own settings. */
+  readonly tlsKeys?: TlsKeys
   /** Default `telemachine`. A `user-agent` among the headers wins. */
   readonly userAgent?: string
   /** A longer response is cut and its connection closed. Default 4 MiB. */
@@ -114,6 +118,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
         secure,
         body,
         from: shown(url, path),
+        tlsKeys: options.tlsKeys,
         maxResponseBytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
         options: {
           ...base,

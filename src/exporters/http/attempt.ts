@@ -7,6 +7,14 @@ import {
 import { request as requestHttps } from 'node:https'
 import { context, createContextKey } from '@opentelemetry/api'
 import { messageOf, TelemetryError } from '../../errors.ts'
+import {
+  type ConnectionProblem,
+  connectionAdvice,
+  isCertificateAlert,
+  isHttp2Frame,
+  opensslReason,
+  type TlsKeys,
+} from './advice.ts'
 
 /**
  * How one request ended. Expected failures are values; a post never rejects.
@@ -43,6 +51,7 @@ export interface RequestPlan {
   readonly body: Uint8Array
   readonly maxResponseBytes: number
   readonly from: string
+  readonly tlsKeys?: TlsKeys | undefined
 }
 
 // The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
@@ -67,7 +76,11 @@ export function beginRequest(
   }
 
   const fail = (error: unknown): void => {
-    if (stopResponse === undefined) end(failed(describe(error, plan, sent), sent))
+    if (stopResponse !== undefined) return
+    const problem = problemOf(error, plan)
+    // The server's TLS refused us after ours was content, which a connection that was used before cannot meet.
+    if (!request.reusedSocket && isCertificateAlert(problem)) sent = 'nothing'
+    end(failed(describe(error, problem, plan, sent), sent))
   }
 
   const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(plan.options)
@@ -118,19 +131,37 @@ export function beginRequest(
 }
 
 /** A fresh error: Node's own may carry received bytes (`rawPacket`) and is not ours to show. */
-function describe(error: unknown, plan: RequestPlan, sent: 'nothing' | 'maybe'): TelemetryError {
+function describe(
+  error: unknown,
+  problem: ConnectionProblem,
+  plan: RequestPlan,
+  sent: 'nothing' | 'maybe',
+): TelemetryError {
   if (error instanceof TelemetryError) return error
-  const code = codeOf(error)
-  if (code?.startsWith('HPE_')) {
+  const { code, reason } = problem
+  const advice = connectionAdvice(problem, plan.tlsKeys)
+  const why = code ?? (error === undefined ? 'closed' : messageOf(error))
+  const because = `(${why}${code === 'EPROTO' && reason !== undefined ? `, ${reason}` : ''})${
+    advice === undefined ? '' : `: ${advice}`
+  }`
+  if (code?.startsWith('HPE_'))
     return new TelemetryError(
       'HTTP_RESPONSE_INVALID',
-      `${plan.from} answered something that is not HTTP (${code})`,
+      `${plan.from} answered something that is not HTTP ${because}`,
     )
-  }
-  const why = code ?? (error === undefined ? 'closed' : messageOf(error))
   return sent === 'nothing'
-    ? new TelemetryError('HTTP_CONNECT_FAILED', `cannot connect to ${plan.from} (${why})`)
-    : new TelemetryError('HTTP_NO_RESPONSE', `no response from ${plan.from} (${why})`)
+    ? new TelemetryError('HTTP_CONNECT_FAILED', `cannot connect to ${plan.from} ${because}`)
+    : new TelemetryError('HTTP_NO_RESPONSE', `no response from ${plan.from} ${because}`)
+}
+
+function problemOf(error: unknown, { options }: RequestPlan): ConnectionProblem {
+  const code = codeOf(error)
+  return {
+    code,
+    reason: opensslReason(code, messageOf(error)),
+    port: String(options.port ?? ''),
+    http2: isHttp2Frame((error as { rawPacket?: unknown } | undefined)?.rawPacket),
+  }
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -50,6 +50,8 @@ export interface OutcomeRules {
   readonly partialSuccess?: (body: Uint8Array, headers: IncomingHttpHeaders) => number | undefined
   /** For backends that are not OTLP. Default: {@link classifyStatus}. */
   readonly classify?: (status: number) => StatusClass
+  /** What to try, for a status that is not a success: added to the error. */
+  readonly advice?: (status: number) => string | undefined
   /** Seconds to wait before a retry. Default: the Retry-After header. */
   readonly afterSeconds?: (headers: IncomingHttpHeaders, now: number) => number | undefined
 }
@@ -113,7 +115,11 @@ function statusError(attempt: Response, rules: OutcomeRules): HttpStatusError {
     )
   }
   const said = excerpt(body, rules.redact)
-  return new HttpStatusError(status, `${from} answered HTTP ${status}${said === '' ? '' : `: ${said}`}`)
+  const advice = rules.advice?.(status)
+  return new HttpStatusError(
+    status,
+    `${from} answered HTTP ${status}${said === '' ? '' : `: ${said}`}${advice === undefined ? '' : ` (${advice})`}`,
+  )
 }
 
 /** Only the origin: the rest of a Location may carry a token. */

@@ -2,6 +2,7 @@ import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { Config, OpenContext } from '../exporter.ts'
 import { type Compression, openHttpClient, outcomeOf } from '../http.ts'
+import { statusAdvice, tlsKeys } from './advice.ts'
 import type { OtelClient } from './client.ts'
 import { createEncoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
@@ -16,14 +17,16 @@ export async function openNativeClient(
 ): Promise<OtelClient> {
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const encoder = createEncoder(origin)
+  const url = config.endpoint as string
   const http = openHttpClient({
-    url: config.endpoint as string,
+    url,
     headers: {
       ...(config.headers as Record<string, string>),
       'content-type': 'application/x-protobuf',
     },
     compression: config.compression as Compression,
     tls,
+    tlsKeys,
     ...(forbidAddress && { forbidAddress }),
     userAgent: `telemachine/${version}`,
     clock,
@@ -38,6 +41,7 @@ export async function openNativeClient(
       const outcome = outcomeOf(attempt, {
         now: clock.now(),
         redact: http.redact,
+        advice: (status) => statusAdvice(status, url),
         partialSuccess: (response, headers) => {
           const { rejected, message } = rejectedSpans(response, headers['content-type'])
           if (rejected > 0 || message !== '')

@@ -97,7 +97,7 @@ export async function openPackageClient(
       otelContext.with(active, () =>
         exporterFor((current.timeout as number) * 1000).export(spans, (result) => {
           signal.removeEventListener('abort', onAbort)
-          resolve(outcomeOfPackage(result, mayHaveArrived(), redact))
+          resolve(outcomeOfPackage(result, mayHaveArrived(), redact, url))
         }),
       )
     })

@@ -1,6 +1,8 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
+import { connectionAdvice, isHttp2Frame, opensslReason } from '../http/advice.ts'
 import { classifyStatus } from '../http.ts'
+import { statusAdvice, tlsKeys } from './advice.ts'
 
 /** What the package's exporters call back with; code 0 is success. */
 export interface PackageResult {
@@ -17,10 +19,11 @@ export function outcomeOfPackage(
   { code, error }: PackageResult,
   mayHaveArrived: boolean,
   redact: (text: string) => string,
+  endpoint: URL,
 ): Outcome {
   if (code === 0) return { type: 'delivered' }
   const said: unknown = error !== undefined && 'code' in error ? error.code : undefined
-  const cause = describe(error, said, redact)
+  const cause = describe(error, said, redact, endpoint)
   if (typeof said === 'number') {
     switch (classifyStatus(said)) {
       case 'misdirected':
@@ -39,9 +42,27 @@ export function outcomeOfPackage(
 /** The package gives these no code. */
 const retryable = /retryable status|timed out|limit reached/i
 
-function describe(error: Error | undefined, said: unknown, redact: (text: string) => string): TelemetryError {
+function describe(
+  error: Error | undefined,
+  said: unknown,
+  redact: (text: string) => string,
+  endpoint: URL,
+): TelemetryError {
   const message = redact(messageOf(error)).slice(0, 300)
-  return typeof said === 'number'
-    ? new TelemetryError('HTTP_STATUS', `HTTP ${said}${message === '' ? '' : `: ${message}`}`)
-    : new TelemetryError('OTEL_EXPORT_FAILED', message)
+  if (typeof said === 'number') {
+    const advice = statusAdvice(said, endpoint.href)
+    const words = [message, advice && `(${advice})`].filter(Boolean).join(' ')
+    return new TelemetryError('HTTP_STATUS', `HTTP ${said}${words === '' ? '' : `: ${words}`}`)
+  }
+  const code = typeof said === 'string' ? said : undefined
+  const advice = connectionAdvice(
+    {
+      code,
+      reason: opensslReason(code, messageOf(error)),
+      port: endpoint.port,
+      http2: isHttp2Frame((error as { rawPacket?: unknown } | undefined)?.rawPacket),
+    },
+    tlsKeys,
+  )
+  return new TelemetryError('OTEL_EXPORT_FAILED', advice === undefined ? message : `${message}: ${advice}`)
 }

@@ -19,21 +19,37 @@ const commonName = oid(0x55, 0x04, 0x03)
 const subjectAltName = oid(0x55, 0x1d, 0x11)
 const basicConstraints = oid(0x55, 0x1d, 0x13)
 
+const day = 24 * 3600 * 1000
+
+export interface CertificateOptions {
+  /** Epoch milliseconds. Default: yesterday. */
+  readonly from?: number
+  /** Epoch milliseconds. Default: in a week. */
+  readonly to?: number
+  /** The name it is for, instead of `localhost`, 127.0.0.1 and ::1. */
+  readonly host?: string
+}
+
 /**
  * A fresh self-signed certificate (X.509 v3, RFC 5280; ECDSA P-256) for `localhost`, 127.0.0.1 and ::1, valid from
  * yesterday for a week. It is its own authority: clients trust it with `ca: cert`.
  */
-export function createCertificate(): { readonly key: string; readonly cert: string } {
+export function createCertificate(options: CertificateOptions = {}): {
+  readonly key: string
+  readonly cert: string
+} {
+  const { from = Date.now() - day, to = Date.now() + 7 * day, host } = options
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const day = 24 * 3600 * 1000
-  const now = Math.floor(Date.now() / 1000) * 1000
   const name = sequence(der(0x31, sequence(commonName, der(0x0c, Buffer.from('telemachine test backend')))))
   const loopback6 = Buffer.concat([Buffer.alloc(15), Buffer.from([1])])
-  const names = sequence(
-    der(0x82, Buffer.from('localhost')),
-    der(0x87, Buffer.from([127, 0, 0, 1])),
-    der(0x87, loopback6),
-  )
+  const names =
+    host === undefined
+      ? sequence(
+          der(0x82, Buffer.from('localhost')),
+          der(0x87, Buffer.from([127, 0, 0, 1])),
+          der(0x87, loopback6),
+        )
+      : sequence(der(0x82, Buffer.from(host)))
   const authority = sequence(der(0x01, Buffer.from([0xff])))
   const serial = randomBytes(8)
   // Positive, and in the shortest form.
@@ -43,7 +59,7 @@ export function createCertificate(): { readonly key: string; readonly cert: stri
     der(0x02, serial),
     ecdsaWithSha256,
     name,
-    sequence(time(new Date(now - day)), time(new Date(now + 7 * day))),
+    sequence(time(new Date(from)), time(new Date(to))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(
