@@ -122,10 +122,33 @@ describe('destinations from outside', () => {
       'metadata.google.internal',
       'METADATA.google.internal.',
       '100.100.100.200',
+      '[2002:a9fe:a9fe::1]',
+      '[64:ff9b:1::a9fe:a9fe]',
+      '[2001:db8::5efe:169.254.169.254]',
     ]) {
       await assert.rejects(store.putFrom('admin', { 'otel.endpoint': `http://${host}/` }), refused, host)
     }
     await store.put('otel.endpoint', 'http://169.254.169.254/')
+    await store.stop()
+  })
+
+  it('may not be such an address in a key that is only a host, however it is written', async () => {
+    const { store } = createStore({ init: { page: {} } })
+    await store.start()
+    for (const host of [
+      '169.254.169.254',
+      '2852039166',
+      '0xa9fea9fe',
+      '0251.254.43518',
+      '169.254.43518',
+      'fe80::1',
+      '2002:a9fe:a9fe::',
+      'Metadata.Google.Internal.',
+    ]) {
+      await assert.rejects(store.putFrom('admin', { 'page.host': host }), refused, host)
+    }
+    for (const host of ['0.0.0.0', '::1', 'collector', '10.0.0.1'])
+      await store.putFrom('admin', { 'page.host': host })
     await store.stop()
   })
 

@@ -88,10 +88,20 @@ export function isForbiddenAddress(ip: string): boolean {
   )
 }
 
+/** Writes a host as URLs have it: `0xa9fea9fe` and `2852039166` are ways to write 169.254.169.254. */
+function canonicalHost(host: string): string {
+  const bare = host
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase()
+  const url = `http://${bare.includes(':') ? `[${bare}]` : bare}/`
+  return URL.canParse(url) ? new URL(url).hostname : bare
+}
+
 /** Tells whether a host name or address is link-local or belongs to a cloud's metadata service. */
 export function isForbiddenHost(hostname: string): boolean {
-  const bare = hostname.replace(/\.$/, '').toLowerCase()
-  return metadataHosts.has(bare) || isForbiddenAddress(bare)
+  const host = canonicalHost(hostname)
+  return metadataHosts.has(host) || isForbiddenAddress(host)
 }
 
 const defaultPorts: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' }
