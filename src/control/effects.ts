@@ -8,7 +8,7 @@ import {
   type UnitPort,
   type WaveReport,
 } from '../../machines/index.ts'
-import type { UnitLife } from '../delivery/unit.ts'
+import type { UnitLife } from '../delivery/life.ts'
 
 interface UnitInput {
   readonly unit: UnitPort

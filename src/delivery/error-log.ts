@@ -25,6 +25,13 @@ function codeOf(thrown: unknown): string | undefined {
 }
 
 /** Keeps an exporter's last error and logs errors, not too often. */
+export interface ErrorLog {
+  note(error: unknown): void
+  /** An error that may leave the exporter: its message is redacted. */
+  redacted(error: unknown): Error
+  readonly last: LastError | undefined
+}
+
 export function createErrorLog({
   id,
   clock,
@@ -35,7 +42,7 @@ export function createErrorLog({
   clock: Clock
   logger: Logger
   redact: (text: string) => string
-}): { note(error: unknown): void; redacted(error: unknown): Error; readonly last: LastError | undefined } {
+}): ErrorLog {
   let last: LastError | undefined
   let loggedAt = Number.NEGATIVE_INFINITY
   return {

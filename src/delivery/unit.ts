@@ -1,37 +1,18 @@
-import {
-  defaultRestartPolicy,
-  type FenceReport,
-  rememberCrash,
-  type UnitHandle,
-  type UnitPort,
-  type WaveReport,
-} from '../../machines/index.ts'
+import type { UnitHandle } from '../../machines/index.ts'
 import { type Deliver, handOverAfterMs, type Inbox } from '../bus/inbox.ts'
-import { type Clock, elapsed } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Logger } from '../logger.ts'
 import { createClients, type Setup } from './clients.ts'
+import { createConfiguration } from './configuration.ts'
 import { createDropReports } from './drop-reports.ts'
 import { createErrorLog, type LastError } from './error-log.ts'
 import type { Flush } from './flushes.ts'
 import { createLedger, type LedgerStatus } from './ledger.ts'
+import { createLives, type UnitLife } from './life.ts'
 import { createPipeline } from './pipeline.ts'
-import { backoffMs } from './retry.ts'
 import type { ExportAttempts } from './ship.ts'
-
-/** One life of the exporter's actors: what their charts command, and the work their invoked actors wait for. */
-export interface UnitLife extends UnitPort {
-  /** Rejects with an OpenFailure. */
-  open(signal: AbortSignal): Promise<void>
-  prepare(signal: AbortSignal, instead: boolean): Promise<void>
-  exportWave(probe: boolean): Promise<WaveReport>
-  drain(probe: boolean, withinMs: number): Promise<WaveReport>
-  retire(): Promise<void>
-  close(): Promise<void>
-  /** After a crash: ends the attempts of the dead actors and closes their clients. */
-  fence(): Promise<FenceReport>
-}
 
 /**
  * The data side of one exporter: its pipeline, ledger and clients. It outlives the exporter's actors and every client,
@@ -91,15 +72,10 @@ function handOverAt({ batch_size, queue_size, flush_interval }: Config): number 
 export function createUnit(options: UnitOptions): Unit {
   const { id, definition, clock, logger, random, redact, announce } = options
   const pulled = definition.export === undefined
-  let setup = options.setup
-  let inForce = setup.config
-  let staged: Setup | undefined
-  let openFailures = 0
-  let crashes: readonly number[] = []
+  const configuration = createConfiguration(options.setup)
   let subscribed = false
-  let latestLife = 0
 
-  const config = (): Config => inForce
+  const config = (): Config => configuration.inForce().config
   const errors = createErrorLog({ id, clock, logger, redact })
   const drops = createDropReports({
     id,
@@ -131,7 +107,7 @@ export function createUnit(options: UnitOptions): Unit {
     definition,
     clock,
     config,
-    retirementMs: () => Number(inForce.drain_timeout) * 1000,
+    retirementMs: () => Number(config().drain_timeout) * 1000,
     onError: errors.note,
     context: () => ({ ...context, catchUp: () => inbox.flush(), status: options.status }),
   })
@@ -155,16 +131,16 @@ export function createUnit(options: UnitOptions): Unit {
       )
     },
   })
-  const { queue, ship, retry, flushes, doorbell, intake } = pipeline
+  const { queue, ship, flushes, intake } = pipeline
 
   const subscribe = (): void => {
     subscribed = true
     // A driver that throws here gets everything, and answers for it event by event.
     const { accepts } = definition
-    inbox.subscribe(inForce.event_patterns as readonly string[], {
+    inbox.subscribe(config().event_patterns as readonly string[], {
       accepts: accepts && ((name) => asked(() => accepts.call(definition, name), true) !== false),
       ignoresTime: definition.ignoresTime === true,
-      handOverAt: handOverAt(inForce),
+      handOverAt: handOverAt(config()),
     })
   }
 
@@ -174,126 +150,38 @@ export function createUnit(options: UnitOptions): Unit {
     drops.announce()
   }
 
-  const life = (epoch: number): UnitLife => {
-    latestLife = Math.max(latestLife, epoch)
-    const isCurrent = (): boolean => epoch === latestLife
-    /** An earlier life commands nothing. */
-    const only =
-      <Args extends unknown[]>(act: (...args: Args) => void) =>
-      (...args: Args): void => {
-        if (isCurrent()) act(...args)
-      }
-    const works =
-      <Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>) =>
-      (...args: Args): Promise<Result> =>
-        isCurrent() ? work(...args) : Promise.reject(new Error('the exporter has crashed meanwhile'))
-
-    return {
-      id,
-      pulled,
-      listen: only((listener) => doorbell.listen((event) => isCurrent() && listener(event))),
-      look: only(() => doorbell.look()),
-      requestFlush: only(() => {
-        intake.tick('flush')
-        flushes.request(queue.tail)
-        retry.override()
-        queue.hurry()
-      }),
-      failFlush: only(() => flushes.fail()),
-      subscribe: only(subscribe),
-      unsubscribe: only(() => {
-        subscribed = false
-        inbox.unsubscribe()
-      }),
-      swap: only(() => {
-        clients.swap()
-        retry.reset()
-        queue.hurry()
-        queue.requests.forget()
-        // The change that brought the client is answered before the backlog is encoded.
-        ship.yieldBeforeWave()
-        openFailures = 0
-      }),
-      discard: only(() => clients.discard()),
-      commit: only(() => {
-        if (!staged) return
-        setup = staged
-        inForce = setup.config
-        staged = undefined
-        if (subscribed) subscribe()
-        pipeline.configure(inForce)
-      }),
-      abort: only(() => {
-        staged = undefined
-      }),
-      tick: only(() => {
-        pipeline.tick(inForce)
-        drops.announce()
-      }),
-      cut: only(() => clients.cut()),
-      abandon: only(abandon),
-      forgive: only(() => {
-        crashes = []
-      }),
-      noteError: only(errors.note),
-
-      open: works(async (signal) => {
-        try {
-          await clients.open(setup, signal)
-          openFailures = 0
-        } catch (error) {
-          openFailures += 1
-          throw Object.assign(errors.redacted(error), { retryInMs: backoffMs(openFailures, random()) })
-        }
-      }),
-      prepare: works((signal, instead) =>
-        clients.prepare(staged ?? setup, signal, instead).catch((error) => {
-          throw errors.redacted(error)
-        }),
-      ),
-      exportWave: works(async (probe) => {
-        const report = await ship.wave(probe ? 1 : Number(inForce.max_in_flight))
-        const { results } = report
-        // A flush asks a backend that is down for one probe, and sends no second batch to a wrong address.
-        if (results.includes('misdirected') || (probe && results.includes('failure'))) flushes.fail()
-        return report
-      }),
-      drain: works(async (probe, withinMs) => {
-        inbox.flush()
-        intake.tick('flush')
-        const deadline = elapsed(clock) + withinMs
-        // What hangs at an old destination has to come back while there is time to send it to the current one.
-        clients.hurryRetirement(withinMs / 2)
-        const report = await ship.drain(Number(inForce.max_in_flight) || 1, {
-          probe,
-          timeLeftMs: () => deadline - elapsed(clock),
-        })
-        await Promise.all(clients.running())
-        return report
-      }),
-      retire: works(() => clients.retired()),
-      close: works(() => clients.close()),
-      fence: works(async () => {
-        await clients.close()
-        return { crashes: crashes.length }
-      }),
-    }
-  }
+  const lives = createLives({
+    id,
+    pulled,
+    clock,
+    random,
+    configuration,
+    clients,
+    pipeline,
+    errors,
+    catchUp: () => inbox.flush(),
+    subscribe,
+    unsubscribe: () => {
+      subscribed = false
+      inbox.unsubscribe()
+    },
+    configured: () => {
+      if (subscribed) subscribe()
+      pipeline.configure(config())
+    },
+    announceDrops: drops.announce,
+    abandon,
+  })
 
   return {
     id,
     definition,
     pulled,
-    life,
-    noteCrash(error) {
-      errors.note(error)
-      crashes = rememberCrash(crashes, elapsed(clock), defaultRestartPolicy)
-    },
+    life: lives.begin,
+    noteCrash: lives.noteCrash,
     config,
-    enabled: () => inForce.enabled !== false,
-    stage(next) {
-      staged = next
-    },
+    enabled: () => config().enabled !== false,
+    stage: configuration.stage,
     close: () => clients.close(),
     abandon,
     idle: () => Promise.all(clients.running()).then(() => {}),

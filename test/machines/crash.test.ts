@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { AnyActorRef } from 'xstate'
-import type { UnitLife } from '../../src/delivery/unit.ts'
+import type { UnitLife } from '../../src/delivery/life.ts'
 import {
   assertExact,
   createDriver,

@@ -1,0 +1,167 @@
+import {
+  defaultRestartPolicy,
+  type FenceReport,
+  rememberCrash,
+  type UnitPort,
+  type WaveReport,
+} from '../../machines/index.ts'
+import { type Clock, elapsed } from '../clock.ts'
+import type { Config } from '../exporters/exporter.ts'
+import type { Clients } from './clients.ts'
+import type { Configuration } from './configuration.ts'
+import type { ErrorLog } from './error-log.ts'
+import type { Pipeline } from './pipeline.ts'
+import { backoffMs } from './retry.ts'
+
+/** One life of the exporter's actors: what their charts command, and the work their invoked actors wait for. */
+export interface UnitLife extends UnitPort {
+  /** Rejects with an OpenFailure. */
+  open(signal: AbortSignal): Promise<void>
+  prepare(signal: AbortSignal, instead: boolean): Promise<void>
+  exportWave(probe: boolean): Promise<WaveReport>
+  drain(probe: boolean, withinMs: number): Promise<WaveReport>
+  retire(): Promise<void>
+  close(): Promise<void>
+  /** After a crash: ends the attempts of the dead actors and closes their clients. */
+  fence(): Promise<FenceReport>
+}
+
+/** The lives of one exporter's actors: a crash ends one and begins the next. */
+export interface Lives {
+  /** The port of a life; calls through the port of an earlier one change nothing. */
+  begin(epoch: number): UnitLife
+  noteCrash(error: unknown): void
+}
+
+/** Gives the charts their commands over one exporter's pipeline and clients. */
+export function createLives(options: {
+  id: string
+  pulled: boolean
+  clock: Clock
+  /** In [0, 1): jitter. */
+  random: () => number
+  configuration: Configuration
+  clients: Clients
+  pipeline: Pipeline
+  errors: ErrorLog
+  /** Takes over what waits in the bus. */
+  catchUp: () => void
+  subscribe: () => void
+  unsubscribe: () => void
+  /** Another configuration is in force. */
+  configured: () => void
+  announceDrops: () => void
+  abandon: (reason: 'disabled' | 'shutdown') => void
+}): Lives {
+  const { id, pulled, clock, random, configuration, clients, pipeline, errors } = options
+  const { queue, ship, retry, flushes, doorbell, intake } = pipeline
+  let openFailures = 0
+  let crashes: readonly number[] = []
+  let latestLife = 0
+
+  const config = (): Config => configuration.inForce().config
+
+  const begin = (epoch: number): UnitLife => {
+    latestLife = Math.max(latestLife, epoch)
+    const isCurrent = (): boolean => epoch === latestLife
+    /** An earlier life commands nothing. */
+    const only =
+      <Args extends unknown[]>(act: (...args: Args) => void) =>
+      (...args: Args): void => {
+        if (isCurrent()) act(...args)
+      }
+    const works =
+      <Args extends unknown[], Result>(work: (...args: Args) => Promise<Result>) =>
+      (...args: Args): Promise<Result> =>
+        isCurrent() ? work(...args) : Promise.reject(new Error('the exporter has crashed meanwhile'))
+
+    return {
+      id,
+      pulled,
+      listen: only((listener) => doorbell.listen((event) => isCurrent() && listener(event))),
+      look: only(() => doorbell.look()),
+      requestFlush: only(() => {
+        intake.tick('flush')
+        flushes.request(queue.tail)
+        retry.override()
+        queue.hurry()
+      }),
+      failFlush: only(() => flushes.fail()),
+      subscribe: only(options.subscribe),
+      unsubscribe: only(options.unsubscribe),
+      swap: only(() => {
+        clients.swap()
+        retry.reset()
+        queue.hurry()
+        queue.requests.forget()
+        // The change that brought the client is answered before the backlog is encoded.
+        ship.yieldBeforeWave()
+        openFailures = 0
+      }),
+      discard: only(() => clients.discard()),
+      commit: only(() => {
+        if (configuration.commit()) options.configured()
+      }),
+      abort: only(() => configuration.abort()),
+      tick: only(() => {
+        pipeline.tick(config())
+        options.announceDrops()
+      }),
+      cut: only(() => clients.cut()),
+      abandon: only(options.abandon),
+      forgive: only(() => {
+        crashes = []
+      }),
+      noteError: only(errors.note),
+
+      open: works(async (signal) => {
+        try {
+          await clients.open(configuration.inForce(), signal)
+          openFailures = 0
+        } catch (error) {
+          openFailures += 1
+          throw Object.assign(errors.redacted(error), { retryInMs: backoffMs(openFailures, random()) })
+        }
+      }),
+      prepare: works((signal, instead) =>
+        clients.prepare(configuration.next(), signal, instead).catch((error) => {
+          throw errors.redacted(error)
+        }),
+      ),
+      exportWave: works(async (probe) => {
+        const report = await ship.wave(probe ? 1 : Number(config().max_in_flight))
+        const { results } = report
+        // A flush asks a backend that is down for one probe, and sends no second batch to a wrong address.
+        if (results.includes('misdirected') || (probe && results.includes('failure'))) flushes.fail()
+        return report
+      }),
+      drain: works(async (probe, withinMs) => {
+        options.catchUp()
+        intake.tick('flush')
+        const deadline = elapsed(clock) + withinMs
+        // What hangs at an old destination has to come back while there is time to send it to the current one.
+        clients.hurryRetirement(withinMs / 2)
+        const report = await ship.drain(Number(config().max_in_flight) || 1, {
+          probe,
+          timeLeftMs: () => deadline - elapsed(clock),
+        })
+        await Promise.all(clients.running())
+        return report
+      }),
+      retire: works(() => clients.retired()),
+      close: works(() => clients.close()),
+      fence: works(async () => {
+        await clients.close()
+        return { crashes: crashes.length }
+      }),
+    }
+  }
+
+  return {
+    begin,
+    noteCrash(error) {
+      errors.note(error)
+      crashes = rememberCrash(crashes, elapsed(clock), defaultRestartPolicy)
+    },
+  }
+}
