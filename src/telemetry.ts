@@ -2,7 +2,7 @@ import type { BreakerCommand } from '../machines/index.ts'
 import { type Bus, createBus } from './bus/bus.ts'
 import { createSpan } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
-import { createSystemClock, elapsed, holdProcess } from './clock.ts'
+import { createSystemClock, elapsed } from './clock.ts'
 import type { ExporterConfig } from './config/changes/plan.ts'
 import { type ConfigStore, createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
@@ -16,6 +16,7 @@ import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { createTimerScope } from './control/timers.ts'
+import { atMost, settledWithin, whileHeld } from './control/waiting.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { settingsOf } from './delivery/settings.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
@@ -141,15 +142,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   }
   const releaseExit = options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void drainAtExit())
 
-  /** The process lives until work that somebody awaits is done. */
-  const held = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const release = holdProcess(hostClock)
-    try {
-      return await work()
-    } finally {
-      release()
-    }
-  }
+  const held = <Result>(work: () => Promise<Result>): Promise<Result> => whileHeld(hostClock, work)
 
   let end = (): void => {}
   const ended = new Promise<never>((_, reject) => {
@@ -176,28 +169,13 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     return control
   }
 
-  /** The host's own time: a backend that hangs while it is opened delays the host no longer, whatever clock is injected. */
-  const opened = async (running: Control): Promise<void> => {
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, openPatienceMs)
-    })
-    await Promise.race([running.settled(), patience])
-    clearTimeout(timer)
-  }
+  const opened = (running: Control): Promise<void> => atMost(openPatienceMs, running.settled())
 
   const ledgers = (): Record<string, LedgerStatus> =>
     Object.fromEntries([...units].map(([id, unit]) => [id, unit.ledger()]))
 
-  /** Waits for work that may fail, or hang, until the time is over. */
-  const within = async (ms: number, work: Promise<unknown> | undefined): Promise<void> => {
-    let timer: unknown
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(() => resolve(), Math.max(ms, 1))
-    })
-    await Promise.race([work?.catch(() => {}), late])
-    clock.clearTimeout(timer)
-  }
+  const within = (ms: number, work: Promise<unknown> | undefined): Promise<void> =>
+    settledWithin(clock, ms, work)
 
   /** Order of shutdown: the bus takes no more, configuration stands still, exporters drain and close, timers end. */
   const shutDown = async (timeoutMs: number): Promise<StopReport> => {
