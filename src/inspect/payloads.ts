@@ -42,18 +42,27 @@ const versioned = { id: name('id'), version: count('version') }
 const id = { id: name('id') }
 
 const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
-  'telemetry.batch': { count: ({ events }) => (Array.isArray(events) ? events.length : undefined) },
-  'permit.request': { urgent: flag('urgent') },
+  'telemetry.batch': {
+    items: count('items'),
+    events: count('events'),
+    bytes: count('bytes'),
+    urgent: flag('urgent'),
+  },
+  'work.arrived': { items: count('items'), events: count('events'), dueInMs: count('dueInMs') },
+  'work.deferred': { ms: count('ms'), by: name('by') },
+  'permit.request': { purpose: name('purpose') },
   'permit.granted': { permit: within('permit', { generation: count('generation'), probe: flag('probe') }) },
   'export.reported': { generation: count('generation'), results: ({ results }) => namesOf(results) },
   'breaker.configure': {
     settings: within('settings', {
       failureThreshold: count('failureThreshold'),
       resetTimeoutMs: count('resetTimeoutMs'),
+      initialResetTimeoutMs: count('initialResetTimeoutMs'),
       probeTimeoutMs: count('probeTimeoutMs'),
     }),
   },
   'breaker.command': { id: name('id'), command: name('command') },
+  'delivery.drain': { withinMs: count('withinMs') },
   'config.prepare': { version: count('version'), effect: name('effect') },
   'config.commit': { version: count('version') },
   'config.abort': { version: count('version') },
@@ -78,7 +87,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   },
   'exporters.flush': { ids: ({ ids }) => namesOf(ids) },
   'exporter.restart': id,
-  'exporter.respawn': id,
+  'exporter.stop': { withinMs: count('withinMs') },
   'exporter.stopped': id,
   'system.stop': { timeoutMs: count('timeoutMs') },
 }

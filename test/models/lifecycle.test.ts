@@ -7,8 +7,8 @@ import { createDriver } from '../delivery/harness.ts'
 import { coverage } from '../support/coverage.ts'
 
 const span = [
-  { name: 'job.start', metadata: { span_id: 'b'.repeat(16) } },
-  { name: 'job.success', metadata: { span_id: 'b'.repeat(16) } },
+  { name: 'job.start', metadata: { correlation_id: 1 } },
+  { name: 'job.success', metadata: { correlation_id: 1 } },
 ]
 
 describe('the life of an exporter', () => {
