@@ -16,6 +16,10 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
   system: systemMachine,
 }
 
+/** A definition as code, to paste into Stately Studio; it runs as it is. */
+const sourceOf = (name: string, definition: object): string =>
+  `import { createMachine } from 'xstate'\n\nexport const ${name}Machine = createMachine(${JSON.stringify(definition, null, 2)})\n`
+
 /** Every generated file, by name. Byte for byte the same on each run. */
 export async function generate(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
@@ -23,7 +27,9 @@ export async function generate(): Promise<Map<string, string>> {
     const chart = chartOf(machine)
     files.set(`${name}.svg`, svgOf(name, await place(chart)))
     files.set(`${name}.mmd`, mermaidOf(chart))
-    files.set(`${name}.json`, `${JSON.stringify(definitionOf(machine), null, 2)}\n`)
+    const definition = definitionOf(machine)
+    files.set(`${name}.json`, `${JSON.stringify(definition, null, 2)}\n`)
+    files.set(`${name}.machine.js`, sourceOf(name, definition))
   }
   return files
 }

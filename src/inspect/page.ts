@@ -1,6 +1,28 @@
+import { pageScript } from './page-script.ts'
+
+/** How long the inspector may take to answer before the page says that it does not. */
+const patienceMs = 5_000
+
+const style = `
+html, body { margin: 0; height: 100%; }
+body { display: grid; grid-template: auto 1fr / 18rem 1fr; font: 0.9rem system-ui; color-scheme: light dark; }
+header { grid-column: 1 / -1; display: flex; gap: 1rem; align-items: center; padding: 0.5rem 1rem; border-bottom: 1px solid #8886; }
+header p { margin: 0; }
+#process { color: #c33; }
+iframe { grid-column: 1 / -1; width: 100%; height: 100%; border: 0; }
+nav { overflow: auto; padding: 0.5rem; border-right: 1px solid #8886; }
+nav button { display: block; width: 100%; padding: 0.4rem 0.6rem; border: 0; border-radius: 4px; background: none; color: inherit; font: inherit; text-align: left; cursor: pointer; }
+nav button[aria-pressed=true] { background: #8883; }
+nav span { display: block; opacity: 0.7; overflow-wrap: anywhere; }
+main { overflow: auto; padding: 1rem; }
+main .active > .name, main .name.active { font-weight: bold; }
+.own iframe { position: absolute; visibility: hidden; }
+.stately nav, .stately main { display: none; }
+`
+
 /**
- * The page that shows the inspector: a frame of Stately's, and a few lines that hand it what this process sends.
- * The script names the frame's origin in each message: no other page can be handed a record.
+ * Returns the page that shows the inspector: a frame of Stately's, which is hidden until it answers, and meanwhile the
+ * charts of this process. A browser without the internet so never shows its own error page.
  */
 export function bridgePage(inspectorUrl: string, nonce: string): string {
   const url = new URL(inspectorUrl)
@@ -11,42 +33,27 @@ export function bridgePage(inspectorUrl: string, nonce: string): string {
 <head>
 <meta charset="utf-8">
 <title>telemachine in the Stately inspector</title>
-<style nonce="${nonce}">
-html, body, iframe { margin: 0; width: 100%; height: 100%; border: 0; }
-p { position: absolute; z-index: -1; margin: 2rem; font: 1rem system-ui; }
-</style>
+<style nonce="${nonce}">${style}</style>
 </head>
-<body>
-<p>The inspector is loaded from ${attribute(url.origin)}: this browser needs to reach it.</p>
+<body class="own">
+<header>
+<p id="status" role="status">Waiting for the Stately inspector from ${attribute(url.origin)}. Until it answers: the charts of this process.</p>
+<button id="other" type="button" hidden>Show the charts of this page</button>
+<p id="process"></p>
+</header>
+<nav id="actors" aria-label="Running actors"></nav>
+<main id="chart"></main>
 <iframe id="inspector" title="Stately inspector" src="${attribute(url.href)}"></iframe>
 <script nonce="${nonce}">
-const frame = document.getElementById('inspector')
-const origin = ${text(url.origin)}
-const waiting = []
-let ready = false
-const pass = (record) => frame.contentWindow.postMessage(record, origin)
-addEventListener('message', ({ data, source, origin: from }) => {
-  if (from !== origin || source !== frame.contentWindow || data?.type !== '@statelyai.connected') return
-  ready = true
-  for (const record of waiting.splice(0)) pass(record)
-})
-const connect = () => {
-  const socket = new WebSocket('ws://' + location.host)
-  socket.onmessage = ({ data }) => {
-    const record = JSON.parse(data)
-    if (ready) pass(record)
-    else if (waiting.push(record) > 1000) waiting.shift()
-  }
-  socket.onclose = () => setTimeout(connect, 2000)
-}
-connect()
-</script>
+const ORIGIN = ${text(url.origin)}
+const PATIENCE_MS = ${patienceMs}
+${pageScript}</script>
 </body>
 </html>
 `
 }
 
-/** Nothing but the frame, this page's own script and its socket. */
+/** Nothing but the frame, this page's own script, its charts and its socket. */
 export const pagePolicy = (inspectorUrl: string, nonce: string, port: number): string =>
   [
     "default-src 'none'",

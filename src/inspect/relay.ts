@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { readVisualization } from '../admin/visualizations.ts'
 import { TelemetryError } from '../errors.ts'
 import { bridgePage, pagePolicy } from './page.ts'
 import type { Peer, Socket } from './peer.ts'
@@ -47,6 +48,13 @@ export async function startRelay(options: {
     response.setHeader('cache-control', 'no-store')
     if (!isHere(request)) return void response.writeHead(421).end()
     if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405).end()
+    const [, chart] = /^\/charts\/([a-z]+)\.svg$/.exec(request.url ?? '') ?? []
+    if (chart !== undefined) {
+      const picture = readVisualization(`${chart}.svg`)
+      if (!picture) return void response.writeHead(404).end()
+      response.writeHead(200, { 'content-type': 'image/svg+xml' })
+      return void response.end(request.method === 'HEAD' ? undefined : picture)
+    }
     if (request.url !== '/') return void response.writeHead(404).end()
     const nonce = randomBytes(16).toString('base64url')
     response.writeHead(200, {

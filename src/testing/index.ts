@@ -4,6 +4,22 @@ export type { BackendRequest, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
 export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
 export { exporterConformance } from './conformance.ts'
+export {
+  assertCovered,
+  type Coverage,
+  type CoveredOptions,
+  createCoverage,
+  statesOf,
+  transitionsOf,
+} from './coverage.ts'
+export { createEar, createFakeUnit, type FakeUnit, type FakeUnitOptions } from './fake-unit.ts'
+export { type FollowOptions, followModel, type ModelCase, type World } from './follow-model.ts'
+export { type ChartPath, type FollowPathOptions, followPath } from './follow-path.ts'
+export { breakerModel, breakerModelThreshold, breakerProjection } from './models/breaker.ts'
+export { lifecycleModel } from './models/lifecycle.ts'
+export { type LifecycleWorldOptions, lifecycleWorld } from './models/lifecycle-world.ts'
+export { rebuildModel, rebuildProjection } from './models/rebuild.ts'
+export { shutdownBacklog, shutdownModel } from './models/shutdown.ts'
 export type {
   DecodedAttributes,
   DecodedLink,
@@ -18,5 +34,10 @@ export type {
 } from './otlp/messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
 export { countSpans, decodeTraceRequest, decodeTraceRequestJson } from './otlp-decode.ts'
+export { type BreakerPresetOptions, breakerPreset } from './presets/breaker.ts'
+export { deliveryPreset } from './presets/delivery.ts'
+export { type ExporterPresetOptions, exporterPreset } from './presets/exporter.ts'
+export type { ChartPreset, PresetOptions, PresetTraversal } from './presets/preset.ts'
+export { systemPreset } from './presets/system.ts'
 export type { SimulatedClock, SimulatedClockOptions, UntilOptions } from './simulated.ts'
 export { createSimulatedClock } from './simulated.ts'

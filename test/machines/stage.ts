@@ -2,17 +2,13 @@
  * Each chart alone on a stage: its unit, its neighbours and its children only note what they are told, its work ends
  * when the test says so, and what it may hear is a list of commands by name.
  */
+import { type AnyActorLogic, type AnyActorRef, createActor, fromPromise, type InspectionEvent } from 'xstate'
 import {
-  type AnyActorLogic,
-  type AnyActorRef,
-  createActor,
-  type EventObject,
-  fromCallback,
-  fromPromise,
-  type InspectionEvent,
-} from 'xstate'
-import type { UnitHandle, UnitPort } from '../../machines/index.ts'
-import { createSimulatedClock, type SimulatedClock } from '../../src/testing/index.ts'
+  createEar,
+  createFakeUnit,
+  createSimulatedClock,
+  type SimulatedClock,
+} from '../../src/testing/index.ts'
 import { coverage } from '../support/coverage.ts'
 
 /** What happened on a stage, one line each, such as `unit.swap` or `breaker < permit.cancel`. */
@@ -54,56 +50,6 @@ export async function arrive(
   for (const name of ways[state] ?? [])
     if (!(await give(stage, name))) throw new Error(`on the way to ${state}: ${name}`)
   return stage
-}
-
-const methods = [
-  ...['look', 'requestFlush', 'failFlush', 'subscribe', 'unsubscribe', 'swap', 'discard'],
-  ...['commit', 'abort', 'tick', 'cut', 'forgive'],
-] as const
-
-/** A unit that holds nothing and notes what it is told. `tell` says something to whoever listens. */
-export function createFakeUnit(log: Log, { id = 'test', pulled = false } = {}) {
-  let listener: ((event: never) => void) | undefined
-  const port = Object.fromEntries(methods.map((method) => [method, () => void log.push(`unit.${method}`)]))
-  const unit = {
-    ...port,
-    id,
-    pulled,
-    listen: (next: (event: never) => void) => {
-      listener = next
-    },
-    abandon: (reason: string) => void log.push(`unit.abandon ${reason}`),
-    noteError: (error: unknown) => void log.push(`unit.noteError ${String(error)}`),
-  } as unknown as UnitPort
-  const handle: UnitHandle = {
-    id,
-    pulled,
-    life: (epoch) =>
-      ({
-        ...unit,
-        id,
-        pulled,
-        commit: () => void log.push(`${id} life ${epoch}: commit`),
-        abort: () => void log.push(`${id} life ${epoch}: abort`),
-        abandon: (reason: string) => void log.push(`${id} life ${epoch}: abandon ${reason}`),
-      }) as UnitPort,
-    noteCrash: (error) => void log.push(`${id} noteCrash ${String(error)}`),
-  }
-  return { unit, handle, tell: (event: object) => listener?.(event as never) }
-}
-
-/** An actor that notes what it hears. `say` makes a line of an event. */
-export function createEar(
-  log: Log,
-  name: string,
-  say: (event: EventObject) => string = ({ type }) => type,
-): AnyActorRef {
-  const logic = fromCallback<EventObject>(({ receive }) =>
-    receive((event) => void log.push(`${name} < ${say(event)}`)),
-  )
-  const actor = createActor(logic)
-  actor.start()
-  return actor
 }
 
 interface Work {
@@ -176,4 +122,5 @@ export function startStaged(
   return actor
 }
 
+export { createEar, createFakeUnit }
 export const newClock = createSimulatedClock

@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict'
 import type { SnapshotFrom } from 'xstate'
 import type { Outcome } from '../../src/delivery/outcome.ts'
+import {
+  breakerModel,
+  breakerModelThreshold,
+  breakerProjection,
+  followModel,
+} from '../../src/testing/index.ts'
 import { assertExact, type Call, createDriver, delivered, down, endRigs, hang } from '../delivery/harness.ts'
 import { startCovered } from '../machines/rig.ts'
-import { followModel } from '../support/paths.ts'
-import { breakerModel, threshold } from './breaker.ts'
 
 type Model = SnapshotFrom<typeof breakerModel>
 
@@ -15,14 +19,8 @@ const misdirected: Outcome = { type: 'misdirected', cause: 'who?' }
 describe('the breaker of an exporter', () => {
   afterEach(endRigs)
 
-  followModel(
+  const cases = followModel(
     breakerModel,
-    ({ value, context: { failures, inFlight, stale } }) => [
-      value,
-      value === 'closed' ? failures : 0,
-      inFlight,
-      stale,
-    ],
     async () => {
       const driver = createDriver()
       driver.reply = hang
@@ -31,7 +29,7 @@ describe('the breaker of an exporter', () => {
           event_patterns: ['app.*'],
           batch_size: 1,
           max_in_flight: 1,
-          failure_threshold: threshold,
+          failure_threshold: breakerModelThreshold,
           reset_timeout: 20,
           timeout: 50,
           drain_timeout: 1,
@@ -121,5 +119,7 @@ describe('the breaker of an exporter', () => {
         },
       }
     },
+    { project: breakerProjection },
   )
+  for (const { name, run } of cases) it(name, run)
 })

@@ -1,9 +1,8 @@
 /** A change of destination is in force everywhere or nowhere, and delivery goes on, by every course it may take. */
 import assert from 'node:assert/strict'
+import { followModel, rebuildModel, rebuildProjection } from '../../src/testing/index.ts'
 import { assertExact, createDriver, type Driver, endRigs } from '../delivery/harness.ts'
 import { startCovered } from '../machines/rig.ts'
-import { followModel } from '../support/paths.ts'
-import { rebuildModel } from './rebuild.ts'
 
 type Id = 'one' | 'two'
 const ids: readonly Id[] = ['one', 'two']
@@ -21,9 +20,8 @@ const replacing: Readonly<Record<string, readonly Id[]>> = {
 describe('a change of destination', () => {
   afterEach(endRigs)
 
-  followModel(
+  const cases = followModel(
     rebuildModel,
-    ({ value, context: { queued, one } }) => [value, queued, one],
     async () => {
       const drivers: Record<Id, Driver> = { one: createDriver('one'), two: createDriver('two') }
       const openings: Record<Id, ((error?: Error) => void)[]> = { one: [], two: [] }
@@ -92,5 +90,7 @@ describe('a change of destination', () => {
         },
       }
     },
+    { project: rebuildProjection },
   )
+  for (const { name, run } of cases) it(name, run)
 })

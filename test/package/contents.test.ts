@@ -63,7 +63,7 @@ describe('the packed package', function () {
       /^docs\/[\w-]+\.(md|png)$/,
       /^machines\/[\w-]+\.ts$/,
       /^visualizations\/README\.md$/,
-      /^visualizations\/[a-z]+\.(svg|mmd|json)$/,
+      /^visualizations\/[a-z]+\.(svg|mmd|json|machine\.js)$/,
       /^visualizations\/page\/[a-z]+\.(html|css|js)$/,
     ]
     const files = packedFiles()
@@ -80,6 +80,7 @@ describe('the packed package', function () {
       'visualizations/exporter.svg',
       'visualizations/exporter.mmd',
       'visualizations/exporter.json',
+      'visualizations/exporter.machine.js',
       'visualizations/page/index.html',
     ]
     assert.deepEqual(

@@ -36,14 +36,16 @@ describe('visualizations', () => {
     files = await generate()
   })
 
-  it('are three files per machine', () => {
-    const expected = Object.keys(machines).flatMap((name) => [`${name}.svg`, `${name}.mmd`, `${name}.json`])
+  it('are four files per machine', () => {
+    const expected = Object.keys(machines).flatMap((name) =>
+      ['svg', 'mmd', 'json', 'machine.js'].map((kind) => `${name}.${kind}`),
+    )
     assert.deepEqual([...files.keys()], expected)
   })
 
   it('are committed as generated (else run: npm run diagrams)', async () => {
     for (const [name, content] of files) assert.equal(await committed(name), content, `${name} is stale`)
-    const onDisk = (await readdir(folder)).filter((name) => /\.(svg|mmd|json)$/.test(name))
+    const onDisk = (await readdir(folder)).filter((name) => /\.(svg|mmd|json|js)$/.test(name))
     assert.deepEqual(onDisk.sort(), [...files.keys()].sort())
   })
 
@@ -99,6 +101,14 @@ describe('visualizations', () => {
       it('define the same chart in JSON, without a function', () => {
         const definition = JSON.parse(files.get(`${name}.json`) ?? '')
         assert.deepEqual(shapeOf(createMachine(definition)), shapeOf(machine))
+      })
+
+      it('define the same chart as a source that runs as it is', async () => {
+        const source = (await import(new URL(`${name}.machine.js`, folder).href)) as Record<
+          string,
+          AnyStateMachine
+        >
+        assert.deepEqual(shapeOf(source[`${name}Machine`]!), shapeOf(machine))
       })
     })
 })

@@ -1,5 +1,10 @@
 import type { InspectionEvent } from 'xstate'
-import { type DeliveryEvent, deliveryMachine, type WaveReport } from '../../../machines/index.ts'
+import {
+  type DeliveryEvent,
+  deliveryMachine,
+  type WaveReport,
+  type WorkEvent,
+} from '../../../machines/index.ts'
 import {
   createEar,
   createFakeUnit,
@@ -49,7 +54,7 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
     actor.send(event)
     return true
   }
-  const says = (event: DeliveryEvent) => (): boolean => {
+  const says = (event: WorkEvent) => (): boolean => {
     tell(event)
     return true
   }

@@ -1,11 +1,11 @@
 import { assign, setup } from 'xstate'
 
-/** Events that wait when the backend does not take them. */
-export const backlog = 3
+/** How many events {@link shutdownModel} assumes to wait when the backend does not take them. */
+export const shutdownBacklog = 3
 
 /**
- * A stop (semantics, section 8): one deadline, one attempt for what is left, a report that adds up. Each state before
- * it is a way to have a backlog; `lost` is what the report counts as lost at the end.
+ * A model of a stop: one deadline, one attempt for what is left, and a report that adds up. Each state before the stop
+ * is a way to have a backlog; `lost` in its context is the number of events that the report counts as lost.
  */
 export const shutdownModel = setup({
   types: {
@@ -27,7 +27,7 @@ export const shutdownModel = setup({
         | 'endpoint changes'
     },
   },
-  actions: { lose: assign({ lost: backlog }), loseAttempt: assign({ lost: 1 }), stay: () => {} },
+  actions: { lose: assign({ lost: shutdownBacklog }), loseAttempt: assign({ lost: 1 }), stay: () => {} },
 }).createMachine({
   id: 'shutdown model',
   context: { lost: 0 },

@@ -1,4 +1,4 @@
-import { assign, setup } from 'xstate'
+import { assign, type SnapshotFrom, setup } from 'xstate'
 
 interface Context {
   /** The destination in force; each change asks for the next. */
@@ -12,8 +12,8 @@ interface Context {
 }
 
 /**
- * A change of destination over two exporters, as a transaction (semantics, sections 5 and 6): in force in both, or in
- * neither. `one` may crash meanwhile.
+ * A model of a change of destination of two exporters, as a transaction: it is in force in both, or in neither. `one`
+ * may crash meanwhile. Its context grows with each change: follow it with {@link rebuildProjection}.
  */
 export const rebuildModel = setup({
   types: {
@@ -112,3 +112,9 @@ export const rebuildModel = setup({
     },
   },
 })
+
+/** What tells the states of {@link rebuildModel} apart, for `followModel`. */
+export const rebuildProjection = ({
+  value,
+  context: { queued, one },
+}: SnapshotFrom<typeof rebuildModel>): unknown => [value, queued, one]

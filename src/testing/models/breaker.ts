@@ -1,10 +1,12 @@
-import { assign, setup } from 'xstate'
+import { assign, type SnapshotFrom, setup } from 'xstate'
 
-export const threshold = 3
+/** The `failure_threshold` that {@link breakerModel} assumes. */
+export const breakerModelThreshold = 3
 
 /**
- * What a circuit breaker shows while its exporter always has more to send, one batch at a time (semantics,
- * section 7). An attempt is stale when something came between it and its permit: what becomes of it counts no more.
+ * A model of what a circuit breaker shows while its exporter always has more to send, one batch at a time. An attempt
+ * is stale when the permit that it was made with is void: its outcome no longer counts. Its context remembers failures
+ * in states in which they do not count: follow it with {@link breakerProjection}.
  */
 export const breakerModel = setup({
   types: {
@@ -28,7 +30,7 @@ export const breakerModel = setup({
   guards: {
     stale: ({ context }) => context.stale,
     inFlight: ({ context }) => context.inFlight,
-    lastStraw: ({ context }) => context.failures + 1 >= threshold,
+    lastStraw: ({ context }) => context.failures + 1 >= breakerModelThreshold,
   },
   actions: {
     count: assign({ failures: ({ context }) => context.failures + 1 }),
@@ -118,3 +120,9 @@ export const breakerModel = setup({
     },
   },
 })
+
+/** What tells the states of {@link breakerModel} apart, for `followModel`. */
+export const breakerProjection = ({
+  value,
+  context: { failures, inFlight, stale },
+}: SnapshotFrom<typeof breakerModel>): unknown => [value, value === 'closed' ? failures : 0, inFlight, stale]

@@ -1,8 +1,8 @@
 import { assign, setup } from 'xstate'
 
 /**
- * The life of one exporter as seen from outside (semantics, sections 6 and 8). `hanging`: it has an attempt under
- * way that nobody answers. `enabled`: as the configuration in force says.
+ * A model of the life of one exporter, as seen from outside. In its context, `hanging` means that an attempt is in
+ * flight and unanswered; `enabled` is what the configuration in force says.
  */
 export const lifecycleModel = setup({
   types: {
