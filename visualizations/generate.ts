@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
-import { breakerMachine, exporterMachine, supervisorMachine, systemMachine } from '../machines/index.ts'
+import { breakerMachine, deliveryMachine, exporterMachine, systemMachine } from '../machines/index.ts'
 import { definitionOf } from '../src/inspect/definition.ts'
 import { chartOf } from './chart.ts'
+import type { Columns } from './columns.ts'
 import { place } from './layout.ts'
 import { mermaidOf } from './mermaid.ts'
 import { svgOf } from './svg.ts'
@@ -11,9 +12,18 @@ import { svgOf } from './svg.ts'
 /** The charts of the control plane, by the name of their files. */
 export const machines: Readonly<Record<string, AnyStateMachine>> = {
   breaker: breakerMachine,
+  delivery: deliveryMachine,
   exporter: exporterMachine,
-  supervisor: supervisorMachine,
   system: systemMachine,
+}
+
+/** Where a chart is too large to be laid out by itself. */
+export const columns: Readonly<Record<string, Columns>> = {
+  exporter: [
+    ['recovering', 'stopping', 'stopped'],
+    ['starting', 'deciding', 'disabled', 'enabling', 'leaving'],
+    ['active'],
+  ],
 }
 
 /** Every generated file, by name. Byte for byte the same on each run. */
@@ -21,7 +31,7 @@ export async function generate(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for (const [name, machine] of Object.entries(machines)) {
     const chart = chartOf(machine)
-    files.set(`${name}.svg`, svgOf(name, await place(chart)))
+    files.set(`${name}.svg`, svgOf(name, await place(chart, columns[name])))
     files.set(`${name}.mmd`, mermaidOf(chart))
     files.set(`${name}.json`, `${JSON.stringify(definitionOf(machine), null, 2)}\n`)
   }

@@ -40,23 +40,40 @@ function pick(
 
 const versioned = { id: name('id'), version: count('version') }
 const id = { id: name('id') }
+const withinMs = { withinMs: count('withinMs') }
+/** Names of configuration keys, never their values. */
+const keys: Read = (event) => namesOf(event.keys)
 
 const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
-  'telemetry.batch': { count: ({ events }) => (Array.isArray(events) ? events.length : undefined) },
-  'permit.request': { urgent: flag('urgent') },
+  'work.arrived': { items: count('items'), events: count('events'), dueInMs: count('dueInMs') },
+  'telemetry.batch': {
+    items: count('items'),
+    events: count('events'),
+    bytes: count('bytes'),
+    urgent: flag('urgent'),
+  },
+  'work.deferred': { ms: count('ms'), by: name('by') },
+  'delivery.drain': withinMs,
+  'permit.request': { purpose: name('purpose') },
   'permit.granted': { permit: within('permit', { generation: count('generation'), probe: flag('probe') }) },
-  'export.reported': { generation: count('generation'), results: ({ results }) => namesOf(results) },
+  'export.reported': {
+    generation: count('generation'),
+    results: ({ results }) => namesOf(results),
+    at: count('at'),
+    jitter: count('jitter'),
+  },
   'breaker.configure': {
     settings: within('settings', {
       failureThreshold: count('failureThreshold'),
       resetTimeoutMs: count('resetTimeoutMs'),
+      initialResetTimeoutMs: count('initialResetTimeoutMs'),
       probeTimeoutMs: count('probeTimeoutMs'),
     }),
   },
   'breaker.command': { id: name('id'), command: name('command') },
-  'config.prepare': { version: count('version'), effect: name('effect') },
-  'config.commit': { version: count('version') },
-  'config.abort': { version: count('version') },
+  'config.prepare': { version: count('version'), effect: name('effect'), keys },
+  'config.commit': { version: count('version'), keys },
+  'config.abort': { version: count('version'), keys },
   'config.prepared': versioned,
   'config.refused': versioned,
   'config.acknowledged': versioned,
@@ -72,13 +89,14 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
                 id: ({ unit }) => (isRecord(unit) ? nameOf(unit.id) : undefined),
                 action: name('action'),
                 effect: name('effect'),
+                keys,
               }),
             )
         : undefined,
   },
   'exporters.flush': { ids: ({ ids }) => namesOf(ids) },
   'exporter.restart': id,
-  'exporter.respawn': id,
+  'exporter.stop': withinMs,
   'exporter.stopped': id,
   'system.stop': { timeoutMs: count('timeoutMs') },
 }

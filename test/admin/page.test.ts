@@ -114,6 +114,7 @@ describe('live page', function () {
     await page.keyboard.press('Enter')
     await page.waitForSelector('[data-exporter=otel] [data-chart=breaker] svg')
     await page.waitForSelector('[data-exporter=otel] [data-chart=exporter] svg')
+    await page.waitForSelector('[data-exporter=otel] [data-chart=delivery] svg')
   }
   const lit = (state: string, className = 'active') =>
     page.waitForSelector(`[data-exporter=otel] .${className}[data-state="${state}"]`)
@@ -141,8 +142,10 @@ describe('live page', function () {
     await signIn()
     await lit('exporter.active.client.serving')
     await lit('breaker.closed')
+    await lit('delivery.working')
     await telemetry.config.put('otel.enabled', false)
-    await lit('exporter.disabled.idle')
+    await lit('delivery.halted')
+    await lit('exporter.disabled')
     assert.equal(await page.locator('[data-exporter=otel] [data-field=state]').textContent(), 'disabled')
     await telemetry.config.put('otel.enabled', true)
     await lit('exporter.active.client.serving')
@@ -219,14 +222,14 @@ describe('live page', function () {
     await page.getByText('Flush otel: done').waitFor()
     await page.getByRole('button', { name: 'Disable otel' }).click()
     await page.locator('#review [value=apply]').press('Enter')
-    await lit('exporter.disabled.idle')
+    await lit('exporter.disabled')
     await page.getByRole('button', { name: 'Enable otel' }).click()
     await page.keyboard.press('Escape')
     assert.equal(telemetry.config.get('otel.enabled'), false)
     await page.getByRole('button', { name: 'Enlarge: otel: exporter' }).click()
-    await page.waitForSelector('#enlarged .active[data-state="exporter.disabled.idle"]')
+    await page.waitForSelector('#enlarged .active[data-state="exporter.disabled"]')
     await page.keyboard.press('Escape')
-    await lit('exporter.disabled.idle')
+    await lit('exporter.disabled')
   })
 
   it('comes back when its server does', async () => {

@@ -135,7 +135,7 @@ describe('watching in the Stately inspector', () => {
       const { records, until } = await connect(watch)
       const find = (name: string): StatelyRecord | undefined =>
         records.find((record) => record.type === '@xstate.actor' && record.name === name)
-      await until(() => find('exporter:otel') !== undefined && find('supervisor:otel') !== undefined)
+      await until(() => find('exporter:otel') !== undefined && find('delivery:otel') !== undefined)
       const exporter = find('exporter:otel') as StatelyRecord
       const chart = createMachine(JSON.parse(exporter.definition ?? ''))
       assert.equal(chart.getStateNodeById('exporter.active.client.replacing.opening').invoke.length, 1)
