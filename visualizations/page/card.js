@@ -43,7 +43,7 @@ export function createCard(id, host) {
   const throughput = createSparkline('delivered', '/s', 'delivered')
   const queue = createSparkline('waiting', 'events', 'pending')
   const charts = {
-    exporter: createChart('exporter', { follow: true, title: `${id}: exporter` }),
+    exporter: createChart('exporter', { title: `${id}: exporter` }),
     delivery: createChart('delivery', { title: `${id}: delivery` }),
     breaker: createChart('breaker', { title: `${id}: breaker` }),
   }
