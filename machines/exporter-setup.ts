@@ -111,15 +111,15 @@ export const exporterSetup = setup({
     close: fromPromise<void, UnitInput>(never),
   },
   delays: {
-    reopenBackoff: ({ context }) => context.reopenMs,
-    restartBackoff: ({ context }) => restartBackoffMs(context.crashes, defaultRestartPolicy),
-    drainDeadline: ({ context }) => context.drainMs,
+    retryDelay: ({ context }) => context.reopenMs,
+    backoff: ({ context }) => restartBackoffMs(context.crashes, defaultRestartPolicy),
+    deadline: ({ context }) => context.drainMs,
     tick: 1_000,
   },
   guards: {
     hasCrashed: ({ context }) => context.hasCrashed,
     isEnabled: ({ context }) => context.settings.enabled,
-    crashesTooOften: (_, { crashes }: FenceReport) => exceedsIntensity(crashes, defaultRestartPolicy),
+    tooOften: (_, { crashes }: FenceReport) => exceedsIntensity(crashes, defaultRestartPolicy),
     opensClient: ({ event }) => effectOf(event) === 'open' || effectOf(event) === 'replace',
     opensBeside: ({ event }) => effectOf(event) === 'open',
     enables: ({ context, event }) => effectOf(event) === 'open' && !context.settings.enabled,
@@ -178,7 +178,7 @@ export const exporterSetup = setup({
       enqueue.sendTo(context.breaker, { type: 'breaker.configure', settings: settings.breaker })
     }),
     forgetChange: ({ context }) => context.unit.abort(),
-    answerPrepared: sendTo(
+    answer: sendTo(
       ({ context }) => context.system,
       ({ context }) => ({
         type: 'config.prepared' as const,
@@ -186,7 +186,7 @@ export const exporterSetup = setup({
         version: context.change.version,
       }),
     ),
-    answerRefused: sendTo(
+    refuse: sendTo(
       ({ context }) => context.system,
       ({ context, event }) => ({
         type: 'config.refused' as const,

@@ -32,11 +32,11 @@ const replacing = (effect: 'open' | 'replace', before: 'serving' | 'opening') =>
           src: 'prepare',
           input: candidateInput(effect),
           onDone: 'prepared',
-          onError: { target: back, actions: 'answerRefused' },
+          onError: { target: back, actions: 'refuse' },
         },
       },
       prepared: {
-        entry: 'answerPrepared',
+        entry: 'answer',
         on: { 'config.commit': { target: '#exporter.active.client.serving', actions: takeOver } },
       },
     },
@@ -46,7 +46,7 @@ const replacing = (effect: 'open' | 'replace', before: 'serving' | 'opening') =>
 /** One attempt for everything that waits, until the deadline. */
 const draining = {
   entry: ['unsubscribe', 'drainDelivery'],
-  after: { drainDeadline: 'closing' },
+  after: { deadline: 'closing' },
   on: { 'delivery.drained': 'closing' },
 } as const
 
@@ -79,7 +79,7 @@ export const exporterMachine = exporterSetup.createMachine({
   }),
   initial: 'starting',
   on: {
-    'config.prepare': { actions: ['noteChange', 'answerPrepared'] },
+    'config.prepare': { actions: ['noteChange', 'answer'] },
     'config.commit': { actions: ['commit', 'acknowledge'] },
     'config.abort': { actions: ['forgetChange', 'acknowledge'] },
     'exporter.stop': { target: '.stopping', actions: ['discard', 'planDrain'] },
@@ -92,7 +92,7 @@ export const exporterMachine = exporterSetup.createMachine({
     recovering: {
       initial: 'fencing',
       on: {
-        'config.prepare': { target: '.held', actions: ['noteChange', 'answerPrepared'] },
+        'config.prepare': { target: '.held', actions: ['noteChange', 'answer'] },
       },
       states: {
         fencing: {
@@ -102,7 +102,7 @@ export const exporterMachine = exporterSetup.createMachine({
             src: 'fence',
             input: unitInput,
             onDone: [
-              { guard: { type: 'crashesTooOften', params: ({ event }) => event.output }, target: 'failed' },
+              { guard: { type: 'tooOften', params: ({ event }) => event.output }, target: 'failed' },
               { target: 'backoff', actions: { type: 'noteCrashes', params: ({ event }) => event.output } },
             ],
             onError: { target: 'backoff', actions: 'noteError' },
@@ -110,7 +110,7 @@ export const exporterMachine = exporterSetup.createMachine({
         },
         backoff: {
           tags: 'restarting',
-          after: { restartBackoff: '#exporter.deciding' },
+          after: { backoff: '#exporter.deciding' },
           on: { 'exporter.restart': { target: '#exporter.deciding', actions: 'forgive' } },
         },
         failed: {
@@ -158,11 +158,11 @@ export const exporterMachine = exporterSetup.createMachine({
             src: 'prepare',
             input: candidateInput('open'),
             onDone: 'prepared',
-            onError: { target: '#exporter.disabled', actions: 'answerRefused' },
+            onError: { target: '#exporter.disabled', actions: 'refuse' },
           },
         },
         prepared: {
-          entry: 'answerPrepared',
+          entry: 'answer',
           on: { 'config.commit': { target: '#exporter.active.client.serving', actions: takeOver } },
         },
       },
@@ -199,7 +199,7 @@ export const exporterMachine = exporterSetup.createMachine({
             retrying: {
               tags: 'retrying',
               entry: 'announce',
-              after: { reopenBackoff: 'opening' },
+              after: { retryDelay: 'opening' },
             },
             serving: {
               tags: 'serving',

@@ -75,8 +75,9 @@ export const systemSetup = setup({
     stopDeadline: ({ context }) => context.stopTimeoutMs + stopGraceMs,
   },
   guards: {
-    nothingAwaited: ({ context }) => context.awaiting.length === 0,
+    allAnswered: ({ context }) => context.awaiting.length === 0,
     allPrepared: ({ context }) => context.awaiting.length === 0 && context.transaction.refusals.length === 0,
+    someRefused: ({ context }) => context.awaiting.length === 0 && context.transaction.refusals.length > 0,
     isPreparing: ({ context, event }) => context.awaiting.includes(idOf(event)),
     isAwaited: ({ context, event }) =>
       'version' in event &&
@@ -84,13 +85,17 @@ export const systemSetup = setup({
       context.awaiting.includes(idOf(event)),
   },
   actions: {
-    spawnExporters: assign({
-      groups: ({ context, spawn, self }, { exporters }: { exporters: readonly PlannedExporter[] }) => {
-        const life = { epoch: 0, breaker: undefined }
-        const spawned = exporters.map((planned) => [planned.unit.id, spawnGroup(spawn, self, planned, life)])
-        return { ...context.groups, ...Object.fromEntries(spawned) }
+    spawnExporters: enqueueActions(
+      ({ enqueue }, { exporters }: { exporters: readonly PlannedExporter[] }) => {
+        enqueue.assign({
+          groups: ({ context, spawn, self }) => {
+            const life = { epoch: 0, breaker: undefined }
+            const spawned = exporters.map((one) => [one.unit.id, spawnGroup(spawn, self, one, life)])
+            return { ...context.groups, ...Object.fromEntries(spawned) }
+          },
+        })
       },
-    }),
+    ),
     /** One actor of an exporter has died: the others stop, and all of them begin a next life over the same unit. */
     respawnCrashed: enqueueActions(({ context, event, enqueue }) => {
       const id = idOf(event)

@@ -40,7 +40,7 @@ export const systemMachine = systemSetup.createMachine({
           ],
           always: [
             { guard: 'allPrepared', target: 'settling.committing' },
-            { guard: 'nothingAwaited', target: 'settling.aborting' },
+            { guard: 'someRefused', target: 'settling.aborting' },
           ],
           on: {
             'config.prepared': { guard: 'isAwaited', actions: 'noteAnswer' },
@@ -53,7 +53,7 @@ export const systemMachine = systemSetup.createMachine({
         },
         settling: {
           initial: 'committing',
-          always: { guard: 'nothingAwaited', target: 'idle' },
+          always: { guard: 'allAnswered', target: 'idle' },
           after: { settleDeadline: 'idle' },
           on: {
             'config.acknowledged': { guard: 'isAwaited', actions: 'noteAnswer' },
@@ -78,7 +78,7 @@ export const systemMachine = systemSetup.createMachine({
     },
     stopping: {
       entry: 'stopAll',
-      always: { guard: 'nothingAwaited', target: 'stopped' },
+      always: { guard: 'allAnswered', target: 'stopped' },
       after: { stopDeadline: 'stopped' },
       on: {
         'exporter.stopped': { actions: 'noteAnswer' },

@@ -1,5 +1,11 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate'
 
+/** What is done, and what of it has effects. */
+export interface Actions {
+  readonly actions: readonly string[]
+  readonly effects: readonly string[]
+}
+
 /** One way out of a state: what sets it off, under which condition, what is done on the way. */
 export interface ChartStep {
   /** As shown: `config.prepare`, `after untilDue`, `done`, `error`, or empty for a transition taken at once. */
@@ -7,6 +13,8 @@ export interface ChartStep {
   /** The guard's name; `else` where an earlier candidate has one and this one does not. */
   readonly guard: string | undefined
   readonly actions: readonly string[]
+  /** Of the actions, those that reach beyond the chart's own memory. */
+  readonly effects: readonly string[]
 }
 
 /** A transition without a target, or into the state it belongs to from wherever inside it one is. */
@@ -21,8 +29,8 @@ export interface ChartState {
   readonly key: string
   readonly type: 'atomic' | 'compound' | 'parallel' | 'final' | 'history'
   readonly initial: string | undefined
-  readonly entry: readonly string[]
-  readonly exit: readonly string[]
+  readonly entry: Actions
+  readonly exit: Actions
   /** Names of the actors it runs while it is active. */
   readonly invokes: readonly string[]
   readonly rules: readonly ChartRule[]
@@ -54,6 +62,20 @@ const guardName = (guard: unknown): string | undefined => {
   if (!guards) return nameOf(guard)
   const names = guards.map(guardName)
   return nameOf(guard) === 'not' ? `not ${names[0]}` : names.join(` ${nameOf(guard)} `)
+}
+
+/** `announce` says that a shown state was entered; XState's own keep the timers of `after`. */
+const silent = new Set(['announce', 'xstate.raise', 'xstate.cancel'])
+
+/** An assignment only notes something for later. */
+function isEffect(name: string, { machine }: AnyStateNode): boolean {
+  const action = machine.implementations.actions[name] as { type?: unknown } | undefined
+  return !silent.has(name) && action?.type !== 'xstate.assign'
+}
+
+function actionsOf(actions: readonly unknown[], node: AnyStateNode): Actions {
+  const names = actions.map(nameOf)
+  return { actions: names, effects: names.filter((name) => isEffect(name, node)) }
 }
 
 function triggerOf(type: string, node: AnyStateNode): string {
@@ -90,7 +112,7 @@ function waysOf(node: AnyStateNode): Way[] {
         from: node,
         trigger: triggerOf(type, node),
         guard: guardName(definition.guard) ?? (guarded ? 'else' : undefined),
-        actions: definition.actions.map(nameOf),
+        ...actionsOf(definition.actions, node),
       }
       return (definition.target ?? [undefined]).map((target) => ({ ...step, target }))
     }),
@@ -100,7 +122,12 @@ function waysOf(node: AnyStateNode): Way[] {
 /** A state that goes to itself, or an ancestor that goes into what it holds: said in the box, not drawn. */
 const isRule = ({ from, target }: Way): boolean => target === undefined || isWithin(target, from)
 
-const stepOf = ({ trigger, guard, actions }: Way): ChartStep => ({ trigger, guard, actions })
+const stepOf = ({ trigger, guard, actions, effects }: Way): ChartStep => ({
+  trigger,
+  guard,
+  actions,
+  effects,
+})
 
 function stateOf(node: AnyStateNode): ChartState {
   return {
@@ -108,8 +135,8 @@ function stateOf(node: AnyStateNode): ChartState {
     key: node.key,
     type: node.type,
     initial: node.initial?.target[0]?.id,
-    entry: node.entry.map(nameOf),
-    exit: node.exit.map(nameOf),
+    entry: actionsOf(node.entry, node),
+    exit: actionsOf(node.exit, node),
     invokes: node.invoke.map(({ src }) => nameOf(src)),
     rules: waysOf(node)
       .filter(isRule)
@@ -137,5 +164,5 @@ export function chartOf(machine: AnyStateMachine): Chart {
 export const statesOf = (state: ChartState): ChartState[] => [state, ...state.states.flatMap(statesOf)]
 
 /** `config.prepare [opensClient]`. */
-export const labelOf = ({ trigger, guard }: ChartStep): string =>
+export const labelOf = ({ trigger, guard }: Pick<ChartStep, 'trigger' | 'guard'>): string =>
   [trigger, guard && `[${guard}]`].filter(Boolean).join(' ')

@@ -1,4 +1,4 @@
-import ELK, { type ElkExtendedEdge, type ElkNode } from 'elkjs/lib/elk.bundled.js'
+import ELK, { type ElkExtendedEdge, type ElkLabel, type ElkNode } from 'elkjs/lib/elk.bundled.js'
 import { metrics } from './box.ts'
 import type { Point, Rectangle } from './picture.ts'
 
@@ -10,6 +10,8 @@ export interface Node {
   readonly children: readonly Node[]
   /** Nothing leads to or from it: it stands below the others. */
   readonly isAlone?: boolean
+  /** Room to its left for the dot of what begins there. */
+  readonly isInitial?: boolean
 }
 
 export interface Link {
@@ -26,17 +28,21 @@ export interface Placement {
   link(id: string): { readonly points: readonly Point[]; readonly label: Rectangle | undefined }
 }
 
+/** Room for the dot of a start, and its arrow. */
+export const startRoom = { width: 21, height: 9 } as const
+
+export type Direction = 'DOWN' | 'RIGHT'
+
 const options = {
   'elk.algorithm': 'layered',
   'elk.edgeRouting': 'ORTHOGONAL',
-  'elk.direction': 'DOWN',
-  'elk.spacing.nodeNode': '22',
-  'elk.spacing.edgeNode': '14',
+  'elk.spacing.nodeNode': '16',
+  'elk.spacing.edgeNode': '12',
   'elk.spacing.edgeEdge': '12',
   'elk.spacing.edgeLabel': '3',
   'elk.spacing.labelNode': '6',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '22',
-  'elk.layered.spacing.edgeNodeBetweenLayers': '13',
+  'elk.layered.spacing.nodeNodeBetweenLayers': '16',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '10',
   'elk.layered.spacing.edgeEdgeBetweenLayers': '11',
   'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
   'elk.layered.cycleBreaking.strategy': 'DEPTH_FIRST',
@@ -46,22 +52,37 @@ const options = {
 
 const elk = new ELK.default()
 
-const sizeOfLines = (lines: readonly string[]): { width: number; height: number } => ({
+export const sizeOfLines = (lines: readonly string[]): { width: number; height: number } => ({
   width: Math.ceil(Math.max(...lines.map((line) => line.length)) * metrics.textAdvance) + 8,
   height: lines.length * metrics.labelLine + 3,
 })
 
-const elkNode = ({ id, width, height, children, isAlone }: Node): ElkNode => {
+/** A label of the node that is not drawn keeps the room free. */
+const startLabel = (id: string): ElkLabel => ({
+  id: `start of ${id}`,
+  text: '',
+  ...startRoom,
+  layoutOptions: { 'elk.nodeLabels.placement': '[OUTSIDE, H_LEFT, V_CENTER]' },
+})
+
+const elkNode = (
+  { id, width, height, children, isAlone, isInitial }: Node,
+  direction: Direction,
+  tight: ReadonlySet<string>,
+): ElkNode => {
+  const labels = isInitial ? [startLabel(id)] : []
   if (children.length === 0) {
     const layoutOptions = { 'elk.layered.layering.layerConstraint': isAlone ? 'LAST' : 'NONE' }
-    return { id, width, height, layoutOptions }
+    return { id, width, height, labels, layoutOptions }
   }
   return {
     id,
-    children: children.map(elkNode),
+    labels,
+    children: children.map((child) => elkNode(child, direction, tight)),
     layoutOptions: {
       ...options,
-      'elk.padding': `[top=${height + 6},left=16,bottom=16,right=16]`,
+      'elk.direction': direction,
+      'elk.padding': `[top=${height + 6},left=${tight.has(id) ? startRoom.width + 4 : 10},bottom=10,right=10]`,
       'elk.nodeSize.constraints': 'MINIMUM_SIZE',
       'elk.nodeSize.minimum': `(${width},${height})`,
     },
@@ -75,18 +96,43 @@ const elkEdge = ({ id, from, to, lines }: Link): ElkExtendedEdge => ({
   labels: lines.length > 0 ? [{ id: `label of ${id}`, text: lines.join('\n'), ...sizeOfLines(lines) }] : [],
 })
 
+/** Frames whose start is at their left border: ELK keeps labels clear of other nodes, but not of the frame around. */
+function tightFrames(root: Node, placed: ReadonlyMap<string, ElkNode>): string[] {
+  const isTight = root.children.some(
+    ({ id, isInitial }) =>
+      isInitial && (placed.get(id)?.x ?? 0) - (placed.get(root.id)?.x ?? 0) < startRoom.width + 4,
+  )
+  return [...(isTight ? [root.id] : []), ...root.children.flatMap((child) => tightFrames(child, placed))]
+}
+
 /** Layered, orthogonal, the same result on each run. Coordinates are those of the whole. */
-export async function layOut(root: Node, links: readonly Link[]): Promise<Placement> {
+export async function layOut(root: Node, links: readonly Link[], direction: Direction): Promise<Placement> {
+  let tight: ReadonlySet<string> = new Set()
+  for (;;) {
+    const placed = await layOutOnce(root, links, direction, tight)
+    const found = tightFrames(root, placed.nodes).filter((id) => !tight.has(id))
+    if (found.length === 0) return placed.placement
+    tight = new Set([...tight, ...found])
+  }
+}
+
+async function layOutOnce(
+  root: Node,
+  links: readonly Link[],
+  direction: Direction,
+  tight: ReadonlySet<string>,
+): Promise<{ nodes: ReadonlyMap<string, ElkNode>; placement: Placement }> {
   const graph: ElkNode = {
     id: '#whole',
     layoutOptions: {
       ...options,
+      'elk.direction': direction,
       'elk.hierarchyHandling': 'INCLUDE_CHILDREN',
       'elk.padding': '[top=0,left=0,bottom=0,right=0]',
       'elk.json.shapeCoords': 'ROOT',
       'elk.json.edgeCoords': 'ROOT',
     },
-    children: [elkNode(root)],
+    children: [elkNode(root, direction, tight)],
     edges: links.map(elkEdge),
   }
   const placed: ElkNode & { edges?: ElkExtendedEdge[] } = await elk.layout(graph)
@@ -105,7 +151,7 @@ export async function layOut(root: Node, links: readonly Link[]): Promise<Placem
     height,
   })
 
-  return {
+  const placement: Placement = {
     width: placed.width ?? 0,
     height: placed.height ?? 0,
     node: (id) => rectangleOf(nodes.get(id) ?? {}),
@@ -119,4 +165,5 @@ export async function layOut(root: Node, links: readonly Link[]): Promise<Placem
       }
     },
   }
+  return { nodes, placement }
 }

@@ -11,7 +11,7 @@ export const exporterMachine = createMachine({
             "type": "noteChange"
           },
           {
-            "type": "answerPrepared"
+            "type": "answer"
           }
         ]
       }
@@ -79,7 +79,7 @@ export const exporterMachine = createMachine({
                 "type": "noteChange"
               },
               {
-                "type": "answerPrepared"
+                "type": "answer"
               }
             ]
           }
@@ -99,7 +99,7 @@ export const exporterMachine = createMachine({
                 {
                   "target": "failed",
                   "guard": {
-                    "type": "crashesTooOften"
+                    "type": "tooOften"
                   }
                 },
                 {
@@ -138,7 +138,7 @@ export const exporterMachine = createMachine({
             ]
           },
           "after": {
-            "restartBackoff": [
+            "backoff": [
               {
                 "target": "#exporter.deciding"
               }
@@ -315,7 +315,7 @@ export const exporterMachine = createMachine({
                   "target": "#exporter.disabled",
                   "actions": [
                     {
-                      "type": "answerRefused"
+                      "type": "refuse"
                     }
                   ]
                 }
@@ -326,7 +326,7 @@ export const exporterMachine = createMachine({
         "prepared": {
           "entry": [
             {
-              "type": "answerPrepared"
+              "type": "answer"
             }
           ],
           "on": {
@@ -456,7 +456,7 @@ export const exporterMachine = createMachine({
                 }
               ],
               "after": {
-                "reopenBackoff": [
+                "retryDelay": [
                   {
                     "target": "opening"
                   }
@@ -531,7 +531,7 @@ export const exporterMachine = createMachine({
                           "target": "#exporter.active.client.serving",
                           "actions": [
                             {
-                              "type": "answerRefused"
+                              "type": "refuse"
                             }
                           ]
                         }
@@ -542,7 +542,7 @@ export const exporterMachine = createMachine({
                 "prepared": {
                   "entry": [
                     {
-                      "type": "answerPrepared"
+                      "type": "answer"
                     }
                   ],
                   "on": {
@@ -624,7 +624,7 @@ export const exporterMachine = createMachine({
                           "target": "#exporter.active.client.opening",
                           "actions": [
                             {
-                              "type": "answerRefused"
+                              "type": "refuse"
                             }
                           ]
                         }
@@ -635,7 +635,7 @@ export const exporterMachine = createMachine({
                 "prepared": {
                   "entry": [
                     {
-                      "type": "answerPrepared"
+                      "type": "answer"
                     }
                   ],
                   "on": {
@@ -779,7 +779,7 @@ export const exporterMachine = createMachine({
             ]
           },
           "after": {
-            "drainDeadline": [
+            "deadline": [
               {
                 "target": "closing"
               }
@@ -851,7 +851,7 @@ export const exporterMachine = createMachine({
             ]
           },
           "after": {
-            "drainDeadline": [
+            "deadline": [
               {
                 "target": "closing"
               }

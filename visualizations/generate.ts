@@ -4,6 +4,7 @@ import type { AnyStateMachine } from 'xstate'
 import { breakerMachine, deliveryMachine, exporterMachine, systemMachine } from '../machines/index.ts'
 import { definitionOf } from '../src/inspect/definition.ts'
 import { chartOf } from './chart.ts'
+import type { Columns } from './columns.ts'
 import { place } from './layout.ts'
 import { mermaidOf } from './mermaid.ts'
 import { svgOf } from './svg.ts'
@@ -11,8 +12,8 @@ import { svgOf } from './svg.ts'
 /** The charts of the control plane, by the name of their files. */
 export const machines: Readonly<Record<string, AnyStateMachine>> = {
   breaker: breakerMachine,
-  exporter: exporterMachine,
   delivery: deliveryMachine,
+  exporter: exporterMachine,
   system: systemMachine,
 }
 
@@ -20,12 +21,21 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
 const sourceOf = (name: string, definition: object): string =>
   `import { createMachine } from 'xstate'\n\nexport const ${name}Machine = createMachine(${JSON.stringify(definition, null, 2)})\n`
 
+/** Where a chart is too large to be laid out by itself. */
+export const columns: Readonly<Record<string, Columns>> = {
+  exporter: [
+    ['recovering', 'stopping', 'stopped'],
+    ['starting', 'deciding', 'disabled', 'enabling', 'leaving'],
+    ['active'],
+  ],
+}
+
 /** Every generated file, by name. Byte for byte the same on each run. */
 export async function generate(): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   for (const [name, machine] of Object.entries(machines)) {
     const chart = chartOf(machine)
-    files.set(`${name}.svg`, svgOf(name, await place(chart)))
+    files.set(`${name}.svg`, svgOf(name, await place(chart, columns[name])))
     files.set(`${name}.mmd`, mermaidOf(chart))
     const definition = definitionOf(machine)
     files.set(`${name}.json`, `${JSON.stringify(definition, null, 2)}\n`)

@@ -26,6 +26,8 @@ export interface PlacedEdge {
   /** One line per step that has something to say. */
   readonly lines: readonly string[]
   readonly label: Rectangle | undefined
+  /** Another edge has the same line and the label for both. */
+  readonly isRepeated: boolean
 }
 
 /** The dot that says where a state begins, and the way from it. */

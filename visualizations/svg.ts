@@ -15,18 +15,23 @@ const icons: Record<BoxRow['kind'], string> = {
   runs: 'M1.5 -8v7l6 -3.5z',
   handles: 'M8 -5.2a3.3 3.3 0 1 1 -1.2 -2.4M7.2 -10v2.6h-2.6',
   enters: 'M0.5 -4.5h7M5 -7.2l2.7 2.7l-2.7 2.7',
+  does: 'M1.5 -6.5h5v5h-5z',
 }
 
-function rowSvg({ kind, text, detail }: BoxRow, x: number, y: number): string {
+function rowSvg({ kind, lines, detail }: BoxRow, x: number, y: number): string {
   const title = detail ? `<title>${escaped(detail)}</title>` : ''
-  return `<g class="${kind}">${title}<path class="icon" transform="translate(${px(x)} ${px(y)})" d="${icons[kind]}"/><text class="row" x="${px(x + metrics.iconWidth)}" y="${px(y)}">${escaped(text)}</text></g>`
+  const texts = lines.map(
+    (line, index) =>
+      `<text class="row" x="${px(x + metrics.iconWidth)}" y="${px(y + index * metrics.lineHeight)}">${escaped(line)}</text>`,
+  )
+  return `<g class="${kind}">${title}<path class="icon" transform="translate(${px(x)} ${px(y)})" d="${icons[kind]}"/>${texts.join('')}</g>`
 }
 
 const titleOf = ({ id, entry, exit }: PlacedState['state']): string =>
   [
     id,
-    ...(entry.length > 0 ? [`entry: ${entry.join(', ')}`] : []),
-    ...(exit.length > 0 ? [`exit: ${exit.join(', ')}`] : []),
+    ...(entry.actions.length > 0 ? [`entry: ${entry.actions.join(', ')}`] : []),
+    ...(exit.actions.length > 0 ? [`exit: ${exit.actions.join(', ')}`] : []),
   ].join('\n')
 
 function classesOf({ state, depth, isRegion }: PlacedState): string {
@@ -57,10 +62,11 @@ function stateSvg(placed: PlacedState): string {
   parts.push(
     `<text class="name" x="${px(nameX)}" y="${px(y + (depth === 0 ? 22 : 18))}"${isCentred ? ' text-anchor="middle"' : ''}>${escaped(state.key === '' ? state.id : state.key)}</text>`,
   )
-  rows.forEach((row, index) => {
-    const baseline = y + metrics.headerHeight + (depth === 0 ? 13 : 9) + index * metrics.lineHeight
+  let baseline = y + metrics.headerHeight + (depth === 0 ? 12 : 8)
+  for (const row of rows) {
     parts.push(rowSvg(row, x + metrics.paddingX, baseline))
-  })
+    baseline += row.lines.length * metrics.lineHeight
+  }
   return `<g class="${classesOf(placed)}" data-state="${escaped(state.id)}">${parts.join('')}</g>`
 }
 
@@ -88,11 +94,11 @@ function pathOf(points: readonly Point[]): string {
   return parts.join('')
 }
 
-function edgeSvg({ edge, points }: PlacedEdge, arrow: string): string {
+function edgeSvg({ edge, points, isRepeated }: PlacedEdge, arrow: string): string {
   const title = edge.steps
     .map((step) => [labelOf(step), ...step.actions].filter(Boolean).join(' / '))
     .join('\n')
-  return `<path class="edge" data-from="${escaped(edge.from)}" data-to="${escaped(edge.to)}" d="${pathOf(points)}" marker-end="url(#${arrow})"><title>${escaped(title)}</title></path>`
+  return `<path class="edge${isRepeated ? ' same' : ''}" data-from="${escaped(edge.from)}" data-to="${escaped(edge.to)}" d="${pathOf(points)}" marker-end="url(#${arrow})"><title>${escaped(title)}</title></path>`
 }
 
 function labelSvg({ lines, label }: PlacedEdge): string {

@@ -164,7 +164,7 @@ export const systemMachine = createMachine({
             {
               "target": "settling.aborting",
               "guard": {
-                "type": "nothingAwaited"
+                "type": "someRefused"
               }
             }
           ]
@@ -204,7 +204,7 @@ export const systemMachine = createMachine({
             {
               "target": "idle",
               "guard": {
-                "type": "nothingAwaited"
+                "type": "allAnswered"
               }
             }
           ],
@@ -310,7 +310,7 @@ export const systemMachine = createMachine({
         {
           "target": "stopped",
           "guard": {
-            "type": "nothingAwaited"
+            "type": "allAnswered"
           }
         }
       ]

@@ -18,14 +18,16 @@ export const stylesheet = `
 .chart .inner{fill:none;stroke:var(--line);stroke-width:1.2}
 .chart .name{font-size:13px;font-weight:600;fill:var(--name)}
 .chart .root>.name{font-size:15px;font-weight:700}
-.chart .row,.chart .label text{font:10.5px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace;fill:var(--text)}
+.chart .row,.chart .label text{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace;fill:var(--text)}
 .chart .rule{stroke:var(--line);stroke-width:1}
 .chart .icon{fill:none;stroke:var(--text);stroke-width:1.2;stroke-linecap:round;stroke-linejoin:round}
 .chart .runs .icon{fill:var(--runs);stroke:var(--runs)}
 .chart .runs .row{fill:var(--runs)}
+.chart .does .icon{fill:var(--text);stroke:none}
 .chart .enters .icon{stroke:var(--enters)}
 .chart .enters .row{fill:var(--enters)}
 .chart .edge{fill:none;stroke:var(--edge);stroke-width:1.3}
+.chart .edge.same:not(.taken){stroke:none}
 .chart .edge.taken{stroke:var(--lit);stroke-width:2}
 .chart .tip{fill:var(--edge)}
 .chart .dot{fill:var(--name)}

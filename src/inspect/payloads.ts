@@ -19,7 +19,6 @@ const nameOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.slice(0, longestName) : undefined
 const namesOf = (value: unknown): string[] | undefined =>
   Array.isArray(value) ? value.slice(0, 100).flatMap((item) => nameOf(item) ?? []) : undefined
-const names: (field: string) => Read = (field) => (event) => namesOf(event[field])
 const within =
   (field: string, fields: Readonly<Record<string, Read>>): Read =>
   (event) => {
@@ -41,19 +40,28 @@ function pick(
 
 const versioned = { id: name('id'), version: count('version') }
 const id = { id: name('id') }
+const withinMs = { withinMs: count('withinMs') }
+/** Names of configuration keys, never their values. */
+const keys: Read = (event) => namesOf(event.keys)
 
 const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   'work.arrived': { items: count('items'), events: count('events'), dueInMs: count('dueInMs') },
-  'work.deferred': { ms: count('ms'), by: name('by') },
   'telemetry.batch': {
     items: count('items'),
     events: count('events'),
     bytes: count('bytes'),
     urgent: flag('urgent'),
   },
+  'work.deferred': { ms: count('ms'), by: name('by') },
+  'delivery.drain': withinMs,
   'permit.request': { purpose: name('purpose') },
   'permit.granted': { permit: within('permit', { generation: count('generation'), probe: flag('probe') }) },
-  'export.reported': { generation: count('generation'), results: names('results') },
+  'export.reported': {
+    generation: count('generation'),
+    results: ({ results }) => namesOf(results),
+    at: count('at'),
+    jitter: count('jitter'),
+  },
   'breaker.configure': {
     settings: within('settings', {
       failureThreshold: count('failureThreshold'),
@@ -63,9 +71,9 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
     }),
   },
   'breaker.command': { id: name('id'), command: name('command') },
-  'config.prepare': { version: count('version'), effect: name('effect'), keys: names('keys') },
-  'config.commit': { version: count('version'), keys: names('keys') },
-  'config.abort': { version: count('version'), keys: names('keys') },
+  'config.prepare': { version: count('version'), effect: name('effect'), keys },
+  'config.commit': { version: count('version'), keys },
+  'config.abort': { version: count('version'), keys },
   'config.prepared': versioned,
   'config.refused': versioned,
   'config.acknowledged': versioned,
@@ -81,16 +89,15 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
                 id: ({ unit }) => (isRecord(unit) ? nameOf(unit.id) : undefined),
                 action: name('action'),
                 effect: name('effect'),
-                keys: names('keys'),
+                keys,
               }),
             )
         : undefined,
   },
-  'exporters.flush': { ids: names('ids') },
+  'exporters.flush': { ids: ({ ids }) => namesOf(ids) },
   'exporter.restart': id,
+  'exporter.stop': withinMs,
   'exporter.stopped': id,
-  'exporter.stop': { withinMs: count('withinMs') },
-  'delivery.drain': { withinMs: count('withinMs') },
   'system.stop': { timeoutMs: count('timeoutMs') },
 }
 

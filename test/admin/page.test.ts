@@ -114,6 +114,7 @@ describe('live page', function () {
     await page.keyboard.press('Enter')
     await page.waitForSelector('[data-exporter=otel] [data-chart=breaker] svg')
     await page.waitForSelector('[data-exporter=otel] [data-chart=exporter] svg')
+    await page.waitForSelector('[data-exporter=otel] [data-chart=delivery] svg')
   }
   const lit = (state: string, className = 'active') =>
     page.waitForSelector(`[data-exporter=otel] .${className}[data-state="${state}"]`)
@@ -141,7 +142,9 @@ describe('live page', function () {
     await signIn()
     await lit('exporter.active.client.serving')
     await lit('breaker.closed')
+    await lit('delivery.working')
     await telemetry.config.put('otel.enabled', false)
+    await lit('delivery.halted')
     await lit('exporter.disabled')
     assert.equal(await page.locator('[data-exporter=otel] [data-field=state]').textContent(), 'disabled')
     await telemetry.config.put('otel.enabled', true)
@@ -194,28 +197,6 @@ describe('live page', function () {
     await page.locator('#changes').getByText('applied (admin)').waitFor()
     assert.equal(await problem.textContent(), '')
     await page.locator('[data-exporter=otel] .badge[data-layer=runtime]').first().waitFor()
-  })
-
-  it('takes a runtime value away again', async () => {
-    await telemetry.config.put('otel.batch_size', 64)
-    await signIn()
-    await openForm()
-    assert.equal(await page.getByRole('button', { name: 'Unset telemetry.otel.endpoint' }).isVisible(), false)
-    await page.getByRole('button', { name: 'Unset telemetry.otel.batch_size' }).click()
-    const [row] = await page.locator('#review tbody tr').allInnerTexts()
-    assert.deepEqual(row!.split(/\s+/), ['otel.batch_size', '64', '512', '(default)'])
-    await page.locator('#review [value=apply]').click()
-    await page.getByText('In force as version').waitFor()
-    assert.equal(telemetry.config.get('otel.batch_size'), 512)
-    await page.getByRole('button', { name: 'Unset telemetry.otel.batch_size' }).waitFor({ state: 'hidden' })
-    assert.equal(await field('batch_size').inputValue(), '512')
-  })
-
-  it('offers no breaker where nothing is sent', async () => {
-    await signIn()
-    const breaker = (id: string) => page.getByRole('group', { name: `Breaker of ${id}` })
-    await breaker('otel').waitFor()
-    assert.equal(await breaker('prometheus').count(), 0)
   })
 
   it('never shows a secret, and replaces it when told to', async () => {

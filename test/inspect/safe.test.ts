@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { assign, createActor, fromPromise, fromTransition, type InspectionEvent, setup } from 'xstate'
 import { createTelemetry, mock } from '../../src/index.ts'
 import { createSafeInspector, type SafeRecord } from '../../src/inspect/index.ts'
+import { createDriver, quietLogger } from '../delivery/harness.ts'
 
 const canary = 'canary-5ecret'
 
@@ -157,9 +158,37 @@ describe('the safe inspector', () => {
     const { complete } = await telemetry.stop()
     assert.ok(complete)
     const batches = events.filter(({ type }) => type === 'telemetry.batch')
-    assert.ok(batches.some(({ events: carried }) => (carried as number) >= 2))
+    assert.ok(batches.some(({ items, events: count }) => items === 2 && count === 2))
     for (const batch of batches)
       assert.deepEqual(Object.keys(batch), ['type', 'items', 'events', 'bytes', 'urgent'])
     assert.ok(events.some(({ type, purpose }) => type === 'permit.request' && purpose === 'urgent'))
+  })
+
+  it('names the keys of a configuration change, and none of their values', async () => {
+    const driver = createDriver()
+    const events: Record<string, unknown>[] = []
+    const telemetry = createTelemetry({
+      types: [driver.definition],
+      config: { init: { test: { event_patterns: ['app.*'] } }, env: {} },
+      drainOnExit: false,
+      logger: quietLogger,
+      inspect: createSafeInspector((event) => {
+        const { type, event: seen } = event as unknown as SafeRecord
+        if (type === '@xstate.event' && seen) events.push({ ...seen })
+        assert.doesNotMatch(everything(event), new RegExp(canary))
+      }),
+    })
+    const keysOf = (wanted: string): unknown[] =>
+      events.filter(({ type }) => type === wanted).map(({ keys, changes }) => keys ?? changes)
+    await telemetry.start()
+    await telemetry.config.put({ 'test.endpoint': canary, 'test.batch_size': 7 })
+    const keys = ['batch_size', 'endpoint']
+    assert.deepEqual(keysOf('config.change'), [[{ id: 'test', action: 'update', effect: 'open', keys }]])
+    assert.deepEqual(keysOf('config.prepare'), [keys])
+    assert.deepEqual(keysOf('config.commit'), [keys])
+    driver.opening = () => Promise.reject(new Error('no'))
+    await assert.rejects(telemetry.config.put('test.endpoint', `other ${canary}`))
+    assert.deepEqual(keysOf('config.abort'), [['endpoint']])
+    await telemetry.stop()
   })
 })

@@ -53,6 +53,19 @@ describe('visualizations', () => {
     assert.deepEqual(await generate(), files)
   })
 
+  it('show that the system spawns its exporters, and which branch commits and which aborts', () => {
+    const svg = files.get('system.svg') ?? ''
+    const box = (id: string): string =>
+      svg.split('data-state=').find((part) => part.startsWith(`"${id}"`)) ?? ''
+    assert.match(box('system'), /entry \/ spawnExporters/)
+    assert.match(box('system.running.preparing'), /spawnExporters/)
+    assert.match(box('system.running'), /actor crashed \/ respawnCrashed/)
+    assert.match(box('system.running.settling.committing'), /entry \/ commitAll/)
+    assert.match(box('system.running.settling.aborting'), /entry \/ abortAll/)
+    assert.match(svg, /data-to="system.running.settling.committing"[^>]*><title>\[allPrepared\]/)
+    assert.match(svg, /data-to="system.running.settling.aborting"[^>]*><title>\[someRefused\]/)
+  })
+
   for (const [name, machine] of Object.entries(machines))
     describe(`of the ${name}`, () => {
       const svg = (): string => files.get(`${name}.svg`) ?? ''
@@ -60,6 +73,15 @@ describe('visualizations', () => {
       it('have exactly one box for each state', () => {
         for (const id of idsOf(machine)) assert.equal(occurrences(svg(), `data-state="${id}"`), 1, id)
         assert.equal(occurrences(svg(), 'data-state="'), idsOf(machine).length)
+      })
+
+      it('fit a screen of 1440 x 900 with a text of at least 11 pixels', () => {
+        const [, width, height] = svg().match(/<svg [^>]*viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"/) ?? []
+        assert.ok(Number(width) <= 1440 && Number(height) <= 900, `${width} x ${height}`)
+        assert.match(svg(), new RegExp(`width="${width}" height="${height}"`))
+        const sizes = [...svg().matchAll(/font(?:-size)?:\s*([\d.]+)px/g)].map(([, size]) => Number(size))
+        assert.ok(sizes.length >= 3 && Math.min(...sizes) >= 11, `${sizes}`)
+        assert.doesNotMatch(svg(), /font-size="|scale\(/)
       })
 
       it('draw every line somewhere, and load nothing from elsewhere', () => {

@@ -12,7 +12,9 @@ const places = {
     retrying: ['exporter.active.client.retrying'],
     serving: ['exporter.active.client.serving'],
     replacing: ['exporter.active.client.replacing', 'exporter.active.client.replacing.opening'],
-    draining: ['exporter.draining', 'exporter.draining.exporting'],
+    draining: ['exporter.leaving', 'exporter.leaving.draining'],
+    restarting: ['exporter.recovering', 'exporter.recovering.fencing'],
+    failed: ['exporter.recovering.failed'],
   },
   breaker: {
     closed: ['breaker.closed'],
@@ -41,7 +43,8 @@ export function createCard(id, host) {
   const throughput = createSparkline('delivered', '/s', 'delivered')
   const queue = createSparkline('waiting', 'events', 'pending')
   const charts = {
-    exporter: createChart('exporter', { follow: true, title: `${id}: exporter` }),
+    exporter: createChart('exporter', { title: `${id}: exporter` }),
+    delivery: createChart('delivery', { title: `${id}: delivery` }),
     breaker: createChart('breaker', { title: `${id}: breaker` }),
   }
   const configuration = createConfiguration(`${id}: configuration`, host.review)
@@ -91,7 +94,13 @@ export function createCard(id, host) {
     error,
     h('div', { className: 'numbers' }, ledger.element, throughput.element, queue.element),
     facts,
-    h('div', { className: 'charts' }, charts.exporter.element, charts.breaker.element),
+    h(
+      'div',
+      { className: 'charts' },
+      charts.exporter.element,
+      charts.delivery.element,
+      charts.breaker.element,
+    ),
     configuration.element,
   )
 
@@ -193,11 +202,12 @@ export function createCard(id, host) {
       showFacts()
       if (status.charts) {
         charts.exporter.light(status.charts.exporter)
+        charts.delivery.light(status.charts.delivery)
         charts.breaker.light(status.charts.breaker)
       }
       // It has exported between two looks.
       if (attempts !== undefined && status.exports.attempts > attempts)
-        charts.exporter.recall('exporter.active.delivery.exporting')
+        charts.delivery.recall('delivery.working.exporting')
     },
     /** A transition that may be over again. @param {any} entry */
     recall({ kind, to }) {

@@ -46,9 +46,9 @@ function glow(element, className) {
 /**
  * One machine's picture, inlined, with the states it is in lit.
  * @param {string} name of the machine
- * @param {{ follow?: boolean, title: string }} options `follow`: shows the part of the chart where it happens
+ * @param {{ title: string }} options
  */
-export function createChart(name, { follow = false, title }) {
+export function createChart(name, { title }) {
   const frame = h('div', { className: 'picture', 'data-chart': name })
   const enlarge = h(
     'button',
@@ -61,8 +61,6 @@ export function createChart(name, { follow = false, title }) {
   let svg
   /** @type {Set<string>} */
   let active = new Set()
-  let whole = ''
-  let focus = ''
 
   source(name)
     .then((parsed) => {
@@ -75,7 +73,6 @@ export function createChart(name, { follow = false, title }) {
           edge.setAttribute('marker-end', `url(#${id})`)
         marker.id = id
       }
-      whole = svg.getAttribute('viewBox') ?? ''
       svg.removeAttribute('width')
       svg.removeAttribute('height')
       frame.append(svg)
@@ -86,21 +83,6 @@ export function createChart(name, { follow = false, title }) {
     )
 
   const find = (/** @type {string} */ id) => svg?.querySelector(`[data-state="${CSS.escape(id)}"]`)
-
-  /** The box of the outermost active state below the root, with room around it. */
-  function focusBox() {
-    const inner = [...active].find((id) => id.split('.').length === 2)
-    const box = inner && find(inner)?.querySelector('.box')
-    if (!box) return whole
-    const [left, top, width, height] = whole.split(' ').map(Number)
-    const [x, y, w, hgt] = ['x', 'y', 'width', 'height'].map((side) => Number(box.getAttribute(side)))
-    const wanted = { w: Math.min(Math.max(w + 40, 760), width), h: Math.min(Math.max(hgt + 40, 520), height) }
-    const from = (/** @type {number} */ at, /** @type {number} */ least, /** @type {number} */ most) =>
-      Math.min(Math.max(at, least), most)
-    const x0 = from(x + w / 2 - wanted.w / 2, left, left + width - wanted.w)
-    const y0 = from(y + hgt / 2 - wanted.h / 2, top, top + height - wanted.h)
-    return `${x0} ${y0} ${wanted.w} ${wanted.h}`
-  }
 
   /** @param {Set<string>} before */
   function paint(before) {
@@ -114,10 +96,6 @@ export function createChart(name, { follow = false, title }) {
       const [from, to] = [edge.getAttribute('data-from'), edge.getAttribute('data-to')]
       if (before.has(from) && active.has(to) && !before.has(to)) glow(edge, 'taken')
     }
-    if (!follow || frame.parentElement !== element) return
-    const box = focusBox()
-    if (box !== focus) svg.setAttribute('viewBox', box)
-    focus = box
   }
 
   function show() {
@@ -126,8 +104,6 @@ export function createChart(name, { follow = false, title }) {
     dialog.querySelector('h2').textContent = title
     const place = dialog.querySelector('.scroll')
     place.replaceChildren(frame)
-    svg.setAttribute('viewBox', whole)
-    focus = ''
     dialog.addEventListener(
       'close',
       () => {
