@@ -23,6 +23,7 @@ const sourceOf = (name: string, definition: object): string =>
 
 /** Where a chart is too large to be laid out by itself. */
 export const columns: Readonly<Record<string, Columns>> = {
+  delivery: [['halted', 'draining'], ['working']],
   exporter: [
     ['recovering', 'stopping', 'stopped'],
     ['starting', 'deciding', 'disabled', 'enabling', 'leaving'],
