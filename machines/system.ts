@@ -11,6 +11,9 @@ export const systemMachine = systemSetup.createMachine({
   context: { groups: {}, transaction: noTransaction, awaiting: [], stopTimeoutMs: 0 },
   entry: { type: 'spawnExporters', params: ({ event }) => ({ exporters: exportersOf(event) }) },
   initial: 'running',
+  on: {
+    'config.change': { actions: 'refuseBusy' },
+  },
   states: {
     running: {
       initial: 'idle',
@@ -20,8 +23,7 @@ export const systemMachine = systemSetup.createMachine({
         'breaker.command': { actions: 'relayBreakerCommand' },
         'exporter.stopped': { actions: ['removeStopped', 'noteAnswer'] },
         'xstate.error.actor.*': { actions: 'respawnCrashed' },
-        'config.change': { actions: 'refuseBusy' },
-        'system.stop': { target: 'stopping' },
+        'system.stop': 'stopping',
       },
       states: {
         idle: {
@@ -83,7 +85,6 @@ export const systemMachine = systemSetup.createMachine({
       on: {
         'exporter.stopped': { actions: 'noteAnswer' },
         'xstate.error.actor.*': { actions: ['abandonCrashed', 'noteAnswer'] },
-        'config.change': { actions: 'refuseBusy' },
       },
     },
     stopped: { type: 'final' },

@@ -8,15 +8,18 @@ const textOf = (text: string): string => text.replaceAll(/[:;#]/g, ' ')
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`)
 
-/** A leaf says what runs in it, and what leads to it from anywhere around: Mermaid cannot draw that. */
+/** A leaf says what is done and what runs in it, and what leads to it from anywhere around: Mermaid cannot draw that. */
 function stateLines(state: ChartState, around: readonly ChartRule[]): string[] {
   const id = idOf(state.id)
   if (state.states.length > 0)
     return [`state "${state.key}" as ${id} {`, ...indented(childLines(state, around)), '}']
+  const doing = (['entry', 'exit'] as const)
+    .filter((when) => state[when].effects.length > 0)
+    .map((when) => `${id} : ${when} / ${textOf(state[when].effects.join(', '))}`)
   const running = state.invokes.map((actor) => `${id} : runs ${textOf(actor)}`)
   const entered = around.filter(({ to }) => to === state.id)
   const entering = entered.map((rule) => `${id} : from anywhere on ${textOf(labelOf(rule))}`)
-  return [`state "${state.key}" as ${id}`, ...running, ...entering]
+  return [`state "${state.key}" as ${id}`, ...doing, ...running, ...entering]
 }
 
 /**

@@ -8,6 +8,17 @@ export const systemMachine = createMachine({
       "type": "spawnExporters"
     }
   ],
+  "on": {
+    "config.change": [
+      {
+        "actions": [
+          {
+            "type": "refuseBusy"
+          }
+        ]
+      }
+    ]
+  },
   "states": {
     "running": {
       "initial": "idle",
@@ -56,15 +67,6 @@ export const systemMachine = createMachine({
             "actions": [
               {
                 "type": "respawnCrashed"
-              }
-            ]
-          }
-        ],
-        "config.change": [
-          {
-            "actions": [
-              {
-                "type": "refuseBusy"
               }
             ]
           }
@@ -285,15 +287,6 @@ export const systemMachine = createMachine({
               },
               {
                 "type": "noteAnswer"
-              }
-            ]
-          }
-        ],
-        "config.change": [
-          {
-            "actions": [
-              {
-                "type": "refuseBusy"
               }
             ]
           }
