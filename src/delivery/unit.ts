@@ -217,11 +217,13 @@ export function createUnit(options: UnitOptions): Unit {
       discard: only(() => clients.discard()),
       commit: only(() => {
         if (!staged) return
+        const before = inForce
         setup = staged
         inForce = setup.config
         staged = undefined
         if (subscribed) subscribe()
         pipeline.configure(inForce)
+        asked(() => definition.configure?.(inForce, before, context), undefined)
       }),
       abort: only(() => {
         staged = undefined
