@@ -49,7 +49,7 @@ export function createLives(options: {
   subscribe: () => void
   unsubscribe: () => void
   /** Another configuration is in force. */
-  configured: () => void
+  configured: (before: Config) => void
   announceDrops: () => void
   abandon: (reason: 'disabled' | 'shutdown') => void
 }): Lives {
@@ -100,7 +100,8 @@ export function createLives(options: {
       }),
       discard: only(() => clients.discard()),
       commit: only(() => {
-        if (configuration.commit()) options.configured()
+        const before = config()
+        if (configuration.commit()) options.configured(before)
       }),
       abort: only(() => configuration.abort()),
       tick: only(() => {

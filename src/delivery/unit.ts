@@ -165,9 +165,10 @@ export function createUnit(options: UnitOptions): Unit {
       subscribed = false
       inbox.unsubscribe()
     },
-    configured: () => {
+    configured: (before) => {
       if (subscribed) subscribe()
       pipeline.configure(config())
+      asked(() => definition.configure?.(config(), before, context), undefined)
     },
     announceDrops: drops.announce,
     abandon,

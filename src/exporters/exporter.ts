@@ -124,6 +124,11 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
   readonly ignoresTime?: boolean
   /** `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf` takes out of their events. */
   readonly takesSdkSpans?: boolean
+  /**
+   * Called when a changed configuration has come into force, before anything is ingested or exported with it. `before`
+   * is the configuration that it replaces.
+   */
+  configure?(config: Config, before: Config, context: ExporterContext<State>): void
   /** Default: the event itself is the item. Runs per event: total, quick, no I/O. */
   ingest?(event: TelemetryEvent, sink: Sink<State, Item>): void
   /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */
@@ -155,6 +160,7 @@ const optional = [
   'validate',
   'state',
   'accepts',
+  'configure',
   'ingest',
   'tick',
   'forget',

@@ -33,32 +33,36 @@ export interface MockOptions {
   readonly close?: (context: { readonly deadline: number }) => void | Promise<void>
 }
 
-/** A configuration that came in force, or that a client was opened with. */
+/** A key of an exporter's configuration that has changed. */
 export interface MockConfigChange {
   /** The exporter's id, such as `mock` or `mock_eu`. */
   readonly id: string
-  /** `open`: a client was opened with it; `hot`: it was seen under a living client. */
-  readonly change: 'open' | 'hot'
-  readonly config: Config
+  /** The key with its full path, such as `telemetry.mock.batch_size`. */
+  readonly path: string
+  readonly old: unknown
+  readonly new: unknown
+  /** When the change came into force, in epoch milliseconds of the telemetry system's clock. */
+  readonly time: number
 }
 
 export interface MockClient {
+  /** The configuration that the client was opened with. */
   readonly config: Config
-  /** The configuration in force, with the hot changes since the opening. */
-  readonly current: () => Config
 }
 
 /** What a mock exporter remembers of one exporter of its type. */
 export interface MockState {
   readonly id: string
-  inForce: Config | undefined
-  opened: Config | undefined
 }
 
 /** An exporter that remembers what it was given: for the tests of an instrumented application. */
 export interface MockExporter extends ExporterDefinition<MockClient, MockState, TelemetryEvent> {
   /** Delivered events, oldest first, of every exporter of this type. */
   readonly events: readonly TelemetryEvent[]
+  /**
+   * One entry for each key that changed, of every exporter of this type, oldest first, from the moment the change is in
+   * force. What an exporter starts with is no change. Secrets are not redacted.
+   */
   readonly configChanges: readonly MockConfigChange[]
   /** Delivered events no longer kept, see {@link MockOptions.limit}. */
   readonly discarded: number
@@ -109,38 +113,25 @@ export function mock(options: MockOptions = {}): MockExporter {
     }
   }
 
-  const observe = (state: MockState, config: Config): void => {
-    if (config === state.inForce) return
-    const known = isDeepStrictEqual(config, state.inForce)
-    state.inForce = config
-    if (known) return
-    // An opened client's configuration is on record; it has come in force with this event.
-    const expected = isDeepStrictEqual(config, state.opened)
-    state.opened = undefined
-    if (!expected) configChanges.push({ id: state.id, change: 'hot', config })
-  }
-
   const definition = defineExporter<MockClient, MockState, TelemetryEvent>({
     type: options.type ?? 'mock',
     schema: { ...mockSchema, ...options.schema },
     // Prompt, because a test waits for it.
     defaults: { flush_interval: 0.01 },
-    state: ({ id }) => ({ id, inForce: undefined, opened: undefined }),
+    state: ({ id }) => ({ id }),
+    configure(config, before, { id, clock }) {
+      const time = clock.now()
+      for (const key of new Set([...Object.keys(before), ...Object.keys(config)]))
+        if (!isDeepStrictEqual(before[key], config[key]))
+          configChanges.push({ id, path: `telemetry.${id}.${key}`, old: before[key], new: config[key], time })
+    },
     async open(config, context) {
-      const { state } = context
-      configChanges.push({ id: context.id, change: 'open', config })
-      state.opened = config
       await options.open?.(config, context)
-      const client = { config, current: context.current }
+      const client = { config }
       open.add(client)
       return client
     },
-    ingest(event, sink) {
-      observe(sink.state, sink.config)
-      sink.item(event)
-    },
-    async export(client, batch, context) {
-      observe(context.state, client.current())
+    async export(_client, batch, context) {
       const [first] = batch
       const attempt = (first && attempts.get(first)) ?? 0
       if (first) attempts.set(first, attempt + 1)

@@ -48,7 +48,7 @@ function projectAll(snapshot: unknown): unknown {
 /**
  * Makes tests that lead a real system along a model of it: every transition of the model is taken once, by a shortest
  * path from the start, and the real system is compared with the model after each step. There is one case for each
- * state of the model, and a first one that fails if a state or an event of the model is never reached. It knows no
+ * state that paths end in, and a first one that fails if a state or an event of the model is never reached. It knows no
  * test framework.
  *
  * @param machine The model: a small machine without effects, delays or invoked actors. Its events have no payload.

@@ -1,8 +1,9 @@
-// The mock exporter remembers what was delivered and which configurations it saw, and answers as its test scripts it.
+// The mock exporter remembers what was delivered and which keys of its configuration changed, and answers as its test scripts it.
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import type { Config, ExportContext, OpenContext, Sink } from '../../src/exporters/exporter.ts'
+import type { Config, ExportContext, OpenContext } from '../../src/exporters/exporter.ts'
 import { type MockExporter, type MockState, mock } from '../../src/exporters/mock.ts'
+import { createTelemetry } from '../../src/index.ts'
 import { stderrLogger } from '../../src/logger.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
 
@@ -29,20 +30,10 @@ function hostOf(exporter: MockExporter, id = 'mock') {
         catchUp: () => {},
         status: () => ({}),
       } satisfies OpenContext<MockState>),
-    ingest: (config: Config, ...names: string[]) => {
-      const sink: Sink<MockState, TelemetryEvent> = {
-        state,
-        config,
-        now: 0,
-        monotonic: 0,
-        item: (item) => queue.push(item) > 0,
-        hold: () => assert.fail('nothing to hold'),
-        drop: () => assert.fail('nothing to drop'),
-      }
-      for (const name of names) exporter.ingest!(eventOf(name), sink)
-    },
+    /** Its items are the events themselves. */
+    ingest: (...names: string[]) => void queue.push(...names.map(eventOf)),
     export: (config: Config, batch = queue.splice(0)) =>
-      exporter.export!({ config, current: () => config }, batch, {
+      exporter.export!({ config }, batch, {
         ...context,
         config,
         deadline: 0,
@@ -56,7 +47,7 @@ describe('the mock exporter', () => {
   it('keeps delivered events and finds them by glob', async () => {
     const exporter = mock()
     const host = hostOf(exporter)
-    host.ingest(config, 'job.start', 'job.success', 'db.query')
+    host.ingest('job.start', 'job.success', 'db.query')
     assert.deepEqual(exporter.events, [])
     assert.deepEqual(await host.export(config), { type: 'delivered' })
     assert.equal(exporter.events.length, 3)
@@ -69,45 +60,77 @@ describe('the mock exporter', () => {
     assert.deepEqual([exporter.events, exporter.configChanges], [[], []])
   })
 
-  it('notes each opening, and each hot change once', async () => {
+  it('notes each key that a change changes when it comes into force, without an event', async () => {
     const exporter = mock()
-    const host = hostOf(exporter)
-    await host.open(config)
-    host.ingest(config, 'a')
-    host.ingest({ ...config }, 'b')
-    const hot = { ...config, batch_size: 20 }
-    host.ingest(hot, 'c')
-    await host.export(hot)
-    host.ingest(config, 'd')
-    const moved = { ...config, endpoint: 'mock://b' }
-    await host.open(moved)
-    host.ingest(config, 'under the old one while the new one opens')
-    host.ingest({ ...moved }, 'e')
-    host.ingest(config, 'f')
-    assert.deepEqual(
-      exporter.configChanges.map((each) => [each.change, each.config]),
-      [
-        ['open', config],
-        ['hot', hot],
-        ['hot', config],
-        ['open', moved],
-        ['hot', config],
-      ],
-    )
+    const clock = createSimulatedClock()
+    const telemetry = createTelemetry({
+      types: [exporter],
+      config: { env: {}, init: { mock: {}, mock_eu: { type: 'mock' } } },
+      ...{ clock, drainOnExit: false },
+    })
+    await telemetry.start()
+    assert.deepEqual(exporter.configChanges, [], 'what it starts with is no change')
+
+    await clock.advance(1_000)
+    const time = clock.now()
+    await telemetry.config.put('telemetry.mock.batch_size', 20)
+    const size = { id: 'mock', path: 'telemetry.mock.batch_size', old: 512, new: 20, time }
+    assert.deepEqual(exporter.configChanges, [size])
+
+    await telemetry.config.put({ 'mock.endpoint': 'mock://b', 'mock_eu.api_key': 'k' })
+    assert.deepEqual(exporter.configChanges, [
+      size,
+      { id: 'mock', path: 'telemetry.mock.endpoint', old: 'mock://memory', new: 'mock://b', time },
+      { id: 'mock_eu', path: 'telemetry.mock_eu.api_key', old: null, new: 'k', time },
+    ])
+
+    await telemetry.config.put('mock.batch_size', 20)
+    await assert.rejects(telemetry.config.put('mock.batch_size', -1))
+    assert.equal(exporter.configChanges.length, 3, 'what changes nothing, and what is refused, is no change')
+
+    const disabling = telemetry.config.put('mock.enabled', false)
+    await clock.until(() => exporter.configChanges.length === 4)
+    await disabling
+    const paths = exporter.configChanges.map(({ path }: { path: string }) => path)
+    assert.equal(paths.at(-1), 'telemetry.mock.enabled')
+    await telemetry.stop()
   })
 
-  it('keeps the exporters of its type apart', () => {
+  it('notes no change that another exporter refuses', async () => {
     const exporter = mock()
-    const [one, two] = [hostOf(exporter, 'one'), hostOf(exporter, 'two')]
-    const other = { ...config, endpoint: 'mock://b' }
-    for (const _time of [1, 2]) {
-      one.ingest(config, 'a')
-      two.ingest(other, 'a')
-    }
-    assert.deepEqual(
-      exporter.configChanges.map(({ id }) => id),
-      ['one', 'two'],
-    )
+    const strict = mock({
+      type: 'strict',
+      open: ({ endpoint }) => {
+        if (endpoint === 'mock://nowhere') throw new Error('no such place')
+      },
+    })
+    const telemetry = createTelemetry({
+      types: [exporter, strict],
+      config: { env: {}, init: { mock: {}, strict: {} } },
+      drainOnExit: false,
+    })
+    await telemetry.start()
+    await assert.rejects(telemetry.config.put({ 'mock.batch_size': 20, 'strict.endpoint': 'mock://nowhere' }))
+    await telemetry.stop()
+    assert.deepEqual([exporter.configChanges, strict.configChanges], [[], []])
+  })
+
+  it('shows that a driver which fails to take a change over is noted, and the change in force', async () => {
+    const failing = Object.assign(mock({ type: 'failing' }), {
+      configure: () => {
+        throw new Error('cannot take it over')
+      },
+    })
+    const telemetry = createTelemetry({
+      types: [failing],
+      config: { env: {}, init: { failing: {} } },
+      ...{ drainOnExit: false, logger: { debug() {}, info() {}, warn() {}, error() {} } },
+    })
+    await telemetry.start()
+    await telemetry.config.put('failing.batch_size', 20)
+    const { lastError, state, config } = telemetry.status().exporters.failing!
+    assert.deepEqual([lastError?.message, state, config.batch_size], ['cannot take it over', 'serving', 20])
+    await telemetry.stop()
   })
 
   it('answers as scripted and records only what it took', async () => {
@@ -168,7 +191,7 @@ describe('the mock exporter', () => {
   it('keeps the latest events and counts the others', async () => {
     const exporter = mock({ limit: 3 })
     const host = hostOf(exporter)
-    for (const name of ['a', 'b', 'c', 'd', 'e']) host.ingest(config, name)
+    for (const name of ['a', 'b', 'c', 'd', 'e']) host.ingest(name)
     await host.export(config)
     assert.deepEqual(
       exporter.events.map(({ name }) => name),

@@ -35,10 +35,13 @@ describe('the declarations', function () {
     assert.equal(await compile({ module: 'esnext', moduleResolution: 'bundler' }, 'consumer.ts'), '')
   })
 
-  it('of the machines compile wherever XState’s own do', async () => {
+  it('of the machines and of what tests need compile wherever XState’s own do', async () => {
     writeFileSync(
       join(application, 'machines.ts'),
-      "import { breakerMachine } from 'telemachine/machines'\nexport const { id } = breakerMachine\n",
+      "import { breakerMachine } from 'telemachine/machines'\n" +
+        "import { createBackend, lifecycleModel } from 'telemachine/testing'\n" +
+        'export const { id } = breakerMachine\n' +
+        'export const [model, backend] = [lifecycleModel, createBackend()]\n',
     )
     const output = await compile({ module: 'nodenext', exactOptionalPropertyTypes: false }, 'machines.ts')
     assert.equal(output, '')
