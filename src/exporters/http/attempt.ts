@@ -6,7 +6,7 @@ import {
 } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { context, createContextKey } from '@opentelemetry/api'
-import { messageOf, TelemetryError } from '../../errors.ts'
+import { isError, messageOf, TelemetryError } from '../../errors.ts'
 
 /**
  * How one request ended. Expected failures are values; a post never rejects.
@@ -134,9 +134,9 @@ function describe(error: unknown, plan: RequestPlan, sent: 'nothing' | 'maybe'):
 }
 
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
+  if (!isError(error)) return undefined
   // Happy eyeballs: one error for each address that was tried.
-  const [first] = error instanceof AggregateError ? error.errors : []
-  const { code } = error as NodeJS.ErrnoException
-  return code ?? (first as NodeJS.ErrnoException | undefined)?.code
+  const { errors } = error as Partial<AggregateError>
+  const [first] = Array.isArray(errors) ? (errors as readonly NodeJS.ErrnoException[]) : []
+  return (error as NodeJS.ErrnoException).code ?? first?.code
 }
