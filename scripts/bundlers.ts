@@ -5,8 +5,8 @@ import { embedVisualizations } from './embed.ts'
 import { entries, root, target } from './entries.ts'
 import { noticesOf } from './notices.ts'
 
-/** Packages that bundlers can take as they are; the last one is optional. */
-const outside = ['xstate', 'smol-toml', '@opentelemetry/api', '@statelyai/inspect']
+/** Packages that bundlers can take as they are. */
+const outside = ['xstate', 'smol-toml', '@opentelemetry/api']
 
 const modulesOfNode = new Set(builtinModules)
 
@@ -124,7 +124,15 @@ export async function buildForBundlers(): Promise<void> {
       requireAsImport,
       namedExports,
       nativeAtRunTime,
-      replaced(/[\\/]inspect[\\/]peer\.ts$/, [['createRequire(import.meta.url)', `createRequire(${cwd})`]]),
+      // The inspector is a tool of development, with a WebSocket library of its own.
+      replaced(/[\\/]inspect[\\/]peer\.ts$/, [
+        ["from 'node:module'", "from 'node:module'\nimport { pathToFileURL } from 'node:url'"],
+        ['createRequire(import.meta.url)', `createRequire(${cwd})`],
+        [
+          "import('@statelyai/inspect')",
+          `import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(createRequire(${cwd}).resolve('@statelyai/inspect')).href)`,
+        ],
+      ]),
       // Part of the bundle, it is there before the start, too.
       replaced(/[\\/]config[\\/]convict\.ts$/, [
         ["createRequire(import.meta.url)('convict') as Convict", 'bundled as unknown as Convict'],

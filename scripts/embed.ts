@@ -10,7 +10,15 @@ function contents(): Record<string, string> {
     ...readdirSync(folder).filter((name) => name.endsWith('.svg')),
     ...readdirSync(`${folder}page`).map((name) => `page/${name}`),
   ]
-  return Object.fromEntries(names.map((name) => [name, readFileSync(folder + name, 'utf8')]))
+  return Object.fromEntries(names.map((name) => [name, textOf(folder + name)]))
+}
+
+function textOf(path: string): string {
+  const bytes = readFileSync(path)
+  const text = bytes.toString('utf8')
+  if (!Buffer.from(text).equals(bytes))
+    throw new Error(`${path} is not UTF-8 text, as all files of the page are`)
+  return text
 }
 
 /** Replaces `src/admin/visualizations.ts`, which reads files, by a module that contains them. */

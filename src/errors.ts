@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** Every error telemachine throws or rejects with. Match `code`, never the message. */
 export class TelemetryError extends Error {
   readonly code: string
@@ -46,10 +48,14 @@ export class TelemetryConfigError extends TelemetryError {
   }
 }
 
+/** True for errors of any realm: in Jest those of Node.js are no instances of the `Error` that we see. */
+export const isError = (value: unknown): value is Error =>
+  value instanceof Error || types.isNativeError(value)
+
 /** The text of anything that was thrown; never throws itself. */
 export function messageOf(thrown: unknown): string {
   try {
-    return String(thrown instanceof Error ? thrown.message || thrown.name : thrown)
+    return String(isError(thrown) ? thrown.message || thrown.name : thrown)
   } catch {
     return 'an error that cannot be shown'
   }
@@ -58,7 +64,7 @@ export function messageOf(thrown: unknown): string {
 /** The class of an error; of anything else that was thrown its JavaScript type. Never throws itself. */
 export function typeOf(thrown: unknown): string {
   try {
-    if (!(thrown instanceof Error)) return thrown === null ? 'null' : typeof thrown
+    if (!isError(thrown)) return thrown === null ? 'null' : typeof thrown
     // A subclass that never set its name is known by its constructor's.
     const { name } = thrown
     return String(name && name !== 'Error' ? name : thrown.constructor.name) || 'Error'

@@ -191,6 +191,7 @@ const timeoutError = (from: string): TelemetryError =>
 
 function abortError(signal: AbortSignal, from: string): TelemetryError {
   const { reason } = signal
-  if (reason instanceof Error && reason.name === 'TimeoutError') return timeoutError(from)
+  // A DOMException, of another realm in Jest.
+  if ((reason as Partial<DOMException> | undefined)?.name === 'TimeoutError') return timeoutError(from)
   return new TelemetryError('HTTP_ABORTED', `the request to ${from} was aborted`)
 }

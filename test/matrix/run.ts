@@ -43,6 +43,8 @@ function mocha(node: string, name: string, specs: readonly string[]): void {
       cwd: root,
       env: {
         ...process.env,
+        // On another Node.js, tests that need a package compiled for it are skipped even in CI.
+        ...(node !== process.execPath && { CI: '' }),
         TELEMACHINE_MATRIX: applications,
         ...(values.smoke && { TELEMACHINE_SMOKE: '1' }),
       },

@@ -49,6 +49,14 @@ describe('a service bundled by esbuild', function () {
     assert.deepEqual(ended, { code: 0, stdout: 'job.done.count:3|c\n', stderr: '' })
   })
 
+  it('finds the Stately inspector where it is started, and says when it is missing', async () => {
+    const folder = await bundle('inspect.cjs', { format: 'cjs', entryPoints: ['inspect.mjs'] })
+    assert.equal((await runNode(folder, 'inspect.cjs')).stdout, 'INSPECT_UNAVAILABLE\n')
+    const developer = createApplication('@statelyai/inspect')
+    const ended = await runNode(developer, join(folder, 'inspect.cjs'))
+    assert.deepEqual(ended, { code: 0, stdout: 'watching\n', stderr: '' })
+  })
+
   it('has one copy of telemachine, although some files require it', async () => {
     const contents = `
       import { TelemetryError } from 'telemachine'

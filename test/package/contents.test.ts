@@ -57,14 +57,14 @@ describe('the packed package', function () {
       /^(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md$/,
       /^dist\/bundler\/THIRD-PARTY-LICENSES\.txt$/,
       /^dist\/cjs\/package\.json$/,
-      /^dist\/(cjs|bundler)\/([a-z]+|chunks\/[\w-]+)\.js$/,
-      /^dist\/cjs\/([a-z]+|types\/(src|machines)\/[\w/-]+)\.d\.ts$/,
-      /^dist\/esm\/[a-z]+\.(js|d\.ts)$/,
-      /^docs\/[\w-]+\.(md|png)$/,
+      /^dist\/(cjs|bundler)\/([\w-]+|chunks\/[\w-]+)\.js$/,
+      /^dist\/cjs\/([\w-]+|types\/(src|machines)\/[\w/-]+)\.d\.ts$/,
+      /^dist\/esm\/[\w-]+\.(js|d\.ts)$/,
+      /^docs\/[\w/-]+\.(md|png)$/,
       /^machines\/[\w-]+\.ts$/,
       /^visualizations\/README\.md$/,
-      /^visualizations\/[a-z]+\.(svg|mmd|json|machine\.js)$/,
-      /^visualizations\/page\/[a-z]+\.(html|css|js)$/,
+      /^visualizations\/[\w-]+\.(svg|mmd|json|machine\.js)$/,
+      /^visualizations\/page\/[\w-]+\.(html|css|js|svg)$/,
     ]
     const files = packedFiles()
     assert.deepEqual(

@@ -44,6 +44,12 @@ describe('the installed package', function () {
     assert.deepEqual(ended, { code: 0, stdout: 'one copy\n', stderr: '' })
   })
 
+  it('watches in the Stately inspector once that is installed, and says so before', async () => {
+    assert.equal((await runNode(application, 'inspect.mjs')).stdout, 'INSPECT_UNAVAILABLE\n')
+    const ended = await runNode(createApplication('@statelyai/inspect'), 'inspect.mjs')
+    assert.deepEqual(ended, { code: 0, stdout: 'watching\n', stderr: '' })
+  })
+
   it('sends to a local agent of Datadog once hot-shots is installed, and says so before', async () => {
     const missing = await runNode(application, 'dogstatsd.mjs')
     assert.deepEqual(missing, { code: 0, stdout: 'retrying npm install hot-shots\n', stderr: '' })

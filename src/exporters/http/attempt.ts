@@ -6,7 +6,7 @@ import {
 } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { context, createContextKey } from '@opentelemetry/api'
-import { messageOf, TelemetryError } from '../../errors.ts'
+import { isError, messageOf, TelemetryError } from '../../errors.ts'
 import {
   type ConnectionProblem,
   connectionAdvice,
@@ -165,9 +165,9 @@ function problemOf(error: unknown, { options }: RequestPlan): ConnectionProblem 
 }
 
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
+  if (!isError(error)) return undefined
   // Happy eyeballs: one error for each address that was tried.
-  const [first] = error instanceof AggregateError ? error.errors : []
-  const { code } = error as NodeJS.ErrnoException
-  return code ?? (first as NodeJS.ErrnoException | undefined)?.code
+  const { errors } = error as Partial<AggregateError>
+  const [first] = Array.isArray(errors) ? (errors as readonly NodeJS.ErrnoException[]) : []
+  return (error as NodeJS.ErrnoException).code ?? first?.code
 }
