@@ -207,8 +207,7 @@ export function createUnit(options: UnitOptions): Unit {
         retry.reset()
         queue.hurry()
         queue.requests.forget()
-        // The change that brought the client is answered before the backlog is encoded.
-        ship.yieldBeforeWave()
+        doorbell.yieldOnce()
         openFailures = 0
       }),
       discard: only(() => clients.discard()),
