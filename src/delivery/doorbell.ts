@@ -16,6 +16,8 @@ export interface Doorbell {
   ring(): void
   /** What is due is judged anew: settings changed. */
   lookAgain(): void
+  /** Another client serves: the change that brought it is answered before the backlog is encoded, a turn later. */
+  yieldOnce(): void
 }
 
 /**
@@ -39,6 +41,7 @@ export function createDoorbell(options: {
   let tell: (event: WorkEvent) => void = () => {}
   let told: Told = 'silent'
   let armed = false
+  let yielding = false
 
   const dueInMs = (): number =>
     queue.fresh === 0 ? 0 : Math.max(queue.oldest() + flushIntervalMs() - elapsed(clock), 0)
@@ -86,6 +89,12 @@ export function createDoorbell(options: {
     else tellArrived()
   }
 
+  const lookNow = (): void => {
+    if (queue.items === 0) return
+    if (retry.deferral() !== undefined || isDue()) tellNow()
+    else tellSoon()
+  }
+
   return {
     isDue,
     listen(listener) {
@@ -94,12 +103,10 @@ export function createDoorbell(options: {
     },
     look() {
       told = 'idle'
-      if (queue.items === 0) return
-      if (retry.deferral() !== undefined || isDue()) tellNow()
-      else tellSoon()
+      if (!yielding) lookNow()
     },
     ring() {
-      if (told === 'silent' || queue.items === 0) return
+      if (told === 'silent' || yielding || queue.items === 0) return
       if (isDue()) {
         if (told === 'idle') tellNow()
         else tellBatch()
@@ -107,6 +114,13 @@ export function createDoorbell(options: {
     },
     lookAgain() {
       if (told === 'gathering') tellNow()
+    },
+    yieldOnce() {
+      yielding = true
+      setImmediate(() => {
+        yielding = false
+        if (told === 'idle') lookNow()
+      })
     },
   }
 }

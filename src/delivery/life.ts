@@ -94,8 +94,7 @@ export function createLives(options: {
         retry.reset()
         queue.hurry()
         queue.requests.forget()
-        // The change that brought the client is answered before the backlog is encoded.
-        ship.yieldBeforeWave()
+        doorbell.yieldOnce()
         openFailures = 0
       }),
       discard: only(() => clients.discard()),

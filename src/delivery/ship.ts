@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BackendReport, ExportResult } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
@@ -32,8 +31,6 @@ export interface Ship {
   wave(limit: number): Promise<BackendReport>
   /** One attempt for each batch there is, `limit` at once; with `probe` the first must arrive before the rest is tried. */
   drain(limit: number, options: { probe: boolean; timeLeftMs: () => number }): Promise<BackendReport>
-  /** The next wave yields to the event loop first: the change that brought a new client is answered before. */
-  yieldBeforeWave(): void
   /** Position before which every item is settled. */
   settledBefore(): number
   /** The latest attempt carried nothing but self-telemetry. */
@@ -68,7 +65,6 @@ export function createShip(options: {
   let attempts = 0
   let attemptedMs = 0
   let round = 0
-  let yields = false
   let latestWasSelf = false
   /** The latest batch was split before the backend was spoken to: its halves are yet to be tried. */
   let splitUnsent = false
@@ -153,13 +149,6 @@ export function createShip(options: {
     async wave(limit) {
       const results: ExportResult[] = []
       retry.beginWave()
-      if (yields) {
-        yields = false
-        const before = round
-        await nextTurn()
-        // A drain has begun: it takes what there is.
-        if (round !== before) return reportOf(results)
-      }
       const atOnce = queue.requests.searching ? 1 : limit
       await Promise.all(
         takeUpTo(atOnce).map((batch) => ship(batch, timeoutMs()).then((result) => results.push(result))),
@@ -192,9 +181,6 @@ export function createShip(options: {
         ...underWay.map((settled) => settled.then(worker)),
       ])
       return reportOf(results)
-    },
-    yieldBeforeWave() {
-      yields = true
     },
     settledBefore() {
       let position = queue.taken()
