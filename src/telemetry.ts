@@ -1,6 +1,6 @@
 import type { ChangeEffect, PlannedChange } from '../machines/index.ts'
 import { type Bus, createBus } from './bus/bus.ts'
-import { createSpan } from './bus/span.ts'
+import { createSpans } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 import { createSystemClock, holdProcess } from './clock.ts'
 import { isForbiddenAddress } from './config/changes/destinations.ts'
@@ -94,7 +94,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     maxValueLength: () => store.system().max_value_length,
     bufferSize: options.bufferSize,
   })
-  const span = createSpan({ bus, clock, scopes, samplingRate: () => highestSamplingRate(units.values()) })
+  const samplingRate = () => highestSamplingRate(units.values())
+  const { span, startSpan } = createSpans({ bus, clock, scopes, samplingRate })
 
   const recorder = createRecorder({ clock })
 
@@ -281,6 +282,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     },
     emit: bus.emit as TypedEmit<Events>,
     span,
+    startSpan,
     attach: bus.attach,
     detach: bus.detach,
     handlers: bus.handlers,
