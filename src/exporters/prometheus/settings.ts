@@ -71,6 +71,12 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
   },
+  outcome_label: {
+    format: 'boolean',
+    default: false,
+    change: 'hot',
+    doc: 'Makes one histogram of the durations of an operation: X_duration_seconds with a label outcome, "success" or "error", instead of X_success_duration_seconds and X_error_duration_seconds.',
+  },
   health: {
     format: 'boolean',
     default: true,
@@ -82,13 +88,22 @@ export const schema: Readonly<Record<string, KeySchema>> = {
 export interface Settings extends SeriesLimits {
   readonly maxMetrics: number
   readonly buckets: readonly number[]
+  readonly outcomeLabel: boolean
   /** Whether a metadata key is a label. */
   readonly allows: (key: string) => boolean
   /** Equal for settings that treat labels and limits alike. */
   readonly fingerprint: string
 }
 
-const keys = ['labels', 'labels_deny', 'max_metrics', 'max_series', 'max_metric_bytes', 'buckets'] as const
+const keys = [
+  'labels',
+  'labels_deny',
+  'max_metrics',
+  'max_series',
+  'max_metric_bytes',
+  'buckets',
+  'outcome_label',
+] as const
 
 /** Ids are as many as there are events: never labels by accident. */
 const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'traceparent'])
@@ -105,6 +120,7 @@ export function readSettings(config: Config): Settings {
     maxSeries: read('max_series') as number,
     maxMetricBytes: read('max_metric_bytes') as number,
     buckets: read('buckets') as readonly number[],
+    outcomeLabel: read('outcome_label') === true,
     allows: (key) => (ids.has(key) ? named.has(key) : allow(key)) && !deny(key),
     fingerprint: JSON.stringify(keys.map(read)),
   }

@@ -5,6 +5,7 @@ import type { Sink } from '../../exporter.ts'
 import type { DeclaredMetric } from '../declared.ts'
 import type { LabelSet } from '../names.ts'
 import { labelSet } from '../names.ts'
+import { withOutcome } from '../outcome.ts'
 import type { Family } from './families.ts'
 import { histogramSeries, numberSeries, observe } from './families.ts'
 import type { Bound } from './intern.ts'
@@ -97,12 +98,14 @@ function addDuration(
 ): number {
   if (typeof milliseconds !== 'number' || !(milliseconds >= 0 && milliseconds < Infinity))
     return refuse(state)
-  plan.histogram ??= inferHistogram(state, event.name)
+  plan.histogram ??= inferHistogram(state, plan.operation?.name ?? event.name)
   const family = plan.histogram
   if (!family) return limit(state)
   let series = bound?.histogram
   if (series === undefined) {
-    series = histogramSeries(family, labelsFor(state, event), state.settings)
+    const labels = labelsFor(state, event)
+    const all = plan.operation === undefined ? labels : withOutcome(labels, plan.operation.outcome)
+    series = histogramSeries(family, all, state.settings)
     const at = bound ?? (series === family.overflow ? undefined : remember(state, plan, event))
     if (at) at.histogram = series
   }
