@@ -1,7 +1,10 @@
 /** How one attempt to export one batch ended. Expected failures are values; a driver need not throw. */
 export type Outcome =
-  /** The backend took the batch; `rejected` of its items it refused (OTLP partial success). */
-  | { readonly type: 'delivered'; readonly rejected?: number }
+  /**
+   * The backend took the batch; `rejected` of its items it refused (OTLP partial success). `cause`: what it said beside
+   * that, for the status; it is no failure.
+   */
+  | { readonly type: 'delivered'; readonly rejected?: number; readonly cause?: unknown }
   /**
    * Down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the batch all
    * the same. `afterSeconds`: its Retry-After.

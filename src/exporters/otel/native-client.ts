@@ -1,3 +1,4 @@
+import { TelemetryError } from '../../errors.ts'
 import type { Config, OpenContext } from '../exporter.ts'
 import { type Compression, openHttpClient, outcomeOf } from '../http.ts'
 import type { OtelClient } from './client.ts'
@@ -32,18 +33,28 @@ export async function openNativeClient(
       const body = encoder.encode(batch)
       if (body.byteLength > (current.max_request_bytes as number)) return { type: 'too_large', unsent: true }
       const attempt = await http.post(body, { signal })
-      return outcomeOf(attempt, {
+      let said: TelemetryError | undefined
+      const outcome = outcomeOf(attempt, {
         now: clock.now(),
         redact: http.redact,
         partialSuccess: (response, headers) => {
           const { rejected, message } = rejectedSpans(response, headers['content-type'])
-          if (rejected > 0 || message !== '')
-            logger.warn({ rejected, message: http.redact(message) }, 'the backend answered a partial success')
+          if (rejected > 0 || message !== '') said = partialSuccess(rejected, http.redact(message))
+          if (said !== undefined) logger.warn({ rejected, message: said.message }, 'partial success')
           return Math.min(rejected, batch.length)
         },
       })
+      return said !== undefined && outcome.type === 'delivered' ? { ...outcome, cause: said } : outcome
     },
     requestBytes: encoder.overheadBytes,
     close: () => http.close(),
   }
+}
+
+function partialSuccess(rejected: number, message: string): TelemetryError {
+  const what =
+    rejected > 0
+      ? `the backend rejected ${rejected} spans of a batch`
+      : 'the backend accepted a batch with a warning'
+  return new TelemetryError('OTEL_PARTIAL_SUCCESS', message === '' ? what : `${what}: ${message}`)
 }

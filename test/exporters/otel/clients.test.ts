@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSystemClock } from '../../../src/clock.ts'
 import type { Outcome } from '../../../src/delivery/outcome.ts'
+import type { TelemetryError } from '../../../src/errors.ts'
 import type { Config, ExportContext, OpenContext } from '../../../src/exporters/exporter.ts'
 import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
@@ -257,9 +258,19 @@ describe('the native client alone', () => {
 
   it('tells how many spans a partial success refused', async () => {
     backend.fault({ type: 'partial', rejected: 2, message: 'too old' }, { times: 1 })
-    assert.deepEqual(await send(5), { type: 'delivered', rejected: 2 })
-    backend.fault({ type: 'partial', rejected: 99 }, { times: 1 })
-    assert.deepEqual(await send(5), { type: 'delivered', rejected: 5 })
+    const told = async (count: number) => {
+      const outcome = await send(count)
+      assert.ok(outcome.type === 'delivered')
+      const { code, message } = outcome.cause as TelemetryError
+      assert.equal(code, 'OTEL_PARTIAL_SUCCESS')
+      return [outcome.rejected, message]
+    }
+    assert.deepEqual(await told(5), [2, 'the backend rejected 2 spans of a batch: too old'])
+    backend.fault({ type: 'partial', rejected: 99, message: '' }, { times: 1 })
+    assert.deepEqual(await told(5), [5, 'the backend rejected 99 spans of a batch'])
+    backend.fault({ type: 'partial', rejected: 0, message: 'slow down' }, { times: 1 })
+    assert.deepEqual(await told(5), [undefined, 'the backend accepted a batch with a warning: slow down'])
+    assert.deepEqual(await send(5), { type: 'delivered' })
   })
 
   it('takes a success whose body is junk for a success', async () => {
