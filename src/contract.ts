@@ -1,6 +1,6 @@
 import type { BusStatus } from './bus/bus.ts'
 import type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
-import type { Span } from './bus/span.ts'
+import type { Span, StartSpan } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 import type { Clock } from './clock.ts'
 import type { PutResult } from './config/changes/transactions.ts'
@@ -96,6 +96,7 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /** Synchronous; never throws. Before `start` events wait, after `stop` they are counted. */
   readonly emit: TypedEmit<Events>
   readonly span: Span
+  readonly startSpan: StartSpan
   /** @throws TelemetryError `HANDLER_EXISTS` for a taken id. */
   attach(
     id: string,

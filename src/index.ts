@@ -8,7 +8,7 @@ export {
 } from './bus/event.ts'
 export { glob } from './bus/glob.ts'
 export type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
-export type { Span, SpanHandle } from './bus/span.ts'
+export type { Span, SpanHandle, StartedSpan, StartSpan } from './bus/span.ts'
 export type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 export { type Clock, createSystemClock } from './clock.ts'
 export type { Explanation } from './config/shown/explain.ts'

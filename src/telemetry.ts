@@ -1,6 +1,6 @@
 import type { BreakerCommand } from '../machines/index.ts'
 import { type Bus, createBus } from './bus/bus.ts'
-import { createSpan } from './bus/span.ts'
+import { createSpans } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 import { createSystemClock, elapsed } from './clock.ts'
 import type { ExporterConfig } from './config/changes/plan.ts'
@@ -83,7 +83,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     bufferSize: options.bufferSize,
     onBuffered: () => hints.emittedBeforeStart(),
   })
-  const span = createSpan({ bus, clock, scopes, samplingRate: () => highestSamplingRate(units.values()) })
+  const samplingRate = () => highestSamplingRate(units.values())
+  const { span, startSpan } = createSpans({ bus, clock, scopes, samplingRate })
 
   const recorder = createRecorder({ clock })
 
@@ -237,6 +238,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     },
     emit: bus.emit as TypedEmit<Events>,
     span,
+    startSpan,
     attach: bus.attach,
     detach: bus.detach,
     handlers: bus.handlers,

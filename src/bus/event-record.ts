@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { SpanScope, TelemetryEvent } from './event.ts'
 import { maxKeys, textBytes } from './sanitize.ts'
+import { Scope } from './span-scope.ts'
 
 /**
  * Who emitted an event. `self`: telemachine reports on itself (or a handler of such a report emitted it).
@@ -84,7 +85,7 @@ export class EventRecord implements TelemetryEvent {
   }
 
   get scope(): SpanScope | undefined {
-    return this.#scope
+    return this.#scope instanceof Scope ? this.#scope.shown : this.#scope
   }
 
   /** All that was kept: also strings, booleans and null, which exporters refuse. */
@@ -112,6 +113,12 @@ export class EventRecord implements TelemetryEvent {
 
   [inspect.custom](): object {
     return this.toJSON()
+  }
+
+  /** The scope of an event with its ids as words; undefined also for one whose ids are invalid. */
+  static scopeOf(event: TelemetryEvent): Scope | undefined {
+    const scope = #scope in event ? event.#scope : event.scope
+    return scope === undefined || scope instanceof Scope ? scope : Scope.from(scope)
   }
 
   /** The event as applications see it: one object, whoever asks. */

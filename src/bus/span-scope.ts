@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import type { SpanScope } from './event.ts'
 import { readSpanId, readTraceId, readWords, sampledAt, spanHex, type TraceId, traceHex } from './trace-id.ts'
 import { parseTracestate } from './tracestate.ts'
@@ -20,8 +19,11 @@ export interface SpanNotes {
   /** Instead of the name the span was opened with. */
   name: string | undefined
   readonly events: SpanNote[]
-  /** Events beyond what a span may have. */
-  dropped: number
+  /** About what the events take. */
+  bytes: number
+  /** Events and attributes beyond what a span may have. */
+  droppedEvents: number
+  droppedAttributes: number
 }
 
 /** Something that happened at one moment of a span. */
@@ -60,6 +62,7 @@ export class Scope implements SpanScope, TraceId {
   declare notes: SpanNotes | undefined
   declare traceText: string
   declare spanText: string
+  declare face: SpanScope | undefined
 
   private constructor(
     name: string,
@@ -87,6 +90,7 @@ export class Scope implements SpanScope, TraceId {
     this.notes = undefined
     this.traceText = ''
     this.spanText = ''
+    this.face = undefined
   }
 
   /** The scope of a span that a trace begins with. `hasOwnId`: it made up its correlation id, from its span id. */
@@ -217,13 +221,20 @@ export class Scope implements SpanScope, TraceId {
     return this.w3 === other.w3 && this.w2 === other.w2 && this.w1 === other.w1 && this.w0 === other.w0
   }
 
-  toJSON(): SpanScope {
-    const { name, traceId, spanId, parentSpanId, traceFlags, traceState, parentIsRemote, isRemote } = this
-    return { name, traceId, spanId, parentSpanId, traceFlags, traceState, parentIsRemote, isRemote }
-  }
-
-  [inspect.custom](): object {
-    return this.toJSON()
+  /** The scope as applications see it: plain data, the same object each time. */
+  get shown(): SpanScope {
+    this.face ??= Object.freeze({
+      name: this.name,
+      traceId: this.traceId,
+      spanId: this.spanId,
+      parentSpanId: this.parentSpanId,
+      traceFlags: this.traceFlags,
+      announcedFlags: this.announcedFlags,
+      parentIsRemote: this.parentIsRemote,
+      isRemote: this.isRemote,
+      traceState: this.traceState,
+    })
+    return this.face
   }
 }
 

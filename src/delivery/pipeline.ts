@@ -71,7 +71,12 @@ export function createPipeline(options: {
     makeRoom: queue.makeRoom,
     onError,
   })
-  const retry = createRetryPolicy({ clock, random, attempts: () => Number(config().retry_attempts) })
+  const retry = createRetryPolicy({
+    clock,
+    random,
+    attempts: () => Number(config().retry_attempts),
+    longestMs: () => Number(config().reset_timeout ?? 60) * 1000,
+  })
   const ship = createShip({
     definition,
     context,

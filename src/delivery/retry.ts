@@ -62,9 +62,10 @@ export function createRetryPolicy(options: {
   random: () => number
   /** Failures after the first one that a batch survives while others are delivered. */
   attempts: () => number
-  backoff?: BackoffPolicy
+  /** No backoff is longer than what an open breaker would wait. Milliseconds. */
+  longestMs: () => number
 }): RetryPolicy {
-  const { clock, random, attempts, backoff = exportBackoff } = options
+  const { clock, random, attempts, longestMs } = options
   let deliveries = 0
   let failuresInARow = 0
   /** Drawn at the first failure of a wave. */
@@ -80,7 +81,8 @@ export function createRetryPolicy(options: {
     failed(afterSeconds) {
       if (waveBackoffMs === undefined) {
         failuresInARow += 1
-        waveBackoffMs = backoffMs(failuresInARow, random(), backoff)
+        const longest = Math.min(exportBackoff.longestMs, longestMs())
+        waveBackoffMs = backoffMs(failuresInARow, random(), { ...exportBackoff, longestMs: longest })
       }
       const now = elapsed(clock)
       const asked = retryAfterMs(afterSeconds)

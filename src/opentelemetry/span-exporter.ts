@@ -23,13 +23,19 @@ type Host = Pick<Telemetry, 'flush'>
 const success = 0
 const failure = 1
 
+/** As long as a BatchSpanProcessor waits for an export by default, and a TracerProvider for its processors. */
+const settleTimeoutMs = 30_000
+
 /**
  * A SpanExporter for an OpenTelemetry SDK that hands its finished spans, as they are, to an exporter of `telemetry`
  * whose type takes them (`otel`): endpoint changes at runtime, circuit breaker, bounded queue and ledger come with it.
  *
  * `export` reports success when the exporter has accepted the spans - what becomes of them is in its ledger, one event
- * each -, and a failure with a TelemetryError when it cannot: `STOPPED` (while it is disabled, after
- * the stop, after `shutdown`), `EXPORTER_UNKNOWN` (also before the start), `EXPORTER_UNFIT` for a type that takes no spans.
+ * each -, so that an outage of the backend fills the queue here and not the one of the SDK, which is smaller. Called by a
+ * BatchSpanProcessor that is being flushed it reports when the spans are settled, so that `provider.forceFlush()` waits
+ * for the backend, at most 30 s. It reports a failure with a TelemetryError when it cannot take the spans: `STOPPED`
+ * (while it is disabled, after the stop, after `shutdown`), `EXPORTER_UNKNOWN` (also before the start), `EXPORTER_UNFIT`
+ * for a type that takes no spans; and `FLUSH_INCOMPLETE` when flushed spans are still queued at the end of the wait.
  * `forceFlush` flushes `telemetry`; `shutdown` does too, and leaves it running. Neither rejects.
  * @throws TelemetryError `TELEMETRY_INVALID` if `telemetry` comes from elsewhere than `createTelemetry`.
  */
@@ -43,18 +49,54 @@ export function spanExporter(telemetry: Host, exporter = 'otel'): SpanExporter {
   const flush = async (): Promise<void> => {
     await telemetry.flush()
   }
+  const settle = async (): Promise<SpanExportResult> => {
+    const { complete } = await telemetry.flush({ exporters: [exporter], timeoutMs: settleTimeoutMs })
+    if (complete) return { code: success }
+    const name = JSON.stringify(exporter)
+    const message = `exporter ${name} could not deliver the spans yet: they are queued, and it goes on trying`
+    return { code: failure, error: new TelemetryError('FLUSH_INCOMPLETE', message) }
+  }
+
   return {
     export: (spans, resultCallback) => {
       const error = isShutDown
         ? stopped('this span exporter is shut down')
         : hand(spans, exporter, ingress, clock)
-      resultCallback(error === undefined ? { code: success } : { code: failure, error })
+      if (error !== undefined) resultCallback({ code: failure, error })
+      else if (isFlushing()) void settle().then((result) => report(resultCallback, result))
+      else resultCallback({ code: success })
     },
     forceFlush: flush,
     shutdown: async () => {
       isShutDown = true
       await flush()
     },
+  }
+}
+
+/** Nobody is there to catch what the callback throws. */
+function report(resultCallback: (result: SpanExportResult) => void, result: SpanExportResult): void {
+  try {
+    resultCallback(result)
+  } catch {}
+}
+
+const maxFrames = 50
+
+/**
+ * Whether a BatchSpanProcessor is being flushed. It tells its exporter in no other way than by the call itself, and
+ * forwards `forceFlush` to no exporter. One batch of it costs one stack trace.
+ */
+function isFlushing(): boolean {
+  try {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = maxFrames
+    const { stack } = new Error('where')
+    Error.stackTraceLimit = stackTraceLimit
+    return /\b(?:_flushAll|forceFlush)\b/.test(String(stack))
+  } catch {
+    // An environment that does not allow to touch Error.
+    return false
   }
 }
 

@@ -117,6 +117,84 @@ describe('spanExporter', () => {
     await backend.clear()
   })
 
+  describe('with a BatchSpanProcessor', () => {
+    const batched = async (changes: Record<string, unknown> = {}) => {
+      const telemetry = system({
+        otel: { endpoint: backend.url, flush_interval: 10, reset_timeout: 0.05, ...changes },
+      })
+      await telemetry.start()
+      const processor = new BatchSpanProcessor({ exporter: spanExporter(telemetry), maxExportBatchSize: 10 })
+      const provider = new TracerProvider({ spanProcessors: [processor] })
+      stops.push(() => provider.shutdown())
+      const end = (count: number): void => {
+        for (let i = 0; i < count; i++) provider.getTracer('t').startSpan(`s${i}`).end()
+      }
+      return { telemetry, provider, end }
+    }
+    const delivered = ({ telemetry }: Awaited<ReturnType<typeof batched>>): number =>
+      telemetry.status().exporters.otel!.ledger.delivered
+
+    it('flushes until the spans are settled, however long the backend takes', async () => {
+      const system = await batched()
+      backend.fault({ type: 'drip', accepted: true, size: 20, bytes: 1, intervalMs: 5 })
+      system.end(25)
+      await system.provider.forceFlush()
+      assert.deepEqual([delivered(system), backend.spanCount], [25, 25])
+    })
+
+    it('flushes over a failure of the backend that passes', async () => {
+      const system = await batched()
+      backend.fault({ type: 'status', status: 503 }, { times: 1 })
+      system.end(3)
+      await system.provider.forceFlush()
+      assert.equal(delivered(system), 3)
+    })
+
+    it('takes spans while the backend hangs, beyond what the processor could queue', async () => {
+      const system = await batched()
+      backend.fault({ type: 'hang' })
+      for (let i = 0; i < 30; i++) {
+        system.end(100)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      assert.equal(system.telemetry.status().exporters.otel!.ledger.accepted, 3000)
+      await backend.clear()
+      backend.cutConnections()
+    })
+
+    it('reports a flush that ends before the spans are settled', async () => {
+      const flushed: unknown[] = []
+      const { telemetry } = await batched()
+      const flush = telemetry.flush
+      telemetry.flush = (options) => {
+        flushed.push(options)
+        return flush.call(telemetry, { ...options, timeoutMs: 50 })
+      }
+      const provider = new TracerProvider({
+        spanProcessors: [new BatchSpanProcessor({ exporter: spanExporter(telemetry) })],
+      })
+      backend.fault({ type: 'hang' })
+      provider.getTracer('t').startSpan('s').end()
+      await assert.rejects(provider.forceFlush(), (errors) => {
+        const [error] = errors as [{ code: string; message: string }]
+        assert.equal(error.code, 'FLUSH_INCOMPLETE')
+        return /"otel".*queued/.test(error.message)
+      })
+      assert.deepEqual(flushed, [{ exporters: ['otel'], timeoutMs: 30_000 }])
+      backend.cutConnections()
+      await backend.clear()
+      await provider.shutdown()
+    })
+
+    it('leaves the length of stack traces as it was', async () => {
+      const { stackTraceLimit } = Error
+      const system = await batched()
+      system.end(3)
+      await system.provider.forceFlush()
+      assert.equal(Error.stackTraceLimit, stackTraceLimit)
+    })
+  })
+
   it('says why not: before the start, unknown, unfit, disabled, shut down, stopped', async () => {
     const telemetry = system({ prometheus: { port: 0 }, mock: {} })
     const exporter = spanExporter(telemetry)

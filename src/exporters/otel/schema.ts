@@ -1,6 +1,16 @@
 import { parseHeaderPairs } from '../../config/formats/headers.ts'
-import type { KeySchema } from '../exporter.ts'
-import { parseResourceAttributes } from './resource.ts'
+import { exporterKeys, pushKeys } from '../../config/keys.ts'
+import type { EcosystemVariable, KeySchema } from '../exporter.ts'
+import {
+  compression,
+  milliseconds,
+  resourceAttributes,
+  samplingRate,
+  sdkDisabled,
+  speaksProtobuf,
+  tracesExporter,
+  wholeNumber,
+} from './variables.ts'
 
 const traces = 'v1/traces'
 
@@ -11,20 +21,6 @@ function tracesEndpoint(base: string): string {
   url.pathname += url.pathname.endsWith('/') ? traces : `/${traces}`
   return url.href
 }
-
-/** By the specification a value that is none is ignored. */
-const milliseconds = (text: string): number | undefined => {
-  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) : 0
-  return ms > 0 ? ms / 1000 : undefined
-}
-
-const limit = (text: string): number | undefined => {
-  const count = /^\s*\d+\s*$/.test(text) ? Number(text) : 0
-  return count > 0 ? count : undefined
-}
-
-const compression = (text: string): string | undefined =>
-  ['none', 'gzip'].includes(text.trim()) ? text.trim() : undefined
 
 /** The signal's headers come on top of the general ones, as OpenTelemetry's exporters have it. */
 function combinedHeaders(text: string, variable: (name: string) => string | undefined): unknown {
@@ -57,8 +53,22 @@ function otherProtocol(endpoint: unknown): string | undefined {
   return `is an endpoint of ${found.what}, not of OTLP over HTTP: that is ${otlp} by default`
 }
 
+/** A key that every exporter has, for which OpenTelemetry has variables too. */
+const common = (key: KeySchema | undefined, ...env: EcosystemVariable[]): KeySchema => ({
+  ...(key as KeySchema),
+  env,
+})
+
 /** The keys of the otel exporter, beside those that every exporter has. */
 export const otelSchema: Readonly<Record<string, KeySchema>> = {
+  enabled: common(
+    exporterKeys.enabled,
+    { name: 'OTEL_SDK_DISABLED', read: sdkDisabled },
+    { name: 'OTEL_TRACES_EXPORTER', read: tracesExporter },
+  ),
+  queue_size: common(pushKeys.queue_size, { name: 'OTEL_BSP_MAX_QUEUE_SIZE', read: wholeNumber }),
+  batch_size: common(pushKeys.batch_size, { name: 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', read: wholeNumber }),
+  flush_interval: common(pushKeys.flush_interval, { name: 'OTEL_BSP_SCHEDULE_DELAY', read: milliseconds }),
   endpoint: {
     format: 'http-url',
     default: 'http://localhost:4318/v1/traces',
@@ -96,7 +106,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     unit: 's',
     change: 'hot',
     doc: 'How long one attempt to deliver a batch may take.',
-    env: otlp('TIMEOUT', milliseconds),
+    env: [...otlp('TIMEOUT', milliseconds), { name: 'OTEL_BSP_EXPORT_TIMEOUT', read: milliseconds }],
   },
   certificate: {
     format: 'file-path',
@@ -127,6 +137,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     default: 'native',
     change: 'rebuild',
     doc: "`native` sends with exact outcomes; `package` uses OpenTelemetry's own OTLPTraceExporter, which retries by itself within timeout.",
+    env: otlp('PROTOCOL', speaksProtobuf),
   },
   service_name: {
     format: 'name',
@@ -141,7 +152,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     default: {},
     change: 'rebuild',
     doc: 'More attributes of the resource; they win over those of OTEL_RESOURCE_ATTRIBUTES.',
-    env: [{ name: 'OTEL_RESOURCE_ATTRIBUTES', read: parseResourceAttributes }],
+    env: [{ name: 'OTEL_RESOURCE_ATTRIBUTES', read: resourceAttributes }],
   },
   sampling_rate: {
     format: 'number',
@@ -150,6 +161,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     max: 1,
     change: 'hot',
     doc: 'Share of traces that are kept, decided by the trace id. A remote parent that was or was not sampled decides instead.',
+    env: [{ name: 'OTEL_TRACES_SAMPLER', read: samplingRate }],
   },
   max_active_spans: {
     format: 'integer',
@@ -177,21 +189,21 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: 'Attributes of a span; the rest is counted in its dropped_attributes_count.',
     env: [
-      { name: 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', read: limit },
-      { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', read: limit },
+      { name: 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
+      { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
     ],
   },
   max_attribute_length: {
     format: 'integer',
     default: 16_384,
-    min: 1,
+    min: 0,
     max: 10_000_000,
     unit: 'characters',
     change: 'hot',
     doc: 'A longer string value is cut, never inside a character.',
     env: [
-      { name: 'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: limit },
-      { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: limit },
+      { name: 'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
+      { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
     ],
   },
 }

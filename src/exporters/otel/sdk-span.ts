@@ -59,11 +59,11 @@ export function checkSdkSpan(span: ReadableSpan): void {
 const isTraceId = (id: string): boolean => id.length === 32 && readTraceId(id, 0) !== undefined
 const isSpanId = (id: string): boolean => id.length === 16 && readSpanId(id, 0)
 
-/** `[seconds, nanoseconds]` since 1970, within 64 bits. */
+/** `[seconds, nanoseconds]` since 1970, within 64 bits. Fractions of a nanosecond, which floats leave, are rounded. */
 const isTime = ([seconds, nanoseconds]: readonly number[]): boolean =>
   Number.isInteger(seconds) &&
-  Number.isInteger(nanoseconds) &&
   seconds! >= 0 &&
   seconds! < 2 ** 34 &&
+  Number.isFinite(nanoseconds) &&
   nanoseconds! >= 0 &&
   nanoseconds! <= 1e9

@@ -1,7 +1,6 @@
 import { correlationKeyOf } from '../../bus/correlation.ts'
 import type { TelemetryEvent } from '../../bus/event.ts'
-import { bytesOf, isSpanBoundary } from '../../bus/snapshot.ts'
-import { Scope } from '../../bus/span-scope.ts'
+import { bytesOf, EventRecord, isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
 import { createSpanSlabs, type SpanSlabs } from './encode/slabs.ts'
 import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
@@ -90,7 +89,7 @@ const openSpanBytes = 384
 function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {
   const { open } = sink.state
   const { samplingRate, maxActiveSpans, limits } = settingsOf(sink)
-  const scope = scopeOf(event)
+  const scope = EventRecord.scopeOf(event)
   const own = scope !== undefined && isSpanBoundary(event)
   // The id that a `span()` makes up leads to its span without a group of its own.
   const key = own && scope.hasOwnId ? undefined : correlationKeyOf(event.fields, event.metadataStart)
@@ -147,15 +146,9 @@ function endSpan(name: SpanEventName, event: TelemetryEvent, sink: SpanSink): vo
 /** What `span()` opened, only `span()` ends; everything else is found by name and id. */
 function openSpanOf(name: string, event: TelemetryEvent, open: OpenSpans): OpenSpan | undefined {
   if (isSpanBoundary(event)) {
-    const scope = scopeOf(event)
+    const scope = EventRecord.scopeOf(event)
     return scope && open.own(scope.spanHigh, scope.spanLow)
   }
   const key = correlationKeyOf(event.fields, event.metadataStart)
   return key === undefined ? undefined : open.find(name, open.group(key))
-}
-
-/** Ours has its ids as words. One that something else made may be invalid: then it says nothing. */
-function scopeOf(event: TelemetryEvent): Scope | undefined {
-  const { scope } = event
-  return scope === undefined || scope instanceof Scope ? scope : Scope.from(scope)
 }

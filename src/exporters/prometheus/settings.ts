@@ -96,6 +96,12 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
   },
+  outcome_label: {
+    format: 'boolean',
+    default: false,
+    change: 'hot',
+    doc: 'Makes one histogram of the durations of an operation: X_duration_seconds with a label outcome, "success" or "error", instead of X_success_duration_seconds and X_error_duration_seconds.',
+  },
   health: {
     format: 'boolean',
     default: true,
@@ -109,6 +115,7 @@ export interface Settings {
   readonly max_metrics: number
   readonly buckets: readonly number[]
   readonly rule: LabelRule
+  readonly outcomeLabel: boolean
   /** Equal for settings that treat labels and limits alike. */
   readonly fingerprint: string
 }
@@ -120,7 +127,7 @@ export interface LabelRule {
 }
 
 const limits = ['max_series', 'max_metric_bytes', 'max_total_series', 'max_page_bytes'] as const
-const keys = ['labels', 'labels_deny', 'max_metrics', 'buckets', ...limits] as const
+const keys = ['labels', 'labels_deny', 'max_metrics', 'buckets', 'outcome_label', ...limits] as const
 
 /** Ids are as many as there are events: never labels by accident. */
 const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'traceparent'])
@@ -137,6 +144,7 @@ export function readSettings(config: Config): Settings {
     max_metrics: read('max_metrics') as number,
     buckets: read('buckets') as readonly number[],
     rule: labelRule((key) => (ids.has(key) ? named.has(key) : allow(key)) && !deny(key)),
+    outcomeLabel: read('outcome_label') === true,
     fingerprint: JSON.stringify(keys.map(read)),
   }
 }

@@ -7,6 +7,7 @@ import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
 import { createEncoder, type EncoderOptions } from '../../../src/exporters/otel/encode.ts'
 import type { ReadableSpan } from '../../../src/exporters/otel/readable-span.ts'
+import { checkSdkSpan } from '../../../src/exporters/otel/sdk-span.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 import { decodeTraceRequest } from '../../../src/testing/otlp-decode.ts'
 import { toReadableSpans } from './readable-span.ts'
@@ -135,6 +136,22 @@ describe('the OTLP encoder', () => {
     ] as const) {
       assert.equal(encoded({ startTime: time, endTime: time }).startTimeUnixNano, nanos)
     }
+  })
+
+  it('rounds fractions of a nanosecond, which the times of an SDK may have', () => {
+    const [span] = toReadableSpans([plainSpan()], common)
+    for (const [nanoseconds, written] of [
+      [5.4, 5n],
+      [5.5, 6n],
+      [999_999_999.7, 1_000_000_000n],
+      [1_999_999.6, 2_000_000n],
+    ] as const) {
+      const timed = { ...span!, startTime: [1, nanoseconds] as [number, number] }
+      checkSdkSpan(timed)
+      assert.equal(onlySpan(encoder.encode([timed])).startTimeUnixNano, 1_000_000_000n + written)
+    }
+    for (const nanoseconds of [-0.5, 1e9 + 1, Number.NaN, '5'])
+      assert.throws(() => checkSdkSpan({ ...span!, startTime: [1, nanoseconds as number] }), /start time/)
   })
 
   it('writes ids as big-endian words', () => {

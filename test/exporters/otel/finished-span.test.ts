@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { ErrorSnapshot } from '../../../src/bus/event.ts'
 import { EventRecord } from '../../../src/bus/snapshot.ts'
+import { Scope, type SpanNote } from '../../../src/bus/span-scope.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { writeFinishedSpan } from '../../../src/exporters/otel/encode/finished-span.ts'
 import { createWriter } from '../../../src/exporters/otel/encode/protobuf-writer.ts'
@@ -62,6 +63,21 @@ const event = fc
     return new EventRecord('e', time, all, measurements.length, undefined, 'caller')
   })
 
+const note = fc.record({
+  name: text,
+  time: fc.oneof(fc.constant(1.7e12), fc.double()),
+  fields: fields(value, 6),
+})
+const notes = fc.option(
+  fc.record({
+    name: fc.option(text, { nil: undefined }),
+    events: fc.oneof(fc.constant<SpanNote[]>([]), fc.array(note, { maxLength: 2 })),
+    bytes: fc.constant(0),
+    droppedEvents: fc.constantFrom(0, 0, 1),
+    droppedAttributes: fc.constantFrom(0, 2),
+  }),
+  { nil: undefined },
+)
 const ids = fc.record({ w0: word, w1: word, w2: word, w3: word })
 const open = fc
   .record({
@@ -75,10 +91,14 @@ const open = fc
     parentLow: fc.oneof(fc.constant(0), word),
     parentIsRemote: fc.boolean(),
     start: event,
+    own: fc.boolean(),
+    notes,
   })
-  .map(({ name, ...place }) =>
-    Object.assign(new OpenSpan(name, undefined, undefined, false, { at: 0 }), place),
-  )
+  .map(({ name, own, notes: told, ...place }) => {
+    const scope = Scope.from({ name, traceId: traceparent.slice(3, 35), spanId: traceparent.slice(36, 52) })!
+    scope.notes = told
+    return Object.assign(new OpenSpan(name, undefined, scope, own, { at: 0 }), place)
+  })
 const limits = fc.record({
   count: fc.oneof(fc.constant(128), fc.nat(6)),
   length: fc.oneof(fc.constant(16_384), fc.integer({ min: 1, max: 6 })),

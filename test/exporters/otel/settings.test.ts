@@ -32,20 +32,104 @@ describe('the variables of OTLP exporters', () => {
     assert.equal(said('endpoint', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://c/x'), 'http://c/x')
   })
 
-  it('count time in milliseconds, and are ignored when they are none', () => {
+  it('count time in milliseconds', () => {
     assert.equal(said('timeout', 'OTEL_EXPORTER_OTLP_TIMEOUT', '2500'), 2.5)
-    for (const text of ['0', '-1', 'soon', '1e3'])
-      assert.equal(said('timeout', 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', text), undefined)
+    assert.equal(said('timeout', 'OTEL_BSP_EXPORT_TIMEOUT', ' 30000 '), 30)
+    assert.equal(said('flush_interval', 'OTEL_BSP_SCHEDULE_DELAY', '0'), 0)
   })
 
-  it('name the compression', () => {
-    assert.equal(said('compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', ' gzip'), 'gzip')
-    assert.equal(said('compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', 'zstd'), undefined)
+  it('name the compression, in any case', () => {
+    for (const text of [' gzip', 'GZIP', 'GZip '])
+      assert.equal(said('compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', text), 'gzip')
+    assert.equal(said('compression', 'OTEL_EXPORTER_OTLP_TRACES_COMPRESSION', 'NONE'), 'none')
+  })
+
+  it('limit the queue, the batch and the attributes, down to none', () => {
+    assert.equal(said('queue_size', 'OTEL_BSP_MAX_QUEUE_SIZE', '4096'), 4096)
+    assert.equal(said('batch_size', 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', '128'), 128)
+    for (const name of ['OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', 'OTEL_ATTRIBUTE_COUNT_LIMIT'])
+      assert.equal(said('max_attributes', name, '0'), 0)
+    for (const name of ['OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT'])
+      assert.equal(said('max_attribute_length', name, '0'), 0)
+    for (const key of ['max_attributes', 'max_attribute_length']) assert.equal(otelSchema[key]?.min, 0)
+  })
+
+  it('switch the exporter off, and never on', () => {
+    for (const text of ['true', ' TRUE']) assert.equal(said('enabled', 'OTEL_SDK_DISABLED', text), false)
+    assert.equal(said('enabled', 'OTEL_SDK_DISABLED', 'False'), undefined)
+    for (const text of ['none', 'None ']) assert.equal(said('enabled', 'OTEL_TRACES_EXPORTER', text), false)
+    for (const text of ['otlp', 'console, OTLP'])
+      assert.equal(said('enabled', 'OTEL_TRACES_EXPORTER', text), undefined)
+  })
+
+  it('choose the sampler', () => {
+    const rate = (sampler: string, argument?: string): unknown =>
+      otelSchema.sampling_rate?.env?.[0]?.read?.(sampler, (name) =>
+        name === 'OTEL_TRACES_SAMPLER_ARG' ? argument : undefined,
+      )
+    for (const [sampler, argument, expected] of [
+      ['always_on', undefined, 1],
+      ['parentbased_always_on', '0.5', 1],
+      ['ALWAYS_OFF', undefined, 0],
+      ['parentbased_always_off', undefined, 0],
+      ['traceidratio', '0.25', 0.25],
+      ['parentbased_traceidratio', ' 1 ', 1],
+      ['parentbased_traceidratio', '.5', 0.5],
+      ['traceidratio', undefined, 1],
+    ] as const)
+      assert.equal(rate(sampler, argument), expected, sampler)
+    for (const argument of ['1.5', '-1', '50%', 'half', '1e-1'])
+      assert.throws(() => rate('traceidratio', argument), /OTEL_TRACES_SAMPLER_ARG.*sampling_rate/)
+    for (const sampler of ['jaeger_remote', 'parentbased_jaeger_remote', 'xray', ''])
+      assert.throws(() => rate(sampler, '0.5'), /telemetry\.otel\.sampling_rate/)
+  })
+
+  for (const [key, name, texts, says] of [
+    ['timeout', 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', ['-1', 'soon', '1e3', '2s', '2.5'], /milliseconds/],
+    ['compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', ['zstd', 'true'], /none or gzip/],
+    ['enabled', 'OTEL_SDK_DISABLED', ['1', 'yes', 'disabled'], /true or false/],
+    ['enabled', 'OTEL_TRACES_EXPORTER', ['zipkin', 'console,jaeger'], /telemetry\.otel\.enabled/],
+    ['client', 'OTEL_EXPORTER_OTLP_PROTOCOL', ['grpc', 'http/json'], /telemetry\.otel\.endpoint.*4318/],
+    ['max_attributes', 'OTEL_ATTRIBUTE_COUNT_LIMIT', ['-1', 'many', '1.5'], /whole number/],
+    ['queue_size', 'OTEL_BSP_MAX_QUEUE_SIZE', ['x', '-1'], /whole number/],
+    ['resource_attributes', 'OTEL_RESOURCE_ATTRIBUTES', ['a', 'a=%zz'], /key=value/],
+  ] as const)
+    it(`say what would be right where ${name} is malformed or asks for what there is not`, () => {
+      for (const text of texts) assert.throws(() => said(key, name, text), says, text)
+    })
+
+  it('of a protocol say nothing that telemachine speaks anyway', () => {
+    for (const name of ['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'])
+      assert.equal(said('client', name, 'http/protobuf'), undefined)
   })
 
   it('are stronger for the signal than in general', () => {
     for (const key of ['endpoint', 'headers', 'compression', 'timeout', 'certificate', 'client_key'])
       assert.match(otelSchema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
+  })
+
+  it('reach the keys that every exporter has', async () => {
+    const env = {
+      OTEL_SDK_DISABLED: 'true',
+      OTEL_BSP_MAX_QUEUE_SIZE: '1000',
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '100',
+      OTEL_BSP_SCHEDULE_DELAY: '250',
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.5',
+    }
+    const telemetry = createTelemetry({
+      logger: silent,
+      drainOnExit: false,
+      config: { env, init: { otel: {} } },
+    })
+    await telemetry.start()
+    const keys = ['enabled', 'queue_size', 'batch_size', 'flush_interval', 'sampling_rate']
+    assert.deepEqual(
+      keys.map((key) => telemetry.config.get(`otel.${key}`)),
+      [false, 1000, 100, 0.25, 0.5],
+    )
+    assert.equal(telemetry.status().exporters.otel?.state, 'disabled')
+    await telemetry.stop()
   })
 
   it('reach the keys of the exporter, the headers of both kinds combined', async () => {

@@ -10,7 +10,7 @@ import {
 } from '../spans/attributes.ts'
 import { isLinks } from '../spans/links.ts'
 import type { OpenSpan } from '../spans/open-span.ts'
-import { epoch, exceptionEvent, flagsOf, internal, kinds, statusCodes } from '../spans/record.ts'
+import { epoch, exceptionEvent, flagsOf, internal, kinds, notesOf, statusCodes } from '../spans/record.ts'
 import { writeKnownKeyValue } from './any-value.ts'
 import {
   openSpan,
@@ -42,7 +42,7 @@ const found = {
 
 /**
  * Writes the span that `finishSpan` would make of an open span and the event that ends it, straight from the fields of
- * the two events. False, with nothing written, for a span that has more than attributes: links, many fields.
+ * the two events. False, with nothing written, for a span that has more than attributes: events, links, many fields.
  */
 export function writeFinishedSpan(
   writer: ProtobufWriter,
@@ -52,7 +52,9 @@ export function writeFinishedSpan(
   limits: AttributeLimits,
 ): boolean {
   const { start, trace } = span
+  const notes = notesOf(span)
   if (start.fields.length + end.fields.length > maxFields) return false
+  if (notes !== undefined && notes.events.length + notes.droppedEvents > 0) return false
   const before = writer.at
   const opened = openSpan(writer)
   writeTraceId(writer, 0x0a, trace)
@@ -60,10 +62,10 @@ export function writeFinishedSpan(
   writeTextField(writer, 0x1a, trace.traceState)
   ensure(writer, 10)
   if ((span.parentHigh | span.parentLow) !== 0) writeSpanId(writer, 0x22, span.parentHigh, span.parentLow)
-  writeName(writer, 0x2a, span.name)
+  writeName(writer, 0x2a, notes?.name ?? span.name)
 
   found.room = limits.count
-  found.dropped = 0
+  found.dropped = notes?.droppedAttributes ?? 0
   found.kind = 0
   found.hasLinks = false
   writeFields(writer, end, undefined, isError, limits.length)

@@ -86,6 +86,7 @@ function writeHrTime(
   tag: number,
   [seconds, nanoseconds]: readonly [number, number],
 ): void {
-  const ms = Math.floor(nanoseconds / 1e6)
-  writeNanoseconds(writer, tag, seconds * 1000 + ms, nanoseconds - ms * 1e6)
+  const whole = Math.round(nanoseconds)
+  const ms = Math.floor(whole / 1e6)
+  writeNanoseconds(writer, tag, seconds * 1000 + ms, whole - ms * 1e6)
 }

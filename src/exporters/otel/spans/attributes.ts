@@ -116,6 +116,15 @@ export function spanAttributes(
   return collector
 }
 
+const nothingConsumed: Consumed = () => false
+
+/** Attributes of one event of a span. */
+export function fieldAttributes(event: EventFields, limits: AttributeLimits): Collector {
+  const collector = createCollector(limits)
+  addFields(collector, event, limits, nothingConsumed)
+  return collector
+}
+
 function addFields(
   collector: Collector,
   { fields, metadataStart }: EventFields,

@@ -1,4 +1,5 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
+import type { SpanNote, SpanNotes } from '../../../bus/span-scope.ts'
 import { isTraceparent } from '../../../bus/traceparent.ts'
 import { noAttributes, noEvents, type SpanEvent, type SpanLink, type SpanRecord } from '../span-record.ts'
 import {
@@ -8,6 +9,7 @@ import {
   type Failure,
   failureFrom,
   failureOf,
+  fieldAttributes,
   spanAttributes,
 } from './attributes.ts'
 import { isLinks, type Links, linksOf, noSpanLinks } from './links.ts'
@@ -39,11 +41,12 @@ export function finishSpan(
   const { start } = span
   const { attributes, dropped } = spanAttributes(end, start, limits, isError ? consumedByError : consumed)
   const failure = isError ? failureOf(end) : undefined
+  const notes = notesOf(span)
   const links = linksBetween(start, end, limits)
   const startTime = epoch(start.time)
   const endTime = Math.max(epoch(end.time), startTime)
   return {
-    name: span.name,
+    name: notes?.name ?? span.name,
     kind: kindOf(end) ?? kindOf(start) ?? internal,
     traceId: span.trace,
     spanHigh: span.spanHigh,
@@ -55,14 +58,32 @@ export function finishSpan(
     startTime,
     endTime,
     attributes,
-    droppedAttributesCount: dropped,
-    events: failure?.error === undefined ? noEvents : [exceptionEvent(failure, endTime, limits)],
-    droppedEventsCount: 0,
+    droppedAttributesCount: dropped + (notes?.droppedAttributes ?? 0),
+    events: eventsOf(notes, failure, endTime, limits),
+    droppedEventsCount: notes?.droppedEvents ?? 0,
     links: links.links,
     droppedLinksCount: links.dropped,
     statusCode: isError ? statusCodes.error : statusCodes.unset,
     statusMessage: failure === undefined ? '' : cutText(failure.message, limits.length),
   }
+}
+
+/** What a `span()` was told while it ran. */
+export const notesOf = ({ own, scope }: OpenSpan): SpanNotes | undefined => (own ? scope?.notes : undefined)
+
+function eventsOf(
+  notes: SpanNotes | undefined,
+  failure: Failure | undefined,
+  endTime: number,
+  limits: AttributeLimits,
+): readonly SpanEvent[] {
+  const noted = notes === undefined ? noEvents : notes.events.map((note) => notedEvent(note, limits))
+  return failure?.error === undefined ? noted : [...noted, exceptionEvent(failure, endTime, limits)]
+}
+
+function notedEvent({ name, time, fields }: SpanNote, limits: AttributeLimits): SpanEvent {
+  const { attributes, dropped } = fieldAttributes({ fields, metadataStart: 0 }, limits)
+  return { name, time: epoch(time), attributes, droppedAttributesCount: dropped }
 }
 
 /** OTLP flags. */

@@ -3,6 +3,8 @@ import { measurementValue, metadataValue } from '../../../bus/event.ts'
 import { messageOf } from '../../../errors.ts'
 import type { Sink } from '../../exporter.ts'
 import type { DeclaredMetric } from '../declared.ts'
+import { labelsText } from '../names.ts'
+import { type Operation, withOutcome } from '../outcome.ts'
 import type { Family, HistogramSeries, LabelSource, NumberSeries } from './families.ts'
 import { histogramSeries, limitFor, numberSeries, observe } from './families.ts'
 import { type Layout, labelSetOf, textOf } from './layout.ts'
@@ -122,10 +124,13 @@ function histogramOf(
   shape: Shape,
   event: TelemetryEvent,
 ): HistogramSeries | undefined {
-  plan.histogram ??= inferHistogram(state, event.name)
+  const { operation } = plan
+  plan.histogram ??= inferHistogram(state, operation?.name ?? event.name)
   const family = plan.histogram
   if (!family || overflows(state, family, shape, shape.histograms, event)) return family?.overflow
-  const series = histogramSeries(family, labelsOf(state, shape, event), state)
+  const labels = labelsOf(state, shape, event)
+  const all = operation === undefined ? labels : outcomeSource(labels, operation.outcome)
+  const series = histogramSeries(family, all, state)
   const leaf = series === family.overflow ? undefined : place(shape, event, state)
   if (leaf) {
     leaf.histogram = series
@@ -154,6 +159,11 @@ function labelsOf(state: State, shape: Shape, event: TelemetryEvent): LabelSourc
     state.labelled = event
   }
   return state.labels
+}
+
+function outcomeSource(labels: LabelSource, outcome: Operation['outcome']): LabelSource {
+  const set = withOutcome(labels.set(), outcome)
+  return { text: labelsText(set), size: set.names.length, set: () => set }
 }
 
 const sourceOf = (layout: Layout, values: readonly unknown[], start: number): LabelSource => ({

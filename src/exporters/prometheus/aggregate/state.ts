@@ -4,6 +4,7 @@ import type { Config } from '../../exporter.ts'
 import type { DeclaredMetric } from '../declared.ts'
 import { familyNames } from '../declared.ts'
 import { labelName, metricName } from '../names.ts'
+import { type Operation, operationOf } from '../outcome.ts'
 import type { Settings } from '../settings.ts'
 import { readSettings } from '../settings.ts'
 import type {
@@ -67,6 +68,8 @@ export interface Plan {
   /** False: a declared metric of that very name measures this event in its own way. */
   readonly infersCounter: boolean
   readonly infersHistogram: boolean
+  /** With `outcome_label`, what the events end: their durations are in the histogram of that. */
+  readonly operation: Operation | undefined
   counter: NumberFamily | undefined
   histogram: HistogramFamily | undefined
 }
@@ -132,14 +135,15 @@ export function remember(state: State, weight: number): void {
 export function planFor(state: State, eventName: string): Plan {
   if (state.plans.size >= maxPlans) forgetPlans(state)
   const declared = state.declared.filter(({ metric }) => metric.matches(eventName))
-  const replaced = (type: FamilyType): boolean => {
-    const { name } = inferredNames(type, eventName)
+  const operation = state.settings.outcomeLabel ? operationOf(eventName) : undefined
+  const replaced = (type: FamilyType, of = eventName): boolean => {
+    const { name } = inferredNames(type, of)
     return declared.some(({ family }) => family.name === name)
   }
   const plan: Plan = {
-    ...{ declared, shapes: [], counter: undefined, histogram: undefined },
+    ...{ declared, operation, shapes: [], counter: undefined, histogram: undefined },
     infersCounter: !replaced('counter'),
-    infersHistogram: !replaced('histogram'),
+    infersHistogram: !replaced('histogram', operation?.name),
   }
   state.plans.set(eventName, plan)
   return plan
