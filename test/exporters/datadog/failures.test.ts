@@ -85,6 +85,26 @@ describe('an answer of Datadog', () => {
       assert.equal(requestsTo(distributionPath).length, 3)
     })
 
+  it('does not send what it counted as dropped for want of room', async () => {
+    running = await run({ api_key: 'k', api_url: fake.url, queue_bytes: 65_536, flush_interval: 1 })
+    fake.reply = () => ({ status: 503, headers: { 'retry-after': '5' } })
+    for (let round = 0; round < 4; round += 1) {
+      for (let n = 0; n < 5_000; n += 1)
+        running.telemetry.emit('job.counted', { count: 1 }, { n: n % 300, round })
+      await running.clock.advance(1_200)
+    }
+    fake.reply = () => undefined
+    const flushed = running.telemetry.flush({ timeoutMs: 60_000 })
+    await settled(100)
+    await flushed
+    const { accepted, delivered, dropped } = running.ledger()
+    assert.ok(dropped.queue_full! > 0)
+    assert.deepEqual(
+      [fake.total('job.counted.count'), delivered],
+      [delivered, accepted - dropped.queue_full!],
+    )
+  })
+
   it('429 is waited for as long as X-RateLimit-Reset says', async () => {
     await start()
     const headers = { 'x-ratelimit-limit': '100', 'x-ratelimit-period': '60', 'x-ratelimit-reset': '42' }

@@ -17,6 +17,9 @@ import { mostValues, takeValues } from './window.ts'
 
 type MetricSink = Sink<State, MetricItem>
 
+/** A value that waits in a context; a count leaves nothing behind. */
+const bytesOfEvent = 16
+
 /** Where one measurement went. */
 type Applied =
   | { readonly to: Context; readonly part: 'series' | 'values' }
@@ -28,7 +31,7 @@ type Applied =
 /**
  * Sums one event up. It is held until the item leaves that has its first measurement; the values of a duration
  * rather than the count, if it has both. An event none of whose measurements could be used is dropped: `refused`,
- * `metric_limit` or, where a declared metric's own function threw, `failed`. One with none at all is left `ignored`.
+ * `metric_limit` or, where a declared metric's own function threw, `failed`. One with none at all is `ignored`.
  */
 export function ingest(event: TelemetryEvent, sink: MetricSink): void {
   const { state } = sink
@@ -41,6 +44,8 @@ export function ingest(event: TelemetryEvent, sink: MetricSink): void {
     else if (fields[i] === 'duration_ms') duration = fields[i + 1]
   }
   if (count === undefined && duration === undefined && state.declared.length === 0) return
+  // First, since without room the event has been dropped, and must not be summed up as well.
+  if (!sink.hold(bytesOfEvent)) return
   const plan = planFor(state, event.name)
   const limit = sink.config.max_contexts as number
   const wasEmpty = isEmpty(state)
@@ -133,7 +138,6 @@ function settle(results: readonly Applied[], sink: MetricSink, wasEmpty: boolean
     if (!weighed) {
       weighed = true
       if (wasEmpty) state.since = sink.monotonic
-      sink.hold()
       if (result.part === 'values') result.to.valuesWeight++
       else result.to.seriesWeight++
     }
@@ -146,4 +150,5 @@ function settle(results: readonly Applied[], sink: MetricSink, wasEmpty: boolean
   if (results.includes('refused')) sink.drop('refused')
   else if (results.includes('limited')) sink.drop('metric_limit')
   else if (results.includes('failed')) sink.drop('failed')
+  else sink.drop('ignored')
 }
