@@ -54,7 +54,7 @@ describe('the packed package', function () {
     const allowed = [
       /^(package|schema)\.json$/,
       /^LICENSE$/,
-      /^(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md$/,
+      /^(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md$/,
       /^dist\/bundler\/THIRD-PARTY-LICENSES\.txt$/,
       /^dist\/cjs\/package\.json$/,
       /^dist\/(cjs|bundler)\/([\w-]+|chunks\/[\w-]+)\.js$/,
