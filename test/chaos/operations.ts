@@ -154,7 +154,7 @@ export const operations: readonly Weighted[] = [
   operation(2, 'put api_url', (world) =>
     put(world, { 'datadog.api_url': `${world.receivers.datadog![0]!.url}/p${world.random.int(0, 3)}` }),
   ),
-  operation(1, 'put api_key', (world) => put(world, { 'datadog.api_key': `key ${world.random.int(0, 9)}` })),
+  operation(1, 'put api_key', (world) => put(world, { 'datadog.api_key': `key-${world.random.int(0, 9)}` })),
   operation(2, 'put mock.endpoint', (world) =>
     put(world, { 'mock.endpoint': `mock://${world.random.int(0, 3)}` }),
   ),
@@ -207,6 +207,7 @@ export const operations: readonly Weighted[] = [
       'otel_x.endpoint': world.receivers.otel_x![0]!.url,
       'otel_x.event_patterns': ['job.*'],
       'otel_x.drain_timeout': 0.3,
+      'otel_x.queue_size': 3_000,
       'otel_x.timeout': 0.3,
     }),
   ),
