@@ -81,9 +81,6 @@ async function recover(world: World, complaints: readonly string[]): Promise<voi
     ...Object.fromEntries(
       ways.map((id) => [`${id}.endpoint`, `${receivers[id]![0]!.url}${moves ? '?moved' : ''}`]),
     ),
-    ...(telemetry.config.get('otel_x') !== undefined && {
-      'otel_x.endpoint': `${receivers.otel_x![0]!.url}?${moves}`,
-    }),
     'datadog.api_url': `${receivers.datadog![0]!.url}${moves ? '/moved' : ''}`,
     ...Object.fromEntries([...ways, 'datadog', 'mock', 'prometheus'].map((id) => [`${id}.enabled`, true])),
     ...Object.fromEntries([...ways, 'datadog', 'mock'].map((id) => [`${id}.timeout`, 5])),
@@ -94,6 +91,8 @@ async function recover(world: World, complaints: readonly string[]): Promise<voi
   const last = telemetry.config.put(changes)
   await watch.follow('the last put', 40_000, last)
   await last
+  if (moves && telemetry.config.get('otel_x') !== undefined)
+    await telemetry.config.put('otel_x.endpoint', `${receivers.otel_x![0]!.url}?moved`)
   const { exporters } = telemetry.status()
   for (const [id, { breaker }] of Object.entries(exporters))
     if (id !== 'prometheus' && (breaker === 'forced_open' || breaker === 'disabled'))
