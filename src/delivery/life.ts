@@ -99,6 +99,8 @@ export function createLives(options: {
       }),
       discard: only(() => clients.discard()),
       commit: only(() => {
+        // What was emitted before a change is judged by what was in force then.
+        options.catchUp()
         const before = config()
         if (configuration.commit()) options.configured(before)
       }),

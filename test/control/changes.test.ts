@@ -73,6 +73,22 @@ describe('a change', () => {
     assertExact(rig.ledger('one'))
   })
 
+  it('leaves what was emitted before it to the configuration that was in force then', async () => {
+    const seen: unknown[] = []
+    const driver = createDriver('test', {
+      ingest: (event, sink) => {
+        seen.push(sink.config.batch_size)
+        sink.item(event)
+      },
+    })
+    const rig = await startRig([driver.definition], { test: { ...mine, batch_size: 7 } })
+    rig.emit(1)
+    await Promise.all([rig.telemetry.config.put('test.batch_size', 9), rig.settle()])
+    rig.emit(1)
+    await rig.pass(1)
+    assert.deepEqual(seen, [7, 9])
+  })
+
   it('reaches an exporter that is respawned while it is prepared elsewhere', async () => {
     const driver = createDriver()
     const { machine, crash } = mortalSystem()
