@@ -7,6 +7,7 @@ import type {
   PermitHolder,
   StateEmitted,
 } from './events.ts'
+import type { BreakerState } from './shown-states.ts'
 
 export interface BreakerInput {
   readonly settings: BreakerSettings
@@ -66,7 +67,7 @@ function outageWaitMs(
 const reported = (event: BreakerEvent, context: BreakerContext) =>
   event.type === 'export.reported' && event.generation === context.generation ? event : undefined
 
-/** Who is answered: whoever asks now, else whoever has waited. */
+/** Who is answered: the exporter that asks now, else the one that has waited. */
 const asker = ({ context, event }: { context: BreakerContext; event: BreakerEvent }): PermitHolder =>
   ((event.type === 'permit.request' ? event.replyTo : undefined) ?? context.waiter) as PermitHolder
 
@@ -85,7 +86,7 @@ export const breakerMachine = setup({
     events: {} as BreakerEvent,
     input: {} as BreakerInput,
     emitted: {} as StateEmitted,
-    tags: {} as 'closed' | 'open' | 'half_open' | 'forced_open' | 'disabled',
+    tags: {} as BreakerState,
   },
   delays: {
     wait: ({ context }) => context.waitMs,

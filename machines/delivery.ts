@@ -209,7 +209,7 @@ export const deliveryMachine = setup({
       exit: ['releasePermit', 'answerDrained'],
       initial: 'asking',
       on: {
-        /** It goes on; another deadline is kept by whoever asks. */
+        /** It goes on; the exporter that asks keeps its own deadline. */
         'delivery.drain': { actions: 'noteDrain' },
       },
       onDone: 'halted',

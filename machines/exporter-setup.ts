@@ -19,6 +19,7 @@ import type {
   SystemReport,
 } from './events.ts'
 import type { FenceReport, OpenFailure, UnitPort } from './ports.ts'
+import type { ExporterState } from './shown-states.ts'
 import { defaultRestartPolicy, exceedsIntensity, restartBackoffMs } from './supervision.ts'
 
 export interface ExporterInput {
@@ -87,16 +88,7 @@ export const exporterSetup = setup({
     events: {} as ExporterEvent,
     input: {} as ExporterInput,
     emitted: {} as StateEmitted,
-    tags: {} as
-      | 'disabled'
-      | 'opening'
-      | 'retrying'
-      | 'serving'
-      | 'replacing'
-      | 'draining'
-      | 'stopped'
-      | 'restarting'
-      | 'failed',
+    tags: {} as ExporterState,
   },
   actors: {
     /** After a crash: aborts and reclaims the unit's leases, closes its clients. */

@@ -141,7 +141,7 @@ export const systemSetup = setup({
         refusals: [...transaction.refusals, { id: idOf(event), reason: reasonOf(event) }],
       }),
     }),
-    /** Whoever stays takes the change over; whoever is removed goes. */
+    /** Exporters that stay take the change over; removed ones stop. */
     commitAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
       const settled = { ...groups }
       const told: string[] = []
@@ -156,7 +156,7 @@ export const systemSetup = setup({
       }
       enqueue.assign({ groups: settled, awaiting: told })
     }),
-    /** Whoever stays forgets the change; whoever was added in vain goes. */
+    /** Exporters that stay forget the change; those added in vain stop. */
     abortAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
       const settled = { ...groups }
       const told: string[] = []

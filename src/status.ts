@@ -14,7 +14,7 @@ export interface ExporterStatus {
   readonly type: string
   readonly state: ExporterState
   readonly breaker: BreakerState
-  /** Epoch milliseconds of the breaker's last change of state; with `reset_timeout` it tells when the probe comes. */
+  /** Epoch milliseconds of the breaker's last change of state. */
   readonly breakerSince: number
   /** Consecutive failures the breaker has counted. */
   readonly failures: number

@@ -121,7 +121,7 @@ export class EventRecord implements TelemetryEvent {
     return scope === undefined || scope instanceof Scope ? scope : Scope.from(scope)
   }
 
-  /** The event as applications see it: one object, whoever asks. */
+  /** The event as applications see it: one and the same object for all of them. */
   static shown(event: EventRecord): ShownEvent {
     const extra = event.#extra()
     extra.shown ??= new ShownEvent(event)

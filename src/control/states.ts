@@ -1,18 +1,7 @@
 import type { AnyMachineSnapshot } from 'xstate'
+import type { BreakerState, ExporterState } from '../../machines/shown-states.ts'
 
-/** What an exporter is doing, as shown outside: a tag of its chart. */
-export type ExporterState =
-  | 'disabled'
-  | 'opening'
-  | 'retrying'
-  | 'serving'
-  | 'replacing'
-  | 'draining'
-  | 'stopped'
-  | 'restarting'
-  | 'failed'
-
-export type BreakerState = 'closed' | 'open' | 'half_open' | 'forced_open' | 'disabled'
+export type { BreakerState, ExporterState }
 
 /** The one tag of a chart's state. */
 function shownState<State extends string>(

@@ -39,7 +39,7 @@ export interface Queue {
   /** Room for so many bytes beside what waits and is in flight, made by dropping the oldest if the configuration says so. */
   makeRoom(bytes: number): boolean
   take(): Batch | undefined
-  /** Takes whatever has not been tried in this round of a drain, whoever's turn it is. */
+  /** Takes the next batch that was not tried in this round of a drain, whether or not its turn has come. */
   takeUntried(round: number): Batch | undefined
   /** To the back of the queue. */
   requeue(batch: Batch): void

@@ -127,7 +127,7 @@ export function createShip(options: {
 
   const timeoutMs = (): number => Number(config().timeout) * 1000
 
-  /** In flight from the moment it leaves the queue: whoever looks in between finds it in one of the two. */
+  /** In flight from the moment it leaves the queue: a reader in between finds it in one of the two. */
   const lease = (batch: Batch | undefined): Batch | undefined => {
     if (!batch) return undefined
     leases.add(batch)
