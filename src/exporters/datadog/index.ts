@@ -1,6 +1,6 @@
 import { TelemetryError } from '../../errors.ts'
+import type { DeclaredMetric } from '../../metrics/declared.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
-import type { DeclaredMetric } from '../prometheus/declared.ts'
 import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
 import { ingest } from './aggregate/ingest.ts'
 import { handOver } from './aggregate/window.ts'
@@ -48,7 +48,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
     close: (client) => client.close(),
     describe: (client, state) => ({
       ...client?.facts,
-      contexts: state.contexts.size + state.overflow.size,
+      contexts: state.contexts + state.overflows,
       ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),
       ...(state.refused > 0 && { refused: state.refused }),
       ...(state.limited > 0 && { limited: state.limited }),

@@ -1,14 +1,14 @@
 import type { Registry } from 'prom-client'
 import { TelemetryError } from '../../errors.ts'
 import type { HttpServer } from '../../http-server/server.ts'
+import type { DeclaredMetric } from '../../metrics/declared.ts'
 import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
 import { defineExporter } from '../exporter.ts'
-import { occupiedNames } from './aggregate/families.ts'
 import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
-import type { DeclaredMetric } from './declared.ts'
 import { offerPage } from './metrics-handler.ts'
+import { familyNames, occupiedNames } from './names.ts'
 import { createPageHandler, servedAt } from './page/handler.ts'
 import { healthNames } from './page/health.ts'
 import { createSlices } from './page/page.ts'
@@ -17,15 +17,6 @@ import { createPages } from './page/source.ts'
 import { schema } from './settings.ts'
 import { describe } from './status.ts'
 
-export type {
-  DeclaredMetric,
-  DistributionOptions,
-  MeasuredOptions,
-  MetricOptions,
-  SumOptions,
-  Unit,
-} from './declared.ts'
-export { counter, distribution, lastValue, sum } from './declared.ts'
 export { metricsHandler } from './metrics-handler.ts'
 
 export interface PrometheusOptions {
@@ -111,15 +102,14 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
 
 function assertDistinct(metrics: readonly DeclaredMetric[]): void {
   const taken = new Set(healthNames)
-  for (const metric of metrics) {
-    for (const name of occupiedNames(metric.type, metric)) {
-      if (taken.has(name)) {
-        throw new TelemetryError(
-          'METRIC_INVALID',
-          `the declared metric ${metric.name} needs the name ${name}, which is taken`,
-        )
-      }
+  for (const { type, text } of metrics) {
+    const names = familyNames(type, text)
+    const occupied = occupiedNames(type, names)
+    const other = occupied.find((name) => taken.has(name))
+    if (other !== undefined) {
+      const message = `the declared metric ${names.name} needs the name ${other}, which is taken`
+      throw new TelemetryError('METRIC_INVALID', message)
     }
-    for (const name of occupiedNames(metric.type, metric)) taken.add(name)
+    for (const name of occupied) taken.add(name)
   }
 }

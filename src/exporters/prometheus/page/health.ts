@@ -1,7 +1,7 @@
 import { dropReasons } from '../../../delivery/ledger.ts'
-import { occupiedNames } from '../aggregate/families.ts'
 import type { State } from '../aggregate/state.ts'
-import type { Labels, PlainFamily, PlainSample } from './render.ts'
+import { type Labels, occupiedNames } from '../names.ts'
+import type { PlainFamily, PlainSample } from './render.ts'
 
 /**
  * telemachine's own health as metrics, read from `status()`: plain JSON, of which each part may be missing.

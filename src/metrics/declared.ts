@@ -1,7 +1,5 @@
-import { glob } from '../../bus/glob.ts'
-import { TelemetryError } from '../../errors.ts'
-import type { FamilyNames, FamilyType } from './aggregate/families.ts'
-import { counterBase, metricName } from './names.ts'
+import { glob } from '../bus/glob.ts'
+import { TelemetryError } from '../errors.ts'
 
 /** Metrics declared in code, in the manner of Elixir's telemetry_metrics. */
 
@@ -55,10 +53,12 @@ export interface DistributionOptions extends MeasuredOptions {
   readonly buckets?: readonly number[]
 }
 
-export interface DeclaredMetric extends FamilyNames {
+export type MetricType = 'counter' | 'gauge' | 'histogram'
+
+export interface DeclaredMetric {
   readonly kind: 'counter' | 'sum' | 'lastValue' | 'distribution'
-  readonly type: FamilyType
-  /** The name before it was made legal for Prometheus: other backends have rules of their own. */
+  readonly type: MetricType
+  /** The name before it is made legal: each backend has rules of its own. */
   readonly text: string
   readonly description: string
   readonly matches: (eventName: string) => boolean
@@ -92,7 +92,7 @@ export const distribution = (pattern: string, options: DistributionOptions): Dec
 /** Throws a TelemetryError `METRIC_INVALID`: a declaration is the program's, wrong before anything runs. */
 function declare(
   kind: DeclaredMetric['kind'],
-  type: FamilyType,
+  type: MetricType,
   pattern: string,
   options: MetricOptions & Partial<DistributionOptions>,
 ): DeclaredMetric {
@@ -117,7 +117,7 @@ function declare(
   }
   const text = name ?? inferredName(pattern, measurement, from, to)
   return {
-    ...{ kind, type, text, measurement, buckets, ...familyNames(type, text) },
+    ...{ kind, type, text, measurement, buckets },
     ...{
       tagValues: options.tagValues,
       keep: options.keep,
@@ -136,14 +136,6 @@ export const areBuckets = (value: unknown): value is readonly number[] =>
   value.length > 0 &&
   value.length <= 1000 &&
   value.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > value[i - 1]))
-
-/** The names of a family whose text name is asked to be `text`. */
-export function familyNames(type: FamilyType, text: string): FamilyNames {
-  const name = metricName(text)
-  if (type !== 'counter') return { name, base: name }
-  const base = counterBase(name)
-  return { name: `${base}_total`, base }
-}
 
 /** `http.request` + `duration_ms` in seconds is `http_request_duration_seconds`. */
 function inferredName(
