@@ -9,7 +9,7 @@ export type Settings = Readonly<Record<string, unknown>>
 
 /** What every exporter of metrics keeps, whatever its series are. It outlives the exporter's clients. */
 export interface Aggregate<S extends Series> {
-  readonly declared: readonly Declared<S>[]
+  readonly declared: Declared<S>[]
   /** By event name; a cache, so it may be emptied at any time. */
   readonly plans: Map<string, Plan<S>>
   /** How much the plans remember of shapes and label sets, and the bound beyond which they begin anew. */
@@ -53,9 +53,15 @@ export interface Plan<S extends Series> {
 
 const maxPlans = 4096
 
-/** The beginning of every aggregate, without its declared metrics. */
-export const emptyAggregate = <S extends Series>(): Omit<Aggregate<S>, 'declared'> => ({
-  ...{ plans: new Map(), remembered: 0, maxRemembered: 0, config: undefined, labelRule: () => undefined },
+export const emptyAggregate = <S extends Series>(): Aggregate<S> => ({
+  ...{
+    declared: [],
+    plans: new Map(),
+    remembered: 0,
+    maxRemembered: 0,
+    config: undefined,
+    labelRule: () => undefined,
+  },
   ...{
     window: 0,
     labelled: undefined,

@@ -100,7 +100,7 @@ function declare(
     throw new TelemetryError('METRIC_INVALID', `${kind}(${JSON.stringify(pattern)}): ${what}`)
   }
   if (typeof pattern !== 'string' || pattern === '') invalid('the event pattern must be a non-empty string')
-  const { measurement, buckets, name } = options ?? {}
+  const { measurement, buckets, name, tags, tagValues, keep, drop } = options ?? {}
   if (kind !== 'counter' && typeof measurement !== 'string' && typeof measurement !== 'function') {
     invalid('`measurement` must be a key or a function')
   }
@@ -117,21 +117,38 @@ function declare(
   }
   const text = name ?? inferredName(pattern, measurement, from, to)
   return {
-    ...{ kind, type, text, measurement, buckets },
-    ...{
-      tagValues: options.tagValues,
-      keep: options.keep,
-      drop: options.drop,
-      tags: [...(options.tags ?? [])],
-    },
+    ...{ kind, type, text, measurement, buckets, tags: [...(tags ?? [])], tagValues, keep, drop },
     description: options.description || `The ${kind} of ${pattern} events.`,
     matches: glob(pattern),
     factor: from && to ? units[from].size / units[to].size : 1,
   }
 }
 
+/**
+ * Checks that no two metrics occupy the same name.
+ * @param namesOf all names that a metric occupies at the backend.
+ * @param reserved names that no metric may occupy.
+ * @throws TelemetryError `METRIC_INVALID`.
+ */
+export function assertDistinct(
+  metrics: readonly DeclaredMetric[],
+  namesOf: (metric: DeclaredMetric) => readonly string[],
+  reserved: Iterable<string> = [],
+): void {
+  const taken = new Set(reserved)
+  for (const metric of metrics) {
+    const names = namesOf(metric)
+    const other = names.find((name) => taken.has(name))
+    if (other !== undefined) {
+      const message = `the declared metric ${metric.text} needs the name ${other}, which is taken`
+      throw new TelemetryError('METRIC_INVALID', message)
+    }
+    for (const name of names) taken.add(name)
+  }
+}
+
 /** Ascending finite numbers, 1 to 1000 of them. */
-export const areBuckets = (value: unknown): value is readonly number[] =>
+const areBuckets = (value: unknown): value is readonly number[] =>
   Array.isArray(value) &&
   value.length > 0 &&
   value.length <= 1000 &&

@@ -12,7 +12,7 @@ export interface Family<S extends Series> {
   readonly series: Map<string, S>
   /** Takes what the limits leave over. */
   overflow: S | undefined
-  /** Whether labels without a series would overflow, whose text has at least this many bytes. Left out: to find out, labels are made. */
+  /** Whether labels overflow whose text has at least this many bytes; -1 where that is not known. */
   readonly isFull?: (labelBytes: number) => boolean
   /** Finds or makes a series, or returns the overflow series at a limit; undefined if there is no room for that either. */
   readonly seriesOf: (text: string) => S | undefined

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import { type Aggregate, type Declared, type Part, type Plan, planFor, type Settings } from './aggregate.ts'
 import type { DeclaredMetric } from './declared.ts'
 import type { Family, Series } from './families.ts'
-import { findLeaf, leastLength, placeLeaf, type Shape, shapeOf } from './label-tree.ts'
+import { findLeaf, type Leaf, leastLength, placeLeaf, type Shape, shapeOf } from './label-tree.ts'
 import type { Layout, NamedKey } from './labels.ts'
 
 /** As much of an exporter's sink as every exporter of metrics needs. */
@@ -32,10 +32,12 @@ export interface Backend<
   partLabels?(state: State, part: Part, eventName: string, text: string): string
   /** Inferred durations are divided by this many milliseconds. */
   readonly durationUnitMs: number
-  /** Each returns false if the series would not be finite any more, which it then is left as it was. */
-  add(series: S, value: number, state: State): boolean
-  set(series: S, value: number, state: State): boolean
-  observe(series: S, value: number, state: State): boolean
+  /** Adds a finite value to a series. False: the sum would not be finite, and the series is as it was. */
+  add(series: S, value: number, state: State, event: TelemetryEvent): boolean
+  /** As `add`, for the latest value of a gauge. */
+  set(series: S, value: number, state: State, event: TelemetryEvent): boolean
+  /** As `add`, for a value of a distribution. */
+  observe(series: S, value: number, state: State, event: TelemetryEvent): boolean
   /** Called after an event if any of its measurements was applied. */
   applied?(sink: EventSink): void
 }
@@ -59,24 +61,25 @@ export function createIngest<
   const newPlan = (state: State, eventName: string): Plan<S> =>
     planFor(state, eventName, (part) => backend.inferredName(state, part, eventName))
 
-  /**
-   * The series of labels that have none in the tree yet; undefined at a limit. `stale` is that of an earlier window.
-   */
+  /** The series of labels that have none in the tree, or one of an earlier window; undefined at a limit. */
   function seriesFor(
     state: State,
     plan: Plan<S>,
     part: Part,
     shape: Shape<S>,
+    leaf: Leaf<S> | undefined,
     event: TelemetryEvent,
-    stale: S | undefined,
   ): S | undefined {
     plan[part] ??= backend.familyOf(state, part, event.name)
     const family = plan[part]
-    if (!family || isSureToOverflow(family, part, shape, event)) return family?.overflow
-    const series = family.seriesOf(stale?.text ?? labelsOf(state, part, shape, event))
-    const leaf = series === family.overflow ? undefined : placeLeaf(shape, event, state)
-    if (leaf) {
-      leaf[part] = series
+    if (!family) return undefined
+    const { overflow, isFull } = family
+    if (overflow && isFull?.(leastLength(shape, event, shape.placed[part], family.series.size)))
+      return overflow
+    const series = family.seriesOf(leaf?.[part]?.text ?? labelsOf(state, part, shape, event))
+    const place = series === family.overflow ? undefined : (leaf ?? placeLeaf(shape, event, state))
+    if (place) {
+      place[part] = series
       shape.placed[part]++
     }
     return series
@@ -99,8 +102,8 @@ export function createIngest<
       const value = typeof measured === 'number' ? measured * metric.factor : Number.NaN
       if (!Number.isFinite(value) || (value < 0 && metric.type !== 'gauge')) return refuse(state)
       const series = family.seriesOf(layout(tagsOf(metric, event), 0))
-      if (metric.kind === 'distribution') return apply(state, series, value, backend.observe)
-      return apply(state, series, value, metric.kind === 'lastValue' ? backend.set : backend.add)
+      if (metric.kind === 'distribution') return apply(state, series, value, event, backend.observe)
+      return apply(state, series, value, event, metric.kind === 'lastValue' ? backend.set : backend.add)
     } catch (thrown) {
       state.failed++
       state.lastFailure = `${family.name}: ${messageOf(thrown)}`.slice(0, 500)
@@ -137,16 +140,15 @@ export function createIngest<
       if (count !== undefined && plan.infersCount) {
         if (isAmount(count)) {
           let series = leaf?.count
-          if (series?.window !== state.window) series = seriesFor(state, plan, 'count', shape, event, series)
-          outcome |= apply(state, series, count, backend.add)
+          if (series?.window !== state.window) series = seriesFor(state, plan, 'count', shape, leaf, event)
+          outcome |= apply(state, series, count, event, backend.add)
         } else outcome |= refuse(state)
       }
       if (duration !== undefined && plan.infersDuration) {
         if (isAmount(duration)) {
           let series = leaf?.duration
-          if (series?.window !== state.window)
-            series = seriesFor(state, plan, 'duration', shape, event, series)
-          outcome |= apply(state, series, duration / backend.durationUnitMs, backend.observe)
+          if (series?.window !== state.window) series = seriesFor(state, plan, 'duration', shape, leaf, event)
+          outcome |= apply(state, series, duration / backend.durationUnitMs, event, backend.observe)
         } else outcome |= refuse(state)
       }
     }
@@ -159,17 +161,6 @@ export function createIngest<
   }
 }
 
-function isSureToOverflow<S extends Series>(
-  { isFull, overflow, series }: Family<S>,
-  part: Part,
-  shape: Shape<S>,
-  event: TelemetryEvent,
-): boolean {
-  if (!overflow || !isFull) return false
-  const length = leastLength(shape, event, shape.placed[part], series.size)
-  return length >= 0 && isFull(length)
-}
-
 const isAmount = (value: unknown): value is number =>
   typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY
 
@@ -177,13 +168,14 @@ function apply<State extends { refused: number; limited: number }, S>(
   state: State,
   series: S | undefined,
   value: number,
-  change: (series: S, value: number, state: State) => boolean,
+  event: TelemetryEvent,
+  change: (series: S, value: number, state: State, event: TelemetryEvent) => boolean,
 ): number {
   if (series === undefined) {
     state.limited++
     return limited
   }
-  return change(series, value, state) ? applied : refuse(state)
+  return change(series, value, state, event) ? applied : refuse(state)
 }
 
 function refuse(state: { refused: number }): number {

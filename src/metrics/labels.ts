@@ -28,30 +28,35 @@ const maxRememberedKeys = 4096
 /** Returns the name of the label that a metadata key becomes; undefined for a key that is no label. */
 export type LabelRule = (key: string) => string | undefined
 
-export interface LabelRuleOptions {
-  /** Patterns of the keys that become labels; null for all. */
-  readonly allowed: readonly string[] | null
-  /** Patterns of the keys that never do. */
-  readonly denied: readonly string[]
-  /** Whether an id becomes a label if `allowed` has its full name. */
-  readonly allowsIds: boolean
-  /** Makes the name of a label. A pattern may match the key or this name. */
-  readonly nameOf: (key: string) => string
+/** The keys of a configuration that choose labels: patterns of metadata keys. */
+export interface LabelSettings {
+  /** What becomes a label; null for all. */
+  readonly labels: readonly string[] | null
+  /** What never does. */
+  readonly labels_deny: readonly string[]
 }
 
-/** Makes the rule of a configuration. It remembers its answers for a bounded number of keys. */
-export function labelRule({ allowed, denied, allowsIds, nameOf }: LabelRuleOptions): LabelRule {
+/**
+ * Makes the rule of a configuration. It remembers its answers for a bounded number of keys.
+ * @param nameOf makes the name of a label. A pattern may match the key or this name.
+ * @param allowsIds whether an id becomes a label if `labels` has its full name.
+ */
+export function labelRule(
+  { labels, labels_deny }: LabelSettings,
+  nameOf: (key: string) => string,
+  allowsIds: boolean,
+): LabelRule {
   const anyOf = (patterns: readonly string[]): ((key: string) => boolean) => {
     const matchers = patterns.map((pattern) => glob(pattern))
     return (key) => matchers.some((matches) => matches(key) || matches(nameOf(key)))
   }
-  const named = new Set(allowsIds ? allowed : [])
-  const allow = allowed === null ? () => true : anyOf(allowed)
-  const deny = anyOf(denied)
+  const allow = labels === null ? () => true : anyOf(labels)
+  const deny = anyOf(labels_deny)
+  const allowedIds = new Set(allowsIds ? labels : [])
   const names = new Map<string, string | undefined>()
   return (key) => {
     if (names.has(key)) return names.get(key)
-    const isLabel = (ids.has(key) ? named.has(key) : allow(key)) && !deny(key)
+    const isLabel = (ids.has(key) ? allowedIds.has(key) : allow(key)) && !deny(key)
     const name = isLabel ? nameOf(key) : undefined
     if (names.size < maxRememberedKeys) names.set(key, name)
     return name

@@ -1,5 +1,4 @@
-import { TelemetryError } from '../../errors.ts'
-import type { DeclaredMetric } from '../../metrics/declared.ts'
+import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
 import { ingest } from './aggregate/ingest.ts'
@@ -23,7 +22,7 @@ export interface DatadogOptions {
  */
 export function datadog(options: DatadogOptions = {}): ExporterDefinition<DatadogClient, State, MetricItem> {
   const { metrics = [], type = 'datadog' } = options
-  assertDistinct(metrics)
+  assertDistinct(metrics, ({ text }) => [metricName(text)])
   return defineExporter<DatadogClient, State, MetricItem>({
     type,
     schema: datadogSchema,
@@ -56,13 +55,4 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
       ...(state.lastRefusal !== undefined && { lastRefusal: state.lastRefusal }),
     }),
   })
-}
-
-function assertDistinct(metrics: readonly DeclaredMetric[]): void {
-  const taken = new Set<string>()
-  for (const { text } of metrics) {
-    const name = metricName(text)
-    if (taken.has(name)) throw new TelemetryError('METRIC_INVALID', `two declared metrics are named ${name}`)
-    taken.add(name)
-  }
 }

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os'
-import { type LabelRule, labelRule } from '../../metrics/labels.ts'
 import type { Config, KeySchema } from '../exporter.ts'
 import { keyOf, plainTag, tagOf } from './names.ts'
 
@@ -202,12 +201,3 @@ export function originOf(config: Config): Origin {
   origins.set(config, origin)
   return origin
 }
-
-/** Says which metadata keys become tags. */
-export const labelRuleOf = (config: Config): LabelRule =>
-  labelRule({
-    allowed: config.labels as readonly string[] | null,
-    denied: config.labels_deny as readonly string[],
-    allowsIds: false,
-    nameOf: (key) => key,
-  })

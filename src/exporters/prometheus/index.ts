@@ -1,7 +1,6 @@
 import type { Registry } from 'prom-client'
-import { TelemetryError } from '../../errors.ts'
 import type { HttpServer } from '../../http-server/server.ts'
-import type { DeclaredMetric } from '../../metrics/declared.ts'
+import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
 import { defineExporter } from '../exporter.ts'
 import { ingest } from './aggregate/ingest.ts'
@@ -46,7 +45,7 @@ export function prometheus(
   options: PrometheusOptions = {},
 ): ExporterDefinition<PrometheusClient, State, never> {
   const { registry, metrics = [], type = 'prometheus' } = options
-  assertDistinct(metrics)
+  assertDistinct(metrics, ({ type, text }) => occupiedNames(type, familyNames(type, text)), healthNames)
   return defineExporter<PrometheusClient, State, never>({
     type,
     schema,
@@ -98,18 +97,4 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
   }
   offerPage(client, handler)
   return client
-}
-
-function assertDistinct(metrics: readonly DeclaredMetric[]): void {
-  const taken = new Set(healthNames)
-  for (const { type, text } of metrics) {
-    const names = familyNames(type, text)
-    const occupied = occupiedNames(type, names)
-    const other = occupied.find((name) => taken.has(name))
-    if (other !== undefined) {
-      const message = `the declared metric ${names.name} needs the name ${other}, which is taken`
-      throw new TelemetryError('METRIC_INVALID', message)
-    }
-    for (const name of occupied) taken.add(name)
-  }
 }

@@ -87,12 +87,19 @@ export const escapeHelp = (text: string, format: Format): string =>
 export const labelsText = (labels: Labels): string =>
   labels.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(',')
 
+/** The labels in the text of {@link labelsText}, each as it is there. */
+export const separateLabels = (text: string): readonly string[] =>
+  text.match(/\w+="[^"\\]*(?:\\.[^"\\]*)*"/g) ?? []
+
+export const nameIn = (label: string): string => label.slice(0, label.indexOf('='))
+
 /** Reads labels back from the text of {@link labelsText}. */
 export const labelsIn = (text: string): Labels =>
-  Array.from(text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g), ([, name = '', value = '']) => [
-    name,
-    value.replace(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character)),
-  ])
+  separateLabels(text).map((label) => {
+    const name = nameIn(label)
+    const value = label.slice(name.length + 2, -1)
+    return [name, value.replace(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character))]
+  })
 
 export function numberText(value: number): string {
   if (Number.isFinite(value)) return `${value}`

@@ -1,7 +1,6 @@
-import { type LabelRule, labelRule } from '../../metrics/labels.ts'
+import type { LabelSettings } from '../../metrics/labels.ts'
 import type { Config, KeySchema } from '../exporter.ts'
 import type { SeriesLimits } from './aggregate/families.ts'
-import { labelName } from './names.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
 export const schema: Readonly<Record<string, KeySchema>> = {
@@ -110,33 +109,14 @@ export const schema: Readonly<Record<string, KeySchema>> = {
   },
 }
 
-export interface Settings {
-  readonly limits: SeriesLimits
+/** The keys that aggregation reads. */
+export interface Settings extends SeriesLimits, LabelSettings {
   readonly max_metrics: number
   readonly buckets: readonly number[]
-  readonly rule: LabelRule
-  readonly outcomeLabel: boolean
-  /** Equal for settings that treat labels and limits alike. */
-  readonly fingerprint: string
+  readonly outcome_label: boolean
 }
 
-const limits = ['max_series', 'max_metric_bytes', 'max_total_series', 'max_page_bytes'] as const
-const keys = ['labels', 'labels_deny', 'max_metrics', 'buckets', 'outcome_label', ...limits] as const
+const defaults = Object.fromEntries(Object.entries(schema).map(([key, { default: value }]) => [key, value]))
 
 /** A configuration's settings; a key it lacks has its default. */
-export function readSettings(config: Config): Settings {
-  const read = (key: (typeof keys)[number]): unknown => config[key] ?? schema[key]!.default
-  return {
-    limits: Object.fromEntries(limits.map((key) => [key, read(key)])) as unknown as SeriesLimits,
-    max_metrics: read('max_metrics') as number,
-    buckets: read('buckets') as readonly number[],
-    rule: labelRule({
-      allowed: read('labels') as readonly string[] | null,
-      denied: read('labels_deny') as readonly string[],
-      allowsIds: true,
-      nameOf: labelName,
-    }),
-    outcomeLabel: read('outcome_label') === true,
-    fingerprint: JSON.stringify(keys.map(read)),
-  }
-}
+export const readSettings = (config: Config): Settings => ({ ...defaults, ...config }) as unknown as Settings

@@ -1,9 +1,9 @@
 import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family, type Series } from '../../../metrics/families.ts'
+import { type LabelSettings, labelRule } from '../../../metrics/labels.ts'
 import type { Config } from '../../exporter.ts'
 import { layoutOf, measuredName, metricName, overflowTag } from '../names.ts'
-import { labelRuleOf } from '../schema.ts'
 
 /**
  * One metric name (or the count and the duration of one event) with one set of tags, summed up for one window. Its
@@ -55,25 +55,26 @@ const maxOverflows = 1000
 export function createState(metrics: readonly DeclaredMetric[]): State {
   const state: State = {
     ...emptyAggregate<Context>(),
-    ...{ declared: [], families: new Map(), maxContexts: 0, contexts: 0, overflows: 0 },
+    ...{ families: new Map(), maxContexts: 0, contexts: 0, overflows: 0 },
     ...{ settledBy: undefined, settledByValues: false, full: [] },
     ...{ since: undefined, timestamps: new Set() },
     ...{ overflowed: 0, overflowing: undefined, lastRefusal: undefined },
   }
-  const declared = metrics.map((metric) => {
+  for (const metric of metrics) {
     const name = metricName(metric.text)
     const layout = layoutOf(metric.tags.map((key, offset) => ({ key, name: key, offset })))
     // Each window has families of its own.
     const seriesOf = (text: string) =>
       familyCalled(state, { series: name, distribution: name }).seriesOf(text)
-    return { metric, layout, family: { name, series: new Map(), overflow: undefined, seriesOf } }
-  })
-  return Object.assign(state, { declared })
+    const family = { name, series: new Map(), overflow: undefined, seriesOf }
+    state.declared.push({ metric, layout, family })
+  }
+  return state
 }
 
 /** Takes a configuration over. Contexts under way keep their tags. */
 export function configure(state: State, config: Config): void {
-  state.labelRule = labelRuleOf(config)
+  state.labelRule = labelRule(config as unknown as LabelSettings, (key) => key, false)
   state.maxContexts = config.max_contexts as number
   state.maxRemembered = 16 * state.maxContexts + 1024
   forgetPlans(state)

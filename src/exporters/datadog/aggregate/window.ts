@@ -17,7 +17,7 @@ const rememberedTimestamps = 4_000
  * The time of what leaves now, in epoch seconds: never that of an earlier window, since of two points of one context
  * and time Datadog keeps one. The clock may have been set back to a time that was used before.
  */
-export function nextTimestamp({ timestamps }: State, now: number): number {
+function nextTimestamp({ timestamps }: State, now: number): number {
   const seconds = Math.floor(now / 1000)
   let timestamp = seconds
   while (timestamps.has(timestamp) && timestamp < seconds + furthestAhead) timestamp += 1
@@ -34,38 +34,36 @@ interface Taken {
 }
 
 /** Takes everything out of the window, the contexts without values first. */
-export function takeItems(state: State, timestamp: number, interval: number): Taken[] {
+function takeItems(state: State, timestamp: number, interval: number): readonly Taken[] {
   const taken: Taken[] = []
-  const withValues: Taken[] = []
   for (const { series, overflow } of state.families.values()) {
     for (const context of overflow ? [...series.values(), overflow] : series.values()) {
-      const { names, text, count, gauge, values } = context
+      const { names, count, gauge } = context
       const value = count ?? gauge
-      if (value === undefined && values.length === 0) continue
+      if (value === undefined && context.values.length === 0) continue
       const type = count === undefined ? 'gauge' : 'count'
-      const item = metricItem({
-        ...{ tags: tagsIn(text), timestamp, interval },
-        series: value === undefined ? undefined : { metric: names.series, type, value },
-        distribution: values.length === 0 ? undefined : { metric: names.distribution, values },
-      })
-      const weight = context.seriesWeight + context.valuesWeight
-      // The tree of labels may keep the context; the values are the item's now.
-      context.values = []
-      ;(item.distribution ? withValues : taken).push({ item, weight })
+      const part = value === undefined ? undefined : ({ metric: names.series, type, value } as const)
+      taken.push(take(context, timestamp, interval, part))
     }
   }
   forgetContexts(state)
-  return taken.concat(withValues)
+  const withValues = taken.filter(({ item }) => item.distribution)
+  return [...taken.filter(({ item }) => !item.distribution), ...withValues]
 }
 
 /** Takes the values alone out of a context that has many. */
-export function takeValues(context: Context, timestamp: number): Taken {
-  const { names, text, values, valuesWeight: weight } = context
+export const takeValues = (context: Context, timestamp: number): Taken =>
+  take(context, timestamp, 1, undefined)
+
+/** Takes the values out of a context, into an item with what else is in it. */
+function take(context: Context, timestamp: number, interval: number, series: MetricItem['series']): Taken {
+  const { names, text, values } = context
+  const weight = context.valuesWeight + (series ? context.seriesWeight : 0)
+  // The tree of labels may keep the context; the values are the item's now.
   context.values = []
   context.valuesWeight = 0
-  const distribution = { metric: names.distribution, values }
-  const item = metricItem({ tags: tagsIn(text), timestamp, interval: 1, series: undefined, distribution })
-  return { item, weight }
+  const distribution = values.length === 0 ? undefined : { metric: names.distribution, values }
+  return { item: metricItem({ tags: tagsIn(text), timestamp, interval, series, distribution }), weight }
 }
 
 /** Ticks come about once a second: one that is this early would make the window a second too long. */

@@ -1,7 +1,7 @@
 import { type Accumulation, histogramSeries, numberSeries } from '../../../metrics/accumulation.ts'
 import type { MetricType } from '../../../metrics/declared.ts'
 import { admit, type Family as MetricFamily } from '../../../metrics/families.ts'
-import { type FamilyNames, labelsIn, labelsText, overflowText } from '../names.ts'
+import { type FamilyNames, labelsIn, nameIn, overflowText, separateLabels } from '../names.ts'
 
 /** A metric family: what the page shows. It outlives clients; counters only ever grow. */
 export interface Family extends MetricFamily<Accumulation> {
@@ -32,8 +32,8 @@ export interface SeriesLimits {
 }
 
 /** The limits in force, and what all families take of them together. */
-export interface Totals {
-  readonly settings: { readonly limits: SeriesLimits }
+interface Totals {
+  readonly settings: SeriesLimits
   readonly totals: { series: number; bytes: number }
 }
 
@@ -69,24 +69,14 @@ export function createFamily(
     },
   }
   const family: Family = {
-    ...{
-      type,
-      name,
-      base,
-      help,
-      buckets: type === 'histogram' ? buckets : [],
-      labelNames: new Set(),
-      series: new Map(),
-    },
+    ...{ type, name, base, help, labelNames: new Set(), series: new Map() },
+    buckets: type === 'histogram' ? buckets : [],
     ...{ overflow: undefined, culprit: undefined, limit: undefined, bytes: 0 },
-    isFull: (labelBytes) => limitFor(family, labelBytes, state) !== undefined,
+    isFull: (labelBytes) => labelBytes >= 0 && limitFor(family, labelBytes, state) !== undefined,
     seriesOf: (text) => admit(family, withinNames(family.labelNames, text), room),
   }
   return family
 }
-
-/** The number of series, an overflow included; a histogram's label set is one. */
-export const seriesCount = (family: Family): number => family.series.size + (family.overflow ? 1 : 0)
 
 const bytesOf = ({ type, buckets, name }: Family, labelBytes: number): number =>
   (type === 'histogram' ? buckets.length + 3 : 1) * (name.length + labelBytes + lineBytes)
@@ -95,9 +85,8 @@ const bytesOf = ({ type, buckets, name }: Family, labelBytes: number): number =>
 function limitFor(
   family: Family,
   labelBytes: number,
-  { settings, totals }: Totals,
+  { settings: limits, totals }: Totals,
 ): keyof SeriesLimits | undefined {
-  const { limits } = settings
   if (family.series.size >= limits.max_series) return 'max_series'
   if (totals.series >= limits.max_total_series) return 'max_total_series'
   const bytes = bytesOf(family, labelBytes)
@@ -108,9 +97,11 @@ function limitFor(
 /** Leaves out the names that would take the family beyond its bound: the counts merge, none is lost. */
 function withinNames(known: ReadonlySet<string>, text: string): string {
   let room = maxLabels - known.size
-  // Each label takes six characters or more, and has `="` in it.
-  if (text.length < 6 * room || text.split('="').length <= room) return text
-  return labelsText(labelsIn(text).filter(([name]) => known.has(name) || room-- > 0))
+  // Each label takes six characters or more.
+  if (text.length < 6 * room) return text
+  const labels = separateLabels(text)
+  if (labels.length <= room) return text
+  return labels.filter((label) => known.has(nameIn(label)) || room-- > 0).join(',')
 }
 
 /** The label that has the most values in these label sets. */

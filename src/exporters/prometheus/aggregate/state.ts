@@ -1,18 +1,13 @@
 import type { Registry } from 'prom-client'
 import type { Accumulation } from '../../../metrics/accumulation.ts'
-import {
-  type Aggregate,
-  type Declared,
-  emptyAggregate,
-  forgetPlans,
-  type Part,
-} from '../../../metrics/aggregate.ts'
+import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
+import { labelRule } from '../../../metrics/labels.ts'
 import type { Config } from '../../exporter.ts'
 import { type FamilyNames, familyNames, labelName, metricName, occupiedNames } from '../names.ts'
 import { type Operation, operationOf } from '../outcome.ts'
 import { readSettings, type Settings } from '../settings.ts'
-import { createFamily, type Family, seriesCount } from './families.ts'
+import { createFamily, type Family } from './families.ts'
 import { layoutOf } from './layout.ts'
 
 /** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
@@ -44,21 +39,19 @@ export function createState(
   registry: Registry | undefined,
   reserved: Iterable<string>,
 ): State {
-  const declared: Declared<Accumulation>[] = []
   const state: State = {
     ...emptyAggregate<Accumulation>(),
-    ...{ declared, families: [], names: new Map(), inferred: new Map(), undecided: [] },
+    ...{ families: [], names: new Map(), inferred: new Map(), undecided: [] },
     ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}) },
     ...{ registry, taken: () => false, announce: () => {}, conflicts: [] },
   }
-  useSettings(state)
   for (const name of reserved) state.names.set(name, undefined)
   for (const metric of metrics) {
     const { type, text, description, buckets = state.settings.buckets, tags } = metric
     const family = createFamily(type, familyNames(type, text), description, buckets, state)
     if (type === 'histogram' && !metric.buckets) state.undecided.push(family)
     const layout = layoutOf(tags.map((key, offset) => ({ key, name: labelName(key), offset })))
-    declared.push({ metric, family: addFamily(state, family), layout })
+    state.declared.push({ metric, family: addFamily(state, family), layout })
   }
   return state
 }
@@ -66,21 +59,18 @@ export function createState(
 /** Takes a configuration over; every cache that depends on it is forgotten, no series is. */
 export function configure(state: State, config: Config): void {
   const settings = readSettings(config)
-  if (settings.fingerprint === state.settings.fingerprint) return
   state.settings = settings
-  useSettings(state)
-  for (const family of state.undecided) if (seriesCount(family) === 0) family.buckets = settings.buckets
-}
-
-function useSettings(state: State): void {
-  state.labelRule = state.settings.rule
-  state.maxRemembered = 8 * state.settings.limits.max_total_series + 4096
+  state.labelRule = labelRule(settings, labelName, true)
+  state.maxRemembered = 8 * settings.max_total_series + 4096
   forgetPlans(state)
+  for (const family of state.undecided) {
+    if (family.series.size === 0 && !family.overflow) family.buckets = settings.buckets
+  }
 }
 
 /** With `outcome_label`, what events of this name end: their durations are in the histogram of that. */
 export const operationIn = ({ settings }: State, eventName: string): Operation | undefined =>
-  settings.outcomeLabel ? operationOf(eventName) : undefined
+  settings.outcome_label ? operationOf(eventName) : undefined
 
 const typeOf = (part: Part) => (part === 'count' ? 'counter' : 'histogram')
 
