@@ -12,14 +12,9 @@ export interface Accumulation extends Series {
   count: number
 }
 
-const none: readonly number[] = []
-
-export const numberSeries = (text: string): Accumulation => ({
-  ...{ text, window: 0, value: 0, bounds: none, counts: [], count: 0 },
-})
-
-export const histogramSeries = (text: string, bounds: readonly number[]): Accumulation => ({
-  ...{ text, window: 0, value: 0, bounds, counts: new Array(bounds.length + 1).fill(0), count: 0 },
+/** Makes a series; `bounds` is empty unless it is that of a histogram. */
+export const newSeries = (text: string, bounds: readonly number[], window = 0): Accumulation => ({
+  ...{ text, window, value: 0, bounds, counts: new Array(bounds.length + 1).fill(0), count: 0 },
 })
 
 /** Adds a finite value. An infinite counter would never show an increase again: false, and nothing is changed. */

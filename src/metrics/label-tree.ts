@@ -36,9 +36,6 @@ const maxEdgeLength = 1024
 
 const newLeaf = <S>(): Leaf<S> => ({ next: undefined, count: undefined, duration: undefined })
 
-/** What a step in a tree counts towards the bound of the cache. */
-const edgeWeight = (edge: unknown): number => 1 + (typeof edge === 'string' ? edge.length >> 6 : 0)
-
 /** The shape of this metadata, of those of its event's name. It is in front from now on. */
 export function shapeOf<S>(
   shapes: Shape<S>[],
@@ -160,7 +157,7 @@ export function placeLeaf<S>(
     if (!next) {
       next = newLeaf<S>()
       at.next.set(typeof edge === 'string' ? ownCopy(edge) : edge, next)
-      weight += edgeWeight(edge)
+      weight += 1 + (typeof edge === 'string' ? edge.length >> 6 : 0)
     }
     at = next
   }

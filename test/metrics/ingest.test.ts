@@ -1,7 +1,7 @@
 // Guards what every exporter of metrics gets from the shared aggregation: windows, the overflow rule, declared metrics.
 import assert from 'node:assert/strict'
 import { EventRecord } from '../../src/bus/snapshot.ts'
-import { type Accumulation, add, numberSeries, observe, set } from '../../src/metrics/accumulation.ts'
+import { type Accumulation, add, newSeries, observe, set } from '../../src/metrics/accumulation.ts'
 import { type Aggregate, emptyAggregate } from '../../src/metrics/aggregate.ts'
 import { lastValue } from '../../src/metrics/declared.ts'
 import { admit, type Family } from '../../src/metrics/families.ts'
@@ -19,7 +19,7 @@ function smallest() {
   const familyCalled = (name: string): Family<Accumulation> => {
     const known = state.families.get(name)
     if (known) return known
-    const make = (text: string): Accumulation => ({ ...numberSeries(text), window: state.window })
+    const make = (text: string): Accumulation => newSeries(text, [], state.window)
     const family: Family<Accumulation> = {
       ...{ name, series: new Map(), overflow: undefined },
       seriesOf: (text) =>

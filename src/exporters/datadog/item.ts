@@ -27,6 +27,8 @@ export interface MetricItem {
   readonly interval: number
   readonly series: Series | undefined
   readonly distribution: Distribution | undefined
+  /** Events that are settled by it. */
+  readonly weight: number
   readonly bytes: number
   readonly arrived: { series: boolean; distribution: boolean }
   /** A final failure of one of its parts, and whose verdict it is: another client has another key or address. */
@@ -39,7 +41,7 @@ export type Part = 'series' | 'distribution'
 export const parts = ['series', 'distribution'] as const satisfies readonly Part[]
 
 /** What an item is made of. */
-type Measured = Pick<MetricItem, 'tags' | 'timestamp' | 'interval' | 'series' | 'distribution'>
+type Measured = Pick<MetricItem, 'tags' | 'timestamp' | 'interval' | 'series' | 'distribution' | 'weight'>
 
 export const metricItem = (of: Measured): MetricItem => ({
   ...of,

@@ -116,7 +116,9 @@ export interface Settings extends SeriesLimits, LabelSettings {
   readonly outcome_label: boolean
 }
 
-const defaults = Object.fromEntries(Object.entries(schema).map(([key, { default: value }]) => [key, value]))
+const limits = ['max_metrics', 'max_series', 'max_total_series', 'max_metric_bytes', 'max_page_bytes']
+const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', ...limits]
 
 /** A configuration's settings; a key it lacks has its default. */
-export const readSettings = (config: Config): Settings => ({ ...defaults, ...config }) as unknown as Settings
+export const readSettings = (config: Config): Settings =>
+  Object.fromEntries(keys.map((key) => [key, config[key] ?? schema[key]!.default])) as unknown as Settings

@@ -3,7 +3,7 @@ import type { Sink } from '../../exporter.ts'
 import type { MetricItem } from '../item.ts'
 import { layoutOf } from '../names.ts'
 import { type Context, configure, familyOf, inferredName, type State } from './contexts.ts'
-import { maxValues, takeValues } from './window.ts'
+import { maxValues, take } from './window.ts'
 
 /** A value that waits in a context; a count leaves nothing behind. */
 const bytesOfEvent = 16
@@ -43,8 +43,8 @@ export const ingest = createIngest<State, Context, Sink<State, MetricItem>>({
     state.settledBy = undefined
     state.settledByValues = false
     for (let full = state.full.pop(); full; full = state.full.pop()) {
-      const { item, weight } = takeValues(full, Math.floor(sink.now / 1000))
-      sink.item(item, weight, item.bytes)
+      const item = take(full, Math.floor(sink.now / 1000), 1)
+      sink.item(item, item.weight, item.bytes)
     }
   },
 })

@@ -1,5 +1,5 @@
 import type { Sink } from '../../exporter.ts'
-import { type MetricItem, metricItem } from '../item.ts'
+import { type MetricItem, metricItem, type Series } from '../item.ts'
 import { tagsIn } from '../names.ts'
 import { aggregationSeconds } from '../schema.ts'
 import { type Context, forgetContexts, type State } from './contexts.ts'
@@ -27,15 +27,9 @@ function nextTimestamp({ timestamps }: State, now: number): number {
   return timestamp
 }
 
-/** An item, and the events that are settled by it. */
-interface Taken {
-  readonly item: MetricItem
-  readonly weight: number
-}
-
 /** Takes everything out of the window, the contexts without values first. */
-function takeItems(state: State, timestamp: number, interval: number): readonly Taken[] {
-  const taken: Taken[] = []
+function takeItems(state: State, timestamp: number, interval: number): readonly MetricItem[] {
+  const taken: MetricItem[] = []
   for (const { series, overflow } of state.families.values()) {
     for (const context of overflow ? [...series.values(), overflow] : series.values()) {
       const { names, count, gauge } = context
@@ -47,23 +41,19 @@ function takeItems(state: State, timestamp: number, interval: number): readonly 
     }
   }
   forgetContexts(state)
-  const withValues = taken.filter(({ item }) => item.distribution)
-  return [...taken.filter(({ item }) => !item.distribution), ...withValues]
+  const withValues = taken.filter(({ distribution }) => distribution)
+  return [...taken.filter(({ distribution }) => !distribution), ...withValues]
 }
 
-/** Takes the values alone out of a context that has many. */
-export const takeValues = (context: Context, timestamp: number): Taken =>
-  take(context, timestamp, 1, undefined)
-
-/** Takes the values out of a context, into an item with what else is in it. */
-function take(context: Context, timestamp: number, interval: number, series: MetricItem['series']): Taken {
+/** Takes the values out of a context, into an item of their own or with the count or gauge of the context. */
+export function take(context: Context, timestamp: number, interval: number, series?: Series): MetricItem {
   const { names, text, values } = context
   const weight = context.valuesWeight + (series ? context.seriesWeight : 0)
   // The tree of labels may keep the context; the values are the item's now.
   context.values = []
   context.valuesWeight = 0
   const distribution = values.length === 0 ? undefined : { metric: names.distribution, values }
-  return { item: metricItem({ tags: tagsIn(text), timestamp, interval, series, distribution }), weight }
+  return metricItem({ tags: tagsIn(text), timestamp, interval, series, distribution, weight })
 }
 
 /** Ticks come about once a second: one that is this early would make the window a second too long. */
@@ -78,6 +68,6 @@ export function handOver(sink: Sink<State, MetricItem>, reason: 'interval' | 'fl
   if (reason === 'interval' && elapsedMs < wanted * 1000 - slackMs) return
   const elapsed = elapsedMs / 1000
   const interval = Math.max(1, Math.round(Math.abs(elapsed - wanted) < 1.5 ? wanted : elapsed))
-  for (const { item, weight } of takeItems(state, nextTimestamp(state, now), interval))
-    sink.item(item, weight, item.bytes)
+  for (const item of takeItems(state, nextTimestamp(state, now), interval))
+    sink.item(item, item.weight, item.bytes)
 }

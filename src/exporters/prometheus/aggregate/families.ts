@@ -1,4 +1,4 @@
-import { type Accumulation, histogramSeries, numberSeries } from '../../../metrics/accumulation.ts'
+import { type Accumulation, newSeries } from '../../../metrics/accumulation.ts'
 import type { MetricType } from '../../../metrics/declared.ts'
 import { admit, type Family as MetricFamily } from '../../../metrics/families.ts'
 import { type FamilyNames, labelsIn, nameIn, overflowText, separateLabels } from '../names.ts'
@@ -54,7 +54,7 @@ export function createFamily(
     family.bytes += bytes
     state.totals.series++
     state.totals.bytes += bytes
-    return type === 'histogram' ? histogramSeries(text, family.buckets) : numberSeries(text)
+    return newSeries(text, family.buckets)
   }
   const room = {
     limitFor: (text: string) => limitFor(family, Buffer.byteLength(text), state),

@@ -22,6 +22,8 @@ export interface State extends Aggregate<Accumulation> {
   /** What all families have together, in series and in bytes of the page. */
   readonly totals: { series: number; bytes: number }
   settings: Settings
+  /** Equal for settings that treat labels and limits alike; empty before the first configuration. */
+  fingerprint: string
   /** Set by the first open, or by the user from the start. */
   registry: Registry | undefined
   /** Whether the registry holds a foreign metric of this name. */
@@ -42,7 +44,7 @@ export function createState(
   const state: State = {
     ...emptyAggregate<Accumulation>(),
     ...{ families: [], names: new Map(), inferred: new Map(), undecided: [] },
-    ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}) },
+    ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}), fingerprint: '' },
     ...{ registry, taken: () => false, announce: () => {}, conflicts: [] },
   }
   for (const name of reserved) state.names.set(name, undefined)
@@ -59,6 +61,9 @@ export function createState(
 /** Takes a configuration over; every cache that depends on it is forgotten, no series is. */
 export function configure(state: State, config: Config): void {
   const settings = readSettings(config)
+  const fingerprint = JSON.stringify(settings)
+  if (fingerprint === state.fingerprint) return
+  state.fingerprint = fingerprint
   state.settings = settings
   state.labelRule = labelRule(settings, labelName, true)
   state.maxRemembered = 8 * settings.max_total_series + 4096
@@ -74,11 +79,14 @@ export const operationIn = ({ settings }: State, eventName: string): Operation |
 
 const typeOf = (part: Part) => (part === 'count' ? 'counter' : 'histogram')
 
+/** What the events of this name measure: their durations may be those of an operation that they end. */
+const subjectOf = (state: State, part: Part, eventName: string): string =>
+  (part === 'duration' && operationIn(state, eventName)?.name) || eventName
+
 export function inferredNames(state: State, part: Part, eventName: string, attempt = 1): FamilyNames {
   const nth = attempt > 1 ? `_${attempt}` : ''
   if (part === 'count') return familyNames('counter', `${familyNames('counter', eventName).base}${nth}_total`)
-  const measured = operationIn(state, eventName)?.name ?? eventName
-  return familyNames('histogram', `${metricName(measured)}${nth}_duration_seconds`)
+  return familyNames('histogram', `${metricName(subjectOf(state, part, eventName))}${nth}_duration_seconds`)
 }
 
 /** The counter of an event's `count`, or the histogram of its `duration_ms` in seconds; undefined at `max_metrics`. */
@@ -92,14 +100,11 @@ export function inferFamily(state: State, part: Part, eventName: string): Family
   for (let attempt = 2; !isFree(state, part, names); attempt++) {
     names = inferredNames(state, part, eventName, attempt)
   }
-  const measured = part === 'count' ? eventName : (operationIn(state, eventName)?.name ?? eventName)
-  const shown = measured.slice(0, maxHelpName)
-  const help =
-    part === 'count' ? `Sum of the count of ${shown} events.` : `Duration of ${shown} events in seconds.`
-  const { buckets } = state.settings
-  const family = addFamily(state, createFamily(typeOf(part), names, help, buckets, state))
+  const events = `${subjectOf(state, part, eventName).slice(0, maxHelpName)} events`
+  const help = part === 'count' ? `Sum of the count of ${events}.` : `Duration of ${events} in seconds.`
+  const family = createFamily(typeOf(part), names, help, state.settings.buckets, state)
   state.inferred.set(asked, family)
-  return family
+  return addFamily(state, family)
 }
 
 const isFree = (state: State, part: Part, names: FamilyNames): boolean =>
