@@ -51,7 +51,6 @@ const swapped = (...subscribed: readonly string[]) =>
   )
 
 const stopped = ['unit.unsubscribe', 'unit.abandon shutdown'] as const
-const closing = ['shows draining', halt, 'starts close'] as const
 
 const serve = ['opening done']
 const disable = [...serve, 'change that disables', 'commit', 'drained', 'closing done']
@@ -150,34 +149,9 @@ describe('the exporter chart', () => {
     'leaving.draining': {
       ...changes('leaving.draining'),
       ...stops(),
-      'change of client': lets('leaving.reviving.opening', 'shows opening', 'starts prepare open'),
+      'change of client': lets('enabling.reviving', 'shows opening', 'starts prepare open'),
       drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
-    },
-    'leaving.reviving.opening': {
-      ...changes('leaving.reviving.opening'),
-      ...stops('aborts prepare'),
-      abort: lets(
-        ...([
-          'leaving.draining',
-          'unit.abort',
-          'unit.discard',
-          'unit.unsubscribe',
-          'aborts prepare',
-        ] as const),
-        ...[acknowledged, 'shows draining', drains],
-      ),
-      'candidate opens': lets('leaving.reviving.prepared', prepared),
-      'candidate fails': lets('leaving.draining', 'unit.unsubscribe', refused, 'shows draining', drains),
-    },
-    'leaving.reviving.prepared': {
-      ...changes('leaving.reviving.prepared'),
-      ...stops(),
-      commit: swapped('unit.subscribe'),
-      abort: lets(
-        ...(['leaving.draining', 'unit.abort', 'unit.discard', 'unit.unsubscribe'] as const),
-        ...[acknowledged, 'shows draining', drains],
-      ),
     },
     'leaving.closing': {
       ...changes('leaving.closing'),
@@ -194,25 +168,37 @@ describe('the exporter chart', () => {
     disabled: {
       ...changes('disabled'),
       ...stops(),
-      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare open'),
-      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare open'),
+      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare replace'),
+      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare replace'),
     },
-    'enabling.closing': {
-      ...changes('enabling.closing'),
-      ...stops('aborts close'),
+    'enabling.reviving': {
+      ...changes('enabling.reviving'),
+      ...stops('aborts prepare'),
       abort: lets(
-        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
-        ...[acknowledged, ...closing],
+        ...([
+          'leaving.draining',
+          'unit.abort',
+          'unit.discard',
+          'unit.unsubscribe',
+          'aborts prepare',
+        ] as const),
+        ...[acknowledged, 'shows draining', drains],
       ),
-      'closing done': lets('enabling.opening', 'starts prepare open'),
-      'closing fails': lets('enabling.opening', error, 'starts prepare open'),
+      'candidate opens': lets('enabling.prepared', prepared),
+      'candidate fails': lets('leaving.draining', 'unit.unsubscribe', refused, 'shows draining', drains),
     },
     'enabling.opening': {
       ...changes('enabling.opening'),
       ...stops('aborts prepare'),
       abort: lets(
-        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts prepare'] as const),
-        ...[acknowledged, ...closing],
+        ...([
+          'leaving.draining',
+          'unit.abort',
+          'unit.discard',
+          'unit.unsubscribe',
+          'aborts prepare',
+        ] as const),
+        ...[acknowledged, 'shows draining', drains],
       ),
       'candidate opens': lets('enabling.prepared', prepared),
       'candidate fails': lets(
@@ -227,7 +213,10 @@ describe('the exporter chart', () => {
       ...changes('enabling.prepared'),
       ...stops(),
       commit: swapped('unit.subscribe'),
-      abort: lets('leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', acknowledged, ...closing),
+      abort: lets(
+        ...(['leaving.draining', 'unit.abort', 'unit.discard', 'unit.unsubscribe'] as const),
+        ...[acknowledged, 'shows draining', drains],
+      ),
     },
     'stopping.draining': {
       ...changes('stopping.draining'),
@@ -260,8 +249,22 @@ describe('the exporter chart', () => {
     const { commands, log, show } = stageExporter({ pulled: true })
     for (const command of ['opening done', 'change that disables', 'commit', 'change of client'] as const)
       assert.ok(await commands[command]())
-    assert.equal(show(), 'enabling.closing')
-    assert.equal(log.at(-1), 'starts close')
+    assert.equal(show(), 'enabling.opening')
+    assert.deepEqual(log.slice(-4), ['unit.cut', halt, 'shows opening', 'starts prepare replace'])
+  })
+
+  it('is enabled again while it closes', async () => {
+    const { commands, log, show } = stageExporter()
+    const disabling = [
+      'opening done',
+      'change that disables',
+      'commit',
+      'drained',
+      'change of client',
+    ] as const
+    for (const command of disabling) assert.ok(await commands[command]())
+    assert.equal(show(), 'enabling.opening')
+    assert.deepEqual(log.slice(-3), ['aborts close', 'shows opening', 'starts prepare replace'])
   })
 
   it('tries again in a second when an opening says nothing of its backoff', async () => {
