@@ -160,6 +160,8 @@ export type BreakerCommand = 'force_open' | 'disable' | 'reset'
 export type SystemEvent =
   | SystemReport
   | EventsOf<{
+      /** More exporters of the start: very many do not begin in one turn of the event loop. */
+      'exporters.add': { readonly exporters: readonly PlannedExporter[] }
       'config.change': { readonly version: number; readonly changes: readonly PlannedChange[] }
       'exporters.flush': { readonly ids: readonly string[] }
       'exporter.restart': { readonly id: string }

@@ -44,6 +44,8 @@ export interface Control {
   flush(ids: readonly string[]): void
   restart(id: string): void
   commandBreaker(id: string, command: BreakerCommand): void
+  /** Begins more exporters of the start. */
+  add(exporters: readonly PlannedExporter[]): void
   view(id: string): ExporterView | undefined
   /** Resolves when no exporter is at its first opening, or restart, any more. */
   settled(): Promise<void>
@@ -70,6 +72,8 @@ export function startControl(options: {
   const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
   const breakerSince = new Map<string, number>()
+  /** Exporters whose client opens or that drain. */
+  const settling = new Set<string>()
   let groups: SnapshotFrom<typeof systemMachine>['context']['groups'] | undefined
 
   const root = createActor(machine, {
@@ -95,20 +99,16 @@ export function startControl(options: {
     }
   }
 
-  const isSettling = (): boolean =>
-    Object.keys(root.getSnapshot().context.groups).some((id) => {
-      const state = view(id)?.state
-      return state === 'opening' || state === 'draining'
-    })
-
   const wake = (): void => {
-    if (waiting.length === 0 || isSettling()) return
+    if (waiting.length === 0 || settling.size > 0) return
     for (const resolve of waiting.splice(0)) resolve()
   }
 
   const compare = (id: string): void => {
     const now = view(id)
-    if (waiting.length > 0) wake()
+    if (now?.state === 'opening' || now?.state === 'draining') settling.add(id)
+    else settling.delete(id)
+    wake()
     const before = shown.get(id)
     if (!now) return
     shown.set(id, now)
@@ -153,6 +153,8 @@ export function startControl(options: {
   root.on('exporter.removed', ({ id }) => {
     shown.delete(id)
     breakerSince.delete(id)
+    settling.delete(id)
+    wake()
     onRemoved(id)
   })
   root.start()
@@ -164,6 +166,7 @@ export function startControl(options: {
         pending.set(version, resolve)
         root.send({ type: 'config.change', version, changes })
       }),
+    add: (more) => root.send({ type: 'exporters.add', exporters: more }),
     flush: (ids) => root.send({ type: 'exporters.flush', ids }),
     restart: (id) => root.send({ type: 'exporter.restart', id }),
     commandBreaker: (id, command) => root.send({ type: 'breaker.command', id, command }),
