@@ -117,7 +117,7 @@ export type ExporterEvent =
   | DeliveryReply
   | EventsOf<{
       'exporter.restart': NoPayload
-      /** `withinMs`: how long it may drain; by default as the configuration says. */
+      /** `withinMs`: how long it may drain when everything stops; absent: it is removed, and its settings say. */
       'exporter.stop': { readonly withinMs?: number }
       /** `keys`: names of the configuration keys that change, without their values. */
       'config.prepare': {
