@@ -106,6 +106,23 @@ describe('a failed batch', () => {
     assertExact(rig.ledger())
   })
 
+  it('has all its attempts again at another destination', async () => {
+    const { driver, rig } = await rigWith({ retry_attempts: 2, failure_threshold: 100, max_in_flight: 1 })
+    driver.reply = () => down
+    rig.emit(1, 'app.poison')
+    await rig.pass(60)
+    assert.ok(driver.calls.length > 3)
+    driver.reply = ({ names }) => (names[0]?.startsWith('app.poison') ? down : delivered)
+    await Promise.all([rig.telemetry.config.put('test.endpoint', 'two'), rig.settle()])
+    rig.emit(100)
+    await rig.pass(60)
+    const there = driver.calls.filter(
+      ({ names, endpoint }) => endpoint === 'two' && names[0]?.startsWith('app.poison'),
+    )
+    assert.equal(there.length, 3)
+    assert.deepEqual([rig.ledger().delivered, rig.ledger().dropped], [100, { retries_exhausted: 1 }])
+  })
+
   it('is given up when it is older than max_age', async () => {
     const { driver, rig } = await rigWith({ max_age: 10 })
     driver.reply = () => down
