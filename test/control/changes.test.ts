@@ -196,6 +196,22 @@ describe('a change', () => {
     }
   })
 
+  it('that an exporter refuses is in the history with the keys it would have changed', async () => {
+    const driver = createDriver()
+    const rig = await startRig([driver.definition], { test: mine })
+    driver.opening = () => {
+      throw new Error('port taken')
+    }
+    await assert.rejects(rig.telemetry.config.put({ 'test.endpoint': 'two', 'test.batch_size': 7 }))
+    const { history = [] } = rig.telemetry.status({ history: true })
+    const { message } = history.findLast(({ kind }) => kind === 'config')!
+    assert.equal(
+      message,
+      'refused (put): telemetry.test.endpoint, telemetry.test.batch_size: ' +
+        'telemetry.test cannot be changed: port taken',
+    )
+  })
+
   it('may add an exporter again that is still draining after it was removed', async () => {
     const driver = createDriver()
     const rig = await startRig([driver.definition], {})
