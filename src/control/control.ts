@@ -6,7 +6,7 @@ import type {
   Refusal,
   systemMachine,
 } from '../../machines/index.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, elapsed } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Observation } from './observe.ts'
 import { type BreakerState, breakerState, type ExporterState, exporterState } from './states.ts'
@@ -21,6 +21,8 @@ export interface ExporterView {
   readonly breakerFailures: number
   /** Epoch milliseconds of the breaker's last change of state. */
   readonly breakerSince: number
+  /** Milliseconds until an open breaker lets a probe through, on the monotonic clock; null while it is not open. */
+  readonly probeInMs: number | null
 }
 
 /** State values of all charts, as XState writes them. */
@@ -72,6 +74,8 @@ export function startControl(options: {
   const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
   const breakerSince = new Map<string, number>()
+  /** When a breaker opened last, in monotonic milliseconds. */
+  const openedAt = new Map<string, number>()
   /** Exporters whose client opens or that drain. */
   const settling = new Set<string>()
   let groups: SnapshotFrom<typeof systemMachine>['context']['groups'] | undefined
@@ -91,9 +95,13 @@ export function startControl(options: {
     const group = groupOf(id)
     if (!group) return undefined
     const breaker = group.breaker.getSnapshot()
+    const state = breakerState(breaker)
+    const now = elapsed(clock)
     return {
       state: exporterState(group.exporter.getSnapshot()),
-      breaker: breakerState(breaker),
+      breaker: state,
+      probeInMs:
+        state === 'open' ? Math.max((openedAt.get(id) ?? now) + breaker.context.waitMs - now, 0) : null,
       breakerFailures: breaker.context.failures,
       breakerSince: breakerSince.get(id) ?? clock.now(),
     }
@@ -112,7 +120,10 @@ export function startControl(options: {
     const before = shown.get(id)
     if (!now) return
     shown.set(id, now)
-    if (before?.breaker !== now.breaker) breakerSince.set(id, clock.now())
+    if (before?.breaker !== now.breaker) {
+      breakerSince.set(id, clock.now())
+      openedAt.set(id, elapsed(clock))
+    }
     if (before && before.state !== now.state)
       onStateChange({ id, what: 'exporter', from: before.state, to: now.state })
     if (before && before.breaker !== now.breaker)
@@ -153,6 +164,7 @@ export function startControl(options: {
   root.on('exporter.removed', ({ id }) => {
     shown.delete(id)
     breakerSince.delete(id)
+    openedAt.delete(id)
     settling.delete(id)
     wake()
     onRemoved(id)

@@ -182,6 +182,22 @@ describe('the breaker of an exporter', () => {
     assert.equal(rig.ledger().delivered, 20)
   })
 
+  it('says how long it waits before a probe, by the outage and not by reset_timeout', async () => {
+    const { driver, rig } = await rigWith({ failure_threshold: 1, reset_timeout: 60 })
+    const probeInMs = () => rig.telemetry.status().exporters.test!.probeInMs
+    assert.equal(probeInMs(), null)
+    driver.reply = () => down
+    rig.emit(1)
+    await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 10 })
+    const first = probeInMs()!
+    assert.ok(first > 700 && first <= 1_000, `${first} ms`)
+    await rig.pass(0.5)
+    assert.equal(first - probeInMs()!, 500)
+    driver.reply = () => delivered
+    await rig.pass(2)
+    assert.deepEqual([rig.breaker(), probeInMs()], ['closed', null])
+  })
+
   it('learns nothing of the backend from a batch that was too large before it was sent', async () => {
     const { driver, rig } = await rigWith({
       failure_threshold: 1,
