@@ -15,6 +15,7 @@ import { createHints } from './control/hints.ts'
 import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
+import { highestSamplingRate } from './control/sampling-rate.ts'
 import { createTimerScope } from './control/timers.ts'
 import { atMost, settledWithin, whileHeld } from './control/waiting.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
@@ -35,16 +36,6 @@ const closeGraceMs = 150
 const defaultFlushMs = 10_000
 /** Exporters that begin in one turn of the event loop. */
 const startedPerTurn = 16
-
-/** What traces that begin here are announced by; without an exporter that samples, as sampled. */
-function highestSamplingRate(units: Iterable<Unit>): number {
-  let highest = -1
-  for (const unit of units) {
-    const { sampling_rate: rate } = unit.config()
-    if (typeof rate === 'number' && unit.enabled() && rate > highest) highest = rate
-  }
-  return highest < 0 ? 1 : highest
-}
 
 /** Makes a telemetry system. Wires the two planes: the bus and the units to the statecharts. */
 export function createTelemetry<Events extends EventMap<Events> = AnyEvents>(
