@@ -76,6 +76,7 @@ export const exporterMachine = exporterSetup.createMachine({
     change: noChange(input.settings),
     reopenMs: 0,
     drainMs: 0,
+    abandonAs: 'shutdown',
     crashes: 0,
   }),
   initial: 'starting',
@@ -288,7 +289,7 @@ export const exporterMachine = exporterSetup.createMachine({
     stopped: {
       type: 'final',
       tags: 'stopped',
-      entry: ['announce', 'unsubscribe', 'abandonShutdown', 'announceStopped'],
+      entry: ['announce', 'unsubscribe', 'abandonStopped', 'announceStopped'],
     },
   },
 })

@@ -15,6 +15,7 @@ import { createHints } from './control/hints.ts'
 import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
+import { highestSamplingRate } from './control/sampling-rate.ts'
 import { createTimerScope } from './control/timers.ts'
 import { atMost, settledWithin, whileHeld } from './control/waiting.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
@@ -33,16 +34,8 @@ const defaultStopMs = 5_000
 /** How long past its deadline a stop waits for clients to close. */
 const closeGraceMs = 150
 const defaultFlushMs = 10_000
-
-/** What traces that begin here are announced by; without an exporter that samples, as sampled. */
-function highestSamplingRate(units: Iterable<Unit>): number {
-  let highest = -1
-  for (const unit of units) {
-    const { sampling_rate: rate } = unit.config()
-    if (typeof rate === 'number' && unit.enabled() && rate > highest) highest = rate
-  }
-  return highest < 0 ? 1 : highest
-}
+/** Exporters that begin in one turn of the event loop. */
+const startedPerTurn = 16
 
 /** Makes a telemetry system. Wires the two planes: the bus and the units to the statecharts. */
 export function createTelemetry<Events extends EventMap<Events> = AnyEvents>(
@@ -65,6 +58,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   let control: Control | undefined
   let state: SystemState = 'idle'
   let launching: Promise<Control> | undefined
+  /** Some exporters of the start have yet to begin: a change waits for them. */
+  let spawning = false
   let stopping: Promise<StopReport> | undefined
 
   const store: ConfigStore = createConfigStore({
@@ -72,7 +67,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     types: typesWith(options.types),
     clock,
     logger,
-    apply: async (plan) => control && changes.apply(plan, control),
+    apply: async (plan) => {
+      if (spawning) await launching
+      if (control) await changes.apply(plan, control)
+    },
   })
   const scopes = openTelemetryScopes()
   const bus: Bus = createBus({
@@ -152,18 +150,33 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   ended.catch(() => {})
 
   const launch = async (): Promise<Control> => {
-    const exporters = await store.start()
-    if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
-    for (const [id, exporter] of exporters) addUnit(id, exporter)
+    const exporters = [...(await store.start())]
+    /** The next few that are to begin. */
+    const next = () =>
+      exporters.splice(0, startedPerTurn).map(([id, exporter]) => {
+        const unit = addUnit(id, exporter)
+        return { unit, settings: settingsOf(unit.config()) }
+      })
+    const goOn = (): void => {
+      if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
+    }
+    goOn()
     control = startControl({
       machine,
-      exporters: [...units.values()].map((unit) => ({ unit, settings: settingsOf(unit.config()) })),
+      exporters: next(),
       clock,
       logger,
       observation,
       onStateChange: announcements.stateChanged,
       onRemoved: removeUnit,
     })
+    spawning = exporters.length > 0
+    while (exporters.length > 0) {
+      await new Promise((resolve) => setImmediate(resolve))
+      goOn()
+      control.add(next())
+    }
+    spawning = false
     state = 'running'
     bus.open()
     hints.started(units.size, store.status().warnings.length > 0)

@@ -922,7 +922,7 @@ export const exporterMachine = createMachine({
           "type": "unsubscribe"
         },
         {
-          "type": "abandonShutdown"
+          "type": "abandonStopped"
         },
         {
           "type": "announceStopped"

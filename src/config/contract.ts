@@ -35,6 +35,8 @@ export interface SettledChange {
   readonly source: string
   readonly version: number
   readonly changes?: readonly ValueChange[]
+  /** The keys and tables that a refused change would have written; none of a whole document. */
+  readonly keys?: readonly string[]
   /** The first problems of a refused change, at most 20. */
   readonly problems?: readonly ConfigProblem[]
   /** How many more problems a refused change has than those listed. */

@@ -1,7 +1,7 @@
 import { TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
 import { judgedAmong, judgedChange } from './changes/admission.ts'
-import { ownProblems, type ReadChange, readPut, readUnset } from './changes/changes.ts'
+import { keysOf, ownProblems, type ReadChange, readPut, readUnset } from './changes/changes.ts'
 import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } from './changes/plan.ts'
 import {
   createTransactions,
@@ -114,8 +114,8 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     reports.applied(sources.join(', '), now.version, changes)
   }
 
-  const refused = (source: Source, error: TelemetryConfigError): void =>
-    reports.rejected(source, inForce().version, error)
+  const refused = (source: Source, error: TelemetryConfigError, keys: readonly string[] = []): void =>
+    reports.rejected(source, inForce().version, error, keys)
 
   const landEarly = (given: ReadChange, source: Source): PutResult => {
     // The layers may be incomplete: a change answers for its own keys only.
@@ -143,7 +143,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       const after = judgedAmong(into, judge!, given, source)
       return await new Promise((resolve, reject) => into.submit({ source, steps, resolve, reject }, after))
     } catch (error) {
-      if (error instanceof TelemetryConfigError) refused(source, error)
+      if (error instanceof TelemetryConfigError) refused(source, error, keysOf(given.steps))
       throw error
     }
   }

@@ -172,6 +172,46 @@ describe('a change', () => {
     assert.equal(driver.open.length, 0)
   })
 
+  it('that removes an exporter drops what it could not drain as disabled, a stop as shutdown', async () => {
+    for (const [end, reason] of [
+      ['removal', 'disabled'],
+      ['stop', 'shutdown'],
+    ] as const) {
+      const driver = createDriver()
+      const rig = await startRig([driver.definition], { test: { ...mine, drain_timeout: 1, timeout: 50 } })
+      const extra = { 'extra.type': 'test', 'extra.event_patterns': ['app.*'], 'extra.drain_timeout': 1 }
+      await Promise.all([rig.telemetry.config.put(extra), rig.settle()])
+      const dropped: unknown[] = []
+      rig.telemetry.attach('drops', ['telemetry.events.dropped'], ({ metadata, measurements }) =>
+        dropped.push([metadata.exporter, metadata.reason, measurements.count]),
+      )
+      driver.reply = hang
+      rig.emit(3)
+      await rig.pass(2)
+      if (end === 'removal') {
+        const removal = watched(rig.telemetry.config.unset('extra'))
+        await rig.clock.until(() => removal.settled && dropped.length > 0, { stepMs: 100 })
+        assert.deepEqual(dropped, [['extra', reason, 3]])
+      } else assert.deepEqual((await rig.end(1_000)).exporters.extra?.dropped, { [reason]: 3 })
+    }
+  })
+
+  it('that an exporter refuses is in the history with the keys it would have changed', async () => {
+    const driver = createDriver()
+    const rig = await startRig([driver.definition], { test: mine })
+    driver.opening = () => {
+      throw new Error('port taken')
+    }
+    await assert.rejects(rig.telemetry.config.put({ 'test.endpoint': 'two', 'test.batch_size': 7 }))
+    const { history = [] } = rig.telemetry.status({ history: true })
+    const { message } = history.findLast(({ kind }) => kind === 'config')!
+    assert.equal(
+      message,
+      'refused (put): telemetry.test.endpoint, telemetry.test.batch_size: ' +
+        'telemetry.test cannot be changed: port taken',
+    )
+  })
+
   it('may add an exporter again that is still draining after it was removed', async () => {
     const driver = createDriver()
     const rig = await startRig([driver.definition], {})

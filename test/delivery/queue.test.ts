@@ -223,6 +223,58 @@ describe('a request', () => {
     assert.equal(rig.ledger().delivered, 3)
   })
 
+  for (const [what, overrides] of Object.entries({
+    'sizeOf says': { sizeOf: weigh },
+    'the item said': { ingest: (event: TelemetryEvent, sink: Sink) => sink.item(event, 1, weigh(event)) },
+  }))
+    it(`that failed before max_request_bytes was lowered is split to fit, as ${what}`, async () => {
+      const config = { batch_size: 10, max_in_flight: 1, failure_threshold: 100 }
+      const { driver, rig } = await rigWith(config, overrides)
+      driver.reply = () => down
+      rig.emit(4)
+      rig.emit(1, 'app.huge')
+      rig.emit(2, 'app.more')
+      await rig.pass(2)
+      assert.equal(driver.calls[0]?.items.length, 7)
+      await Promise.all([rig.telemetry.config.put('test.max_request_bytes', 1024), rig.settle()])
+      driver.reply = () => delivered
+      const before = driver.calls.length
+      await rig.pass(60)
+      assert.deepEqual(sizes(driver).slice(before), [2, 2, 2])
+      assert.deepEqual([rig.ledger().delivered, rig.ledger().dropped], [6, { too_large: 1 }])
+      assertExact(rig.ledger())
+    })
+
+  it('has no room for anything where a request takes more than max_request_bytes empty: the status says so', async () => {
+    const { driver, rig } = await rigWith(
+      { max_request_bytes: 1024, batch_size: 10 },
+      { sizeOf: weigh, requestBytes: () => 2000 },
+    )
+    rig.emit(3)
+    await rig.pass(2)
+    assert.equal(driver.calls.length, 0)
+    assert.deepEqual(rig.ledger().dropped, { too_large: 3 })
+    const { lastError } = rig.telemetry.status().exporters.test!
+    assert.match(lastError?.message ?? '', /max_request_bytes is 1024, and a request takes 2000 bytes/)
+    await Promise.all([rig.telemetry.config.put('test.max_request_bytes', 4096), rig.settle()])
+    rig.emit(3)
+    await rig.pass(2)
+    assert.equal(rig.ledger().delivered, 3)
+  })
+
+  it('has company again once it is known that the backend takes single items only', async () => {
+    const { driver, rig } = await rigWith({ batch_size: 4, max_in_flight: 4 })
+    driver.reply = ({ items }) => (items.length > 1 ? { type: 'too_large' } : delivered)
+    rig.emit(8)
+    await rig.pass(5)
+    assert.equal(rig.ledger().delivered, 8)
+    driver.reply = hang
+    driver.calls.length = 0
+    rig.emit(8)
+    await rig.pass(5)
+    assert.deepEqual(sizes(driver), [1, 1, 1, 1])
+  })
+
   it('that is too large is split down to single items', async () => {
     const { driver, rig } = await rigWith({ batch_size: 8, max_in_flight: 1 })
     driver.reply = ({ items, names }) =>

@@ -106,6 +106,23 @@ describe('a failed batch', () => {
     assertExact(rig.ledger())
   })
 
+  it('has all its attempts again at another destination', async () => {
+    const { driver, rig } = await rigWith({ retry_attempts: 2, failure_threshold: 100, max_in_flight: 1 })
+    driver.reply = () => down
+    rig.emit(1, 'app.poison')
+    await rig.pass(60)
+    assert.ok(driver.calls.length > 3)
+    driver.reply = ({ names }) => (names[0]?.startsWith('app.poison') ? down : delivered)
+    await Promise.all([rig.telemetry.config.put('test.endpoint', 'two'), rig.settle()])
+    rig.emit(100)
+    await rig.pass(60)
+    const there = driver.calls.filter(
+      ({ names, endpoint }) => endpoint === 'two' && names[0]?.startsWith('app.poison'),
+    )
+    assert.ok(there.length >= 3, `${there.length} attempts`)
+    assert.deepEqual([rig.ledger().delivered, rig.ledger().dropped], [100, { retries_exhausted: 1 }])
+  })
+
   it('is given up when it is older than max_age', async () => {
     const { driver, rig } = await rigWith({ max_age: 10 })
     driver.reply = () => down
@@ -163,6 +180,22 @@ describe('the breaker of an exporter', () => {
     await rig.pass(40)
     assert.equal(rig.breaker(), 'closed')
     assert.equal(rig.ledger().delivered, 20)
+  })
+
+  it('says how long it waits before a probe, by the outage and not by reset_timeout', async () => {
+    const { driver, rig } = await rigWith({ failure_threshold: 1, reset_timeout: 60 })
+    const probeInMs = () => rig.telemetry.status().exporters.test!.probeInMs
+    assert.equal(probeInMs(), null)
+    driver.reply = () => down
+    rig.emit(1)
+    await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 10 })
+    const first = probeInMs()!
+    assert.ok(first > 700 && first <= 1_000, `${first} ms`)
+    await rig.pass(0.5)
+    assert.equal(first - probeInMs()!, 500)
+    driver.reply = () => delivered
+    await rig.pass(2)
+    assert.deepEqual([rig.breaker(), probeInMs()], ['closed', null])
   })
 
   it('learns nothing of the backend from a batch that was too large before it was sent', async () => {

@@ -50,7 +50,7 @@ const swapped = (...subscribed: readonly string[]) =>
     ...[acknowledged, 'shows serving', 'starts retire'],
   )
 
-const stopped = ['unit.unsubscribe', 'unit.abandon shutdown'] as const
+const stopped = ['unit.unsubscribe', 'unit.abandon disabled'] as const
 
 const serve = ['opening done']
 const disable = [...serve, 'change that disables', 'commit', 'drained', 'closing done']
@@ -301,6 +301,21 @@ describe('the exporter chart', () => {
       heard.push(log.filter((line) => line === acknowledged).length)
     }
     assert.deepEqual(heard, [0, 0, 0, 0, 1])
+  })
+})
+
+describe('the exporter chart on its way out', () => {
+  it('drops what is left as disabled when it is removed, and as shutdown when everything stops', async () => {
+    for (const [commands, reason] of [
+      [['stop'], 'disabled'],
+      [['stop within 800 ms'], 'shutdown'],
+      [['stop', 'stop within 800 ms'], 'shutdown'],
+    ] as const) {
+      const stage = stageExporter()
+      for (const command of [...serve, ...commands, 'drained', 'closing done'])
+        await stage.commands[command as keyof typeof stage.commands]()
+      assert.ok(stage.log.includes(`unit.abandon ${reason}`), stage.log.join('; '))
+    }
   })
 })
 

@@ -33,6 +33,8 @@ function poisonFor(chart: Chart): EventObject {
   return Object.defineProperties({ type }, Object.fromEntries(keys.map((key) => [key, { get: die }])))
 }
 
+const systemIdOf = (actor: AnyActorRef): unknown => (actor as { systemId?: unknown }).systemId
+
 export async function startCovered(
   types: readonly AnyExporterDefinition[],
   init: Record<string, unknown>,
@@ -47,7 +49,7 @@ export async function startCovered(
     if (actor.sessionId === event.rootId) root = actor
   })
   const actorOf = (chart: Chart, id = 'test'): AnyActorRef => {
-    const actor = actors.findLast((one) => one.id === `${chart}:${id}`)
+    const actor = actors.findLast((one) => systemIdOf(one) === `${chart}:${id}`)
     if (!actor) throw new Error(`there is no ${chart} of ${id}`)
     return actor
   }

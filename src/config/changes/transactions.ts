@@ -2,7 +2,7 @@ import { messageOf, TelemetryConfigError, type TelemetryError } from '../../erro
 import type { Judge, ResolvedConfig } from '../judge.ts'
 import type { Source } from '../layers.ts'
 import type { Redactor } from '../shown/redact.ts'
-import { foldSteps, type Step, writtenBy } from './changes.ts'
+import { foldSteps, keysOf, type Step, writtenBy } from './changes.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
 
 export interface PutResult {
@@ -30,7 +30,8 @@ export interface TransactionHost {
   readonly judge: Judge
   apply(plan: ConfigPlan): Promise<void>
   committed(now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void
-  refused(source: Source, error: TelemetryConfigError): void
+  /** `keys`: what the change would have written. */
+  refused(source: Source, error: TelemetryConfigError, keys: readonly string[]): void
   readonly redactor: Redactor
 }
 
@@ -115,7 +116,7 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
     unsettled.delete(request)
     expected = undefined
     isUncertain = false
-    host.refused(request.source, error)
+    host.refused(request.source, error, keysOf(request.steps))
     request.reject(error)
   }
 
