@@ -30,9 +30,10 @@ const stopGraceMs = 100
 
 const without = (ids: readonly string[], id: string): readonly string[] => ids.filter((other) => other !== id)
 
-const crash = /^xstate\.error\.actor\.(exporter|delivery|breaker):(.*)$/s
+/** How the actor of an exporter has ended. */
+const end = /^xstate\.(?:done|error)\.actor\.(?:exporter|delivery|breaker):(.*)$/s
 
-const idOf = (event: SystemEvent): string => crash.exec(event.type)?.[2] ?? ('id' in event ? event.id : '')
+const idOf = (event: SystemEvent): string => end.exec(event.type)?.[1] ?? ('id' in event ? event.id : '')
 
 const errorOf = (event: SystemEvent): unknown => ('error' in event ? event.error : undefined)
 

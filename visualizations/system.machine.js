@@ -270,7 +270,7 @@ export const systemMachine = createMachine({
         }
       ],
       "on": {
-        "exporter.stopped": [
+        "xstate.done.actor.*": [
           {
             "actions": [
               {

@@ -228,9 +228,9 @@ describe('the system chart', () => {
     },
     'stopping, one, two, three': {
       ...refusesChanges('stopping, one, two, three'),
-      'one stops': lets('stopping, two, three'),
-      'two stops': lets('stopping, one, three'),
-      'three stops': lets('stopping, one, two'),
+      'one has ended': lets('stopping, two, three'),
+      'two has ended': lets('stopping, one, three'),
+      'three has ended': lets('stopping, one, two'),
       'exporter one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
       'delivery one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
       'breaker one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),

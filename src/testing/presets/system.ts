@@ -48,6 +48,7 @@ export function systemPreset(options: PresetOptions = {}): ChartPreset<typeof sy
         ]),
         ...Object.keys(groups).flatMap((id) => [
           { type: 'exporter.stopped', id },
+          { type: `xstate.done.actor.exporter:${id}` },
           ...actors.map((actor) => ({
             type: `xstate.error.actor.${actor}:${id}`,
             error: { message: 'it crashed' },

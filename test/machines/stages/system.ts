@@ -116,6 +116,7 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void) {
       ...Object.fromEntries(
         ['one', 'two', 'three', 'new'].flatMap((id) => [
           [`${id} stops`, send({ type: 'exporter.stopped', id })],
+          [`${id} has ended`, send({ type: `xstate.done.actor.exporter:${id}` })],
           [`exporter ${id} crashes`, crash('exporter', id)],
         ]),
       ),
@@ -152,6 +153,6 @@ export const systemChart: StagedChart = {
     'running.settling.committing, new, two': ['change that adds and removes', 'new is prepared'],
     'running.settling.aborting, new': ['change that adds and removes', 'new refuses'],
     'stopping, one, two, three': ['stop'],
-    stopped: ['stop', 'one stops', 'two stops', 'three stops'],
+    stopped: ['stop', 'one has ended', 'two has ended', 'three has ended'],
   },
 }
