@@ -257,6 +257,28 @@ describe('what a program tells createTelemetry', () => {
     await telemetry.stop()
   })
 
+  it('is answered once for each option that there is not', async () => {
+    for (const [name, right] of [
+      ['otel', /has no option otel: .*\{ config: \{ init: \{ otel: /],
+      ['exporters', /has no option exporters: types of exporters are \{ types: /],
+      ['init', /has no option init: it belongs into config, as in \{ config: \{ init: /],
+      ['file', /has no option file: it belongs into config/],
+    ] as const) {
+      const { telemetry, lines } = telemetryOf({ [name]: {}, config: { env: {} } })
+      await telemetry.start()
+      assert.equal(lines.length, 1, lines.join())
+      assert.match(lines[0]!, right)
+      await telemetry.stop()
+    }
+    const { telemetry, lines } = telemetryOf({
+      types: [],
+      bufferSize: 5,
+      config: { env: {}, init: { mock: {} } },
+    })
+    assert.deepEqual(lines, [])
+    await telemetry.stop()
+  })
+
   it('adds its own types to the built-in ones', async () => {
     const mine = { ...builtInTypes().find(({ type }) => type === 'mock')!, type: 'mine' }
     const { telemetry } = telemetryOf({ types: [mine], config: { env: {}, init: { mine: {}, mock: {} } } })
