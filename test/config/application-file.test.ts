@@ -131,6 +131,17 @@ describe('the file of an application', () => {
     assert.deepEqual([...store.exporters().keys()], ['prometheus'])
     assert.match(store.status().warnings.join(), /\[otel\] is outside of telemetry.*\[telemetry\.otel\]/)
     await store.stop()
+    for (const name of ['telemetry_otel', 'telemetry-otel', 'telemetry.otel']) {
+      const joined = await started(`["${name}"]\n[telemetry.prometheus]\n[telemetry_settings]\n`)
+      const [warning, ...more] = joined.store.status().warnings
+      assert.ok(
+        warning?.includes(
+          `[${name}] is outside of telemetry and left alone; an exporter is [telemetry.otel]`,
+        ),
+      )
+      assert.deepEqual(more, [])
+      await joined.store.stop()
+    }
   })
 
   it('is warned that it says nothing about telemetry', async () => {
