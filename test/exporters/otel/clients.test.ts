@@ -221,7 +221,8 @@ for (const client of ['native', 'package']) {
     })
 
     it('does not open with a certificate that cannot be read', async () => {
-      await assert.rejects(open({ certificate: '/nowhere/ca.pem' }), { code: 'TLS_FILE_UNREADABLE' })
+      const message = 'certificate must be the path of a PEM file that can be read (ENOENT)'
+      await assert.rejects(open({ certificate: '/nowhere/ca.pem' }), { code: 'TLS_FILE_UNREADABLE', message })
     })
   })
 }
