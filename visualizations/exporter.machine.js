@@ -746,21 +746,6 @@ export const exporterMachine = createMachine({
           "type": "announce"
         }
       ],
-      "on": {
-        "config.prepare": [
-          {
-            "target": "enabling.closing",
-            "guard": {
-              "type": "enables"
-            },
-            "actions": [
-              {
-                "type": "noteChange"
-              }
-            ]
-          }
-        ]
-      },
       "states": {
         "draining": {
           "entry": [
@@ -776,6 +761,30 @@ export const exporterMachine = createMachine({
               {
                 "target": "closing"
               }
+            ],
+            "config.prepare": [
+              {
+                "target": "reviving",
+                "guard": {
+                  "type": "enablesBeside"
+                },
+                "actions": [
+                  {
+                    "type": "noteChange"
+                  }
+                ]
+              },
+              {
+                "target": "#exporter.enabling.closing",
+                "guard": {
+                  "type": "enables"
+                },
+                "actions": [
+                  {
+                    "type": "noteChange"
+                  }
+                ]
+              }
             ]
           },
           "after": {
@@ -784,6 +793,99 @@ export const exporterMachine = createMachine({
                 "target": "closing"
               }
             ]
+          }
+        },
+        "reviving": {
+          "initial": "opening",
+          "entry": [
+            {
+              "type": "announce"
+            }
+          ],
+          "on": {
+            "config.abort": [
+              {
+                "target": "draining",
+                "actions": [
+                  {
+                    "type": "forgetChange"
+                  },
+                  {
+                    "type": "discard"
+                  },
+                  {
+                    "type": "acknowledge"
+                  },
+                  {
+                    "type": "announce"
+                  }
+                ]
+              }
+            ]
+          },
+          "states": {
+            "opening": {
+              "invoke": [
+                {
+                  "src": "prepare",
+                  "onDone": [
+                    {
+                      "target": "prepared"
+                    }
+                  ],
+                  "onError": [
+                    {
+                      "target": "#exporter.leaving.draining",
+                      "actions": [
+                        {
+                          "type": "refuse"
+                        },
+                        {
+                          "type": "announce"
+                        }
+                      ]
+                    }
+                  ]
+                }
+              ]
+            },
+            "prepared": {
+              "entry": [
+                {
+                  "type": "answer"
+                }
+              ],
+              "on": {
+                "config.commit": [
+                  {
+                    "target": "#exporter.active.client.serving",
+                    "actions": [
+                      {
+                        "type": "commit"
+                      },
+                      {
+                        "type": "swap"
+                      },
+                      {
+                        "type": "announceRetired"
+                      },
+                      {
+                        "type": "haltDelivery"
+                      },
+                      {
+                        "type": "renewBreaker"
+                      },
+                      {
+                        "type": "startDelivery"
+                      },
+                      {
+                        "type": "acknowledge"
+                      }
+                    ]
+                  }
+                ]
+              }
+            }
           }
         },
         "closing": {
@@ -822,7 +924,22 @@ export const exporterMachine = createMachine({
                 }
               ]
             }
-          ]
+          ],
+          "on": {
+            "config.prepare": [
+              {
+                "target": "#exporter.enabling.closing",
+                "guard": {
+                  "type": "enables"
+                },
+                "actions": [
+                  {
+                    "type": "noteChange"
+                  }
+                ]
+              }
+            ]
+          }
         }
       }
     },
