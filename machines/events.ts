@@ -168,6 +168,7 @@ export type SystemEvent =
       'breaker.command': { readonly id: string; readonly command: BreakerCommand }
       'system.stop': { readonly timeoutMs: number }
     }>
+  | { readonly type: `xstate.done.actor.${string}` }
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
 
 /** What the system tells the composition root. */

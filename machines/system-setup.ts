@@ -35,18 +35,19 @@ const stopGraceMs = 100
 
 const without = (ids: readonly string[], id: string): readonly string[] => ids.filter((other) => other !== id)
 
-const crash = /^xstate\.error\.actor\.((exporter|delivery|breaker):(.*?)(?:#\d+)?)$/s
+/** How the actor of an exporter has ended. */
+const end = /^xstate\.(?:done|error)\.actor\.((exporter|delivery|breaker):(.*?)(?:#\d+)?)$/s
 
-/** Which actor of which exporter has died. */
-const crashOf = (event: SystemEvent) => {
-  const [, actor = '', kind, id = ''] = crash.exec(event.type) ?? []
+/** Which actor of which exporter has ended. */
+const endedOf = (event: SystemEvent) => {
+  const [, actor = '', kind, id = ''] = end.exec(event.type) ?? []
   return actor === '' ? undefined : { actor, kind: kind as 'exporter' | 'delivery' | 'breaker', id }
 }
 
-/** Whom an event is about: nobody, if an actor died that another life has replaced already. */
+/** Whom an event is about: nobody, if it is of an actor that another life has replaced already. */
 const idOf = (event: SystemEvent, { groups }: SystemContext): string => {
-  const crashed = crashOf(event)
-  if (crashed) return groups[crashed.id]?.[crashed.kind].id === crashed.actor ? crashed.id : ''
+  const ended = endedOf(event)
+  if (ended) return groups[ended.id]?.[ended.kind].id === ended.actor ? ended.id : ''
   return 'id' in event ? event.id : ''
 }
 
@@ -157,7 +158,7 @@ export const systemSetup = setup({
     }),
     /** The next life of a crashed exporter hears of the change under way as well: its outcome is yet to come. */
     askPrepareAgain: enqueueActions(({ context: { groups, transaction }, event, enqueue }) => {
-      const { id = '' } = crashOf(event) ?? {}
+      const { id = '' } = endedOf(event) ?? {}
       const preparation = preparationOf(transaction, id)
       if (groups[id] && preparation) enqueue.sendTo(exporterOf(id), preparation)
     }),

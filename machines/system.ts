@@ -94,7 +94,8 @@ export const systemMachine = systemSetup.createMachine({
       entry: 'planStop',
       after: { stopDeadline: 'clearing' },
       on: {
-        'exporter.stopped': { actions: 'noteAnswer' },
+        // Not `exporter.stopped`, which comes before it: what an actor sends to a system that has ended is warned of.
+        'xstate.done.actor.*': { actions: 'noteAnswer' },
         'xstate.error.actor.*': { actions: ['abandonCrashed', 'noteAnswer'] },
       },
       initial: 'telling',

@@ -126,13 +126,14 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   const announcements = createAnnouncements({ bus, recorder, logger: exporterLogger, units })
   store.onSettled(announcements.changeSettled)
-  const hints = createHints({ clock, logger, env: options.config?.env ?? process.env })
+  const hints = createHints({ clock, logger, options })
 
   /** What was emitted up to here has been drained: the process may end. */
   let drainedTo = -1
 
   /** A program that goes on after it was drained is not left without telemetry. */
   const drainAtExit = async (): Promise<void> => {
+    hints.processEnds()
     const { emitted } = bus.callers()
     if (state !== 'running' || emitted === drainedTo) return
     drainedTo = emitted

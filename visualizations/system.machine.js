@@ -288,7 +288,7 @@ export const systemMachine = createMachine({
         }
       ],
       "on": {
-        "exporter.stopped": [
+        "xstate.done.actor.*": [
           {
             "actions": [
               {

@@ -75,7 +75,8 @@ export function resolveKeys(
     if (config.enabled === false) warnings.push(`${say().message}; the exporter needs it once it is enabled`)
     else problems.add(path, say)
   }
-  return { config: Object.freeze(config), held, warnings }
+  // A variable that is read twice for a key says the same twice.
+  return { config: Object.freeze(config), held, warnings: [...new Set(warnings)] }
 }
 
 /** Keys that a type does not have, in any layer. */

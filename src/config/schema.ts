@@ -69,7 +69,8 @@ export function createSchema(
     env: `TELEMETRY_${owner}${name.toUpperCase()}`,
     variables: [
       ...(owner !== '' && sharedVariables.has(name) ? [`TELEMETRY_${name.toUpperCase()}`] : []),
-      ...env.map((variable) => variable.name),
+      // One that is read twice stands where its value counts, which is the last place.
+      ...env.map((variable) => variable.name).filter((each, i, all) => all.lastIndexOf(each) === i),
     ],
   })
 

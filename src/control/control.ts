@@ -171,17 +171,22 @@ export function startControl(options: {
   })
   root.start()
 
+  const isActive = (): boolean => root.getSnapshot().status === 'active'
+  const send = (event: Parameters<typeof root.send>[0]): void => {
+    if (isActive()) root.send(event)
+  }
+
   return {
     change: (version, changes) =>
       new Promise((resolve) => {
-        if (root.getSnapshot().status !== 'active') return resolve([{ id: '', reason: ended }])
+        if (!isActive()) return resolve([{ id: '', reason: ended }])
         pending.set(version, resolve)
         root.send({ type: 'config.change', version, changes })
       }),
-    add: (more) => root.send({ type: 'exporters.add', exporters: more }),
-    flush: (ids) => root.send({ type: 'exporters.flush', ids }),
-    restart: (id) => root.send({ type: 'exporter.restart', id }),
-    commandBreaker: (id, command) => root.send({ type: 'breaker.command', id, command }),
+    add: (more) => send({ type: 'exporters.add', exporters: more }),
+    flush: (ids) => send({ type: 'exporters.flush', ids }),
+    restart: (id) => send({ type: 'exporter.restart', id }),
+    commandBreaker: (id, command) => send({ type: 'breaker.command', id, command }),
     view,
     settled: () =>
       new Promise((resolve) => {
@@ -208,7 +213,7 @@ export function startControl(options: {
           for (const settle of waiting.splice(0)) settle()
           resolve()
         }
-        if (root.getSnapshot().status !== 'active') return done()
+        if (!isActive()) return done()
         root.subscribe({ complete: done, error: done })
         root.send({ type: 'system.stop', timeoutMs })
       }),

@@ -131,7 +131,10 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
    * is the configuration that it replaces.
    */
   configure?(config: Config, before: Config, context: ExporterContext<State>): void
-  /** Default: the event itself is the item. Runs per event: total, quick, no I/O. */
+  /**
+   * Runs per event: total, quick, no I/O. Default: the event itself is the item, as a plain object of name, time,
+   * measurements and metadata.
+   */
   ingest?(event: TelemetryEvent, sink: Sink<State, Item>): void
   /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */
   tick?(sink: Sink<State, Item>, reason: 'interval' | 'flush'): void

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TelemetryEvent } from '../bus/event.ts'
 import { glob } from '../bus/glob.ts'
-import { shownEvent } from '../bus/snapshot.ts'
 import type { Outcome } from '../delivery/outcome.ts'
 import {
   type Config,
@@ -105,7 +104,7 @@ export function mock(options: MockOptions = {}): MockExporter {
 
   const record = (batch: readonly TelemetryEvent[], rejected: number): void => {
     const count = Math.max(batch.length - rejected, 0)
-    for (let i = 0; i < count; i++) events.push(shownEvent(batch[i]!))
+    for (let i = 0; i < count; i++) events.push(batch[i]!)
     const excess = events.length - limit
     if (excess > 0) {
       events.splice(0, excess)

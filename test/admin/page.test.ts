@@ -199,6 +199,21 @@ describe('live page', function () {
     await page.locator('[data-exporter=otel] .badge[data-layer=runtime]').first().waitFor()
   })
 
+  it('takes a change back: the layer below is in force again, and shown', async () => {
+    await signIn()
+    await openForm()
+    await field('batch_size').fill('64')
+    await submit()
+    const unset = page.getByLabel('Unset telemetry.otel.batch_size')
+    await unset.click()
+    const [row] = await page.locator('#review tbody tr').allInnerTexts()
+    assert.match(row!, /^otel\.batch_size\s+64\s+512 \(default\)/)
+    await page.locator('#review [value=apply]').click()
+    await unset.waitFor({ state: 'hidden' })
+    assert.equal(telemetry.config.get('otel.batch_size'), 512)
+    assert.equal(await field('batch_size').inputValue(), '512')
+  })
+
   it('never shows a secret, and replaces it when told to', async () => {
     await signIn()
     await openForm()

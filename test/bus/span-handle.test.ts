@@ -61,6 +61,24 @@ describe('a span that runs', () => {
     })
   })
 
+  it('keeps the id that pairs its events, whatever it is told', () => {
+    const { span, events } = traced()
+    const told = { correlation_id: 99, request_id: 98 }
+    span('both', { correlation_id: 1, request_id: 2 }, ({ set }) => set(told))
+    span('request', { request_id: 2 }, ({ set }) => set(told))
+    span('made.up', ({ set }) => set(told))
+    const ids = ({ metadata }: TelemetryEvent) => metadata.correlation_id ?? metadata.request_id
+    for (const name of ['both', 'request', 'made.up']) {
+      const [start, end] = events.filter((event) => event.name.startsWith(name))
+      assert.equal(ids(start!), ids(end!), name)
+      assert.ok(ids(end!))
+    }
+    const ends = events.filter(({ name }) => name.endsWith('.success')).map(({ metadata }) => metadata)
+    assert.deepEqual(ends[0], { correlation_id: 1, request_id: 98 })
+    assert.deepEqual(ends[1], { request_id: 2 })
+    assert.equal(ends[2]?.request_id, 98)
+  })
+
   it('keeps what it was told when it fails', () => {
     const { span, named } = traced()
     assert.throws(() =>

@@ -240,9 +240,9 @@ describe('the system chart', () => {
     },
     'stopping.draining, one, two, three': {
       ...refusesChanges('stopping.draining, one, two, three'),
-      'one stops': lets('stopping.draining, two, three'),
-      'two stops': lets('stopping.draining, one, three'),
-      'three stops': lets('stopping.draining, one, two'),
+      'one has ended': lets('stopping.draining, two, three'),
+      'two has ended': lets('stopping.draining, one, three'),
+      'three has ended': lets('stopping.draining, one, two'),
       'exporter one crashes': lets('stopping.draining, two, three', 'one life 0: abandon shutdown'),
       'delivery one crashes': lets('stopping.draining, two, three', 'one life 0: abandon shutdown'),
       'breaker one crashes': lets('stopping.draining, two, three', 'one life 0: abandon shutdown'),
@@ -259,9 +259,9 @@ describe('the system chart', () => {
   followTable(slowlyStoppingSystem, {
     'stopping.yielding, one, two, three': {
       ...refusesChanges('stopping.yielding, one, two, three'),
-      'one stops': lets('stopping.yielding, two, three'),
-      'two stops': lets('stopping.yielding, one, three'),
-      'three stops': lets('stopping.yielding, one, two'),
+      'one has ended': lets('stopping.yielding, two, three'),
+      'two has ended': lets('stopping.yielding, one, three'),
+      'three has ended': lets('stopping.yielding, one, two'),
       ...abandons('stopping.yielding', three),
       'others had their turn': lets(
         'stopping.yielding, one, two, three',
@@ -278,9 +278,9 @@ describe('the system chart', () => {
     },
     'stopping.draining, one, two, three': {
       ...refusesChanges('stopping.draining, one, two, three'),
-      'one stops': lets('stopping.draining, two, three'),
-      'two stops': lets('stopping.draining, one, three'),
-      'three stops': lets('stopping.draining, one, two'),
+      'one has ended': lets('stopping.draining, two, three'),
+      'two has ended': lets('stopping.draining, one, three'),
+      'three has ended': lets('stopping.draining, one, two'),
       ...abandons('stopping.draining', three),
       'time passes': lets('clearing.yielding, one, two, three', ...cleared('one'), 'starts yield'),
     },

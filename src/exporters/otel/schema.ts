@@ -1,10 +1,12 @@
-import { parseHeaderPairs } from '../../config/formats/headers.ts'
+import { headers, parseHeaderPairs } from '../../config/formats/headers.ts'
 import { exporterKeys, pushKeys } from '../../config/keys.ts'
 import type { EcosystemVariable, KeySchema } from '../exporter.ts'
 import {
   compression,
+  generallySpeaksProtobuf,
   milliseconds,
   resourceAttributes,
+  samplerArgument,
   samplingRate,
   sdkDisabled,
   speaksProtobuf,
@@ -22,13 +24,29 @@ function tracesEndpoint(base: string): string {
   return url.href
 }
 
+/** The general headers; undefined where there are none or they are malformed. */
+function generalHeaders(text: string | undefined): Readonly<Record<string, string>> | undefined {
+  try {
+    return text === undefined ? undefined : (headers.coerce?.(text) as Readonly<Record<string, string>>)
+  } catch {
+    return undefined
+  }
+}
+
 /** The signal's headers come on top of the general ones, as OpenTelemetry's exporters have it. */
 function combinedHeaders(text: string, variable: (name: string) => string | undefined): unknown {
   const specific = parseHeaderPairs(text)
-  const general = parseHeaderPairs(variable('OTEL_EXPORTER_OTLP_HEADERS') ?? '')
+  const general = generalHeaders(variable('OTEL_EXPORTER_OTLP_HEADERS'))
   if (specific === undefined || general === undefined) return text
   const names = new Set(specific.map(([name]) => name.toLowerCase()))
-  return Object.fromEntries([...general.filter(([name]) => !names.has(name.toLowerCase())), ...specific])
+  const others = Object.entries(general).filter(([name]) => !names.has(name.toLowerCase()))
+  return Object.fromEntries([...others, ...specific])
+}
+
+/** Malformed general headers are missing beside those of the signal, which does not show otherwise. */
+function checkGeneralHeaders(text: string, variable: (name: string) => string | undefined): undefined {
+  if (variable('OTEL_EXPORTER_OTLP_TRACES_HEADERS') !== undefined && generalHeaders(text) === undefined)
+    throw new Error('must be name=value pairs separated by commas, percent-encoded, of valid headers')
 }
 
 const otlp = (key: string, read?: (text: string) => unknown) => [
@@ -87,6 +105,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     sensitive: true,
     doc: 'Headers of every request, such as an API key.',
     env: [
+      { name: 'OTEL_EXPORTER_OTLP_HEADERS', read: checkGeneralHeaders },
       { name: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS', read: combinedHeaders },
       { name: 'OTEL_EXPORTER_OTLP_HEADERS' },
     ],
@@ -136,8 +155,11 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     format: ['native', 'package'],
     default: 'native',
     change: 'rebuild',
-    doc: "`native` sends with exact outcomes; `package` uses OpenTelemetry's own OTLPTraceExporter, which retries by itself within timeout.",
-    env: otlp('PROTOCOL', speaksProtobuf),
+    doc: "`native` sends with exact outcomes; `package` uses OpenTelemetry's own OTLPTraceExporter. That hides which of 429, 502, 503 and 504 was answered, Retry-After and partial success (rejected spans count as delivered), and retries by itself within timeout, so one attempt of ours may be several requests.",
+    env: [
+      { name: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', read: speaksProtobuf },
+      { name: 'OTEL_EXPORTER_OTLP_PROTOCOL', read: generallySpeaksProtobuf },
+    ],
   },
   service_name: {
     format: 'name',
@@ -161,7 +183,10 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     max: 1,
     change: 'hot',
     doc: 'Share of traces that are kept, decided by the trace id. A remote parent that was or was not sampled decides instead.',
-    env: [{ name: 'OTEL_TRACES_SAMPLER', read: samplingRate }],
+    env: [
+      { name: 'OTEL_TRACES_SAMPLER', read: samplingRate },
+      { name: 'OTEL_TRACES_SAMPLER_ARG', read: samplerArgument },
+    ],
   },
   max_active_spans: {
     format: 'integer',

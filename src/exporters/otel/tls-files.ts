@@ -5,8 +5,11 @@ const text = (setting: unknown): string => (typeof setting === 'string' ? settin
 
 /** The certificates and the key that the configuration names, read. Rejects as `readTls` does. */
 export const readTlsFiles = (config: Config): Promise<TlsMaterial> =>
-  readTls({
-    ca: text(config.certificate),
-    cert: text(config.client_certificate),
-    key: text(config.client_key),
-  })
+  readTls(
+    {
+      ca: text(config.certificate),
+      cert: text(config.client_certificate),
+      key: text(config.client_key),
+    },
+    { ca: 'certificate', cert: 'client_certificate', key: 'client_key' },
+  )

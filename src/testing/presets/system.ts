@@ -48,6 +48,7 @@ export function systemPreset(options: PresetOptions = {}): ChartPreset<typeof sy
         ]),
         ...Object.entries(groups).flatMap(([id, group]) => [
           { type: 'exporter.stopped', id },
+          { type: `xstate.done.actor.exporter:${id}` },
           ...actors.map((actor) => ({
             type: `xstate.error.actor.${group[actor].id}`,
             error: { message: 'it crashed' },

@@ -64,6 +64,23 @@ describe('an endpoint that is wrong', () => {
       assert.doesNotMatch(message, /s3cret/)
     })
 
+    it(`with its path twice, or with a slash behind it, is told so, by the ${client} client`, async () => {
+      const { port } = await listening()
+      const base = `http://127.0.0.1:${port}`
+      const twice = await lastError(client, `${base}/v1/traces/v1/traces`)
+      assert.match(twice, /HTTP 404.*\/v1\/traces twice: OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/)
+      await telemetry!.stop({ timeoutMs: 0 })
+      const slash = await lastError(client, `${base}/otlp/v1/traces/`)
+      assert.match(slash, new RegExp(`HTTP 404.*try ${base}/otlp/v1/traces, without the slash`))
+    })
+
+    it(`without TLS where https is asked for is told so, by the ${client} client`, async () => {
+      const { port } = await listening()
+      const message = await lastError(client, `https://127.0.0.1:${port}/v1/traces`)
+      assert.match(message, /it does not speak TLS there; use http:\/\//)
+      assert.doesNotMatch(message, /\n/)
+    })
+
     it(`with the right path and no such thing there gets no advice, by the ${client} client`, async () => {
       const { url, fault } = await listening()
       fault({ type: 'status', status: 404 })

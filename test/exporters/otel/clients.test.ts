@@ -1,7 +1,7 @@
 // Both ways to a backend, against a real one: what arrives, and what each way of failing is told as.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSystemClock } from '../../../src/clock.ts'
@@ -9,6 +9,7 @@ import type { Outcome } from '../../../src/delivery/outcome.ts'
 import type { Config, ExportContext, OpenContext } from '../../../src/exporters/exporter.ts'
 import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
+import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { createSpanState, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import type { Logger } from '../../../src/logger.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
@@ -220,7 +221,8 @@ for (const client of ['native', 'package']) {
     })
 
     it('does not open with a certificate that cannot be read', async () => {
-      await assert.rejects(open({ certificate: '/nowhere/ca.pem' }), { code: 'TLS_FILE_UNREADABLE' })
+      const message = 'certificate must be the path of a PEM file that can be read (ENOENT)'
+      await assert.rejects(open({ certificate: '/nowhere/ca.pem' }), { code: 'TLS_FILE_UNREADABLE', message })
     })
   })
 }
@@ -281,5 +283,71 @@ describe('the native client alone', () => {
   it('sends no request beyond max_request_bytes', async () => {
     assert.deepEqual(await send(20, { max_request_bytes: 1024 }), { type: 'too_large', unsent: true })
     assert.equal(backend.stats().requests, 0)
+  })
+})
+
+describe('what the package client hides', () => {
+  const definition = otel()
+  let backend: Backend
+  let client: OtelClient
+  const state = createSpanState()
+  const base = { id: 'otel', clock, logger, state }
+
+  const config = (): Config => otelConfig({ client: 'package', endpoint: backend.url, timeout: 3 })
+  const send = (): Promise<Outcome> =>
+    definition.export!(client, batchOf(5).items, {
+      ...base,
+      config: config(),
+      signal: AbortSignal.timeout(10_000),
+      deadline: clock.now() + 10_000,
+    })
+
+  beforeEach(async () => {
+    backend = createBackend()
+    await backend.listen()
+    client = await definition.open(config(), {
+      ...base,
+      signal: AbortSignal.timeout(10_000),
+      current: config,
+      catchUp: quiet,
+      status: quiet,
+    })
+  })
+  afterEach(async () => {
+    await definition.close(client, { deadline: 0 })
+    await backend.close()
+  })
+
+  it('is a partial success: rejected spans count as delivered', async () => {
+    backend.fault({ type: 'partial', rejected: 2 })
+    assert.deepEqual(await send(), { type: 'delivered' })
+  })
+
+  it('are its own retries: one attempt of ours is several requests', async () => {
+    backend.fault({ type: 'status', status: 503 }, { times: 1 })
+    assert.deepEqual(await send(), { type: 'delivered' })
+    assert.equal(backend.stats().requests, 2)
+  })
+
+  it('are Retry-After and which retryable status it was: every retry may be of what has arrived', async () => {
+    for (const status of [429, 502, 503, 504]) {
+      backend.fault({ type: 'status', status, retryAfter: 60 }, { times: 1 })
+      const { cause: _, ...told } = (await send()) as Extract<Outcome, { type: 'retry' }>
+      assert.deepEqual(told, { type: 'retry', ambiguous: true }, `${status}`)
+    }
+  })
+
+  it('is named where the option is documented', async () => {
+    const file = (path: string) => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8')
+    const line = (text: string, start: string) =>
+      text.split('\n').find((each) => each.trimStart().startsWith(start))
+    for (const text of [
+      otelSchema.client!.doc,
+      line(await file('docs/configuration.md'), '- **`client`**'),
+      line(await file('schema.json'), '"description": "`native` sends'),
+      (await file('docs/opentelemetry.md')).split('## Two clients')[1],
+    ])
+      for (const hidden of ['429', 'Retry-After', 'partial success', 'retries', 'timeout'])
+        assert.ok(text?.includes(hidden), `${hidden} in ${text?.slice(0, 80)}`)
   })
 })

@@ -58,7 +58,7 @@ describe('the variables of OTLP exporters', () => {
     for (const text of ['true', ' TRUE']) assert.equal(said('enabled', 'OTEL_SDK_DISABLED', text), false)
     assert.equal(said('enabled', 'OTEL_SDK_DISABLED', 'False'), undefined)
     for (const text of ['none', 'None ']) assert.equal(said('enabled', 'OTEL_TRACES_EXPORTER', text), false)
-    for (const text of ['otlp', 'console, OTLP'])
+    for (const text of ['otlp', ' OTLP ', 'otlp,'])
       assert.equal(said('enabled', 'OTEL_TRACES_EXPORTER', text), undefined)
   })
 
@@ -88,7 +88,12 @@ describe('the variables of OTLP exporters', () => {
     ['timeout', 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', ['-1', 'soon', '1e3', '2s', '2.5'], /milliseconds/],
     ['compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', ['zstd', 'true'], /none or gzip/],
     ['enabled', 'OTEL_SDK_DISABLED', ['1', 'yes', 'disabled'], /true or false/],
-    ['enabled', 'OTEL_TRACES_EXPORTER', ['zipkin', 'console,jaeger'], /telemetry\.otel\.enabled/],
+    [
+      'enabled',
+      'OTEL_TRACES_EXPORTER',
+      ['zipkin', 'console,jaeger', 'console, OTLP', 'otlp,none', ','],
+      /telemetry\.otel\.enabled/,
+    ],
     ['client', 'OTEL_EXPORTER_OTLP_PROTOCOL', ['grpc', 'http/json'], /telemetry\.otel\.endpoint.*4318/],
     ['max_attributes', 'OTEL_ATTRIBUTE_COUNT_LIMIT', ['-1', 'many', '1.5'], /whole number/],
     ['queue_size', 'OTEL_BSP_MAX_QUEUE_SIZE', ['x', '-1'], /whole number/],
@@ -104,7 +109,7 @@ describe('the variables of OTLP exporters', () => {
   })
 
   it('are stronger for the signal than in general', () => {
-    for (const key of ['endpoint', 'headers', 'compression', 'timeout', 'certificate', 'client_key'])
+    for (const key of ['endpoint', 'compression', 'timeout', 'certificate', 'client_key', 'client'])
       assert.match(otelSchema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
   })
 
@@ -158,9 +163,9 @@ describe('the variables of OTLP exporters', () => {
       { timeout: 1.5, endpoint: 'http://c:4318/base/v1/traces', compression: 'gzip' },
     )
     const combined = (general: string, specific: string): unknown =>
-      otelSchema.headers?.env?.[0]?.read?.(specific, (name) =>
-        name === 'OTEL_EXPORTER_OTLP_HEADERS' ? general : undefined,
-      )
+      otelSchema.headers?.env
+        ?.find(({ name }) => name === 'OTEL_EXPORTER_OTLP_TRACES_HEADERS')
+        ?.read?.(specific, (name) => (name === 'OTEL_EXPORTER_OTLP_HEADERS' ? general : undefined))
     assert.deepEqual(combined('a=1,Api-Key=general', 'api-key=specific,c=x%2Cy'), {
       a: '1',
       'api-key': 'specific',

@@ -128,6 +128,7 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void, perTurn?
       ...Object.fromEntries(
         ['one', 'two', 'three', 'new'].flatMap((id) => [
           [`${id} stops`, send({ type: 'exporter.stopped', id })],
+          [`${id} has ended`, send({ type: `xstate.done.actor.exporter:${id}` })],
           [`exporter ${id} crashes`, crash('exporter', id)],
         ]),
       ),
@@ -166,7 +167,7 @@ export const systemChart: StagedChart = {
     'running.settling.committing, new, two': ['change that adds and removes', 'new is prepared'],
     'running.settling.aborting, new': ['change that adds and removes', 'new refuses'],
     'stopping.draining, one, two, three': ['stop'],
-    stopped: ['stop', 'one stops', 'two stops', 'three stops'],
+    stopped: ['stop', 'one has ended', 'two has ended', 'three has ended'],
   },
 }
 
@@ -178,7 +179,7 @@ export const slowlyStoppingSystem: StagedChart = {
     'stopping.draining, one, two, three': ['stop', 'others had their turn', 'others had their turn'],
     'clearing.yielding': [
       ...['stop', 'others had their turn', 'others had their turn'],
-      ...['one stops', 'two stops', 'three stops'],
+      ...['one has ended', 'two has ended', 'three has ended'],
     ],
   },
 }
