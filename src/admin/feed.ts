@@ -21,6 +21,8 @@ const mostFollowers = 16
 const mostBuffered = 256 * 1024
 const longestStall = 30_000
 
+export const eventHeaders = { 'content-type': 'text/event-stream; charset=utf-8' }
+
 interface Follower {
   readonly response: ServerResponse
   /** The text of each topic it was sent last. */
@@ -92,7 +94,7 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
       const follower: Follower = { response, sent: new Map(), wroteAt: performance.now() }
       response.writeHead(200, {
         ...commonHeaders,
-        'content-type': 'text/event-stream; charset=utf-8',
+        ...eventHeaders,
         'x-accel-buffering': 'no',
       })
       response.write(`event: clock\ndata: ${Date.now()}\n\n`)
