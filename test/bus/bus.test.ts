@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type BusOptions, createBus } from '../../src/bus/bus.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import { handOverAfterMs } from '../../src/bus/inbox.ts'
+import { steadyHandOverAfterMs } from '../../src/bus/inbox.ts'
 import { isSelfTelemetry } from '../../src/bus/snapshot.ts'
 import { TelemetryError } from '../../src/errors.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
@@ -16,7 +16,7 @@ function busWith(options: Partial<BusOptions> = {}) {
   const { monotonic, setTimeout, clearTimeout, increment } = createSimulatedClock()
   const clock = { now: () => ++time, monotonic, setTimeout, clearTimeout }
   const bus = createBus({ clock, logger: silent, maxValueLength: () => 16_384, ...options })
-  return { ...bus, handOver: () => increment(handOverAfterMs) }
+  return { ...bus, handOver: () => increment(steadyHandOverAfterMs) }
 }
 
 function opened(options: Partial<BusOptions> = {}) {
