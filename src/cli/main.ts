@@ -95,6 +95,11 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, 
 // The reader of a pipe has what it wants: `telemachine tap … | head`.
 process.stdout.on('error', () => ended.abort())
 process.stderr.on('error', () => {})
+// A stack says nothing to a user.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`telemachine: ${plainText(messageOf(error))}\n`)
+  process.exit(exitCodes.problems)
+})
 
 const drained = (stream: NodeJS.WriteStream): Promise<void> =>
   new Promise((resolve) => {

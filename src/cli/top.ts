@@ -112,8 +112,14 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
     context,
   )
   const watched: Watched = { client, context, intervalMs: interval * 1000 }
-  if (values.once) return look(watched)
-  return context.terminal.interactive ? watch(watched) : follow(watched)
+  const show = values.once ? look : context.terminal.interactive ? watch : follow
+  try {
+    return await show(watched)
+  } catch (error) {
+    // Ended in the middle of a request.
+    if (context.signal.aborted) return exitCodes.fine
+    throw error
+  }
 }
 
 /** `telemachine top`: watches the exporters of a running service. */

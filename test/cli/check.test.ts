@@ -213,7 +213,8 @@ describe('telemachine check --live', function () {
   }
 
   const checkLive = async (text: string, ...more: string[]) => {
-    const ended = await run(['check', 'app.toml', '--live', ...more], {
+    const patience = more.includes('--timeout') ? [] : ['--timeout', '60']
+    const ended = await run(['check', 'app.toml', '--live', ...patience, ...more], {
       cwd: createFolder({ 'app.toml': text }),
     })
     assert.equal(ended.stderr, '')
