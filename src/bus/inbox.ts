@@ -22,8 +22,10 @@ export interface Inbox {
 export interface SubscribeOptions {
   /** Of the events that match, only those whose name it says yes to. Asked once per name. */
   readonly accepts?: ((name: string) => boolean) | undefined
-  /** The receiver does not read `time`: that of the first event of the turn will do. Default false. */
+  /** The receiver does not read `time`: that of the first event since the last hand-over will do. Default false. */
   readonly ignoresTime?: boolean | undefined
+  /** The receiver does not read `scope`. Default false. */
+  readonly ignoresScope?: boolean | undefined
   /** The receiver does nothing until it is asked, and then flushes the inbox: events may wait up to a second. Default false. */
   readonly pulled?: boolean | undefined
   /** This many events go over on the next turn, without waiting longer. Default 512. */
@@ -39,6 +41,7 @@ export interface InboxState {
   readonly deliver: Deliver
   matches: ((name: string) => boolean) | undefined
   ignoresTime: boolean
+  ignoresScope: boolean
   waiting: TelemetryEvent[]
   /** Bytes of what waits. */
   bytes: number
@@ -230,6 +233,7 @@ export function createInboxTable({
         deliver,
         matches: undefined,
         ignoresTime: false,
+        ignoresScope: false,
         waiting: [],
         bytes: 0,
         since: 0,
@@ -246,11 +250,12 @@ export function createInboxTable({
         onChange()
       }
       return {
-        subscribe: (patterns, { accepts, ignoresTime = false, pulled = false, handOverAt } = {}) => {
+        subscribe: (patterns, { accepts, ...options } = {}) => {
           const matches = anyOf(checkedPatterns(patterns))
-          inbox.ignoresTime = ignoresTime
-          inbox.pace = pulled ? slow : quick
-          inbox.handOverAt = Math.max(handOverAt ?? defaultHandOverAt, 1)
+          inbox.ignoresTime = options.ignoresTime === true
+          inbox.ignoresScope = options.ignoresScope === true
+          inbox.pace = options.pulled ? slow : quick
+          inbox.handOverAt = Math.max(options.handOverAt ?? defaultHandOverAt, 1)
           inbox.matches = accepts ? (name) => matches(name) && accepts(name) : matches
           onChange()
         },
