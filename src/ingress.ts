@@ -1,7 +1,7 @@
 import type { TelemetryEvent } from './bus/event.ts'
 import type { AnyExporterDefinition } from './exporters/exporter.ts'
 
-/** A way into one exporter beside `emit`, for our own adapters: the public face of a telemetry system has none. */
+/** What our own adapters need of a telemetry system, and its public face does not have. */
 export interface Ingress {
   /** The type of an exporter that exists; undefined for another, and before the start. */
   definitionOf(exporter: string): AnyExporterDefinition | undefined
@@ -9,6 +9,8 @@ export interface Ingress {
   clientOf(exporter: string): unknown
   /** Gives an event to one exporter alone, whatever its patterns. False if it takes none: it is disabled, or stopped. */
   offer(exporter: string, event: TelemetryEvent): boolean
+  /** Hides the secrets of the configuration in a text, and the userinfo and query of the URLs in it. */
+  redact(text: string): string
 }
 
 const ingresses = new WeakMap<object, Ingress>()

@@ -304,6 +304,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     definitionOf: (id) => units.get(id)?.definition,
     clientOf: (id) => units.get(id)?.client(),
     offer: bus.offer,
+    redact,
   })
   return telemetry
 }

@@ -23,6 +23,8 @@ const longestStall = 30_000
 /** Two clocks are read for the time of a probe: so much apart, it is another one. */
 const sameTimeMs = 250
 
+export const eventHeaders = { 'content-type': 'text/event-stream; charset=utf-8' }
+
 interface Follower {
   readonly response: ServerResponse
   /** The text of each topic it was sent last. */
@@ -108,7 +110,7 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
       const follower: Follower = { response, sent: new Map(), wroteAt: performance.now() }
       response.writeHead(200, {
         ...commonHeaders,
-        'content-type': 'text/event-stream; charset=utf-8',
+        ...eventHeaders,
         'x-accel-buffering': 'no',
       })
       response.write(`event: clock\ndata: ${Date.now()}\n\n`)

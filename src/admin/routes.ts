@@ -13,10 +13,13 @@ export interface Call {
   readonly patienceMs: number
 }
 
-/** What a path offers. `follow` instead of an answer: the response becomes a stream. */
+/** The response becomes a stream: of the control plane's changes, or of live events. */
+export type Stream = 'events' | 'tap'
+
+/** What a path offers. */
 export interface Route {
   readonly access: Access
-  readonly methods: Readonly<Record<string, (call: Call) => Answer | 'follow' | Promise<Answer>>>
+  readonly methods: Readonly<Record<string, (call: Call) => Answer | Stream | Promise<Answer>>>
 }
 
 const longestFlushMs = 5000
@@ -101,7 +104,8 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
   const fixed = new Map<string, Route>([
     ['status', get(({ request }) => ok(telemetry.status({ history: asksFor(request, 'history') })))],
     ['config', { access: 'api', methods: { GET: () => ok(telemetry.config.explain()), PATCH: patchConfig } }],
-    ['events', get(() => 'follow')],
+    ['events', get(() => 'events')],
+    ['tap', get(() => 'tap')],
     ['healthz', { access: 'probe', methods: { GET: health } }],
     ['readyz', { access: 'probe', methods: { GET: ready } }],
   ])
@@ -145,7 +149,7 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
 export const hasBreaker = (exporter: ExporterStatus | undefined): boolean =>
   exporter !== undefined && Object.hasOwn(exporter.config, 'failure_threshold')
 
-const get = (answer: (call: Call) => Answer | 'follow'): Route => ({
+const get = (answer: (call: Call) => Answer | Stream): Route => ({
   access: 'api',
   methods: { GET: answer },
 })

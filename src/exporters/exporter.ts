@@ -152,6 +152,11 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
    */
   release?(client: Client): void
   close(client: Client, context: { readonly deadline: number }): void | Promise<void>
+  /**
+   * One harmless request that shows whether the destination would take a batch, for `telemachine check --live`.
+   * Default: none; that the client opens is all there is to see.
+   */
+  probe?(client: Client, context: ExportContext<State>): Promise<Outcome>
   /** Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open. */
   describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
 }
@@ -173,6 +178,7 @@ const optional = [
   'requestBytes',
   'export',
   'release',
+  'probe',
   'describe',
 ] as const
 

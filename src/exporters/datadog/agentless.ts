@@ -95,6 +95,13 @@ export function openAgentless(
 
   return {
     send,
+    probe: async ({ signal }) => {
+      const path = `${prefix}${paths.series}${base.search}`
+      const attempt = await series.post(Buffer.from('{"series":[]}'), { signal, path })
+      const { outcome } = answerOf(attempt, { now: clock.now(), redact: series.redact })
+      // The key is judged before the body, and an empty one is not what an exporter sends.
+      return attempt.type === 'response' && attempt.status === 400 ? { type: 'delivered' } : outcome
+    },
     close: async () => {
       await Promise.all([series.close(), distribution.close()])
     },

@@ -7,6 +7,8 @@ import { hasArrived, type MetricItem } from './item.ts'
 export interface DatadogClient {
   /** Sends what is pending of the items and marks them; what it returns stopped it, or undefined when all was tried. */
   send(batch: readonly MetricItem[], context: ExportContext<State>): Promise<Outcome | undefined>
+  /** One request without values. Missing where nothing would answer. */
+  probe?(context: ExportContext<State>): Promise<Outcome>
   close(): Promise<void>
   /** Facts for the status. */
   readonly facts: Readonly<Record<string, unknown>>

@@ -46,6 +46,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
     sizeOf: (item) => item.bytes,
     export: exportItems,
     close: (client) => client.close(),
+    probe: async (client, context) => (await client.probe?.(context)) ?? { type: 'delivered' },
     describe: (client, state) => ({
       ...client?.facts,
       contexts: state.contexts + state.overflows,

@@ -50,6 +50,7 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
       }
     },
     close: (client, context) => client.close(context),
+    probe: (client, context) => client.export([], context),
     describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),
   })
 }
