@@ -82,7 +82,10 @@ export function bridgeHttpClient(
     request.once('close', () => {
       try {
         const labels = options.labels && bridge.ask(createdChannel, options.labels, request)
-        if (!exchange.hasFailed && isCut(exchange.response)) exchange.fail(undefined)
+        // Of an upgrade nobody is told but the request.
+        const response = exchange.response ?? (request as { res?: IncomingMessage }).res
+        exchange.status ??= response?.statusCode
+        if (!exchange.hasFailed && isCut(response)) exchange.fail(undefined)
         exchange.end(labels)
       } finally {
         bridge.release()

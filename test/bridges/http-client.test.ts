@@ -237,7 +237,7 @@ describe('a bridge of requests made with node:http', () => {
     const destroyed = request(url)
     destroyed.on('error', () => {})
     destroyed.destroy()
-    await once(destroyed, 'close')
+    await new Promise((resolve) => destroyed.once('close', resolve))
     assert.deepEqual(endsOf(rig), [
       ['success', 101, undefined],
       ...(tellsOfNewRequests ? [['error', undefined, 'ECONNRESET']] : []),
