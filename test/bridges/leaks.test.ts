@@ -97,8 +97,8 @@ describe('ten thousand aborted requests', function () {
     const { arrived, ends, grown, heard } = JSON.parse(stdout)
     assert.equal(arrived, 13_000)
     assert.deepEqual(ends, { server: 13_000, client: 8667 })
-    // 100 bytes a request would be a megabyte.
-    assert.ok(grown < 500_000, `${grown} bytes more`)
+    // A span that is kept takes 500 bytes and more. Without any bridge it varies by a megabyte.
+    assert.ok(grown < 2_000_000, `${grown} bytes more`)
     assert.deepEqual(heard, [])
   })
 })
