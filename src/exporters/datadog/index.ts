@@ -40,6 +40,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
       return openAgentless(config, context)
     },
     ignoresTime: true,
+    ignoresScope: true,
     ingest,
     tick: handOver,
     forget: forgetContexts,

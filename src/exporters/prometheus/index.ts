@@ -66,6 +66,7 @@ export function prometheus(
     },
     open,
     ignoresTime: true,
+    ignoresScope: true,
     ingest,
     release: ({ server }) => server?.release(),
     close: (client, { deadline }) => client.close(deadline),
