@@ -149,7 +149,10 @@ describe('the bridge of a TracingChannel', () => {
     atEnd(
       bridgeTracingChannel(telemetry, 'mysql2:query', { attributes: broken, labels: broken, ignore: broken }),
     )
-    assert.equal(channels.traceSync(() => 7, {}), 7)
+    assert.equal(
+      channels.traceSync(() => 7, {}),
+      7,
+    )
     channels.start.publish(undefined)
     channels.start.runStores(7, () => {})
     channels.asyncEnd.publish({})
