@@ -1,7 +1,8 @@
+import type { BridgedSpans } from './bus/bridged-span.ts'
 import type { TelemetryEvent } from './bus/event.ts'
 import type { AnyExporterDefinition } from './exporters/exporter.ts'
 
-/** What our own adapters need of a telemetry system, and its public face does not have. */
+/** Ways into telemetry beside its public face, for our own adapters: the public face of a telemetry system has none. */
 export interface Ingress {
   /** The type of an exporter that exists; undefined for another, and before the start. */
   definitionOf(exporter: string): AnyExporterDefinition | undefined
@@ -11,6 +12,10 @@ export interface Ingress {
   offer(exporter: string, event: TelemetryEvent): boolean
   /** Hides the secrets of the configuration in a text, and the userinfo and query of the URLs in it. */
   redact(text: string): string
+  /** The spans of bridges. */
+  readonly spans: BridgedSpans
+  /** Reports what a bridge threw on a message of a channel, as `telemetry.handler.failed`; logs the first of a bridge. */
+  bridgeFailed(bridge: string, channel: string, thrown: unknown): void
 }
 
 const ingresses = new WeakMap<object, Ingress>()

@@ -1,4 +1,5 @@
 import type { BreakerCommand } from '../machines/index.ts'
+import { createBridgedSpans } from './bus/bridged-span.ts'
 import { type Bus, createBus } from './bus/bus.ts'
 import { createSpans } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
@@ -7,6 +8,7 @@ import type { ExporterConfig } from './config/changes/plan.ts'
 import { type ConfigStore, createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
 import { createAnnouncements } from './control/announcements.ts'
+import { createBridgeFailures } from './control/bridge-failures.ts'
 import { checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
@@ -82,7 +84,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     onBuffered: () => hints.emittedBeforeStart(),
   })
   const samplingRate = () => highestSamplingRate(units.values())
-  const { span, startSpan } = createSpans({ bus, clock, scopes, samplingRate })
+  const spanOptions = { bus, clock, scopes, samplingRate }
+  const { span, startSpan } = createSpans(spanOptions)
 
   const recorder = createRecorder({ clock })
 
@@ -305,6 +308,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     clientOf: (id) => units.get(id)?.client(),
     offer: bus.offer,
     redact,
+    spans: createBridgedSpans(spanOptions),
+    bridgeFailed: createBridgeFailures(bus, logger),
   })
   return telemetry
 }

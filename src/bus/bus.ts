@@ -193,7 +193,11 @@ export function createBus(options: BusOptions): Bus {
     }
   }
 
+  const isWanted = (name: string): boolean =>
+    phase === 'collecting' || (phase === 'open' && !unheard && routeOf(name) !== nowhere)
+
   return {
+    isWanted,
     emit,
     emitSelf,
     attach: handlers.attach,

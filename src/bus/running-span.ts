@@ -237,7 +237,8 @@ const noteBytes = 128
 const maxNotes = 128
 const maxNotesBytes = 256 * 1024
 
-function notesOf(scope: Scope): SpanNotes {
+/** What a span was told while it runs; made when first needed. */
+export function notesOf(scope: Scope): SpanNotes {
   scope.notes ??= { name: undefined, events: [], bytes: 0, droppedEvents: 0, droppedAttributes: 0 }
   return scope.notes
 }

@@ -21,6 +21,7 @@ describe('the packed package', function () {
       'telemachine/admin',
       'telemachine/inspect',
       'telemachine/opentelemetry',
+      'telemachine/bridges',
     ])
     assert.deepEqual(
       entryPoints.map((name) => (name === 'telemachine' ? 'index' : name.replace('telemachine/', ''))),
