@@ -1,10 +1,10 @@
 import { glob } from '../../bus/glob.ts'
-import type { Config, KeySchema } from '../exporter.ts'
+import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
 import type { SeriesLimits } from './aggregate/families.ts'
 import { labelName } from './names.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
-export const schema: Readonly<Record<string, KeySchema>> = {
+export const prometheusSchema = {
   host: {
     format: 'host',
     default: '127.0.0.1',
@@ -108,7 +108,12 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: "Shows telemachine's own health on the page: ledgers, queues, breakers, configuration.",
   },
-}
+} as const satisfies ExporterSchema
+
+export type PrometheusSchema = typeof prometheusSchema
+
+/** The configuration of a prometheus exporter. */
+export type PrometheusConfig = ConfigOf<PrometheusSchema>
 
 export interface Settings {
   readonly limits: SeriesLimits
@@ -134,7 +139,7 @@ const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'tra
 
 /** A configuration's settings; a key it lacks has its default. */
 export function readSettings(config: Config): Settings {
-  const read = (key: (typeof keys)[number]): unknown => config[key] ?? schema[key]!.default
+  const read = (key: (typeof keys)[number]): unknown => config[key] ?? prometheusSchema[key].default
   const allowed = read('labels') as readonly string[] | null
   const named = new Set(allowed ?? [])
   const allow = allowed === null ? () => true : anyOf(allowed)
