@@ -36,13 +36,16 @@ export {
   type AnyExporterDefinition,
   type Change,
   type Config,
+  type ConfigOf,
   defineExporter,
   type EcosystemVariable,
   type ExportContext,
   type ExporterContext,
   type ExporterDefinition,
+  type ExporterSchema,
   type KeySchema,
   type OpenContext,
+  type PullExporterDefinition,
   type Sink,
 } from './exporters/exporter.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'

@@ -1,6 +1,7 @@
 import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
+import type { ConfigInit } from '../../src/typed-init.ts'
 import { type Rig, startRig } from '../delivery/harness.ts'
 import { coverage } from '../support/coverage.ts'
 
@@ -35,7 +36,7 @@ function poisonFor(chart: Chart): EventObject {
 
 export async function startCovered(
   types: readonly AnyExporterDefinition[],
-  init: Record<string, unknown>,
+  init: ConfigInit<readonly AnyExporterDefinition[]>,
 ): Promise<CoveredRig> {
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
