@@ -58,27 +58,21 @@ export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } 
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
 export { otel } from './exporters/otel/index.ts'
 export type { OtelSchema } from './exporters/otel/schema.ts'
+export { metricsHandler, type PrometheusOptions, prometheus } from './exporters/prometheus/index.ts'
+export type { PrometheusSchema } from './exporters/prometheus/settings.ts'
+export type * from './exporters/typed-config.ts'
+export type { InspectionObserver, InspectionRecord, InspectionTarget } from './inspection.ts'
+export type { Logger } from './logger.ts'
 export type {
   DeclaredMetric,
   DistributionOptions,
   MeasuredOptions,
   MetricOptions,
+  MetricType,
   SumOptions,
   Unit,
-} from './exporters/prometheus/declared.ts'
-export {
-  counter,
-  distribution,
-  lastValue,
-  metricsHandler,
-  type PrometheusOptions,
-  prometheus,
-  sum,
-} from './exporters/prometheus/index.ts'
-export type { PrometheusSchema } from './exporters/prometheus/settings.ts'
-export type * from './exporters/typed-config.ts'
-export type { InspectionObserver, InspectionRecord, InspectionTarget } from './inspection.ts'
-export type { Logger } from './logger.ts'
+} from './metrics/declared.ts'
+export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
 export type { ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'
 export type * from './typed-init.ts'

@@ -1,13 +1,12 @@
 import type { Registry } from 'prom-client'
-import { TelemetryError } from '../../errors.ts'
 import type { HttpServer } from '../../http-server/server.ts'
+import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { defineExporter, type OpenContext, type PullExporterDefinition } from '../exporter.ts'
-import { occupiedNames } from './aggregate/families.ts'
 import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
-import type { DeclaredMetric } from './declared.ts'
 import { offerPage } from './metrics-handler.ts'
+import { familyNames, occupiedNames } from './names.ts'
 import { createPageHandler, servedAt } from './page/handler.ts'
 import { healthNames } from './page/health.ts'
 import { createSlices } from './page/page.ts'
@@ -16,15 +15,6 @@ import { createPages } from './page/source.ts'
 import { type PrometheusConfig, type PrometheusSchema, prometheusSchema } from './settings.ts'
 import { describe } from './status.ts'
 
-export type {
-  DeclaredMetric,
-  DistributionOptions,
-  MeasuredOptions,
-  MetricOptions,
-  SumOptions,
-  Unit,
-} from './declared.ts'
-export { counter, distribution, lastValue, sum } from './declared.ts'
 export { metricsHandler } from './metrics-handler.ts'
 
 export interface PrometheusOptions<Type extends string = string> {
@@ -54,7 +44,7 @@ export function prometheus<const Type extends string = 'prometheus'>(
   options: PrometheusOptions<Type> = {},
 ): PullExporterDefinition<unknown, unknown, PrometheusSchema, Type> {
   const { registry, metrics = [], type = 'prometheus' as Type } = options
-  assertDistinct(metrics)
+  assertDistinct(metrics, ({ type, text }) => occupiedNames(type, familyNames(type, text)), healthNames)
   const definition: PullExporterDefinition<PrometheusClient, State, PrometheusSchema, Type> = {
     type,
     schema: prometheusSchema,
@@ -65,6 +55,7 @@ export function prometheus<const Type extends string = 'prometheus'>(
     },
     open,
     ignoresTime: true,
+    ignoresScope: true,
     ingest,
     release: ({ server }) => server?.release(),
     close: (client, { deadline }) => client.close(deadline),
@@ -111,19 +102,4 @@ async function open(
   }
   offerPage(client, handler)
   return client
-}
-
-function assertDistinct(metrics: readonly DeclaredMetric[]): void {
-  const taken = new Set(healthNames)
-  for (const metric of metrics) {
-    for (const name of occupiedNames(metric.type, metric)) {
-      if (taken.has(name)) {
-        throw new TelemetryError(
-          'METRIC_INVALID',
-          `the declared metric ${metric.name} needs the name ${name}, which is taken`,
-        )
-      }
-    }
-    for (const name of occupiedNames(metric.type, metric)) taken.add(name)
-  }
 }
