@@ -9,8 +9,6 @@ import { root } from './packed.ts'
 const notExported = [
   'Carried',
   'EventShape',
-  'FamilyNames',
-  'FamilyType',
   'IfOptional',
   'Measurements',
   'Metadata',
