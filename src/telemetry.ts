@@ -25,6 +25,7 @@ import { settingsOf } from './delivery/settings.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryError } from './errors.ts'
 import { typesWith } from './exporters/built-in.ts'
+import type { AnyExporterDefinition } from './exporters/exporter.ts'
 import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
@@ -39,8 +40,23 @@ const defaultFlushMs = 10_000
 /** Exporters that begin in one turn of the event loop. */
 const startedPerTurn = 16
 
-/** Makes a telemetry system. Wires the two planes: the bus and the units to the statecharts. */
-export function createTelemetry<Events extends EventMap<Events> = AnyEvents>(
+/**
+ * Makes a telemetry system whose exporter types the compiler does not know, because `Events` alone was given: it checks
+ * the tables of `config.init` that are named like a built-in type. `createTelemetry<Events, [typeof loki]>` checks all.
+ */
+export function createTelemetry<Events extends EventMap<Events> = never>(
+  options: [Events] extends [never] ? never : TelemetryOptions,
+): Telemetry<Events>
+/**
+ * Makes a telemetry system. `Events` are the types of its events (default: any event). The compiler checks
+ * `config.init` by the built-in exporter types and by those in `types`.
+ */
+export function createTelemetry<
+  Events extends EventMap<Events> = AnyEvents,
+  const Types extends readonly AnyExporterDefinition[] = readonly [],
+>(options?: TelemetryOptions<Types>): Telemetry<Events>
+// Wires the two planes: the bus and the units to the statecharts.
+export function createTelemetry<Events extends EventMap<Events>>(
   options: TelemetryOptions = {},
 ): Telemetry<Events> {
   return assembleTelemetry<Events>(options, wireSystem())

@@ -103,7 +103,7 @@ describe('telemetry', () => {
     assert.equal(recorder.events.length, 1)
   })
 
-  for (const client of ['native', 'package'])
+  for (const client of ['native', 'package'] as const)
     it(`loses nothing when the endpoint moves at 5,000 events a second, with the ${client} client`, async () => {
       const [a, b] = [createBackend({ decode: 'count' }), createBackend({ decode: 'count' })]
       await Promise.all([a.listen(), b.listen()])
@@ -414,6 +414,7 @@ describe('telemetry', () => {
       types: [otel()],
       config: {
         env: { TELEMETRY_BATCH_SIZE: '12abc' },
+        // @ts-expect-error: there is no such key
         init: { otel: { endpoint: 'ftp://x', colour: 'red' } },
       },
     })

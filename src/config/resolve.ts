@@ -1,3 +1,4 @@
+import type { TelemetryErrorCode } from '../error-codes.ts'
 import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Entry, LayerName, Table } from './layers.ts'
@@ -26,7 +27,7 @@ export interface ResolvedKeys {
   readonly warnings: readonly string[]
 }
 
-const lackingCode = ({ source }: Entry): string =>
+const lackingCode = ({ source }: Entry): TelemetryErrorCode =>
   source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
 
 /** Lays what the layers say over the defaults. `said`: strongest first. `ignored`: entries that are not to count. */

@@ -61,6 +61,8 @@ describe('the bus', () => {
           return undefined
         },
         run: (_, fn, argument) => fn(argument),
+        enter: () => {},
+        bind: () => () => {},
       }
       const bus = opened({ scopes })
       bus.inbox('blind', () => {}).subscribe(['*'], { ignoresScope: true })

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { createSystemClock } from '../../src/clock.ts'
 import type { OpenContext } from '../../src/exporters/exporter.ts'
 import { otel } from '../../src/exporters/otel/index.ts'
-import { createSpanState, type SpanState } from '../../src/exporters/otel/spans.ts'
+import type { OtelConfig } from '../../src/exporters/otel/schema.ts'
+import { createSpanState } from '../../src/exporters/otel/spans.ts'
 import { createTelemetry, defineExporter } from '../../src/index.ts'
 import { createBackend } from '../../src/testing/index.ts'
 import { createSpanHarness, otelConfig } from '../exporters/otel/harness.ts'
@@ -63,7 +64,7 @@ describe('the addresses of a destination', () => {
       await backend.listen()
       const definition = otel()
       const base = { id: 'otel', clock: createSystemClock(), logger: silent, state: createSpanState() }
-      const context: OpenContext<SpanState> = {
+      const context: OpenContext<unknown, OtelConfig> = {
         ...base,
         signal: AbortSignal.timeout(5_000),
         current: () => config,

@@ -15,6 +15,7 @@ import type {
 import type { Logger } from '../../src/logger.ts'
 import { assembleTelemetry } from '../../src/telemetry.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
+import type { ConfigInit } from '../../src/typed-init.ts'
 
 /** One attempt, as the driver sees it. */
 export interface Call {
@@ -144,7 +145,7 @@ export async function endRigs(): Promise<void> {
 /** A started telemetry system on simulated time, with `init` as its configuration. */
 export async function startRig(
   types: readonly AnyExporterDefinition[],
-  init: Record<string, unknown>,
+  init: ConfigInit<readonly AnyExporterDefinition[]>,
   machine: typeof systemMachine = wireSystem(),
   inspect?: InspectObserver,
 ): Promise<Rig> {

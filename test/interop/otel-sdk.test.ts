@@ -66,7 +66,7 @@ async function throughTheSdk(url: string): Promise<void> {
   await provider.shutdown()
 }
 
-async function throughTelemachine(endpoint: string, client: string): Promise<void> {
+async function throughTelemachine(endpoint: string, client: 'native' | 'package'): Promise<void> {
   const telemetry = createTelemetry({
     logger: silent,
     drainOnExit: false,
@@ -138,7 +138,7 @@ const explained = [
   'query scope version: differs',
 ]
 
-for (const client of ['native', 'package'])
+for (const client of ['native', 'package'] as const)
   describe(`what the ${client} client sends, beside OpenTelemetry's SDK`, () => {
     it('differs in nothing but what is explained', async () => {
       const [theirs, ours] = [createBackend(), createBackend()]

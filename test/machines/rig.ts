@@ -1,6 +1,7 @@
 import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
+import type { ConfigInit } from '../../src/typed-init.ts'
 import { type Rig, startRig } from '../delivery/harness.ts'
 import { coverage } from '../support/coverage.ts'
 
@@ -37,7 +38,7 @@ const systemIdOf = (actor: AnyActorRef): unknown => (actor as { systemId?: unkno
 
 export async function startCovered(
   types: readonly AnyExporterDefinition[],
-  init: Record<string, unknown>,
+  init: ConfigInit<readonly AnyExporterDefinition[]>,
 ): Promise<CoveredRig> {
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined

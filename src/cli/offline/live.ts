@@ -93,7 +93,10 @@ export async function tryExporter(exporter: ExporterConfig, timeoutMs: number): 
   const state = definition.state?.({ id, clock, logger: silent })
   const base = { id, clock, logger: silent, state, signal: deadline }
   const late = new Promise<never>((_, reject) => {
-    const error = new TelemetryError('TIMEOUT', `${where} did not answer within ${timeoutMs / 1000} s`)
+    const error = new TelemetryError(
+      'EXPORTER_PROBE_TIMEOUT',
+      `${where} did not answer within ${timeoutMs / 1000} s`,
+    )
     deadline.addEventListener('abort', () => reject(error))
   })
   late.catch(() => {})

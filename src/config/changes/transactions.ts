@@ -1,4 +1,4 @@
-import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
+import { type ConfigProblem, messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
 import type { Judge, ResolvedConfig } from '../judge.ts'
 import type { Source } from '../layers.ts'
 import type { Redactor } from '../shown/redact.ts'
@@ -81,7 +81,7 @@ export function createTransactions(initial: InForce, host: TransactionHost): Tra
   let isUncertain = false
 
   const asRefusal = (error: unknown): TelemetryConfigError => {
-    const problems =
+    const problems: readonly ConfigProblem[] =
       error instanceof TelemetryConfigError
         ? error.problems.map((problem) => ({ ...problem, message: host.redactor.text(problem.message) }))
         : [{ code: 'CONFIG_REFUSED', path: 'telemetry', message: host.redactor.text(messageOf(error)) }]

@@ -1,6 +1,6 @@
 import { headers, parseHeaderPairs } from '../../config/formats/headers.ts'
 import { exporterKeys, pushKeys } from '../../config/keys.ts'
-import type { EcosystemVariable, KeySchema } from '../exporter.ts'
+import type { ConfigOf, EcosystemVariable, ExporterSchema, KeySchema } from '../exporter.ts'
 import {
   compression,
   generallySpeaksProtobuf,
@@ -72,13 +72,10 @@ function otherProtocol(endpoint: unknown): string | undefined {
 }
 
 /** A key that every exporter has, for which OpenTelemetry has variables too. */
-const common = (key: KeySchema | undefined, ...env: EcosystemVariable[]): KeySchema => ({
-  ...(key as KeySchema),
-  env,
-})
+const common = (key: KeySchema, ...env: EcosystemVariable[]): KeySchema => ({ ...key, env })
 
 /** The keys of the otel exporter, beside those that every exporter has. */
-export const otelSchema: Readonly<Record<string, KeySchema>> = {
+export const otelSchema = {
   enabled: common(
     exporterKeys.enabled,
     { name: 'OTEL_SDK_DISABLED', read: sdkDisabled },
@@ -231,4 +228,9 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
       { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
     ],
   },
-}
+} as const satisfies ExporterSchema
+
+export type OtelSchema = typeof otelSchema
+
+/** The configuration of an otel exporter. */
+export type OtelConfig = ConfigOf<OtelSchema>

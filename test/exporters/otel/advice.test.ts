@@ -35,7 +35,7 @@ describe('an endpoint that is wrong', () => {
     return backend
   }
 
-  const lastError = async (client: string, endpoint: string): Promise<string> => {
+  const lastError = async (client: 'native' | 'package', endpoint: string): Promise<string> => {
     telemetry = createTelemetry({
       types: [otel()],
       logger: quietLogger,
@@ -50,7 +50,7 @@ describe('an endpoint that is wrong', () => {
     return exporter().lastError!.message
   }
 
-  for (const client of ['native', 'package']) {
+  for (const client of ['native', 'package'] as const) {
     it(`without a path is told the path, by the ${client} client`, async () => {
       const { port } = await listening()
       const message = await lastError(client, `http://127.0.0.1:${port}`)

@@ -9,7 +9,7 @@ import type { Outcome } from '../../../src/delivery/outcome.ts'
 import type { Config, ExportContext, OpenContext } from '../../../src/exporters/exporter.ts'
 import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
-import { otelSchema } from '../../../src/exporters/otel/schema.ts'
+import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { createSpanState, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import type { Logger } from '../../../src/logger.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
@@ -45,20 +45,25 @@ for (const client of ['native', 'package']) {
     const state = createSpanState()
     const base = { id: 'otel', clock, logger, state }
 
-    const open = async (changes: Config = {}): Promise<Config> => {
+    const open = async (changes: Config = {}): Promise<OtelConfig> => {
       const config = otelConfig({ client, endpoint: backend.url, timeout: 5, ...changes })
-      const context: OpenContext<SpanState> = {
+      const context: OpenContext<SpanState, OtelConfig> = {
         ...base,
         signal: AbortSignal.timeout(10_000),
         current: () => config,
         catchUp: quiet,
         status: quiet,
       }
-      opened = await definition.open(config, context)
+      opened = (await definition.open(config, context)) as OtelClient
       return config
     }
-    const send = (config: Config, count = 2, signal = AbortSignal.timeout(15_000)): Promise<Outcome> => {
-      const context: ExportContext<SpanState> = { ...base, signal, config, deadline: clock.now() + 15_000 }
+    const send = (config: OtelConfig, count = 2, signal = AbortSignal.timeout(15_000)): Promise<Outcome> => {
+      const context: ExportContext<SpanState, OtelConfig> = {
+        ...base,
+        signal,
+        config,
+        deadline: clock.now() + 15_000,
+      }
       return definition.export!(opened!, batchOf(count).items, context)
     }
     const status = async (answer: number, changes: Config = {}): Promise<Outcome> => {
@@ -237,13 +242,13 @@ describe('the native client alone', () => {
   beforeEach(async () => {
     backend = createBackend()
     await backend.listen()
-    client = await definition.open(config(), {
+    client = (await definition.open(config(), {
       ...base,
       signal: AbortSignal.timeout(10_000),
       current: config,
       catchUp: quiet,
       status: quiet,
-    })
+    })) as OtelClient
   })
   afterEach(async () => {
     await definition.close(client, { deadline: 0 })
@@ -293,7 +298,7 @@ describe('what the package client hides', () => {
   const state = createSpanState()
   const base = { id: 'otel', clock, logger, state }
 
-  const config = (): Config => otelConfig({ client: 'package', endpoint: backend.url, timeout: 3 })
+  const config = () => otelConfig({ client: 'package', endpoint: backend.url, timeout: 3 })
   const send = (): Promise<Outcome> =>
     definition.export!(client, batchOf(5).items, {
       ...base,
@@ -305,13 +310,13 @@ describe('what the package client hides', () => {
   beforeEach(async () => {
     backend = createBackend()
     await backend.listen()
-    client = await definition.open(config(), {
+    client = (await definition.open(config(), {
       ...base,
       signal: AbortSignal.timeout(10_000),
       current: config,
       catchUp: quiet,
       status: quiet,
-    })
+    })) as OtelClient
   })
   afterEach(async () => {
     await definition.close(client, { deadline: 0 })

@@ -12,6 +12,7 @@ import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { compact, createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
 import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
+import type { OtelConfig } from '../../../src/exporters/otel/schema.ts'
 import { SdkSpanEvent } from '../../../src/exporters/otel/sdk-span.ts'
 import { createSpanState, ingestSpanEvent, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import { createSpanHarness, eventOf, otelConfig } from './harness.ts'
@@ -35,7 +36,7 @@ const spansOf = (count: number, textOf: (i: number) => string = () => 'x'): Enco
 describe('spans that wait', () => {
   const definition = otel()
   const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-  const context: ExportContext<SpanState> = {
+  const context: ExportContext<SpanState, OtelConfig> = {
     id: 'otel',
     clock: createSystemClock(),
     logger: quiet,

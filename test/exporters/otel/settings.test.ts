@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
-import type { Config } from '../../../src/exporters/exporter.ts'
+import type { Config, ExporterSchema } from '../../../src/exporters/exporter.ts'
 import { createEncoder } from '../../../src/exporters/otel/encode.ts'
 import { rejectedSpans } from '../../../src/exporters/otel/export-response.ts'
 import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/otel/resource.ts'
@@ -14,9 +14,11 @@ import { createSpanHarness, otelConfig } from './harness.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
+const schema: ExporterSchema = otelSchema
+
 /** What a variable says for a key. */
 function said(key: string, name: string, text: string): unknown {
-  const variable = otelSchema[key]?.env?.find((each) => each.name === name)
+  const variable = schema[key]?.env?.find((each) => each.name === name)
   assert.ok(variable, `${key} does not listen to ${name}`)
   return variable.read ? variable.read(text, () => undefined) : text
 }
@@ -51,7 +53,7 @@ describe('the variables of OTLP exporters', () => {
       assert.equal(said('max_attributes', name, '0'), 0)
     for (const name of ['OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT'])
       assert.equal(said('max_attribute_length', name, '0'), 0)
-    for (const key of ['max_attributes', 'max_attribute_length']) assert.equal(otelSchema[key]?.min, 0)
+    for (const key of ['max_attributes', 'max_attribute_length']) assert.equal(schema[key]?.min, 0)
   })
 
   it('switch the exporter off, and never on', () => {
@@ -110,7 +112,7 @@ describe('the variables of OTLP exporters', () => {
 
   it('are stronger for the signal than in general', () => {
     for (const key of ['endpoint', 'compression', 'timeout', 'certificate', 'client_key', 'client'])
-      assert.match(otelSchema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
+      assert.match(schema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
   })
 
   it('reach the keys that every exporter has', async () => {
@@ -163,7 +165,7 @@ describe('the variables of OTLP exporters', () => {
       { timeout: 1.5, endpoint: 'http://c:4318/base/v1/traces', compression: 'gzip' },
     )
     const combined = (general: string, specific: string): unknown =>
-      otelSchema.headers?.env
+      (otelSchema as ExporterSchema).headers?.env
         ?.find(({ name }) => name === 'OTEL_EXPORTER_OTLP_TRACES_HEADERS')
         ?.read?.(specific, (name) => (name === 'OTEL_EXPORTER_OTLP_HEADERS' ? general : undefined))
     assert.deepEqual(combined('a=1,Api-Key=general', 'api-key=specific,c=x%2Cy'), {

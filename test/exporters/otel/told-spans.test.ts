@@ -5,7 +5,7 @@ import { type Backend, createBackend, type ReceivedSpan } from '../../../src/tes
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-for (const client of ['native', 'package'])
+for (const client of ['native', 'package'] as const)
   describe(`spans that are told things, through the ${client} client`, () => {
     let backend: Backend
     beforeEach(async () => {

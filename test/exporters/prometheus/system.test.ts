@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { createTelemetry, metricsHandler, mock, prometheus, type Telemetry } from '../../../src/index.ts'
+import type { ConfigInit } from '../../../src/typed-init.ts'
 import { parsePage } from '../../support/prometheus-text.ts'
 import { ask, raw } from './http-client.ts'
 
@@ -16,7 +17,7 @@ describe('prometheus in a telemetry system', () => {
   const running: Telemetry[] = []
   const servers: Server[] = []
 
-  const create = (init: Record<string, unknown>): Telemetry => {
+  const create = (init: ConfigInit): Telemetry => {
     const types = [prometheus(), mock()]
     const telemetry = createTelemetry({ types, config: { env: {}, init }, logger, drainOnExit: false })
     running.push(telemetry)
