@@ -2,7 +2,6 @@ import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
 import { type Rig, startRig } from '../delivery/harness.ts'
-import { coverage } from '../support/coverage.ts'
 
 export type Chart = 'exporter' | 'delivery' | 'breaker'
 
@@ -40,7 +39,6 @@ export async function startCovered(
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
   const rig = await startRig(types, init, undefined, (event) => {
-    coverage.inspect(event)
     if (event.type !== '@xstate.actor') return
     const actor = event.actorRef as AnyActorRef
     actors.push(actor)

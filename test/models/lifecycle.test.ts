@@ -4,7 +4,6 @@ import { mock } from '../../src/exporters/mock.ts'
 import { otel } from '../../src/exporters/otel/index.ts'
 import { createBackend, followModel, lifecycleModel, lifecycleWorld } from '../../src/testing/index.ts'
 import { createDriver } from '../delivery/harness.ts'
-import { coverage } from '../support/coverage.ts'
 
 const span = [
   { name: 'job.start', metadata: { correlation_id: 1 } },
@@ -12,10 +11,7 @@ const span = [
 ]
 
 describe('the life of an exporter', () => {
-  const cases = followModel(
-    lifecycleModel,
-    lifecycleWorld(createDriver().definition, { inspect: coverage.inspect }),
-  )
+  const cases = followModel(lifecycleModel, lifecycleWorld(createDriver().definition))
   for (const { name, run } of cases) it(name, run)
 })
 

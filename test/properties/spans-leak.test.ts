@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import { createTelemetry, defineExporter, otel } from '../../src/index.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
-const events = nightly ? 10_000_000 : 300_000
+const events = nightly ? 10_000_000 : 100_000
 const perTurn = 1000
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 

@@ -6,7 +6,7 @@ import type { Config, OpenContext, Sink } from '../../../src/exporters/exporter.
 import type { State } from '../../../src/exporters/prometheus/aggregate/state.ts'
 import type { PrometheusClient, PrometheusOptions } from '../../../src/exporters/prometheus/index.ts'
 import { prometheus } from '../../../src/exporters/prometheus/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
+import { parsePage } from './strict-page.ts'
 
 /** Plays the parts of the system around the driver, by the contract: sink, ledger, context. */
 export function harness(options: PrometheusOptions = {}, settings: Config = {}) {

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { healthNames, healthOf } from '../../../src/exporters/prometheus/page/health.ts'
 import { renderPlain } from '../../../src/exporters/prometheus/page/render.ts'
-import { type ParsedPage, parsePage } from '../../support/prometheus-text.ts'
 import { harness } from './harness.ts'
+import { type ParsedPage, parsePage } from './strict-page.ts'
 
 const { state } = harness()
 

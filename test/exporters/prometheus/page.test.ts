@@ -18,9 +18,9 @@ import {
   type PageForm,
 } from '../../../src/exporters/prometheus/page/page.ts'
 import { createTelemetry, metricsHandler, prometheus } from '../../../src/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
 import { harness } from './harness.ts'
 import { ask } from './http-client.ts'
+import { parsePage } from './strict-page.ts'
 
 /** Keeps the event loop busy. */
 function spin(ms: number): void {

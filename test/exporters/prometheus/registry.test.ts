@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client'
-import { parsePage } from '../../support/prometheus-text.ts'
 import { harness } from './harness.ts'
+import { parsePage } from './strict-page.ts'
 
 const help = 'a "quoted" \\ help\nof two lines'
 

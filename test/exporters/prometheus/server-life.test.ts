@@ -10,9 +10,9 @@ import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Gauge, Registry } from 'prom-client'
 import type { PrometheusClient } from '../../../src/exporters/prometheus/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
 import { type Harness, harness } from './harness.ts'
 import { ask } from './http-client.ts'
+import { parsePage } from './strict-page.ts'
 
 const portOf = (system: Harness, client: PrometheusClient): number => system.describe(client).port as number
 

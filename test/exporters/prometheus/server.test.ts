@@ -5,9 +5,9 @@ import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import type { PrometheusClient } from '../../../src/exporters/prometheus/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
 import { type Harness, harness } from './harness.ts'
 import { ask, raw } from './http-client.ts'
+import { parsePage } from './strict-page.ts'
 
 const portOf = (system: Harness, client: PrometheusClient): number => system.describe(client).port as number
 

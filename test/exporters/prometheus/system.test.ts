@@ -7,8 +7,8 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { createTelemetry, metricsHandler, mock, prometheus, type Telemetry } from '../../../src/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
 import { ask, raw } from './http-client.ts'
+import { parsePage } from './strict-page.ts'
 
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
