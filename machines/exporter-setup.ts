@@ -39,6 +39,7 @@ export interface StagedChange {
 }
 
 export interface ExporterContext extends ExporterInput {
+  readonly pulled: boolean
   /** The change being prepared, or the last one. */
   readonly change: StagedChange
   /** How long to wait before the next try to open a client. */
@@ -115,6 +116,9 @@ export const exporterSetup = setup({
     opensClient: ({ event }) => effectOf(event) === 'open' || effectOf(event) === 'replace',
     opensBeside: ({ event }) => effectOf(event) === 'open',
     enables: ({ context, event }) => effectOf(event) === 'open' && !context.settings.enabled,
+    /** A client that is pulled from gives its address back first. */
+    enablesBeside: ({ context, event }) =>
+      effectOf(event) === 'open' && !context.settings.enabled && !context.pulled,
     disables: ({ context }) => context.change.effect === 'disable',
   },
   actions: {
