@@ -11,7 +11,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, otel, prometheus, type Telemetry, type TelemetryOptions } from '../../src/index.ts'
 import { type Backend, type BackendOptions, createBackend } from '../../src/testing/index.ts'
-import { assertExact, quietLogger } from '../delivery/harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 type Answer = readonly string[] | 'ENOTFOUND' | 'EAI_AGAIN' | 'silence'
 

@@ -13,8 +13,8 @@ import {
   type Telemetry,
 } from '../../src/index.ts'
 import { createCertificate } from '../../src/testing/backend/certificate.ts'
-import { quietLogger } from '../delivery/harness.ts'
 import { deadPort } from '../exporters/http/loopback.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { createMockBackend, type MockBackend } from './mock-backend.ts'
 import { datadogIntake, otlp } from './protocols.ts'
 import type { Random } from './random.ts'

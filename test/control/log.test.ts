@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createTelemetry, prometheus } from '../../src/index.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
-import { createDriver, down } from '../delivery/harness.ts'
+import { createDriver, down } from '../support/scripted-driver.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 

@@ -9,7 +9,8 @@ import type { Telemetry } from '../../src/contract.ts'
 import { defineExporter } from '../../src/exporters/exporter.ts'
 import { type HttpClient, openHttpClient, outcomeOf } from '../../src/exporters/http.ts'
 import { createTelemetry } from '../../src/telemetry.ts'
-import { assertExact, quietLogger } from '../delivery/harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const changes = 1000
 const eventsPerChange = 4

@@ -5,16 +5,9 @@
 import assert from 'node:assert/strict'
 import type { AnyActorRef } from 'xstate'
 import type { UnitLife } from '../../src/delivery/life.ts'
-import {
-  assertExact,
-  createDriver,
-  type Driver,
-  delivered,
-  down,
-  endRigs,
-  hang,
-  totalPending,
-} from '../delivery/harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { createDriver, type Driver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 import { type Chart, type CoveredRig, startCovered } from './rig.ts'
 import { leavesOf } from './table.ts'
 
@@ -142,7 +135,7 @@ const timersOf = (rig: CoveredRig): { source: AnyActorRef }[] =>
   Object.values(rig.actor('exporter').system.getSnapshot()._scheduledEvents) as never
 
 describe('a crash', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   for (const chart of ['exporter', 'delivery', 'breaker'] as const satisfies readonly Chart[])
     describe(`of the ${chart}`, () => {
@@ -222,7 +215,7 @@ describe('a crash', () => {
 })
 
 describe('a life that is over', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const portOf = (rig: CoveredRig): UnitLife => rig.actor('exporter').getSnapshot().context.unit
 

@@ -1,12 +1,12 @@
 import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
-import { type Rig, startRig } from '../delivery/harness.ts'
+import { type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 export type Chart = 'exporter' | 'delivery' | 'breaker'
 
 /** A rig whose charts are watched for coverage, and whose actors crash in any state. */
-export interface CoveredRig extends Rig {
+export interface CoveredRig extends SimulatedTelemetry {
   /** One of the exporter's actors dies, in whatever state it is. */
   crash(id?: string, chart?: Chart): Promise<void>
   /** Tells the root actor something, past the composition root. */
@@ -38,7 +38,7 @@ export async function startCovered(
 ): Promise<CoveredRig> {
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
-  const rig = await startRig(types, init, undefined, (event) => {
+  const rig = await startSimulated(types, init, undefined, (event) => {
     if (event.type !== '@xstate.actor') return
     const actor = event.actorRef as AnyActorRef
     actors.push(actor)

@@ -1,12 +1,14 @@
 /** The root's chart over running exporters: what the models of one change and one exporter do not come by. */
 import assert from 'node:assert/strict'
-import { assertExact, createDriver, down, endRigs, hang } from '../delivery/harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 import { startCovered } from './rig.ts'
 
 const mine = { event_patterns: ['app.*'], drain_timeout: 4 }
 
 describe('the system', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('sees off an exporter that is removed', async () => {
     const driver = createDriver()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mock } from '../../src/exporters/mock.ts'
 import { otel } from '../../src/exporters/otel/index.ts'
 import { createBackend, followModel, lifecycleModel, lifecycleWorld } from '../../src/testing/index.ts'
-import { createDriver } from '../delivery/harness.ts'
+import { createDriver } from '../support/scripted-driver.ts'
 
 const span = [
   { name: 'job.start', metadata: { correlation_id: 1 } },

@@ -5,17 +5,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Outcome } from '../../src/delivery/outcome.ts'
-import {
-  assertExact,
-  type Call,
-  createDriver,
-  delivered,
-  down,
-  endRigs,
-  totalPending,
-} from '../delivery/harness.ts'
 import { type Chart, startCovered } from '../machines/rig.ts'
 import { leavesOf } from '../machines/table.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { type Call, createDriver, delivered, down } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 
 const maxInFlight = 2
 const resetTimeoutS = 20
@@ -225,7 +219,7 @@ async function run(steps: readonly Step[]): Promise<void> {
 }
 
 describe('delivery, breaker and exporter', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('stay in step on any schedule', async function () {
     this.timeout(120_000)
@@ -234,7 +228,7 @@ describe('delivery, breaker and exporter', () => {
         try {
           await run(steps)
         } finally {
-          await endRigs()
+          await endSimulated()
         }
       }),
       { numRuns: Number(process.env.RACES ?? 100), interruptAfterTimeLimit: 100_000 },

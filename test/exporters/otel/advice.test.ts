@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTelemetry, otel, type Telemetry } from '../../../src/index.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
-import { quietLogger } from '../../delivery/harness.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 import { deadPort } from '../http/loopback.ts'
 
 /** As a server of gRPC greets whoever connects: SETTINGS. */
