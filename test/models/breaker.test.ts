@@ -8,7 +8,7 @@ import {
   breakerProjection,
   followModel,
 } from '../../src/testing/index.ts'
-import { startCovered } from '../machines/rig.ts'
+import { startCrashable } from '../machines/crashable.ts'
 import { assertExact } from '../support/ledger.ts'
 import { type Call, createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
@@ -26,7 +26,7 @@ describe('the breaker of an exporter', () => {
     async () => {
       const driver = createDriver()
       driver.reply = hang
-      const rig = await startCovered([driver.definition], {
+      const rig = await startCrashable([driver.definition], {
         test: {
           event_patterns: ['app.*'],
           batch_size: 1,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { StopReport } from '../../src/contract.ts'
 import { followModel, shutdownBacklog, shutdownModel } from '../../src/testing/index.ts'
-import { startCovered } from '../machines/rig.ts'
+import { startCrashable } from '../machines/crashable.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { type Call, createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
@@ -14,7 +14,7 @@ describe('a stop', () => {
 
   const cases = followModel(shutdownModel, async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], {
+    const rig = await startCrashable([driver.definition], {
       test: {
         ...{ event_patterns: ['app.*'], batch_size: 1, max_in_flight: 1, failure_threshold: 1 },
         ...{ timeout: 100, drain_timeout: 100, reset_timeout: 1000 },

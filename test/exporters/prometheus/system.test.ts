@@ -7,10 +7,9 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { createTelemetry, metricsHandler, mock, prometheus, type Telemetry } from '../../../src/index.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 import { ask, raw } from './http-client.ts'
 import { parsePage } from './strict-page.ts'
-
-const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 describe('prometheus in a telemetry system', () => {
   const running: Telemetry[] = []
@@ -18,7 +17,12 @@ describe('prometheus in a telemetry system', () => {
 
   const create = (init: Record<string, unknown>): Telemetry => {
     const types = [prometheus(), mock()]
-    const telemetry = createTelemetry({ types, config: { env: {}, init }, logger, drainOnExit: false })
+    const telemetry = createTelemetry({
+      types,
+      config: { env: {}, init },
+      logger: quietLogger,
+      drainOnExit: false,
+    })
     running.push(telemetry)
     return telemetry
   }

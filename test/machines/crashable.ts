@@ -5,8 +5,8 @@ import { type SimulatedTelemetry, startSimulated } from '../support/simulated-te
 
 export type Chart = 'exporter' | 'delivery' | 'breaker'
 
-/** A rig whose charts are watched for coverage, and whose actors crash in any state. */
-export interface CoveredRig extends SimulatedTelemetry {
+/** A telemetry system on simulated time whose actors crash in any state. */
+export interface CrashableTelemetry extends SimulatedTelemetry {
   /** One of the exporter's actors dies, in whatever state it is. */
   crash(id?: string, chart?: Chart): Promise<void>
   /** Tells the root actor something, past the composition root. */
@@ -32,10 +32,10 @@ function poisonFor(chart: Chart): EventObject {
   return Object.defineProperties({ type }, Object.fromEntries(keys.map((key) => [key, { get: die }])))
 }
 
-export async function startCovered(
+export async function startCrashable(
   types: readonly AnyExporterDefinition[],
   init: Record<string, unknown>,
-): Promise<CoveredRig> {
+): Promise<CrashableTelemetry> {
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
   const rig = await startSimulated(types, init, undefined, (event) => {

@@ -9,7 +9,7 @@ import { prometheus } from '../../../src/exporters/prometheus/index.ts'
 import { parsePage } from './strict-page.ts'
 
 /** Plays the parts of the system around the driver, by the contract: sink, ledger, context. */
-export function harness(options: PrometheusOptions = {}, settings: Config = {}) {
+export function drivePrometheus(options: PrometheusOptions = {}, settings: Config = {}) {
   const definition = prometheus(options)
   const defaults = Object.fromEntries(
     Object.entries(definition.schema).map(([key, { default: value }]) => [key, value]),
@@ -134,4 +134,4 @@ export function harness(options: PrometheusOptions = {}, settings: Config = {}) 
   }
 }
 
-export type Harness = ReturnType<typeof harness>
+export type DrivenPrometheus = ReturnType<typeof drivePrometheus>
