@@ -29,7 +29,7 @@ function traced(hooks?: ScopeHooks, options: Partial<BusOptions> = {}) {
     clearTimeout: () => {},
   }
   const scopes = createScopes(hooks)
-  const bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 1000, scopes, ...options })
+  const bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 16_384, scopes, ...options })
   const events: TelemetryEvent[] = []
   bus.attach('all', '*', (event) => events.push(event))
   bus.open()

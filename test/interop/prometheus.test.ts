@@ -6,12 +6,12 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { counter, distribution, lastValue, sum } from '../../src/exporters/prometheus/index.ts'
 import { drivePrometheus } from '../exporters/prometheus/driven.ts'
+import { freePort } from '../support/ports.ts'
 
 /** Absent tools skip a developer's run, aloud, and fail CI. */
 function needs(context: Mocha.Context, tool: string): void {
@@ -228,15 +228,6 @@ scrape_configs:
     return api
   }
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
 
 async function query(api: string, expression: string): Promise<number | undefined> {
   const response = await fetch(`${api}/api/v1/query?query=${encodeURIComponent(expression)}`)

@@ -107,7 +107,9 @@ describe('prometheus: the making of a page', () => {
     emitAll()
     const port = system.describe(await system.open()).port as number
     let before = new Map<string, number>()
-    for (let scrape = 0; scrape < 2; scrape++) {
+    let mostTurns = 0
+    // How many turns a page takes is up to the machine; some page takes several.
+    for (let scrape = 0; scrape < 2 || mostTurns < 2; scrape++) {
       let turns = 0
       let scraping = true
       const emitting = (async () => {
@@ -120,7 +122,7 @@ describe('prometheus: the making of a page', () => {
       const { samples } = parsePage((await ask(port)).body.toString())
       scraping = false
       await emitting
-      assert.ok(turns >= 2, `${turns} turns`)
+      mostTurns = Math.max(mostTurns, turns)
       const counts = new Map<string, number>()
       for (const { name, labels, value } of samples) {
         const key = `${name} ${labels.user} ${labels.le ?? ''}`

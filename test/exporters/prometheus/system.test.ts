@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { createTelemetry, metricsHandler, mock, prometheus, type Telemetry } from '../../../src/index.ts'
+import { freePort } from '../../support/ports.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 import { ask, raw } from './http-client.ts'
 import { parsePage } from './strict-page.ts'
@@ -151,10 +152,3 @@ describe('prometheus in a telemetry system', () => {
 })
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createNetServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
