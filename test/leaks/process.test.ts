@@ -18,11 +18,14 @@ const run = (script: string): Promise<Ended> =>
       import { otel } from '${new URL('src/exporters/otel/index.ts', root)}'
       const make = (type, keys, options) =>
         createTelemetry({ types: [type], config: { env: {}, init: { [type.type]: keys } }, ...options })
+      const until = async (holds) => {
+        while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
     `
     execFile(
       process.execPath,
       ['--import', 'tsx', '--input-type=module', '-e', prelude + script],
-      { cwd: root, timeout: 25_000 },
+      { cwd: root, timeout: 40_000 },
       (error, stdout, stderr) =>
         resolve({
           code: typeof error?.code === 'number' ? error.code : error ? -1 : 0,
@@ -32,7 +35,7 @@ const run = (script: string): Promise<Ended> =>
   })
 
 describe('a process', function () {
-  this.timeout(30_000)
+  this.timeout(60_000)
 
   it('is not kept alive by an idle telemachine', async () => {
     const { code, output } = await run(`
@@ -53,7 +56,7 @@ describe('a process', function () {
         await telemetry.start()
         telemetry.emit('a.start', {}, { correlation_id: 1 })
         telemetry.emit('a.success', {}, { correlation_id: 1 })
-        await new Promise((resolve) => setTimeout(resolve, 100))
+        await until(() => telemetry.status().exporters.otel.ledger.pending.in_flight > 0)
         const report = await telemetry.stop({ timeoutMs: 300 })
         console.log(report.exporters.otel.dropped.shutdown, report.exporters.otel.ambiguous)
       `)
@@ -97,9 +100,9 @@ describe('a process', function () {
         await telemetry.start()
         telemetry.emit('a.start', {}, { correlation_id: 1 })
         telemetry.emit('a.success', {}, { correlation_id: 1 })
-        await new Promise((resolve) => setTimeout(resolve, 100))
+        await until(() => telemetry.status().exporters.otel.ledger.pending.in_flight > 0)
         const from = performance.now()
-        process.on('exit', () => console.log(performance.now() - from < 8_000))
+        process.on('exit', () => console.log(performance.now() - from < 20_000))
       `)
     try {
       for (const { code, output } of await Promise.all([endWith('native'), endWith('package')]))
@@ -127,7 +130,7 @@ describe('a process', function () {
       const telemetry = make(type, { flush_interval: 0.01, event_patterns: ['my.*'] }, { drainOnExit: false, logger: { warn() {}, error() {}, info() {}, debug() {} } })
       await telemetry.start()
       telemetry.emit('my.event')
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await until(() => telemetry.status().exporters.mock.lastError !== null)
       const { complete, exporters } = await telemetry.stop()
       console.log(complete, exporters.mock.dropped.shutdown)
     `)

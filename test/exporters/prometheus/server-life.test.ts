@@ -10,6 +10,7 @@ import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Gauge, Registry } from 'prom-client'
 import type { PrometheusClient } from '../../../src/exporters/prometheus/index.ts'
+import { gone } from '../http/loopback.ts'
 import { type DrivenPrometheus, drivePrometheus } from './driven.ts'
 import { ask } from './http-client.ts'
 import { parsePage } from './strict-page.ts'
@@ -59,10 +60,10 @@ describe('prometheus: the life of the HTTP server', () => {
     for (let i = 0; i < 3; i++) assert.equal((await ask(port, '/metrics', { agent })).status, 200)
     const [idle] = Object.values(agent.freeSockets).flat() as Socket[]
     assert.ok(idle)
-    const gone = once(idle, 'close')
+    const closed = once(idle, 'close')
     const start = performance.now()
     await system.close(client)
-    await gone
+    await closed
     assert.ok(performance.now() - start < 1000)
     await assert.rejects(ask(port), { code: 'ECONNREFUSED' })
   })
@@ -135,9 +136,10 @@ describe('prometheus: the life of the HTTP server', () => {
     stuck.on('error', () => {})
     stuck.write('GET /metrics HTTP/1.1\r\n')
     await once(stuck, 'connect')
-    const gone = once(stuck, 'close')
+    // The server may end or reset the connection: Node.js 26 resets it.
+    const cut = gone(stuck)
     await system.close(client, 50)
-    await gone
+    await cut
   })
 
   it('gives every scrape a whole page, and counters that never step back, while the port is flipped 20 times', async () => {
