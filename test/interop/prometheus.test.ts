@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { counter, distribution, lastValue, sum } from '../../src/exporters/prometheus/index.ts'
+import { counter, distribution, lastValue, sum } from '../../src/metrics/declared.ts'
 import { drivePrometheus } from '../exporters/prometheus/driven.ts'
 import { freePort } from '../support/ports.ts'
 
