@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { createAdmin } from '../../src/admin/index.ts'
-import { ask, canary, openSite, type Site, token } from './harness.ts'
+import { ask, canary, openSite, type Site, token } from './site.ts'
 
 interface Line {
   readonly name?: string

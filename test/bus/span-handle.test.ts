@@ -6,8 +6,8 @@ import type { ErrorSnapshot, TelemetryEvent } from '../../src/bus/event.ts'
 import { createScopes } from '../../src/bus/scope.ts'
 import { EventRecord } from '../../src/bus/snapshot.ts'
 import { createSpans, type SpanHandle } from '../../src/bus/span.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 /** A bus, the two ways to open a span, and every event that came through; each read of a span's clock is 5 ms later. */
@@ -22,7 +22,7 @@ function traced() {
   const scopes = createScopes()
   // The bus reads the time for itself, which is no reading of the span's.
   const steady = { ...clock, monotonic: () => time }
-  const bus = createBus({ clock: steady, logger: silent, maxValueLength: () => 1000, scopes })
+  const bus = createBus({ clock: steady, logger: quietLogger, maxValueLength: () => 1000, scopes })
   const events: TelemetryEvent[] = []
   const records: TelemetryEvent[] = []
   bus.attach('all', '*', (event) => events.push(event))

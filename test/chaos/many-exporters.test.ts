@@ -1,7 +1,8 @@
 /** Hundreds of exporters in one system, in a night a thousand: each starts, changes, delivers and stops, and the cost grows with their number only. */
 import assert from 'node:assert/strict'
 import { createTelemetry, mock, type Telemetry } from '../../src/index.ts'
-import { assertExact, quietLogger, totalPending } from '../delivery/harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const many = nightly ? 1_000 : 200

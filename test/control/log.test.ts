@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { createTelemetry, prometheus } from '../../src/index.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
-import { createDriver, down } from '../delivery/harness.ts'
+import { createDriver, down } from '../support/scripted-driver.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { createTelemetry, defineExporter, metadataValue, type TelemetryEvent } from '../../src/index.ts'
-import { createDriver, hang, startRig, totalPending } from './harness.ts'
+import { totalPending } from '../support/ledger.ts'
+import { createDriver, hang } from '../support/scripted-driver.ts'
+import { startSimulated } from '../support/simulated-telemetry.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -67,7 +69,7 @@ describe("an event that a driver of one's own exports", () => {
     const settings = { queue_bytes: bytes, batch_size: 1000, flush_interval: 60 }
     const driver = createDriver()
     driver.reply = hang
-    const rig = await startRig([driver.definition], { test: settings })
+    const rig = await startSimulated([driver.definition], { test: settings })
     for (let i = 0; i < 200; i++) rig.telemetry.emit('app.wide', {}, keys)
     await rig.pass(0.05)
     const waiting = totalPending(rig.ledger())

@@ -2,19 +2,21 @@
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { Sink } from '../../src/exporters/exporter.ts'
-import { assertExact, createDriver, delivered, down, endRigs, hang, type Rig, startRig } from './harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated, type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 const mine = { event_patterns: ['app.*'] }
 const sizes = ({ calls }: ReturnType<typeof createDriver>): number[] => calls.map(({ items }) => items.length)
 
 async function rigWith(config: Record<string, unknown>, overrides = {}) {
   const driver = createDriver('test', overrides)
-  const rig = await startRig([driver.definition], { test: { ...mine, ...config } })
+  const rig = await startSimulated([driver.definition], { test: { ...mine, ...config } })
   return { driver, rig }
 }
 
 describe('a batch', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('goes at once when batch_size items wait, and the rest when it is due', async () => {
     const { driver, rig } = await rigWith({ batch_size: 5, flush_interval: 2 })
@@ -103,7 +105,7 @@ describe('a batch', () => {
   })
 
   it('adds up with the rest of the ledger while the driver looks at the status', async () => {
-    let rig: Rig | undefined
+    let rig: SimulatedTelemetry | undefined
     let looks = 0
     const look = (): void => {
       if (!rig) return
@@ -125,7 +127,7 @@ describe('a batch', () => {
       look()
       return delivered
     }
-    rig = await startRig([driver.definition], { test: { ...mine, batch_size: 3 } })
+    rig = await startSimulated([driver.definition], { test: { ...mine, batch_size: 3 } })
     rig.emit(12)
     await rig.settle()
     assert.equal(rig.ledger().delivered, 12)
@@ -134,7 +136,7 @@ describe('a batch', () => {
 })
 
 describe('a full queue', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const filled = async (overflow: string) => {
     const made = await rigWith({ batch_size: 4, queue_size: 4, max_in_flight: 1, overflow })
@@ -192,7 +194,7 @@ describe('a full queue', () => {
 })
 
 describe('a request', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const weigh = (event: TelemetryEvent): number => (event.name.includes('huge') ? 5000 : 400)
 

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import type { Outcome } from '../../src/delivery/outcome.ts'
 import { backoffMs, exportBackoff, retryAfterMs } from '../../src/delivery/retry.ts'
-import { assertExact, createDriver, delivered, down, endRigs, hang, startRig } from './harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 const mine = { event_patterns: ['app.*'], flush_interval: 0.1, batch_size: 5, max_in_flight: 1 }
 
 async function rigWith(config: Record<string, unknown> = {}) {
   const driver = createDriver()
-  const rig = await startRig([driver.definition], { test: { ...mine, ...config } })
+  const rig = await startSimulated([driver.definition], { test: { ...mine, ...config } })
   return { driver, rig }
 }
 
@@ -34,7 +36,7 @@ describe('the backoff', () => {
 })
 
 describe('a failed batch', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('waits as long as Retry-After says, and nothing else goes meanwhile', async () => {
     const { driver, rig } = await rigWith()
@@ -159,7 +161,7 @@ describe('a failed batch', () => {
 })
 
 describe('the breaker of an exporter', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('opens after failure_threshold failures, keeps everything, and closes when one probe succeeds', async () => {
     const { driver, rig } = await rigWith({

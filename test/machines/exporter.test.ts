@@ -1,7 +1,8 @@
 /** The exporter's chart: what each change, command and outcome of its work does in each of its states. */
 import assert from 'node:assert/strict'
+import { exporterMachine } from '../../machines/index.ts'
 import { crashedExporterChart, exporterChart, settings, stageExporter } from './stages/exporter.ts'
-import { followTable, type Row } from './table.ts'
+import { coversChart, followTable, type Row } from './table.ts'
 
 const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
@@ -373,3 +374,5 @@ describe('the exporter chart after a crash', () => {
     assert.equal(log.at(-1), acknowledged)
   })
 })
+
+describe('the tests of the exporter chart', () => coversChart(exporterMachine))

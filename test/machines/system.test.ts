@@ -1,8 +1,9 @@
 /** The system's chart: how a change becomes a transaction, what follows a crash, and how everything stops. */
 import assert from 'node:assert/strict'
+import { systemMachine } from '../../machines/index.ts'
 import { settings as before } from './stages/exporter.ts'
 import { slowlyStoppingSystem, stageSystem, systemChart } from './stages/system.ts'
-import { followTable, type Row } from './table.ts'
+import { coversChart, followTable, type Row } from './table.ts'
 
 const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
@@ -330,3 +331,5 @@ describe('the system chart', () => {
     assert.equal(clock.nextTimerIn, 3_100)
   })
 })
+
+describe('the tests of the system chart', () => coversChart(systemMachine))

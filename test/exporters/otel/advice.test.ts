@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTelemetry, otel, type Telemetry } from '../../../src/index.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
-import { quietLogger } from '../../delivery/harness.ts'
-import { deadPort } from '../http/loopback.ts'
+import { freePort } from '../../support/ports.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 
 /** As a server of gRPC greets whoever connects: SETTINGS. */
 const http2Settings = Buffer.from('000006040000000000000500004000', 'hex')
@@ -101,7 +101,7 @@ describe('an endpoint that is wrong', () => {
     })
 
     it(`where nothing listens is told so, by the ${client} client`, async () => {
-      const message = await lastError(client, `http://127.0.0.1:${await deadPort()}/v1/traces`)
+      const message = await lastError(client, `http://127.0.0.1:${await freePort()}/v1/traces`)
       assert.match(message, /ECONNREFUSED.*nothing listens there/)
     })
 

@@ -13,7 +13,7 @@ import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.
 import { createSpanState, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import type { Logger } from '../../../src/logger.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
-import { createSpanHarness, otelConfig, type ShownSpan } from './harness.ts'
+import { driveSpans, otelConfig, type ShownSpan } from './driven-spans.ts'
 
 const quiet = (): void => {}
 const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
@@ -21,7 +21,7 @@ const clock = createSystemClock()
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 function batchOf(count: number) {
-  const source = createSpanHarness()
+  const source = driveSpans()
   for (let i = 0; i < count; i++) {
     const correlation_id = `job-${i}`
     source.emit('job.start', {

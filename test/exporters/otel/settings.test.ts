@@ -10,9 +10,8 @@ import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/ot
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
 import { createTelemetry } from '../../../src/telemetry.ts'
-import { createSpanHarness, otelConfig } from './harness.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
+import { quietLogger } from '../../support/quiet-logger.ts'
+import { driveSpans, otelConfig } from './driven-spans.ts'
 
 const schema: ExporterSchema = otelSchema
 
@@ -125,7 +124,7 @@ describe('the variables of OTLP exporters', () => {
       OTEL_TRACES_SAMPLER_ARG: '0.5',
     }
     const telemetry = createTelemetry({
-      logger: silent,
+      logger: quietLogger,
       drainOnExit: false,
       config: { env, init: { otel: {} } },
     })
@@ -142,7 +141,7 @@ describe('the variables of OTLP exporters', () => {
   it('reach the keys of the exporter, the headers of both kinds combined', async () => {
     const configured = async (env: Record<string, string>): Promise<Config> => {
       const telemetry = createTelemetry({
-        logger: silent,
+        logger: quietLogger,
         config: { env, init: { otel: { enabled: false } } },
       })
       try {
@@ -231,7 +230,7 @@ describe('the size of a span', () => {
     )
     fc.assert(
       fc.property(fc.dictionary(fc.string(), value, { maxKeys: 20 }), fc.string(), (metadata, message) => {
-        const source = createSpanHarness()
+        const source = driveSpans()
         source.emit('job.start', { correlation_id: 1, ...metadata })
         source.emit('job.error', { correlation_id: 1, error: new Error(message) })
         for (const record of source.items) {

@@ -2,13 +2,12 @@ import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
 import type { ConfigInit } from '../../src/typed-init.ts'
-import { type Rig, startRig } from '../delivery/harness.ts'
-import { coverage } from '../support/coverage.ts'
+import { type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 export type Chart = 'exporter' | 'delivery' | 'breaker'
 
-/** A rig whose charts are watched for coverage, and whose actors crash in any state. */
-export interface CoveredRig extends Rig {
+/** A telemetry system on simulated time whose actors crash in any state. */
+export interface CrashableTelemetry extends SimulatedTelemetry {
   /** One of the exporter's actors dies, in whatever state it is. */
   crash(id?: string, chart?: Chart): Promise<void>
   /** Tells the root actor something, past the composition root. */
@@ -36,14 +35,13 @@ function poisonFor(chart: Chart): EventObject {
 
 const systemIdOf = (actor: AnyActorRef): unknown => (actor as { systemId?: unknown }).systemId
 
-export async function startCovered(
+export async function startCrashable(
   types: readonly AnyExporterDefinition[],
   init: ConfigInit<readonly AnyExporterDefinition[]>,
-): Promise<CoveredRig> {
+): Promise<CrashableTelemetry> {
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
-  const rig = await startRig(types, init, undefined, (event) => {
-    coverage.inspect(event)
+  const rig = await startSimulated(types, init, undefined, (event) => {
     if (event.type !== '@xstate.actor') return
     const actor = event.actorRef as AnyActorRef
     actors.push(actor)

@@ -81,7 +81,7 @@ export function attributesOf(flatAttributes: readonly unknown[]): Record<string,
  * Plays the unit around the driver: weights go where the contract of `Sink` says, and the ledger must add up after
  * every event.
  */
-export function createSpanHarness(changes: Config = {}) {
+export function driveSpans(changes: Config = {}) {
   let config = otelConfig(changes)
   const state = createSpanState()
   const items: SpanRecord[] = []

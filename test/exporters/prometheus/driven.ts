@@ -6,10 +6,10 @@ import type { Config, ExporterDefinition, OpenContext, Sink } from '../../../src
 import type { State } from '../../../src/exporters/prometheus/aggregate/state.ts'
 import type { PrometheusClient, PrometheusOptions } from '../../../src/exporters/prometheus/index.ts'
 import { prometheus } from '../../../src/exporters/prometheus/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
+import { parsePage } from './strict-page.ts'
 
 /** Plays the parts of the system around the driver, by the contract: sink, ledger, context. */
-export function harness(options: PrometheusOptions = {}, settings: Config = {}) {
+export function drivePrometheus(options: PrometheusOptions = {}, settings: Config = {}) {
   const definition = prometheus(options) as unknown as ExporterDefinition<PrometheusClient, State, never>
   const defaults = Object.fromEntries(
     Object.entries(definition.schema).map(([key, { default: value }]) => [key, value]),
@@ -134,4 +134,4 @@ export function harness(options: PrometheusOptions = {}, settings: Config = {}) 
   }
 }
 
-export type Harness = ReturnType<typeof harness>
+export type DrivenPrometheus = ReturnType<typeof drivePrometheus>
