@@ -8,6 +8,7 @@ import { createEncoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
 import { detectOrigin } from './resource.ts'
 import type { OtelConfig } from './schema.ts'
+import { traces } from './signal.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
 
@@ -39,7 +40,7 @@ export async function openNativeClient(
       const outcome = outcomeOf(attempt, {
         now: clock.now(),
         redact: http.redact,
-        advice: (status) => statusAdvice(status, url),
+        advice: (status) => statusAdvice(status, url, traces),
         partialSuccess: (response, headers) => {
           const { rejected, message } = rejectedSpans(response, headers['content-type'])
           if (rejected > 0 || message !== '')
