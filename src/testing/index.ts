@@ -1,5 +1,6 @@
 export type { Backend, BackendOptions, BackendStats } from './backend/contract.ts'
 export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from './backend/faults.ts'
+export { type MetricTotal, metricTotals, type ReceivedPoint } from './backend/points.ts'
 export type { BackendRequest, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
 export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
@@ -32,8 +33,26 @@ export type {
   DecodedTraceRequest,
   DecodedValue,
 } from './otlp/messages.ts'
+export type {
+  DecodedExemplar,
+  DecodedExponentialBuckets,
+  DecodedExponentialHistogramPoint,
+  DecodedHistogramPoint,
+  DecodedMetric,
+  DecodedMetricsRequest,
+  DecodedNumberPoint,
+  DecodedResourceMetrics,
+  DecodedScopeMetrics,
+  DecodedTemporality,
+} from './otlp/metrics-messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
-export { countSpans, decodeTraceRequest, decodeTraceRequestJson } from './otlp-decode.ts'
+export {
+  countSpans,
+  decodeMetricsRequest,
+  decodeMetricsRequestJson,
+  decodeTraceRequest,
+  decodeTraceRequestJson,
+} from './otlp-decode.ts'
 export { type BreakerPresetOptions, breakerPreset } from './presets/breaker.ts'
 export { deliveryPreset } from './presets/delivery.ts'
 export { type ExporterPresetOptions, exporterPreset } from './presets/exporter.ts'

@@ -1,5 +1,6 @@
 import { decodeJson } from './otlp/json.ts'
 import { type DecodedTraceRequest, traceRequest } from './otlp/messages.ts'
+import { type DecodedMetricsRequest, metricsRequest } from './otlp/metrics-messages.ts'
 import { countField, decodeProtobuf, type ProtobufOptions } from './otlp/protobuf.ts'
 
 /**
@@ -21,4 +22,14 @@ export function decodeTraceRequestJson(text: string): DecodedTraceRequest {
 /** The number of spans in a request, by its framing alone: about a hundred times as fast as decoding it. */
 export function countSpans(bytes: Uint8Array): number {
   return countField(traceRequest, bytes, ['resourceSpans', 'scopeSpans', 'spans'])
+}
+
+/** {@link decodeTraceRequest} for an OTLP `ExportMetricsServiceRequest`. */
+export function decodeMetricsRequest(bytes: Uint8Array, options?: ProtobufOptions): DecodedMetricsRequest {
+  return decodeProtobuf(metricsRequest, bytes, options) as DecodedMetricsRequest
+}
+
+/** {@link decodeMetricsRequest} for OTLP/JSON. */
+export function decodeMetricsRequestJson(text: string): DecodedMetricsRequest {
+  return decodeJson(metricsRequest, text) as DecodedMetricsRequest
 }

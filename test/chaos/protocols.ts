@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { messageOf } from '../../src/errors.ts'
 import { readBody } from '../../src/testing/backend/request.ts'
-import { encodeTraceResponse } from '../../src/testing/otlp/response.ts'
+import { encodeResponse } from '../../src/testing/otlp/response.ts'
 
 /** What a receiver understands of what it is sent. */
 export interface Protocol {
@@ -30,7 +30,7 @@ export const otlp: Protocol = {
   },
   partial: (rejected, message) => ({
     type: 'application/x-protobuf',
-    body: encodeTraceResponse('protobuf', { rejected, message }),
+    body: encodeResponse('protobuf', 'traces', { rejected, message }),
   }),
 }
 

@@ -102,7 +102,7 @@ describe('the test backend', () => {
     assert.equal(await status(bodyOf(1), { headers: { 'content-encoding': 'br' } }), 415)
     assert.equal(await status(bodyOf(1), { headers: { 'content-type': 'text/plain' } }), 415)
     assert.equal(await status(bodyOf(1), { method: 'PUT' }), 405)
-    assert.equal(await status(bodyOf(1), { path: '/v1/metrics' }), 404)
+    assert.equal(await status(bodyOf(1), { path: '/v1/profiles' }), 404)
     assert.equal(backend.malformed, 4)
     assert.equal(await status(bodyOf(100)), 413)
     const bomb = gzipSync(Buffer.alloc(1_000_000))

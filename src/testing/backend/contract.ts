@@ -1,5 +1,6 @@
 import type { TlsOptions } from 'node:tls'
 import type { Fault, FaultOptions } from './faults.ts'
+import type { ReceivedPoint } from './points.ts'
 import type { BackendRequest, ReceivedSpan } from './request.ts'
 
 export interface BackendOptions {
@@ -9,11 +10,13 @@ export interface BackendOptions {
   readonly port?: number
   /** `true` makes a certificate for localhost, to be trusted with `ca: backend.certificate`. */
   readonly tls?: true | (TlsOptions & { readonly cert: string | Buffer })
-  /** Default: `/v1/traces`. */
+  /** Where traces are taken. Default: `/v1/traces`. */
   readonly path?: string
+  /** Where metrics are taken. Default: `/v1/metrics`. */
+  readonly metricsPath?: string
   /** A longer body, decompressed or not, is answered 413. Default: 64 MiB. */
   readonly maxRequestBytes?: number
-  /** Spans kept in `spans`; the oldest go first. Default: 100,000. */
+  /** Spans kept in `spans`, and data points in `points`; the oldest go first. Default: 100,000. */
   readonly limit?: number
   /** Requests kept in `log`. Default: 100. */
   readonly logLimit?: number
@@ -26,11 +29,13 @@ export interface BackendStats {
   readonly requests: number
   /** Spans accepted. */
   readonly spanCount: number
-  /** Spans that arrived, accepted or not, as far as their requests were read. */
+  /** Data points of metrics accepted. */
+  readonly pointCount: number
+  /** Spans and data points that arrived, accepted or not, as far as their requests were read. */
   readonly received: number
   /** Of the accepted ones, those whose sender has had no whole answer (yet): it may well send them again. */
   readonly acceptedWithoutAnswer: number
-  /** Spans refused in partial successes. */
+  /** Spans and data points refused in partial successes. */
   readonly rejected: number
   /** Requests that were not HTTP, not OTLP, or not what they said they were. */
   readonly malformed: number
@@ -47,11 +52,15 @@ export interface BackendStats {
 export interface Backend extends BackendStats {
   /** Such as `http://127.0.0.1:4318/v1/traces`, once it listens. */
   readonly url: string
+  /** As `url`, for metrics: `http://127.0.0.1:4318/v1/metrics`. */
+  readonly metricsUrl: string
   readonly port: number
   /** The server's certificate in PEM, with `tls`. */
   readonly certificate: string | undefined
   /** The accepted spans, oldest first. */
   readonly spans: readonly ReceivedSpan[]
+  /** The accepted data points of metrics, oldest first. */
+  readonly points: readonly ReceivedPoint[]
   /** The latest requests, oldest first. */
   readonly log: readonly BackendRequest[]
   /** The counters, as one plain object. */
@@ -70,7 +79,7 @@ export interface Backend extends BackendStats {
   fault(fault: Fault, options?: FaultOptions): void
   /** Forgets all faults; resolves when the port is open again, if it was refusing. Hung requests stay hung. */
   clear(): Promise<void>
-  /** Forgets the spans, the log and the counters. */
+  /** Forgets the spans, the data points, the log and the counters. */
   forget(): void
   /** Calls back for each request, once its answer is decided. Returns the way to stop that. */
   onRequest(listener: (request: BackendRequest) => void): () => void
@@ -78,6 +87,8 @@ export interface Backend extends BackendStats {
   waitFor(holds: () => boolean, timeoutMs?: number): Promise<void>
   /** Resolves when so many spans are accepted in all. */
   waitForSpans(spanCount: number, timeoutMs?: number): Promise<void>
+  /** Resolves when so many data points are accepted in all. */
+  waitForPoints(pointCount: number, timeoutMs?: number): Promise<void>
   /** Resolves when so many requests have arrived in all, at least with their headers. */
   waitForRequests(requests: number, timeoutMs?: number): Promise<void>
 }

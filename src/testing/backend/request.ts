@@ -3,8 +3,16 @@ import { gunzipSync, inflateSync } from 'node:zlib'
 import { messageOf } from '../../errors.ts'
 import type { DecodedResource, DecodedScope, DecodedSpan, DecodedTraceRequest } from '../otlp/messages.ts'
 import type { OtlpFormat } from '../otlp/response.ts'
-import { countSpans, decodeTraceRequest, decodeTraceRequestJson } from '../otlp-decode.ts'
+import type { OtlpSignal } from '../otlp/signals.ts'
+import {
+  countSpans,
+  decodeMetricsRequest,
+  decodeMetricsRequestJson,
+  decodeTraceRequest,
+  decodeTraceRequestJson,
+} from '../otlp-decode.ts'
 import type { RequestFault } from './faults.ts'
+import { pointsOf, type ReceivedPoint } from './points.ts'
 
 /** A span as a backend keeps it: with what its request said once for many spans. */
 export interface ReceivedSpan extends DecodedSpan {
@@ -24,16 +32,23 @@ export interface BackendRequest {
   /** Empty where the body was not read, not decoded or only counted. */
   readonly spans: readonly ReceivedSpan[]
   readonly spanCount: number
-  /** The spans counted as accepted. */
+  /** The data points of a request of metrics. */
+  readonly points: readonly ReceivedPoint[]
+  readonly pointCount: number
+  /** The spans, or data points, counted as accepted. */
   readonly accepted: number
   /** The status answered; undefined where there is none, or not a plain one. */
   readonly status: number | undefined
   readonly fault: RequestFault | undefined
 }
 
+type ReadItems = Pick<BackendRequest, 'spans' | 'spanCount' | 'points' | 'pointCount'>
+
+export const noItems: ReadItems = { spans: [], spanCount: 0, points: [], pointCount: 0 }
+
 /** What a body turned out to be, or the error status it deserves. */
 export type ReadBody =
-  | { readonly spans: readonly ReceivedSpan[]; readonly spanCount: number; readonly rawBytes: number }
+  | (ReadItems & { readonly rawBytes: number })
   | { readonly status: number; readonly problem: string }
 
 export interface BodyLimits {
@@ -49,7 +64,12 @@ export function formatOf(contentType: string | undefined): OtlpFormat | undefine
 }
 
 /** Decompresses and decodes a whole body. */
-export function readBody(body: Buffer, headers: IncomingHttpHeaders, limits: BodyLimits): ReadBody {
+export function readBody(
+  body: Buffer,
+  headers: IncomingHttpHeaders,
+  limits: BodyLimits,
+  signal: OtlpSignal = 'traces',
+): ReadBody {
   const format = formatOf(headers['content-type'])
   if (!format) return { status: 415, problem: `content type ${headers['content-type'] ?? '(none)'}` }
   const encoding = headers['content-encoding']?.trim().toLowerCase() || 'identity'
@@ -67,12 +87,19 @@ export function readBody(body: Buffer, headers: IncomingHttpHeaders, limits: Bod
   }
   if (raw.length > limits.maxRequestBytes) return { status: 413, problem: `${raw.length} bytes` }
   try {
+    const rawBytes = raw.length
+    if (signal === 'metrics') {
+      const points = pointsOf(
+        format === 'json' ? decodeMetricsRequestJson(raw.toString()) : decodeMetricsRequest(raw),
+      )
+      return { ...noItems, points, pointCount: points.length, rawBytes }
+    }
     if (limits.decode === 'count' && format === 'protobuf')
-      return { spans: [], spanCount: countSpans(raw), rawBytes: raw.length }
+      return { ...noItems, spanCount: countSpans(raw), rawBytes }
     const spans = spansOf(
       format === 'json' ? decodeTraceRequestJson(raw.toString()) : decodeTraceRequest(raw),
     )
-    return { spans, spanCount: spans.length, rawBytes: raw.length }
+    return { ...noItems, spans, spanCount: spans.length, rawBytes }
   } catch (error) {
     return { status: 400, problem: messageOf(error) }
   }

@@ -60,11 +60,26 @@ function readScalar(field: Field, value: unknown, where: string): unknown {
       if (BigInt.asUintN(64, whole) !== whole) throw malformed(where, 'does not fit 64 bits')
       return whole
     }
+    case 'count64':
+    case 'uint64':
+    case 'sfixed64': {
+      const whole = readInteger(value, where)
+      const fits = type === 'sfixed64' ? BigInt.asIntN(64, whole) : BigInt.asUintN(64, whole)
+      if (fits !== whole) throw malformed(where, 'does not fit 64 bits')
+      const small = Number(whole)
+      return Number.isSafeInteger(small) ? small : whole
+    }
+    case 'sint32': {
+      const whole = Number(readInteger(value, where))
+      if (whole !== (whole | 0)) throw malformed(where, 'does not fit 32 bits')
+      return whole
+    }
     case 'uint32':
     case 'fixed32':
       return checkScalar(fail, type, Number(readInteger(value, where)))
     case 'kind':
     case 'statusCode':
+    case 'temporality':
       if (typeof value !== 'number') throw malformed(where, 'is not a number, as OTLP/JSON wants its enums')
       return checkScalar(fail, type, value)
     default:

@@ -89,6 +89,11 @@ export type Scalar =
   | 'bytes'
   | 'fixed32'
   | 'fixed64'
+  | 'count64'
+  | 'sfixed64'
+  | 'uint64'
+  | 'sint32'
+  | 'temporality'
   | 'traceId'
   | 'spanId'
   | 'parentSpanId'
@@ -100,8 +105,11 @@ export interface Field {
   /** The name in OTLP/JSON, and in what is decoded. */
   readonly name: string
   readonly type: Scalar | Message
-  /** `list`: repeated. `attributes`: repeated KeyValue, decoded to one object. */
-  readonly many?: 'list' | 'attributes'
+  /**
+   * `list`: repeated. `packed`: repeated numbers, one after the other in a single field. `attributes`: repeated KeyValue,
+   * decoded to one object.
+   */
+  readonly many?: 'list' | 'packed' | 'attributes'
 }
 
 /** One message of opentelemetry-proto v1: both decoders walk these tables. */
@@ -119,14 +127,14 @@ export interface Message {
   readonly only?: string
 }
 
-const field = (number: number, name: string, type: Field['type'], many?: Field['many']): Field => ({
+export const field = (number: number, name: string, type: Field['type'], many?: Field['many']): Field => ({
   number,
   name,
   type,
   many,
 })
 
-const byNumber = (fields: readonly Field[]): (Field | undefined)[] => {
+export const byNumber = (fields: readonly Field[]): (Field | undefined)[] => {
   const table: (Field | undefined)[] = []
   for (const each of fields) table[each.number] = each
   return table
@@ -134,7 +142,7 @@ const byNumber = (fields: readonly Field[]): (Field | undefined)[] => {
 
 const anyValue: Message = { name: 'AnyValue', fields: [], oneof: true, create: () => ({}) }
 
-const keyValue: Message = {
+export const keyValue: Message = {
   name: 'KeyValue',
   fields: byNumber([field(1, 'key', 'string'), field(2, 'value', anyValue)]),
   create: () => ({ key: '', value: null }),
@@ -176,7 +184,7 @@ const entityRef: Message = {
   create: () => ({ schemaUrl: '', type: '', idKeys: [], descriptionKeys: [] }),
 }
 
-const resource: Message = {
+export const resource: Message = {
   name: 'Resource',
   fields: byNumber([
     field(1, 'attributes', keyValue, 'attributes'),
@@ -186,7 +194,7 @@ const resource: Message = {
   create: () => ({ attributes: {}, droppedAttributesCount: 0, entityRefs: [] }),
 }
 
-const scope: Message = {
+export const scope: Message = {
   name: 'InstrumentationScope',
   fields: byNumber([
     field(1, 'name', 'string'),

@@ -105,11 +105,28 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
         return buffer.readDoubleLE(need(8, end))
       case 'fixed64':
         return buffer.readBigUInt64LE(need(8, end))
+      case 'count64':
+        return small(buffer.readBigUInt64LE(need(8, end)))
+      case 'sfixed64':
+        return small(buffer.readBigInt64LE(need(8, end)))
+      case 'uint64':
+        return small(BigInt.asUintN(64, BigInt(readInt64(end))))
+      case 'sint32': {
+        const zigzag = readVarint(end)
+        if (zigzag < 0 || zigzag > 0xffffffff) throw fail('does not fit 32 bits')
+        return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2
+      }
       case 'fixed32':
         return buffer.readUInt32LE(need(4, end))
       default:
         return checkScalar(fail, type as Field['type'], readVarint(end))
     }
+  }
+
+  const readPacked = (field: Field, end: number): unknown[] => {
+    const values: unknown[] = []
+    while (at < end) values.push(readScalar(field, end))
+    return values
   }
 
   const readMessage = (of: Message, end: number, depth: number): unknown => {
@@ -126,7 +143,10 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
       reading = field
       if ((tag & 7) !== wireType(field)) throw fail(`at byte ${start} wire type ${tag & 7}`)
       let value: unknown
-      if (typeof field.type === 'string') value = readScalar(field, end)
+      if (field.many === 'packed') {
+        const length = readLength(end)
+        value = readPacked(field, at + length)
+      } else if (typeof field.type === 'string') value = readScalar(field, end)
       else {
         const length = readLength(end)
         value = readMessage(field.type, at + length, depth + 1)
@@ -143,14 +163,26 @@ const wireTypes: Readonly<Record<string, number>> = {
   bool: 0,
   int64: 0,
   uint32: 0,
+  uint64: 0,
+  sint32: 0,
   kind: 0,
   statusCode: 0,
+  temporality: 0,
   double: 1,
   fixed64: 1,
+  count64: 1,
+  sfixed64: 1,
   fixed32: 5,
 }
 
-const wireType = (field: Field): number => (typeof field.type === 'string' ? (wireTypes[field.type] ?? 2) : 2)
+const wireType = ({ type, many }: Field): number =>
+  typeof type === 'string' && many !== 'packed' ? (wireTypes[type] ?? 2) : 2
+
+/** A number where that is exact. */
+const small = (value: bigint): number | bigint => {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
 
 /** Counts the occurrences of the message at the end of `path`, checking no more than the framing on the way. */
 export function countField(message: Message, bytes: Uint8Array, path: readonly string[]): number {

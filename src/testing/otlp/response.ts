@@ -1,3 +1,5 @@
+import { type OtlpSignal, rejectedNames } from './signals.ts'
+
 export type OtlpFormat = 'protobuf' | 'json'
 
 export interface PartialSuccess {
@@ -5,11 +7,16 @@ export interface PartialSuccess {
   readonly message: string
 }
 
-/** An `ExportTraceServiceResponse`; without a partial success it is empty, as for a request taken whole. */
-export function encodeTraceResponse(format: OtlpFormat, partial?: PartialSuccess): Buffer {
+/** The response of an OTLP service; without a partial success it is empty, as for a request taken whole. */
+export function encodeResponse(format: OtlpFormat, signal: OtlpSignal, partial?: PartialSuccess): Buffer {
   if (format === 'json') {
     const body = partial
-      ? { partialSuccess: { rejectedSpans: String(partial.rejected), errorMessage: partial.message } }
+      ? {
+          partialSuccess: {
+            [rejectedNames[signal]]: String(partial.rejected),
+            errorMessage: partial.message,
+          },
+        }
       : {}
     return Buffer.from(JSON.stringify(body))
   }

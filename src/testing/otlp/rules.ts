@@ -23,6 +23,12 @@ export function place(
     ;(into[field.name] as unknown[]).push(value)
     return seen
   }
+  if (field.many === 'packed') {
+    const held = into[field.name] as unknown[]
+    if (Array.isArray(value)) for (const each of value) held.push(each)
+    else held.push(value)
+    return seen
+  }
   if (field.many === 'attributes') {
     const { key, value: held } = value as { key: string; value: unknown }
     const attributes = into[field.name] as Record<string, unknown>
@@ -56,7 +62,7 @@ export function complete(message: Message, into: Record<string, unknown>): unkno
 
 /** Checks the values that a scalar's wire type alone would let through. */
 export function checkScalar(fail: Fail, type: Field['type'], value: number): number {
-  const most = type === 'kind' ? 5 : type === 'statusCode' ? 2 : 0xffffffff
+  const most = type === 'kind' ? 5 : type === 'statusCode' || type === 'temporality' ? 2 : 0xffffffff
   if (!(Number.isInteger(value) && value >= 0 && value <= most))
     throw fail(`${value} is not between 0 and ${most}`)
   return value

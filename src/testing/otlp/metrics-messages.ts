@@ -1,0 +1,247 @@
+import {
+  byNumber,
+  type DecodedAttributes,
+  type DecodedResource,
+  type DecodedScope,
+  field,
+  keyValue,
+  type Message,
+  resource,
+  scope,
+} from './messages.ts'
+
+/** A measurement that fell into a data point, with the span it was made in. */
+export interface DecodedExemplar {
+  readonly timeUnixNano: bigint
+  readonly filteredAttributes: DecodedAttributes
+  /** Lower-case hex; empty outside a span. */
+  readonly traceId: string
+  readonly spanId: string
+  readonly asDouble: number | null
+  readonly asInt: number | bigint | null
+}
+
+interface DecodedPoint {
+  readonly attributes: DecodedAttributes
+  readonly startTimeUnixNano: bigint
+  readonly timeUnixNano: bigint
+  readonly flags: number
+  readonly exemplars: readonly DecodedExemplar[]
+}
+
+/** A value of a gauge or a sum: one of the two is not null. */
+export interface DecodedNumberPoint extends DecodedPoint {
+  readonly asDouble: number | null
+  readonly asInt: number | bigint | null
+}
+
+export interface DecodedHistogramPoint extends DecodedPoint {
+  readonly count: number | bigint
+  readonly sum: number | null
+  readonly bucketCounts: readonly (number | bigint)[]
+  readonly explicitBounds: readonly number[]
+  readonly min: number | null
+  readonly max: number | null
+}
+
+export interface DecodedExponentialBuckets {
+  readonly offset: number
+  readonly bucketCounts: readonly (number | bigint)[]
+}
+
+export interface DecodedExponentialHistogramPoint extends DecodedPoint {
+  readonly count: number | bigint
+  readonly sum: number | null
+  readonly scale: number
+  readonly zeroCount: number | bigint
+  readonly positive: DecodedExponentialBuckets
+  readonly negative: DecodedExponentialBuckets
+  readonly min: number | null
+  readonly max: number | null
+  readonly zeroThreshold: number
+}
+
+/** 0 unspecified, 1 delta, 2 cumulative. */
+export type DecodedTemporality = 0 | 1 | 2
+
+/** One of its kinds is not null. */
+export interface DecodedMetric {
+  readonly name: string
+  readonly description: string
+  readonly unit: string
+  readonly gauge: { readonly dataPoints: readonly DecodedNumberPoint[] } | null
+  readonly sum: {
+    readonly dataPoints: readonly DecodedNumberPoint[]
+    readonly aggregationTemporality: DecodedTemporality
+    readonly isMonotonic: boolean
+  } | null
+  readonly histogram: {
+    readonly dataPoints: readonly DecodedHistogramPoint[]
+    readonly aggregationTemporality: DecodedTemporality
+  } | null
+  readonly exponentialHistogram: {
+    readonly dataPoints: readonly DecodedExponentialHistogramPoint[]
+    readonly aggregationTemporality: DecodedTemporality
+  } | null
+}
+
+export interface DecodedScopeMetrics {
+  readonly scope: DecodedScope | null
+  readonly metrics: readonly DecodedMetric[]
+  readonly schemaUrl: string
+}
+
+export interface DecodedResourceMetrics {
+  readonly resource: DecodedResource | null
+  readonly scopeMetrics: readonly DecodedScopeMetrics[]
+  readonly schemaUrl: string
+}
+
+export interface DecodedMetricsRequest {
+  readonly resourceMetrics: readonly DecodedResourceMetrics[]
+}
+
+const exemplar: Message = {
+  name: 'Exemplar',
+  fields: byNumber([
+    field(2, 'timeUnixNano', 'fixed64'),
+    field(3, 'asDouble', 'double'),
+    field(4, 'spanId', 'spanId'),
+    field(5, 'traceId', 'traceId'),
+    field(6, 'asInt', 'sfixed64'),
+    field(7, 'filteredAttributes', keyValue, 'attributes'),
+  ]),
+  create: () => ({
+    ...{ timeUnixNano: 0n, filteredAttributes: {}, traceId: '', spanId: '', asDouble: null, asInt: null },
+  }),
+}
+
+const emptyPoint = () => ({
+  ...{ attributes: {}, startTimeUnixNano: 0n, timeUnixNano: 0n, flags: 0, exemplars: [] },
+})
+
+const numberPoint: Message = {
+  name: 'NumberDataPoint',
+  fields: byNumber([
+    field(2, 'startTimeUnixNano', 'fixed64'),
+    field(3, 'timeUnixNano', 'fixed64'),
+    field(4, 'asDouble', 'double'),
+    field(5, 'exemplars', exemplar, 'list'),
+    field(6, 'asInt', 'sfixed64'),
+    field(7, 'attributes', keyValue, 'attributes'),
+    field(8, 'flags', 'uint32'),
+  ]),
+  create: () => ({ ...emptyPoint(), asDouble: null, asInt: null }),
+}
+
+const histogramPoint: Message = {
+  name: 'HistogramDataPoint',
+  fields: byNumber([
+    field(2, 'startTimeUnixNano', 'fixed64'),
+    field(3, 'timeUnixNano', 'fixed64'),
+    field(4, 'count', 'count64'),
+    field(5, 'sum', 'double'),
+    field(6, 'bucketCounts', 'count64', 'packed'),
+    field(7, 'explicitBounds', 'double', 'packed'),
+    field(8, 'exemplars', exemplar, 'list'),
+    field(9, 'attributes', keyValue, 'attributes'),
+    field(10, 'flags', 'uint32'),
+    field(11, 'min', 'double'),
+    field(12, 'max', 'double'),
+  ]),
+  create: () => ({
+    ...emptyPoint(),
+    ...{ count: 0, sum: null, bucketCounts: [], explicitBounds: [], min: null, max: null },
+  }),
+}
+
+const emptyBuckets = () => ({ offset: 0, bucketCounts: [] })
+
+const exponentialBuckets: Message = {
+  name: 'Buckets',
+  fields: byNumber([field(1, 'offset', 'sint32'), field(2, 'bucketCounts', 'uint64', 'packed')]),
+  create: emptyBuckets,
+}
+
+const exponentialHistogramPoint: Message = {
+  name: 'ExponentialHistogramDataPoint',
+  fields: byNumber([
+    field(1, 'attributes', keyValue, 'attributes'),
+    field(2, 'startTimeUnixNano', 'fixed64'),
+    field(3, 'timeUnixNano', 'fixed64'),
+    field(4, 'count', 'count64'),
+    field(5, 'sum', 'double'),
+    field(6, 'scale', 'sint32'),
+    field(7, 'zeroCount', 'count64'),
+    field(8, 'positive', exponentialBuckets),
+    field(9, 'negative', exponentialBuckets),
+    field(10, 'flags', 'uint32'),
+    field(11, 'exemplars', exemplar, 'list'),
+    field(12, 'min', 'double'),
+    field(13, 'max', 'double'),
+    field(14, 'zeroThreshold', 'double'),
+  ]),
+  create: () => ({
+    ...emptyPoint(),
+    ...{ count: 0, sum: null, scale: 0, zeroCount: 0, positive: emptyBuckets(), negative: emptyBuckets() },
+    ...{ min: null, max: null, zeroThreshold: 0 },
+  }),
+}
+
+const pointsOf = (name: string, point: Message): Message => ({
+  name,
+  fields: byNumber([
+    field(1, 'dataPoints', point, 'list'),
+    ...(name === 'Gauge' ? [] : [field(2, 'aggregationTemporality', 'temporality')]),
+    ...(name === 'Sum' ? [field(3, 'isMonotonic', 'bool')] : []),
+  ]),
+  create: () => ({
+    dataPoints: [],
+    ...(name !== 'Gauge' && { aggregationTemporality: 0 }),
+    ...(name === 'Sum' && { isMonotonic: false }),
+  }),
+})
+
+const metric: Message = {
+  name: 'Metric',
+  fields: byNumber([
+    field(1, 'name', 'string'),
+    field(2, 'description', 'string'),
+    field(3, 'unit', 'string'),
+    field(5, 'gauge', pointsOf('Gauge', numberPoint)),
+    field(7, 'sum', pointsOf('Sum', numberPoint)),
+    field(9, 'histogram', pointsOf('Histogram', histogramPoint)),
+    field(10, 'exponentialHistogram', pointsOf('ExponentialHistogram', exponentialHistogramPoint)),
+  ]),
+  required: ['name'],
+  create: () => ({
+    ...{ name: '', description: '', unit: '' },
+    ...{ gauge: null, sum: null, histogram: null, exponentialHistogram: null },
+  }),
+}
+
+const scopeMetrics: Message = {
+  name: 'ScopeMetrics',
+  fields: byNumber([
+    field(1, 'scope', scope),
+    field(2, 'metrics', metric, 'list'),
+    field(3, 'schemaUrl', 'string'),
+  ]),
+  create: () => ({ scope: null, metrics: [], schemaUrl: '' }),
+}
+
+const resourceMetrics: Message = {
+  name: 'ResourceMetrics',
+  fields: byNumber([
+    field(1, 'resource', resource),
+    field(2, 'scopeMetrics', scopeMetrics, 'list'),
+    field(3, 'schemaUrl', 'string'),
+  ]),
+  create: () => ({ resource: null, scopeMetrics: [], schemaUrl: '' }),
+}
+
+export const metricsRequest: Message = {
+  name: 'ExportMetricsServiceRequest',
+  fields: byNumber([field(1, 'resourceMetrics', resourceMetrics, 'list')]),
+  create: () => ({ resourceMetrics: [] }),
+}
