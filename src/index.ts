@@ -58,6 +58,8 @@ export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } 
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
 export { otel } from './exporters/otel/index.ts'
 export type { OtelSchema } from './exporters/otel/schema.ts'
+export { type OtelMetricsOptions, otelMetrics } from './exporters/otel-metrics/index.ts'
+export type { OtelMetricsSchema } from './exporters/otel-metrics/settings.ts'
 export { metricsHandler, type PrometheusOptions, prometheus } from './exporters/prometheus/index.ts'
 export type { PrometheusSchema } from './exporters/prometheus/settings.ts'
 export type * from './exporters/typed-config.ts'

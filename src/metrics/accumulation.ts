@@ -39,7 +39,7 @@ export function observe(series: Accumulation, value: number): boolean {
 }
 
 /** The first bucket whose bound is not below `value`. Values tend to be low: a scan wins until there are many. */
-function bucketOf(bounds: readonly number[], value: number): number {
+export function bucketOf(bounds: readonly number[], value: number): number {
   let low = 0
   let high = bounds.length
   while (high - low > 32) {

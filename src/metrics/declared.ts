@@ -60,6 +60,10 @@ export interface DeclaredMetric {
   readonly type: MetricType
   /** The name before it is made legal: each backend has rules of its own. */
   readonly text: string
+  /** As `text`, without the unit unless the declaration names the metric: for backends that have a field for units. */
+  readonly plainText: string
+  /** The unit of the values as they are shown. */
+  readonly unit: Unit | undefined
   readonly description: string
   readonly matches: (eventName: string) => boolean
   /** Undefined: every event counts one. */
@@ -116,8 +120,21 @@ function declare(
       invalid(`\`${key}\` must be a function`)
   }
   const text = name ?? inferredName(pattern, measurement, from, to)
+  const plainText = name ?? nameWithoutUnit(pattern, measurement, from, '.')
   return {
-    ...{ kind, type, text, measurement, buckets, tags: [...(tags ?? [])], tagValues, keep, drop },
+    ...{
+      kind,
+      type,
+      text,
+      plainText,
+      unit: to,
+      measurement,
+      buckets,
+      tags: [...(tags ?? [])],
+      tagValues,
+      keep,
+      drop,
+    },
     description: options.description || `The ${kind} of ${pattern} events.`,
     matches: glob(pattern),
     factor: from && to ? units[from].size / units[to].size : 1,
@@ -161,9 +178,18 @@ function inferredName(
   from: Unit | undefined,
   to: Unit | undefined,
 ): string {
-  let text = pattern
-  if (typeof measurement === 'string') text += `_${from ? withoutUnit(measurement, from) : measurement}`
+  const text = nameWithoutUnit(pattern, measurement, from, '_')
   return to && !text.endsWith(`${to}s`) ? `${text}_${to === 'ratio' ? to : `${to}s`}` : text
+}
+
+function nameWithoutUnit(
+  pattern: string,
+  measurement: MeasuredOptions['measurement'] | undefined,
+  from: Unit | undefined,
+  separator: string,
+): string {
+  if (typeof measurement !== 'string') return pattern
+  return `${pattern}${separator}${from ? withoutUnit(measurement, from) : measurement}`
 }
 
 const abbreviations: Readonly<Partial<Record<Unit, string>>> = {

@@ -1,0 +1,121 @@
+import type { DeclaredMetric } from '../../../metrics/declared.ts'
+import { admit, type Family } from '../../../metrics/families.ts'
+import { overflowText } from '../names.ts'
+import { clear, giveUp, type MetricSeries, newSeries } from './series.ts'
+
+/** What OTLP knows a metric as. An `updown` is a sum that is not monotonic. */
+export type MetricKind = 'sum' | 'updown' | 'gauge' | 'histogram' | 'exponential'
+
+/** A metric as OTLP has it. It outlives clients. */
+export interface MetricFamily extends Family<MetricSeries> {
+  readonly description: string
+  readonly unit: string
+  /** That of a histogram changes with the configuration, while it has no series. */
+  kind: MetricKind
+  /** Upper bounds of explicit buckets, ascending, without +Inf. Fixed while it has series. */
+  buckets: readonly number[]
+}
+
+/** By the names of their configuration keys. */
+export interface SeriesLimits {
+  readonly max_series: number
+  readonly max_total_series: number
+}
+
+/** What families share. */
+export interface Shared {
+  readonly settings: SeriesLimits
+  /** Series of all families, without those that take the rest. */
+  totalSeries: number
+  /** Epoch milliseconds of the event at hand. */
+  now: number
+  overflowed: number
+  /** The metric that met a limit last. */
+  overflowing: string | undefined
+  /** Whether series that have not changed in this window have nothing to say. */
+  isWindowed: (family: MetricFamily) => boolean
+}
+
+export interface FamilyOptions {
+  readonly name: string
+  readonly kind: MetricKind
+  readonly description: string
+  readonly unit: string
+  readonly buckets: readonly number[]
+}
+
+export const kindOf = ({ kind, type }: DeclaredMetric, histogram: MetricKind): MetricKind => {
+  if (kind === 'distribution') return histogram
+  if (kind === 'lastValue') return 'gauge'
+  return type === 'gauge' ? 'updown' : 'sum'
+}
+
+export function createFamily(options: FamilyOptions, shared: Shared): MetricFamily {
+  const make = (text: string): MetricSeries =>
+    newSeries(
+      text,
+      shared.now,
+      family.kind === 'histogram' ? family.buckets : undefined,
+      family.kind === 'exponential',
+    )
+  const isFull = (): boolean => {
+    const { max_series, max_total_series } = shared.settings
+    // The series that takes the rest is one of them.
+    return family.series.size >= max_series - 1 || shared.totalSeries >= max_total_series
+  }
+  const room = {
+    limitFor: () => {
+      if (!isFull()) return undefined
+      if (shared.isWindowed(family)) giveUpUntouched(family, shared)
+      return isFull() ? 'full' : undefined
+    },
+    make: (text: string) => {
+      shared.totalSeries++
+      return make(text)
+    },
+    makeOverflow: () => make(overflowText),
+  }
+  const family: MetricFamily = {
+    ...options,
+    ...{ series: new Map(), overflow: undefined },
+    seriesOf(text) {
+      const series = admit(family, text, room)
+      if (series === family.overflow) {
+        shared.overflowed++
+        shared.overflowing = family.name
+      }
+      return series
+    },
+  }
+  return family
+}
+
+/** Makes room: a series without a value in this window is begun anew when it has one. */
+export function giveUpUntouched(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
+  for (const [text, series] of family.series) {
+    if (series.touched) continue
+    giveUp(series)
+    family.series.delete(text)
+    shared.totalSeries--
+  }
+  if (family.overflow && !family.overflow.touched) {
+    giveUp(family.overflow)
+    family.overflow = undefined
+  }
+}
+
+/** Forgets every series. */
+export function emptyFamily(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
+  for (const series of family.series.values()) giveUp(series)
+  if (family.overflow) giveUp(family.overflow)
+  shared.totalSeries -= family.series.size
+  family.series.clear()
+  family.overflow = undefined
+}
+
+/** Begins the next window. What had no value in a whole one is given up: its memory is better used otherwise. */
+export function beginWindow(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
+  giveUpUntouched(family, shared)
+  for (const series of family.series.values()) clear(series)
+  if (family.overflow) clear(family.overflow)
+}

@@ -1,0 +1,24 @@
+import { createIngest } from '../../../metrics/ingest.ts'
+import type { Sink } from '../../exporter.ts'
+import type { CollectionItem } from '../collection.ts'
+import { layoutOf } from '../names.ts'
+import { add, type MetricSeries, observe, set } from './series.ts'
+import { configure, inferFamily, inferredName, type State } from './state.ts'
+
+/** Nothing of an event is kept but what it adds to sums; as little as can be said of it. */
+const bytesOfEvent = 1
+
+/** Sums one event up. It is held until a collection takes what it was added to. */
+export const ingest = createIngest<State, MetricSeries, Sink<State, CollectionItem>>({
+  ...{ configure, layoutOf, inferredName, familyOf: inferFamily, durationUnitMs: 1000 },
+  ...{ add, set, observe },
+  hold(sink) {
+    const { state } = sink
+    // What begins anew begins after what was collected before, wherever the clock is set.
+    state.now = Math.max(sink.now, state.collectedAt)
+    return sink.hold(bytesOfEvent)
+  },
+  applied(sink) {
+    sink.state.weight++
+  },
+})

@@ -1,0 +1,53 @@
+import type { Outcome } from '../../delivery/outcome.ts'
+
+/** A part of a collection that goes into one request as a whole: `metrics` fields of a ScopeMetrics. */
+export interface Piece {
+  readonly start: number
+  readonly end: number
+  /** Data points. */
+  readonly points: number
+}
+
+/** What was summed up at one time, encoded: it is copied, not encoded, when it is sent again. */
+export interface Collection {
+  readonly bytes: Buffer
+  readonly pieces: readonly Piece[]
+}
+
+/**
+ * A collection in the queue. One of windows is sent as it was taken, with its own times, until each of its pieces is
+ * settled: a piece that arrived is never sent again. A cumulative one needs no memory of its own: the latest collection
+ * says all that it would say.
+ */
+export interface CollectionItem {
+  /** Undefined: the latest cumulative collection at the time of the attempt. */
+  readonly collection: Collection | undefined
+  /** Events that are settled by it. */
+  readonly weight: number
+  /** What of it has yet to be settled. */
+  pending: readonly Piece[]
+  /** Some of it has arrived. */
+  arrived: boolean
+  /** What became of the pieces that the backend does not want. */
+  refusal: Refusal | undefined
+  settled: boolean
+}
+
+export type Refusal = Extract<Outcome, { type: 'refused' | 'too_large' }>
+
+/** Of a cumulative collection there is nothing to keep but its weight. */
+export const itemOf = (collection: Collection | undefined, weight: number): CollectionItem => ({
+  ...{ collection, weight, pending: collection?.pieces ?? [] },
+  ...{ arrived: false, refusal: undefined, settled: false },
+})
+
+const itemBytes = 128
+const bytesPerPiece = 64
+
+/** What an item takes in memory. */
+export const memoryOf = ({ collection }: CollectionItem): number =>
+  itemBytes + (collection ? collection.bytes.length + bytesPerPiece * collection.pieces.length : 0)
+
+/** The least that one request has to carry. */
+export const largestPiece = ({ pending }: CollectionItem): number =>
+  pending.reduce((most, { start, end }) => Math.max(most, end - start), 0)

@@ -1,0 +1,64 @@
+import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
+import { defineExporter, type ExporterDefinition } from '../exporter.ts'
+import { certificateProblems } from '../otel/connection-keys.ts'
+import { ingest } from './aggregate/ingest.ts'
+import { createState, forget, type State } from './aggregate/state.ts'
+import { takeCollection } from './aggregate/tick.ts'
+import type { MetricsClient } from './client.ts'
+import { type CollectionItem, largestPiece } from './collection.ts'
+import { identityOf, instrumentName } from './names.ts'
+import { type OtelMetricsSchema, otelMetricsSchema } from './settings.ts'
+
+export interface OtelMetricsOptions<Type extends string = string> {
+  /** Metrics beside those inferred from `count` and `duration_ms`. */
+  readonly metrics?: readonly DeclaredMetric[]
+  /** The name configurations call it by. Default: `otel_metrics`. */
+  readonly type?: Type
+}
+
+/**
+ * The OTLP exporter of metrics, over HTTP as protobuf: the sum `<event>` from `count`, the histogram
+ * `<event>.duration` from `duration_ms`, and what is declared. Loads what it needs when it first opens.
+ * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name.
+ */
+export function otelMetrics<const Type extends string = 'otel_metrics'>(
+  options: OtelMetricsOptions<Type> = {},
+): ExporterDefinition<unknown, unknown, unknown, OtelMetricsSchema, Type> {
+  const { metrics = [], type = 'otel_metrics' as Type } = options
+  assertDistinct(metrics, ({ plainText }) => [identityOf(instrumentName(plainText))])
+  return defineExporter<MetricsClient, State, CollectionItem, OtelMetricsSchema, Type>({
+    type,
+    schema: otelMetricsSchema,
+    validate: certificateProblems,
+    state: ({ clock }) => createState(metrics, clock),
+    open: async (config, context) => {
+      const { openMetricsClient } = await import('./client.ts')
+      return openMetricsClient(config, context)
+    },
+    ignoresTime: true,
+    ignoresScope: true,
+    ingest,
+    tick: takeCollection,
+    forget,
+    sizeOf: largestPiece,
+    requestBytes: (client) => client.requestBytes,
+    export: async (client, batch, context) => {
+      const { exportCollections } = await import('./export.ts')
+      return exportCollections(client, batch, context)
+    },
+    close: (client) => client.close(),
+    probe: (client, context) => client.post(Buffer.alloc(0), [], context),
+    describe: (_client, state) => ({
+      metrics: state.families.length,
+      series: state.totalSeries,
+      ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),
+      ...(state.refused > 0 && { refused: state.refused }),
+      ...(state.limited > 0 && { limited: state.limited }),
+      ...(state.failed > 0 && { failed: state.failed, lastFailure: state.lastFailure }),
+      ...(state.rejectedPoints > 0 && {
+        rejectedPoints: state.rejectedPoints,
+        lastRejection: state.lastRejection,
+      }),
+    }),
+  })
+}

@@ -1,0 +1,143 @@
+import { exporterKeys, pushKeys } from '../../config/keys.ts'
+import type { LabelSettings } from '../../metrics/labels.ts'
+import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
+import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
+import { metrics } from '../otel/signal.ts'
+import { milliseconds, protocolVariables, sdkDisabled, signalExporter } from '../otel/variables.ts'
+import type { SeriesLimits } from './aggregate/families.ts'
+
+const word = (text: string): string => text.trim().toLowerCase()
+
+/** `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`. */
+function temporality(text: string): string {
+  const said = word(text)
+  if (said !== 'cumulative' && said !== 'delta' && said !== 'lowmemory')
+    throw new Error('must be cumulative, delta or lowmemory')
+  return said
+}
+
+const aggregations: Readonly<Record<string, string>> = {
+  explicit_bucket_histogram: 'explicit',
+  base2_exponential_bucket_histogram: 'exponential',
+}
+
+/** `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`. */
+function histogram(text: string): string {
+  const said = word(text)
+  if (!Object.hasOwn(aggregations, said)) throw new Error(`must be ${Object.keys(aggregations).join(' or ')}`)
+  return aggregations[said] as string
+}
+
+const { endpoint, ...connection } = connectionKeys(metrics, 'OTEL_METRIC_EXPORT_TIMEOUT')
+
+/** The keys of the otel_metrics exporter, beside those that every exporter has. */
+export const otelMetricsSchema = {
+  enabled: common(
+    exporterKeys.enabled,
+    { name: 'OTEL_SDK_DISABLED', read: sdkDisabled },
+    { name: 'OTEL_METRICS_EXPORTER', read: signalExporter(metrics) },
+  ),
+  flush_interval: {
+    ...pushKeys.flush_interval!,
+    default: 0.1,
+    doc: 'How long a collection may wait for others before it goes. How often one is taken is `interval`.',
+  },
+  endpoint: { ...endpoint, env: [...endpoint.env, ...protocolVariables(metrics)] },
+  ...connection,
+  ...resourceKeys,
+  interval: {
+    format: 'seconds',
+    default: 60,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    change: 'hot',
+    doc: 'How often a collection is taken, to the second. `flush()` and the stop take one at once.',
+    env: [{ name: 'OTEL_METRIC_EXPORT_INTERVAL', read: milliseconds }],
+  },
+  temporality: {
+    format: ['cumulative', 'delta', 'lowmemory'],
+    default: 'cumulative',
+    change: 'hot',
+    doc: 'What counters and histograms say: `cumulative`, sums since their start; `delta`, what came since the last collection. `lowmemory` is the same as `delta` here. A sum that is not monotonic is always cumulative. A change makes everything begin anew.',
+    env: [{ name: 'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', read: temporality }],
+  },
+  histogram: {
+    format: ['explicit', 'exponential'],
+    default: 'explicit',
+    change: 'hot',
+    doc: 'Buckets of histograms: `explicit` has the bounds of `buckets` or of their declaration; `exponential` finds its own, at most 160. A change makes everything begin anew.',
+    env: [{ name: 'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION', read: histogram }],
+  },
+  buckets: {
+    format: 'buckets',
+    default: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    unit: 's',
+    change: 'hot',
+    doc: 'Upper bounds of explicit histograms of durations. A histogram keeps those it was made with.',
+  },
+  labels: {
+    format: 'labels',
+    default: null,
+    nullable: true,
+    change: 'hot',
+    doc: 'Metadata keys (or globs) that become attributes; none: all. correlation_id, request_id, trace_id, span_id and traceparent only if named here in full.',
+  },
+  labels_deny: {
+    format: 'labels',
+    default: [],
+    change: 'hot',
+    doc: 'Metadata keys (or globs) that never become attributes; wins over `labels`.',
+  },
+  max_metrics: {
+    format: 'integer',
+    default: 1000,
+    min: 0,
+    max: 100_000,
+    unit: 'metrics',
+    change: 'hot',
+    doc: 'Metrics. What would need one more is dropped, counted `metric_limit`.',
+  },
+  max_series: {
+    format: 'integer',
+    default: 2000,
+    min: 1,
+    max: 1_000_000,
+    unit: 'attribute sets',
+    change: 'hot',
+    doc: 'Sets of attributes per metric. The last one, otel.metric.overflow=true, takes the rest: nothing is lost but the attributes.',
+  },
+  max_total_series: {
+    format: 'integer',
+    default: 20_000,
+    min: 0,
+    max: 10_000_000,
+    unit: 'attribute sets',
+    change: 'hot',
+    doc: 'Sets of attributes of all metrics together, with the same overflow in each metric that would need more.',
+  },
+} as const satisfies ExporterSchema
+
+export type OtelMetricsSchema = typeof otelMetricsSchema
+
+/** The configuration of an otel_metrics exporter. */
+export type OtelMetricsConfig = ConfigOf<OtelMetricsSchema>
+
+/** The keys that aggregation reads. */
+export interface Settings extends SeriesLimits, LabelSettings {
+  readonly temporality: 'cumulative' | 'delta' | 'lowmemory'
+  readonly histogram: 'explicit' | 'exponential'
+  readonly buckets: readonly number[]
+  readonly max_metrics: number
+}
+
+const keys = [
+  ...['temporality', 'histogram', 'buckets', 'labels', 'labels_deny'],
+  ...['max_metrics', 'max_series', 'max_total_series'],
+]
+
+/** A configuration's settings; a key it lacks has its default. */
+export const readSettings = (config: Config): Settings =>
+  Object.fromEntries(
+    keys.map((key) => [key, config[key] ?? (otelMetricsSchema as ExporterSchema)[key]!.default]),
+  ) as unknown as Settings
