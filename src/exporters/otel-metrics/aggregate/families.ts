@@ -1,7 +1,7 @@
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family } from '../../../metrics/families.ts'
 import { overflowText } from '../names.ts'
-import { clear, giveUp, type MetricSeries, newSeries } from './series.ts'
+import { clear, giveUp, MetricSeries } from './series.ts'
 
 /** What OTLP knows a metric as. An `updown` is a sum that is not monotonic. */
 export type MetricKind = 'sum' | 'updown' | 'gauge' | 'histogram' | 'exponential'
@@ -52,7 +52,7 @@ export const kindOf = ({ kind, type }: DeclaredMetric, histogram: MetricKind): M
 
 export function createFamily(options: FamilyOptions, shared: Shared): MetricFamily {
   const make = (text: string): MetricSeries =>
-    newSeries(
+    new MetricSeries(
       text,
       shared.now,
       family.kind === 'histogram' ? family.buckets : undefined,
@@ -92,10 +92,10 @@ export function createFamily(options: FamilyOptions, shared: Shared): MetricFami
 
 /** Makes room: a series without a value in this window is begun anew when it has one. */
 export function giveUpUntouched(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
-  for (const [text, series] of family.series) {
+  for (const series of family.series.values()) {
     if (series.touched) continue
     giveUp(series)
-    family.series.delete(text)
+    family.series.delete(series.text)
     shared.totalSeries--
   }
   if (family.overflow && !family.overflow.touched) {

@@ -5,43 +5,47 @@ import { clearBuckets, countValue, type ExponentialBuckets, emptyBuckets } from 
 /** The window of a series that was given up: the tree of labels may still lead to it. */
 const givenUp = -1
 
-/** What one metric has summed up for one set of attributes. */
-export interface MetricSeries extends Series {
-  window: number
+/** What one metric has summed up for one set of attributes. A class, so that V8 keeps it small and finds its fields. */
+export class MetricSeries implements Series {
+  declare readonly text: string
+  declare window: number
   /** Epoch milliseconds from which on it has summed up, where it is not a window's. */
-  readonly start: number
+  declare readonly start: number
   /** The sum, or the last value. */
-  value: number
+  declare value: number
   /** Values of a histogram. */
-  count: number
-  min: number
-  max: number
+  declare count: number
+  declare min: number
+  declare max: number
   /** Upper bounds of explicit buckets. */
-  readonly bounds: readonly number[]
+  declare readonly bounds: readonly number[]
   /** Values per explicit bucket; the last one is +Inf. */
-  readonly counts: number[]
-  readonly exponential: ExponentialBuckets | undefined
+  declare readonly counts: number[]
+  declare readonly exponential: ExponentialBuckets | undefined
   /** Whether it has changed in this window. */
-  touched: boolean
+  declare touched: boolean
   /** Its attributes on the wire, once they have been encoded. */
-  attributes: Uint8Array | undefined
-}
+  declare attributes: Uint8Array | undefined
 
-/** `bounds` of a histogram with explicit buckets; undefined for all other series. */
-export function newSeries(
-  text: string,
-  start: number,
-  bounds: readonly number[] | undefined,
-  isExponential: boolean,
-): MetricSeries {
-  return {
-    ...{ text, window: 0, start, value: 0, count: 0, min: Infinity, max: -Infinity },
-    bounds: bounds ?? [],
-    counts: bounds ? new Array<number>(bounds.length + 1).fill(0) : [],
-    exponential: isExponential ? emptyBuckets() : undefined,
-    ...{ touched: false, attributes: undefined },
+  /** `bounds` of a histogram with explicit buckets; undefined for all other series. */
+  constructor(text: string, start: number, bounds: readonly number[] | undefined, isExponential: boolean) {
+    this.text = text
+    this.window = 0
+    this.start = start
+    this.value = 0
+    this.count = 0
+    this.min = Number.POSITIVE_INFINITY
+    this.max = Number.NEGATIVE_INFINITY
+    this.bounds = bounds ?? none
+    this.counts = bounds ? new Array<number>(bounds.length + 1).fill(0) : noCounts
+    this.exponential = isExponential ? emptyBuckets() : undefined
+    this.touched = false
+    this.attributes = undefined
   }
 }
+
+const none: readonly number[] = []
+const noCounts: number[] = []
 
 /** Adds a finite value. False: the sum would not be finite, and nothing is changed. */
 export function add(series: MetricSeries, value: number): boolean {
@@ -72,12 +76,14 @@ export function observe(series: MetricSeries, value: number): boolean {
 /** Begins a new window with it. */
 export function clear(series: MetricSeries): void {
   series.value = 0
+  series.touched = false
+  if (series.count === 0) return
   series.count = 0
   series.min = Number.POSITIVE_INFINITY
   series.max = Number.NEGATIVE_INFINITY
-  series.counts.fill(0)
+  const { counts } = series
+  for (let i = 0; i < counts.length; i++) counts[i] = 0
   if (series.exponential) clearBuckets(series.exponential)
-  series.touched = false
 }
 
 /** Nothing is to be added to it any more. */
