@@ -1,3 +1,4 @@
+import { unwatchFile, watchFile } from 'node:fs'
 import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
@@ -6,16 +7,23 @@ import type { Redactor } from '../shown/redact.ts'
 import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
 import { sameVariables, type Variables } from './interpolate.ts'
-import { watchFile } from './watch.ts'
 
 export interface FileFeed {
   /** Reads the file now; what is wrong with it comes as problems. */
   read(variables: Variables): ReadDocument
-  /** Hears of each new content, good or bad, until stopped. */
-  watch(heard: (document: ReadDocument) => void): Promise<void>
+  /** Hears of each new content, good or bad, until stopped. Keeps no process alive. */
+  watch(heard: (document: ReadDocument) => void): void
   status(): SourceStatus
   stop(): void
 }
+
+/**
+ * Node compares what `stat` says of the path this often. It sees whatever the path leads to: a file that was renamed,
+ * a Kubernetes volume whose `..data` was swapped, a network file system that sends no events.
+ */
+const lookMs = 500
+/** An editor may write in several steps. */
+const quietMs = 50
 
 /** The file as a source: reads it, and keeps up with it. A file that is gone changes nothing. */
 export function createFileFeed(file: string, clock: Clock, logger: Logger, redactor: Redactor): FileFeed {
@@ -93,14 +101,23 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
 
   return {
     read,
-    watch: async (heard) => {
+    watch: (heard) => {
+      if (stopped) return
       const changed = guarded(heard)
-      const end = await watchFile(file, clock, changed)
-      if (stopped) return end()
-      unwatch = end
+      let quiet: unknown
+      const lookIn = (ms: number): void => {
+        clock.clearTimeout(quiet)
+        quiet = clock.setTimeout(changed, ms)
+      }
+      const stir = (): void => lookIn(quietMs)
+      watchFile(file, { interval: lookMs, persistent: false }, stir)
+      unwatch = () => {
+        unwatchFile(file, stir)
+        clock.clearTimeout(quiet)
+      }
       status = { name: file, state: 'watching' }
-      // It may have changed between the reading and the watching.
-      changed()
+      // It may have changed between the reading and Node's first look.
+      lookIn(lookMs)
     },
     status: () => status,
     stop: () => {
