@@ -12,7 +12,7 @@ const takeOver = [
 ] as const
 
 /** A change opens a candidate. It serves once the change is committed; else the exporter is `before` again. */
-const replacing = (effect: 'open' | 'replace', before: 'serving' | 'opening') => {
+const replacing = (effect: 'rebuild' | 'replace', before: 'serving' | 'opening') => {
   const back = `#exporter.active.client.${before}`
   return {
     tags: 'replacing',
@@ -156,7 +156,7 @@ export const exporterMachine = exporterSetup.createMachine({
         opening: {
           invoke: {
             src: 'prepare',
-            input: candidateInput('open'),
+            input: candidateInput('rebuild'),
             onDone: 'prepared',
             onError: { target: '#exporter.disabled', actions: 'refuse' },
           },
@@ -209,7 +209,7 @@ export const exporterMachine = exporterSetup.createMachine({
               },
             },
             /** The old client serves until the candidate does. */
-            replacing: replacing('open', 'serving'),
+            replacing: replacing('rebuild', 'serving'),
             /** No client serves: the old one makes room for the candidate, or there was none. */
             recreating: replacing('replace', 'opening'),
           },

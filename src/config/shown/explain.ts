@@ -78,16 +78,14 @@ export function explainConfig({ exporters, system }: ResolvedConfig, redactor: R
   return [...ours, ...[...exporters.values()].flatMap((one) => explainExporter(one, redactor))]
 }
 
+/** The value of a key of an exporter as it may be seen. */
+export const shownKey = ({ schema, config, held }: Resolved, name: string, redactor: Redactor): unknown =>
+  shownValue(schema.keys.get(name)!, config[name], held.get(name)?.[0]?.entry, redactor)
+
 /** An exporter's configuration as it may be seen. */
-export const shownConfig = (
-  { schema, config, held }: Resolved,
-  redactor: Redactor,
-): Record<string, unknown> =>
+export const shownConfig = (resolved: Resolved, redactor: Redactor): Record<string, unknown> =>
   Object.fromEntries(
-    [...schema.keys].map(([name, key]) => [
-      name,
-      shownValue(key, config[name], held.get(name)?.[0]?.entry, redactor),
-    ]),
+    [...resolved.schema.keys.keys()].map((name) => [name, shownKey(resolved, name, redactor)]),
   )
 
 const shownSystem = ({ system }: ResolvedConfig, name: string, redactor: Redactor): unknown =>
@@ -112,8 +110,5 @@ export function shownAt(config: ResolvedConfig, path: string, redactor: Redactor
   if (!resolved) return undefined
   if (target.kind === 'exporter') return table(resolved)
   if (target.key === 'type') return resolved.schema.type
-  const key = resolved.schema.keys.get(target.key)
-  return (
-    key && shownValue(key, resolved.config[target.key], resolved.held.get(target.key)?.[0]?.entry, redactor)
-  )
+  return resolved.schema.keys.has(target.key) ? shownKey(resolved, target.key, redactor) : undefined
 }
