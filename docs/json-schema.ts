@@ -2,7 +2,7 @@
 import type { JsonSchema } from '../src/config/formats/format.ts'
 import { formats } from '../src/config/formats/formats.ts'
 import { choice } from '../src/config/formats/strings.ts'
-import type { PublishedKey, TypeSchema } from '../src/config/schema.ts'
+import type { PublishedKey } from './published.ts'
 
 type Keys = ReadonlyMap<string, PublishedKey>
 
@@ -34,13 +34,13 @@ const properties = (keys: Keys): Record<string, JsonSchema> =>
  * belong to the application. It is made from convict's schemas, so it takes whatever they take. `anyOf` instead of
  * `if`: editors complete keys from it.
  */
-export function configurationSchema(system: Keys, types: readonly TypeSchema[]): JsonSchema {
-  const names = types.map(({ type }) => type)
-  const ofType = ({ type, published }: TypeSchema): JsonSchema => ({
+export function configurationSchema(system: Keys, types: ReadonlyMap<string, Keys>): JsonSchema {
+  const names = [...types.keys()]
+  const ofType = (type: string, keys: Keys): JsonSchema => ({
     type: 'object',
     properties: {
       type: { description: 'The type of the exporter. Default: its id.', const: type },
-      ...properties(published()),
+      ...properties(keys),
     },
     additionalProperties: false,
   })
@@ -79,7 +79,7 @@ export function configurationSchema(system: Keys, types: readonly TypeSchema[]):
           { properties: { type: { type: 'string', not: { enum: names } } } },
         ],
       },
-      ...Object.fromEntries(types.map((schema) => [`exporter_${schema.type}`, ofType(schema)])),
+      ...Object.fromEntries([...types].map(([type, keys]) => [`exporter_${type}`, ofType(type, keys)])),
     },
   }
 }

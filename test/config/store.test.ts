@@ -43,10 +43,10 @@ describe('a change of the configuration', () => {
     assert.equal(store.get('telemetry.otel.sampling_rate'), 0.1)
     const [plan] = plans
     assert.deepEqual(
-      plan?.exporters.map(({ id, action, change, keys }) => ({ id, action, change, keys })),
+      plan?.exporters.map(({ id, effect, keys }) => ({ id, effect, keys })),
       [
-        { id: 'otel', action: 'update', change: 'hot', keys: ['sampling_rate'] },
-        { id: 'page', action: 'update', change: 'rebuild', keys: ['port'] },
+        { id: 'otel', effect: 'hot', keys: ['sampling_rate'] },
+        { id: 'page', effect: 'rebuild', keys: ['port'] },
       ],
     )
     await store.stop()
@@ -56,7 +56,7 @@ describe('a change of the configuration', () => {
     const { store, plans } = createStore({ init: { page: {} } })
     await store.start()
     await store.put({ 'page.path': '/a', 'page.host': '::1', 'page.port': 1 })
-    assert.equal(plans[0]?.exporters[0]?.change, 'replace')
+    assert.equal(plans[0]?.exporters[0]?.effect, 'replace')
     await store.stop()
   })
 
@@ -91,7 +91,7 @@ describe('a change of the configuration', () => {
     )
     assert.deepEqual([...store.exporters().keys()], ['otel', 'otel_us'])
     assert.deepEqual(
-      plans.flatMap(({ exporters }) => exporters.map(({ id, action }) => `${action} ${id}`)),
+      plans.flatMap(({ exporters }) => exporters.map(({ id, effect }) => `${effect} ${id}`)),
       ['add otel_eu', 'add page', 'add otel_us', 'remove otel_eu', 'remove page'],
     )
     await store.unset('otel')

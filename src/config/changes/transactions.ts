@@ -1,8 +1,8 @@
 import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
-import type { Judge, ResolvedConfig } from '../judge.ts'
+import type { ResolvedConfig } from '../judge.ts'
 import type { Source } from '../layers.ts'
 import type { Redactor } from '../shown/redact.ts'
-import { foldSteps, type Step, writtenBy } from './changes.ts'
+import { type Step, writtenBy } from './changes.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
 
 export interface PutResult {
@@ -13,39 +13,34 @@ export interface PutResult {
   readonly superseded?: boolean
 }
 
-export interface Request {
+/** A change that waits for its transaction. */
+interface Request {
   readonly source: Source
   readonly steps: readonly Step[]
   resolve(result: PutResult): void
   reject(error: TelemetryError): void
 }
 
-/** What is in force. */
+/** The configuration that runs, and its number. */
 export interface InForce {
   readonly version: number
   readonly config: ResolvedConfig
 }
 
 export interface TransactionHost {
-  readonly judge: Judge
+  inForce(): InForce
+  /** Returns what a change makes of a configuration; throws a TelemetryConfigError if it is invalid there. */
+  judge(source: Source, steps: readonly Step[], base: ResolvedConfig): ResolvedConfig
+  /** Puts a plan in force; rejects if it is refused, and then nothing has changed. */
   apply(plan: ConfigPlan): Promise<void>
-  committed(now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void
-  refused(source: Source, error: TelemetryConfigError): void
+  commit(next: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void
   readonly redactor: Redactor
 }
 
 export interface Transactions {
-  readonly inForce: () => InForce
-  /** What will be in force once all requests so far are; undefined where that depends on which are refused. */
-  readonly expected: () => ResolvedConfig | undefined
-  /** Whether a request may be submitted without knowing what it makes. */
-  readonly takesUnjudged: () => boolean
-  /**
-   * Takes a change that makes `after` of what was expected; undefined if that remains to be seen. It settles with its
-   * transaction.
-   */
-  submit(request: Request, after: ResolvedConfig | undefined): void
-  /** Rejects what has not begun, and takes nothing any more. */
+  /** Takes a change. Resolves when it is in force; rejects with a TelemetryConfigError, or with what `stop` was given. */
+  submit(source: Source, steps: readonly Step[]): Promise<PutResult>
+  /** Rejects all changes that wait, and all that are submitted later. */
   stop(error: TelemetryError): void
 }
 
@@ -61,171 +56,137 @@ function covers(written: ReadonlySet<string>, path: string): boolean {
 /** A table without keys writes only its own existence, so it covers nothing below it. */
 const covering = (step: Step): string => (step.type === 'table' ? `${writtenBy(step)}.` : writtenBy(step))
 
-/** Each takes a transaction of its own, so they are few. */
-const maxApart = 100
+/** A document writes every path, but does not overwrite other layers. */
+const claiming = (step: Step): string =>
+  step.type === 'file' || step.type === 'remote' ? 'telemetry' : writtenBy(step)
 
-/** Runs one transaction at a time; what arrives meanwhile merges into the next. */
-export function createTransactions(initial: InForce, host: TransactionHost): Transactions {
-  let now = initial
+/** Gives each request the changes it wrote last; one that wrote nothing last was superseded. */
+function resultsOf(
+  requests: readonly Request[],
+  version: number,
+  changes: readonly ValueChange[],
+): PutResult[] {
+  const later = new Set<string>()
+  const results = requests.toReversed().map(({ steps }): PutResult => {
+    const superseded = steps.length > 0 && steps.every((step) => covers(later, covering(step)))
+    const claimed = new Set(steps.map(claiming))
+    const own = changes.filter(({ path }) => !superseded && covers(claimed, path) && !covers(later, path))
+    for (const step of steps) later.add(covering(step))
+    return { version, changes: own, ...(superseded && { superseded }) }
+  })
+  return results.reverse()
+}
+
+/** The type of an exporter is fixed while it exists, so one that comes back as another takes two transactions. */
+const replacesExporter = (before: ResolvedConfig, after: ResolvedConfig): boolean =>
+  [...after.exporters].some(([id, { schema }]) => (before.exporters.get(id)?.schema ?? schema) !== schema)
+
+/** Runs one transaction at a time; changes that arrive meanwhile form the next. */
+export function createTransactions(host: TransactionHost): Transactions {
+  const { redactor } = host
   const queue: Request[] = []
-  const unsettled = new Set<Request>()
-  /** Requests that are not judged yet, because what they come upon is open. They run on their own. */
-  const apart = new WeakSet<Request>()
-  let apartCount = 0
   let running = false
   let stoppedWith: TelemetryError | undefined
-  /** Follows from what is in force by all requests that are unsettled; undefined once one of them was refused. */
-  let expected: ResolvedConfig | undefined = initial.config
-  /** Some unsettled request only made sense together with a refused one. */
-  let isUncertain = false
 
   const asRefusal = (error: unknown): TelemetryConfigError => {
-    const problems =
-      error instanceof TelemetryConfigError
-        ? error.problems.map((problem) => ({ ...problem, message: host.redactor.text(problem.message) }))
-        : [{ code: 'CONFIG_REFUSED', path: 'telemetry', message: host.redactor.text(messageOf(error)) }]
-    const omitted = error instanceof TelemetryConfigError ? error.omitted : 0
-    return new TelemetryConfigError(problems, { omitted })
+    if (!(error instanceof TelemetryConfigError)) {
+      const message = redactor.text(messageOf(error))
+      return new TelemetryConfigError([{ code: 'CONFIG_REFUSED', path: 'telemetry', message }])
+    }
+    const problems = error.problems.map((problem) => ({
+      ...problem,
+      message: redactor.text(problem.message),
+    }))
+    return new TelemetryConfigError(problems, { omitted: error.omitted })
   }
 
-  /** Each request gets the changes it wrote last; one that wrote nothing last was superseded. */
-  const settle = (batch: readonly Request[], changes: readonly ValueChange[]): void => {
-    const later = new Set<string>()
-    const results = batch.toReversed().map((request): PutResult => {
-      const written = new Set(request.steps.map(writtenBy))
-      const superseded =
-        request.steps.length > 0 && [...request.steps].every((step) => covers(later, covering(step)))
-      const own = superseded
-        ? []
-        : changes.filter(
-            ({ path }) =>
-              (covers(written, path) || written.has(' file') || hasRemote(written)) && !covers(later, path),
-          )
-      for (const step of request.steps) later.add(covering(step))
-      return { version: now.version, changes: own, ...(superseded && { superseded }) }
-    })
-    results.reverse()
-    batch.forEach((request, i) => {
-      unsettled.delete(request)
-      request.resolve(results[i]!)
-    })
-  }
-
-  const refuse = (request: Request, error: TelemetryConfigError): void => {
-    unsettled.delete(request)
-    expected = undefined
-    isUncertain = false
-    host.refused(request.source, error)
-    request.reject(error)
-  }
-
-  const commit = (batch: readonly Request[], next: InForce, changes: readonly ValueChange[]): void => {
-    now = next
-    isUncertain = false
-    if (changes.length > 0) host.committed(now, changes, [...new Set(batch.map(({ source }) => source))])
-    settle(batch, changes)
-  }
-
-  /** What requests make of what is in force; they were judged one by one, upon something else if one was refused. */
-  const judgeAnew = (requests: Iterable<Request>) =>
-    host.judge(
-      foldSteps(
-        now.config.layers,
-        [...requests].flatMap(({ steps }) => steps),
-      ),
-      now.config,
-    )
-
-  /** The type of an exporter is fixed while it exists, so one that comes back as another takes two transactions. */
-  const replacesExporter = (config: ResolvedConfig): boolean =>
-    [...config.exporters].some(
-      ([id, { schema }]) => (now.config.exporters.get(id)?.schema ?? schema) !== schema,
-    )
-
-  const attempt = async (batch: readonly Request[], judged?: ResolvedConfig): Promise<void> => {
-    let applying = false
+  const judges = (
+    { source, steps }: Request,
+    base: ResolvedConfig,
+  ): ResolvedConfig | TelemetryConfigError => {
     try {
-      const { config, problems } = judged ? { config: judged, problems: undefined } : judgeAnew(batch)
-      if (problems && problems.count > 0) throw problems.error()
-      if (batch.length > 1 && replacesExporter(config)) return await attemptHalves(batch)
-      const changes = diffValues(now.config, config, host.redactor)
-      if (changes.length === 0) {
-        commit(batch, { version: now.version, config }, changes)
-        return
-      }
-      const version = now.version + 1
-      const exporters = diffExporters(now.config, config)
-      applying = true
-      await host.apply({ version, system: config.system.config, exporters })
-      commit(batch, { version, config }, changes)
+      return host.judge(source, steps, base)
     } catch (error) {
-      // Interrupted by stop(): rejected as STOPPED, not as invalid.
-      if (stoppedWith && applying) {
-        for (const request of batch) request.reject(stoppedWith)
+      return asRefusal(error)
+    }
+  }
+
+  /**
+   * Takes the requests that may run as one, each judged upon those before it. Refuses the invalid ones; one that only
+   * those before it make invalid waits until they are in force, since they may be refused themselves.
+   */
+  const nextBatch = (requests: Request[]) => {
+    const before = host.inForce().config
+    const batch: Request[] = []
+    let config = before
+    let read = 0
+    for (const request of requests) {
+      const after = judges(request, config)
+      if (after instanceof TelemetryConfigError) {
+        if (batch.length > 0 && !(judges(request, before) instanceof TelemetryConfigError)) break
+        request.reject(after)
+      } else {
+        config = after
+        batch.push(request)
+      }
+      read += 1
+    }
+    requests.splice(0, read)
+    return { batch, config }
+  }
+
+  const apply = async (batch: readonly Request[], config: ResolvedConfig): Promise<void> => {
+    const before = host.inForce()
+    const changes = diffValues(before.config, config, redactor)
+    const version = before.version + (changes.length > 0 ? 1 : 0)
+    if (changes.length > 0) {
+      const exporters = diffExporters(before.config, config)
+      await host.apply({ version, system: config.system.config, exporters })
+    }
+    host.commit({ version, config }, changes, [...new Set(batch.map(({ source }) => source))])
+    const results = resultsOf(batch, version, changes)
+    for (const [i, { resolve }] of batch.entries()) resolve(results[i]!)
+  }
+
+  /** Runs requests in their order, as few transactions. Halves one that is refused, to reject only the offending change. */
+  const run = async (requests: Request[]): Promise<void> => {
+    while (requests.length > 0) {
+      if (stoppedWith) {
+        for (const { reject } of requests.splice(0)) reject(stoppedWith)
         return
       }
-      const [first] = batch
-      if (batch.length === 1 && first) refuse(first, asRefusal(error))
-      else await attemptHalves(batch)
+      const { batch, config } = nextBatch(requests)
+      const half = Math.ceil(batch.length / 2)
+      const halves = [batch.slice(0, half), batch.slice(half)]
+      try {
+        if (batch.length > 1 && replacesExporter(host.inForce().config, config))
+          for (const part of halves) await run(part)
+        else if (batch.length > 0) await apply(batch, config)
+      } catch (error) {
+        // Interrupted by stop(): rejected as STOPPED, not as invalid.
+        if (stoppedWith) for (const { reject } of batch) reject(stoppedWith)
+        else if (batch.length === 1) batch[0]?.reject(asRefusal(error))
+        else for (const part of halves) await run(part)
+      }
     }
-  }
-
-  /** On refusal, bisects, so that only the offending change is rejected. */
-  const attemptHalves = async (batch: readonly Request[]): Promise<void> => {
-    const half = Math.ceil(batch.length / 2)
-    await attempt(batch.slice(0, half))
-    await attempt(batch.slice(half))
-  }
-
-  /** Takes the next requests that may run as one: those that were judged upon each other. */
-  const nextBatch = (): Request[] => {
-    const isAlone = apart.has(queue[0]!)
-    if (isAlone) apartCount -= 1
-    const end = queue.findIndex((request, i) => i > 0 && (isAlone || apart.has(request)))
-    return queue.splice(0, end < 0 ? queue.length : end)
-  }
-
-  const run = async (): Promise<void> => {
-    while (queue.length > 0) {
-      const batch = nextBatch()
-      await attempt(batch, queue.length === 0 ? expected : undefined)
-    }
-    running = false
-  }
-
-  const expectedConfig = (): ResolvedConfig | undefined => {
-    if (expected || isUncertain || apartCount > 0) return expected
-    const { config, problems } = judgeAnew(unsettled)
-    isUncertain = problems.count > 0
-    if (!isUncertain) expected = config
-    return expected
   }
 
   return {
-    inForce: () => now,
-    expected: expectedConfig,
-    takesUnjudged: () => apartCount < maxApart,
-    submit: (request, after) => {
-      if (expected) expected = after
-      if (!after) {
-        apart.add(request)
-        apartCount += 1
-      }
-      queue.push(request)
-      unsettled.add(request)
-      if (running || stoppedWith) return
-      running = true
-      // A turn of the microtask queue gathers what the same code puts in a row.
-      queueMicrotask(() => void run())
-    },
+    submit: (source, steps) =>
+      new Promise((resolve, reject) => {
+        if (stoppedWith) return reject(stoppedWith)
+        queue.push({ source, steps, resolve, reject })
+        if (running) return
+        running = true
+        // A turn of the microtask queue gathers what the same code puts in a row.
+        queueMicrotask(async () => {
+          while (queue.length > 0) await run(queue)
+          running = false
+        })
+      }),
     stop: (error) => {
       stoppedWith = error
-      for (const request of queue.splice(0)) request.reject(error)
+      for (const { reject } of queue.splice(0)) reject(error)
     },
   }
-}
-
-const hasRemote = (written: ReadonlySet<string>): boolean => {
-  for (const path of written) if (path.startsWith(' remote')) return true
-  return false
 }

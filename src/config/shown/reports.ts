@@ -7,7 +7,6 @@ import type { Redactor } from './redact.ts'
 
 export interface Reports {
   applied(source: string, version: number, changes: readonly ValueChange[]): void
-  /** An error is reported once, however often it is handed in. */
   rejected(source: string, version: number, error: TelemetryConfigError): void
   onSettled(listener: (change: SettledChange) => void): void
   status(): Pick<ConfigStatus, 'accepted' | 'rejected'>
@@ -16,7 +15,6 @@ export interface Reports {
 /** Remembers the last change that was accepted and the last that was refused, and tells who listens. */
 export function createReports(clock: Clock, logger: Logger, redactor: Redactor): Reports {
   const listeners: ((change: SettledChange) => void)[] = []
-  const reported = new WeakSet<TelemetryConfigError>()
   let status: Pick<ConfigStatus, 'accepted' | 'rejected'> = {}
 
   const tell = (change: SettledChange): void => {
@@ -35,8 +33,6 @@ export function createReports(clock: Clock, logger: Logger, redactor: Redactor):
       tell({ type: 'applied', source, version, changes })
     },
     rejected: (source, version, error) => {
-      if (reported.has(error)) return
-      reported.add(error)
       const { problems, omitted } = error
       status = { ...status, rejected: { source, at: clock.now(), problems, omitted } }
       tell({ type: 'rejected', source, version, problems, omitted })

@@ -1,16 +1,19 @@
 import { messageOf } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
 import { sharedVariables, systemKeys } from '../keys.ts'
-import { type Entry, noTable, type Table } from '../layers.ts'
+import type { Entry, Table } from '../layers.ts'
 import type { Schema } from '../schema.ts'
 import type { Variables } from './interpolate.ts'
 
 /** The schemas of all exporters there are, by id. */
 export type Peers = ReadonlyMap<string, Schema>
 
+const samePeers = (a: Peers, b: Peers): boolean =>
+  a.size === b.size && [...a].every(([id, schema]) => b.get(id) === schema)
+
 export interface Environment {
-  /** `TELEMETRY_<EXPORTER>_<KEY>` of one exporter: those that belong to no longer id. */
-  own(id: string, peers: Peers): Table
+  /** `TELEMETRY_<EXPORTER>_<KEY>` by exporter: those that belong to no longer id. */
+  own(peers: Peers): ReadonlyMap<string, Table>
   /** What speaks to every exporter of a type, strongest first: `TELEMETRY_<KEY>`, then ecosystem variables by rank. */
   shared(schema: Schema): readonly Table[]
   /** Values of telemachine's own keys. */
@@ -110,14 +113,10 @@ export function createEnvironment(variables: Variables): Environment {
     return { tables, unknown }
   }
 
-  /** For the latest set of exporters: all of them are resolved in a row. */
-  let assigned: { readonly peers: Peers } & ReturnType<typeof assign> = {
-    peers: new Map(),
-    tables: new Map(),
-    unknown: [],
-  }
+  /** The latest is kept: most changes neither add an exporter nor remove one. */
+  let assigned = { peers: new Map() as Peers, ...assign(new Map()) }
   const assignedTo = (peers: Peers) => {
-    if (assigned.peers !== peers) assigned = { peers, ...assign(peers) }
+    if (!samePeers(assigned.peers, peers)) assigned = { peers, ...assign(peers) }
     return assigned
   }
 
@@ -154,7 +153,7 @@ export function createEnvironment(variables: Variables): Environment {
   const shared = new WeakMap<Schema, readonly Table[]>()
 
   return {
-    own: (id, peers) => (specific.size === 0 ? noTable : (assignedTo(peers).tables.get(id) ?? noTable)),
+    own: (peers) => assignedTo(peers).tables,
     shared: (schema) => {
       const tables = shared.get(schema) ?? readShared(schema)
       shared.set(schema, tables)
