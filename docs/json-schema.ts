@@ -1,8 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in the configuration look like this.
-import type { JsonSchema } from '../src/config/formats/format.ts'
-import { formats } from '../src/config/formats/formats.ts'
-import { choice } from '../src/config/formats/strings.ts'
 import type { PublishedKey } from './published.ts'
+import { type JsonSchema, valueSchema } from './value-schemas.ts'
 
 type Keys = ReadonlyMap<string, PublishedKey>
 
@@ -10,8 +8,8 @@ const reference = (name: string): JsonSchema => ({ $ref: `#/definitions/${name}`
 
 /** What a key may be in a file, with what editors show of it. */
 function property(key: PublishedKey): JsonSchema {
-  const { format, doc, unit, nullable, sensitive, variables } = key
-  const value = (formats.get(format) ?? choice).json(key)
+  const { doc, unit, nullable, sensitive, variables } = key
+  const value = valueSchema(key)
   const notes = [
     doc,
     unit && `Unit: ${unit}.`,

@@ -11,9 +11,10 @@ export type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
 export type { Span, SpanHandle, StartedSpan, StartSpan } from './bus/span.ts'
 export type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 export { type Clock, createSystemClock } from './clock.ts'
+export type { PutResult } from './config/changes/transactions.ts'
+export type { ConfigOptions, ConfigSource, ConfigStatus } from './config/contract.ts'
 export type { Explanation } from './config/shown/explain.ts'
 export type { Subscriber } from './config/shown/subscribers.ts'
-export type { ConfigOptions, ConfigSource, ConfigStatus, PutResult } from './config/store.ts'
 export type {
   BreakerControl,
   FlushOptions,

@@ -1,3 +1,4 @@
+import type { Config } from '../exporters/exporter.ts'
 import { createDestinations } from './changes/destinations.ts'
 import { guardedKeys, type SystemConfig, systemSchema } from './keys.ts'
 import {
@@ -30,8 +31,8 @@ export interface Resolved extends ResolvedKeys {
 }
 
 /** The keys of telemachine itself, as all layers together make them. */
-export interface ResolvedSystem extends Omit<ResolvedKeys, 'config'> {
-  readonly config: SystemConfig
+interface ResolvedSystem extends ResolvedKeys {
+  readonly config: Config & SystemConfig
   readonly said: readonly Said[]
 }
 
@@ -44,7 +45,7 @@ export interface ResolvedConfig {
   readonly peers: ReadonlyMap<string, TypeSchema>
 }
 
-export interface Judgement {
+interface Judgement {
   readonly config: ResolvedConfig
   readonly problems: ProblemList
 }
@@ -68,15 +69,21 @@ export type Judge = (layers: Layers, base?: ResolvedConfig, options?: JudgeOptio
 const sameSaid = (a: readonly Said[], b: readonly Said[]): boolean =>
   a.length === b.length && a.every(([, table], i) => table === b[i]![1])
 
-const systemDefaults = Object.fromEntries(
-  Object.entries(systemSchema).map(([name, key]) => [name, key.default]),
-) as unknown as SystemConfig
+const systemKeySchemas = new Map(Object.entries(systemSchema))
+const systemDefaults = new Map([...systemKeySchemas].map(([name, key]) => [name, key.default]))
 
 /** Layers that nobody has judged yet: without exporters, and with the defaults of telemachine's own keys. */
 export const unjudged = (layers: Layers): ResolvedConfig => ({
   layers,
   exporters: new Map(),
-  system: { config: systemDefaults, held: new Map(), warnings: [], said: [] },
+  system: {
+    id: undefined,
+    schema: { keys: systemKeySchemas, defaults: systemDefaults },
+    config: Object.fromEntries(systemDefaults) as Config & SystemConfig,
+    held: new Map(),
+    warnings: [],
+    said: [],
+  },
   peers: new Map(),
 })
 
@@ -105,7 +112,7 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
       const why = 'can only be set by the environment, the file, init and the program'
       problems.add(path, () => problemAt('CONFIG_FORBIDDEN', path, entry, why))
     }
-    return { ...resolved, config: resolved.config as unknown as SystemConfig, said }
+    return { ...resolved, config: resolved.config as Config & SystemConfig, said }
   }
 
   const unknownType = (id: string, held: Held | undefined, problems: ProblemList): void => {
@@ -165,7 +172,7 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
       if (old && old.schema !== schema && !beforeStart)
         refuseOtherType(id, old.schema.type, schema.type, problems)
       const keys = resolveExporter(id, schema, saidById, problems, redactor)
-      const guarded = destinations.check({ id, schema, ...keys }, ours.config.allowed_destinations, problems)
+      const guarded = destinations.check({ ...keys, id, schema }, ours.config.allowed_destinations, problems)
       const warnings = [...keys.warnings, ...hints(id, schema, keys.config, redactor)]
       const type = typesOf.get(id)?.held
       exporters.set(id, { ...keys, warnings, id, schema, type, guarded, said: saidById })

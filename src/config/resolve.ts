@@ -19,6 +19,9 @@ export type Said = readonly [layer: LayerName, table: Table | undefined]
 
 /** Keys with the values that all layers together give them. */
 export interface ResolvedKeys {
+  /** The exporter; undefined for the keys of telemachine itself. */
+  readonly id: string | undefined
+  readonly schema: Pick<Schema, 'keys' | 'defaults'>
   readonly config: Config
   /** Per key what the layers above the defaults say, strongest first; keys that no layer names are missing. */
   readonly held: ReadonlyMap<string, readonly Held[]>
@@ -75,7 +78,7 @@ export function resolveKeys(
     if (config.enabled === false) warnings.push(`${say().message}; the exporter needs it once it is enabled`)
     else problems.add(path, say)
   }
-  return { config: Object.freeze(config), held, warnings }
+  return { id, schema, config: Object.freeze(config), held, warnings }
 }
 
 /** Keys that a type does not have, in any layer. */

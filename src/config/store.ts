@@ -37,20 +37,6 @@ import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
-export type { ConfigPlan, ExporterChange, ExporterConfig, ValueChange } from './changes/plan.ts'
-export type { PutResult } from './changes/transactions.ts'
-export type {
-  ConfigOptions,
-  ConfigSource,
-  ConfigStatus,
-  ConfigStore,
-  SettledChange,
-  SourceStatus,
-  StoreOptions,
-} from './contract.ts'
-export type { SystemConfig } from './keys.ts'
-export type { Explanation } from './shown/explain.ts'
-
 /** What the program says is bounded by its author, not by what a network sends. */
 const maxInitValues = 100_000
 

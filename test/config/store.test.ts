@@ -2,7 +2,9 @@
 // the store says of them to subscribers and in its status.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { ConfigPlan, PutResult, SettledChange } from '../../src/config/store.ts'
+import type { ConfigPlan } from '../../src/config/changes/plan.ts'
+import type { PutResult } from '../../src/config/changes/transactions.ts'
+import type { SettledChange } from '../../src/config/contract.ts'
 import { TelemetryConfigError } from '../../src/errors.ts'
 import { createStore, otel } from './fake.ts'
 

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { SettledChange, StoreOptions } from '../../src/config/store.ts'
+import type { SettledChange, StoreOptions } from '../../src/config/contract.ts'
 import { createStore, removeTemporary, temporaryDirectory, temporaryFile } from './fake.ts'
 
 const saying = (size: number): string => `[telemetry.otel]\nbatch_size = ${size}\n`

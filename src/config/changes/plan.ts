@@ -3,10 +3,9 @@ import type { ChangeEffect } from '../../../machines/index.ts'
 import type { AnyExporterDefinition, Config } from '../../exporters/exporter.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
 import type { SystemConfig } from '../keys.ts'
-import { systemSchema } from '../keys.ts'
 import { pathOf } from '../paths.ts'
+import type { ResolvedKeys } from '../resolve.ts'
 import { shownKey } from '../shown/explain.ts'
-import { shownValue } from '../shown/problems.ts'
 import type { Redactor } from '../shown/redact.ts'
 
 export interface ExporterConfig {
@@ -52,7 +51,7 @@ export const exporterConfig = ({ id, schema, config, guarded }: Resolved): Expor
 })
 
 /** The keys whose values differ; all keys of an exporter that is added or removed. */
-const changedKeys = (before: Resolved | undefined, after: Resolved | undefined): string[] =>
+const changedKeys = (before: ResolvedKeys | undefined, after: ResolvedKeys | undefined): string[] =>
   before === after
     ? []
     : [...(after ?? before)!.schema.keys.keys()].filter(
@@ -92,19 +91,22 @@ export const diffExporters = (before: ResolvedConfig, after: ResolvedConfig): Ex
 
 /** Each effective value that differs, in the order of exporters and their keys. */
 export function diffValues(before: ResolvedConfig, after: ResolvedConfig, redactor: Redactor): ValueChange[] {
-  const changes: ValueChange[] = []
-  for (const [key, schema] of Object.entries(systemSchema)) {
-    const values = [before, after].map(({ system }) => system.config[key as keyof SystemConfig])
-    if (!differs(values[0], values[1])) continue
-    const [oldValue, newValue] = values.map((value) => shownValue(schema, value, undefined, redactor))
-    changes.push({ path: pathOf(undefined, key), oldValue, newValue })
-  }
-  const shown = (one: Resolved | undefined, key: string): unknown => one && shownKey(one, key, redactor)
-  for (const { id, old, now, keys } of changedExporters(before, after)) {
-    if (!old || !now)
-      changes.push({ path: pathOf(id, 'type'), oldValue: old?.schema.type, newValue: now?.schema.type })
-    for (const key of keys)
-      changes.push({ path: pathOf(id, key), oldValue: shown(old, key), newValue: shown(now, key) })
-  }
-  return changes
+  const shown = (one: ResolvedKeys | undefined, key: string) => one && shownKey(one, key, redactor)
+  const valuesOf = (
+    keys: readonly string[],
+    old: ResolvedKeys | undefined,
+    now: ResolvedKeys | undefined,
+  ): ValueChange[] =>
+    keys.map((key) => ({
+      path: pathOf((now ?? old)?.id, key),
+      oldValue: shown(old, key),
+      newValue: shown(now, key),
+    }))
+  return [
+    ...valuesOf(changedKeys(before.system, after.system), before.system, after.system),
+    ...changedExporters(before, after).flatMap(({ id, old, now, keys }) => {
+      const type = { path: pathOf(id, 'type'), oldValue: old?.schema.type, newValue: now?.schema.type }
+      return [...(old && now ? [] : [type]), ...valuesOf(keys, old, now)]
+    }),
+  ]
 }

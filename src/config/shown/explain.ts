@@ -1,9 +1,8 @@
 import type { Change, KeySchema } from '../../exporters/exporter.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
-import { type SystemConfig, systemSchema } from '../keys.ts'
 import type { LayerName, Source } from '../layers.ts'
 import { isProblem, parsePath, pathOf } from '../paths.ts'
-import type { Held } from '../resolve.ts'
+import type { Held, ResolvedKeys } from '../resolve.ts'
 import { isSensitive } from '../schema.ts'
 import { shownValue, whereOf } from './problems.ts'
 import type { Redactor } from './redact.ts'
@@ -56,59 +55,49 @@ function explainKey(
 
 const hasPlace = (entry: Held['entry']): boolean => entry.from !== undefined || entry.file !== undefined
 
-function explainExporter({ id, schema, held, type }: Resolved, redactor: Redactor): Explanation[] {
-  const typeKey: KeySchema = {
-    format: 'name',
-    default: null,
-    change: 'replace',
-    doc: 'The type of the exporter. Default: its id.',
-  }
-  return [
-    explainKey(pathOf(id, 'type'), typeKey, type ? [type] : [], schema.type, redactor),
-    ...[...schema.keys].map(([name, key]) =>
-      explainKey(pathOf(id, name), key, held.get(name) ?? [], schema.defaults.get(name), redactor),
-    ),
-  ]
-}
-
-export function explainConfig({ exporters, system }: ResolvedConfig, redactor: Redactor): Explanation[] {
-  const ours = Object.entries(systemSchema).map(([name, key]) =>
-    explainKey(pathOf(undefined, name), key, system.held.get(name) ?? [], key.default, redactor),
+const explainKeys = ({ id, schema, held }: ResolvedKeys, redactor: Redactor): Explanation[] =>
+  [...schema.keys].map(([name, key]) =>
+    explainKey(pathOf(id, name), key, held.get(name) ?? [], schema.defaults.get(name), redactor),
   )
-  return [...ours, ...[...exporters.values()].flatMap((one) => explainExporter(one, redactor))]
+
+const typeKey: KeySchema = {
+  format: 'name',
+  default: null,
+  change: 'replace',
+  doc: 'The type of the exporter. Default: its id.',
 }
 
-/** The value of a key of an exporter as it may be seen. */
-export const shownKey = ({ schema, config, held }: Resolved, name: string, redactor: Redactor): unknown =>
-  shownValue(schema.keys.get(name)!, config[name], held.get(name)?.[0]?.entry, redactor)
+export const explainConfig = ({ exporters, system }: ResolvedConfig, redactor: Redactor): Explanation[] => [
+  ...explainKeys(system, redactor),
+  ...[...exporters.values()].flatMap((one) => [
+    explainKey(pathOf(one.id, 'type'), typeKey, one.type ? [one.type] : [], one.schema.type, redactor),
+    ...explainKeys(one, redactor),
+  ]),
+]
 
-/** An exporter's configuration as it may be seen. */
-export const shownConfig = (resolved: Resolved, redactor: Redactor): Record<string, unknown> =>
+/** The value of a key as it may be seen; undefined for a key that does not exist. */
+export function shownKey({ schema, config, held }: ResolvedKeys, name: string, redactor: Redactor): unknown {
+  const key = schema.keys.get(name)
+  return key && shownValue(key, config[name], held.get(name)?.[0]?.entry, redactor)
+}
+
+/** All keys of an exporter, or of telemachine itself, as they may be seen. */
+export const shownConfig = (resolved: ResolvedKeys, redactor: Redactor): Record<string, unknown> =>
   Object.fromEntries(
     [...resolved.schema.keys.keys()].map((name) => [name, shownKey(resolved, name, redactor)]),
   )
 
-const shownSystem = ({ system }: ResolvedConfig, name: string, redactor: Redactor): unknown =>
-  shownValue(
-    systemSchema[name as keyof SystemConfig],
-    system.config[name as keyof SystemConfig],
-    system.held.get(name)?.[0]?.entry,
-    redactor,
-  )
-
 /** The effective value at a path as it may be seen: of a key, a table of them, or everything. Undefined where nothing is. */
-export function shownAt(config: ResolvedConfig, path: string, redactor: Redactor): unknown {
+export function shownAt({ system, exporters }: ResolvedConfig, path: string, redactor: Redactor): unknown {
   const target = parsePath(path)
   if (isProblem(target)) return undefined
-  if (target.kind === 'system') return shownSystem(config, target.key, redactor)
+  if (target.kind === 'system') return shownKey(system, target.key, redactor)
   const table = (resolved: Resolved) => ({ type: resolved.schema.type, ...shownConfig(resolved, redactor) })
   if (target.kind === 'root') {
-    const ours = Object.keys(systemSchema).map((name) => [name, shownSystem(config, name, redactor)])
-    return Object.fromEntries([...ours, ...[...config.exporters].map(([id, one]) => [id, table(one)])])
+    const tables = [...exporters].map(([id, one]) => [id, table(one)])
+    return { ...shownConfig(system, redactor), ...Object.fromEntries(tables) }
   }
-  const resolved = config.exporters.get(target.id)
-  if (!resolved) return undefined
-  if (target.kind === 'exporter') return table(resolved)
-  if (target.key === 'type') return resolved.schema.type
-  return resolved.schema.keys.has(target.key) ? shownKey(resolved, target.key, redactor) : undefined
+  const resolved = exporters.get(target.id)
+  if (!resolved || target.kind === 'exporter') return resolved && table(resolved)
+  return target.key === 'type' ? resolved.schema.type : shownKey(resolved, target.key, redactor)
 }
