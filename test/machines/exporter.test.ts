@@ -78,7 +78,7 @@ describe('the exporter chart', () => {
       ...changes('active.serving'),
       ...ticks('active.serving'),
       ...leaves(),
-      'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare open'),
+      'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare rebuild'),
       'change in place': recreates(),
     },
     'active.replacing.opening': {
@@ -140,7 +140,7 @@ describe('the exporter chart', () => {
       ...ticks('active.serving, retiring'),
       ...leaves('aborts retire'),
       'change of client': lets(
-        ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare open'] as const),
+        ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare rebuild'] as const),
       ),
       'change in place': recreates(', retiring'),
       'retirement done': lets('active.serving'),
@@ -168,8 +168,8 @@ describe('the exporter chart', () => {
     disabled: {
       ...changes('disabled'),
       ...stops(),
-      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare open'),
-      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare open'),
+      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare rebuild'),
+      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare rebuild'),
     },
     'enabling.closing': {
       ...changes('enabling.closing'),
@@ -178,8 +178,8 @@ describe('the exporter chart', () => {
         ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
         ...[acknowledged, ...closing],
       ),
-      'closing done': lets('enabling.opening', 'starts prepare open'),
-      'closing fails': lets('enabling.opening', error, 'starts prepare open'),
+      'closing done': lets('enabling.opening', 'starts prepare rebuild'),
+      'closing fails': lets('enabling.opening', error, 'starts prepare rebuild'),
     },
     'enabling.opening': {
       ...changes('enabling.opening'),
