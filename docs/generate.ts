@@ -3,10 +3,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { convictNow } from '../src/config/convict.ts'
-import { exporterKeys, pushKeys, systemSchema } from '../src/config/keys.ts'
+import { systemSchema } from '../src/config/keys.ts'
 import { createTypeSchema, type TypeSchema } from '../src/config/schema.ts'
 import { builtInTypes } from '../src/exporters/built-in.ts'
 import type { KeySchema } from '../src/exporters/exporter.ts'
+import { exporterKeys, pushKeys } from '../src/exporters/keys.ts'
 import { configurationSchema } from './json-schema.ts'
 import { ownerOf, type PublishedKey, published } from './published.ts'
 

@@ -13,8 +13,8 @@ export type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 export { type Clock, createSystemClock } from './clock.ts'
 export type { PutResult } from './config/changes/transactions.ts'
 export type { ConfigOptions, ConfigSource, ConfigStatus } from './config/contract.ts'
-export type { Explanation } from './config/shown/explain.ts'
-export type { Subscriber } from './config/shown/subscribers.ts'
+export type { Explanation } from './config/presentation/explain.ts'
+export type { Subscriber } from './config/presentation/subscribers.ts'
 export type {
   BreakerControl,
   FlushOptions,

@@ -1,5 +1,5 @@
 import type { Config } from '../exporters/exporter.ts'
-import { createDestinations } from './changes/destinations.ts'
+import { createDestinations } from './destinations.ts'
 import { guardedKeys, type SystemConfig, systemSchema } from './keys.ts'
 import {
   exporterIds,
@@ -11,11 +11,11 @@ import {
   type Tables,
 } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
+import type { Redactor } from './presentation/redact.ts'
 import { createProblems, type ProblemList } from './problem-list.ts'
 import { type Held, hints, type ResolvedKeys, resolveExporter, resolveKeys, type Said } from './resolve.ts'
 import { isSensitive, type Schemas, type TypeSchema } from './schema.ts'
-import { nearest, problemAt, valueProblem } from './shown/problems.ts'
-import type { Redactor } from './shown/redact.ts'
 import type { Environment } from './sources/environment.ts'
 
 /** An exporter as all layers together make it. */

@@ -1,12 +1,13 @@
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, KeySchema } from '../exporters/exporter.ts'
+import { commonKeys } from '../exporters/keys.ts'
 import type { Convict } from './convict.ts'
-import { formats } from './formats/formats.ts'
+import { formats } from './formats.ts'
 import { isSensitive, keyJudgeOf, type Verdict } from './key-judge.ts'
-import { commonKeys, systemSchema } from './keys.ts'
+import { systemSchema } from './keys.ts'
 import type { Entry } from './layers.ts'
 import { isPolluting } from './paths.ts'
-import type { Redactor } from './shown/redact.ts'
+import type { Redactor } from './presentation/redact.ts'
 
 export { isSensitive, type Verdict } from './key-judge.ts'
 

@@ -1,5 +1,6 @@
 import { TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
+import { diffValues, type ExporterConfig, exporterConfig } from './changes/plan.ts'
 import {
   foldSteps,
   ownProblems,
@@ -8,8 +9,7 @@ import {
   readUnset,
   type Step,
   unknownTargets,
-} from './changes/changes.ts'
-import { diffValues, type ExporterConfig, exporterConfig } from './changes/plan.ts'
+} from './changes/steps.ts'
 import { createTransactions, type InForce, type PutResult } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Convict, convictNow, loadConvict } from './convict.ts'
@@ -23,19 +23,19 @@ import {
 } from './judge.ts'
 import { noTables, type Source } from './layers.ts'
 import { shownName } from './paths.ts'
+import { explainConfig, shownAt, shownConfig } from './presentation/explain.ts'
+import { createRedactor } from './presentation/redact.ts'
+import { createReports } from './presentation/reports.ts'
+import { createSubscribers } from './presentation/subscribers.ts'
+import { createWarnings, fileWarnings, optionWarnings } from './presentation/warnings.ts'
 import { createProblems } from './problem-list.ts'
 import { createSchemas, type Schemas } from './schema.ts'
-import { explainConfig, shownAt, shownConfig } from './shown/explain.ts'
-import { createRedactor } from './shown/redact.ts'
-import { createReports } from './shown/reports.ts'
-import { createSubscribers } from './shown/subscribers.ts'
-import { createWarnings, fileWarnings, optionWarnings } from './shown/warnings.ts'
 import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
+import { loadToml, tomlNow } from './sources/file.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
-import { loadToml, tomlNow } from './sources/toml.ts'
 
 /** What the program says is bounded by its author, not by what a network sends. */
 const maxInitValues = 100_000

@@ -1,6 +1,6 @@
 import type { PlannedChange } from '../../machines/index.ts'
-import { isForbiddenAddress } from '../config/changes/destinations.ts'
 import type { ConfigPlan, ExporterChange, ExporterConfig } from '../config/changes/plan.ts'
+import { isForbiddenAddress } from '../config/destinations.ts'
 import type { Setup } from '../delivery/clients.ts'
 import { settingsOf } from '../delivery/settings.ts'
 import type { Unit } from '../delivery/unit.ts'

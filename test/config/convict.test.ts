@@ -5,7 +5,7 @@ import convict from 'convict'
 import { ownerOf, published } from '../../docs/published.ts'
 import { convictName, convictNow, untyped } from '../../src/config/convict.ts'
 import type { Format } from '../../src/config/formats/format.ts'
-import { formats } from '../../src/config/formats/formats.ts'
+import { formats } from '../../src/config/formats.ts'
 import { createTypeSchema } from '../../src/config/schema.ts'
 import { allFormats, createStore } from './fake.ts'
 

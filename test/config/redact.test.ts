@@ -2,7 +2,7 @@
 // Guards secrets: marked ones are put wherever a secret can be put, and nothing that comes out has any of them.
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { createRedactor, redactUrl } from '../../src/config/shown/redact.ts'
+import { createRedactor, redactUrl } from '../../src/config/presentation/redact.ts'
 import { createStore, removeTemporary, temporaryFile } from './fake.ts'
 
 const canary = /canary/i

@@ -4,9 +4,9 @@ import type { AnyExporterDefinition, Config } from '../../exporters/exporter.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
 import type { SystemConfig } from '../keys.ts'
 import { pathOf } from '../paths.ts'
+import { shownKey } from '../presentation/explain.ts'
+import type { Redactor } from '../presentation/redact.ts'
 import type { ResolvedKeys } from '../resolve.ts'
-import { shownKey } from '../shown/explain.ts'
-import type { Redactor } from '../shown/redact.ts'
 
 export interface ExporterConfig {
   readonly id: string

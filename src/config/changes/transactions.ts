@@ -1,9 +1,9 @@
 import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
 import type { ResolvedConfig } from '../judge.ts'
 import type { Source } from '../layers.ts'
-import type { Redactor } from '../shown/redact.ts'
-import { type Step, writtenBy } from './changes.ts'
+import type { Redactor } from '../presentation/redact.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
+import { type Step, writtenBy } from './steps.ts'
 
 export interface PutResult {
   readonly version: number

@@ -1,6 +1,6 @@
-import { parseHeaderPairs } from '../../config/formats/headers.ts'
-import { exporterKeys, pushKeys } from '../../config/keys.ts'
 import type { EcosystemVariable, KeySchema } from '../exporter.ts'
+import { parseHeaderPairs } from '../header-pairs.ts'
+import { exporterKeys, pushKeys } from '../keys.ts'
 import {
   compression,
   milliseconds,

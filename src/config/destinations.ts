@@ -1,11 +1,11 @@
-import type { KeySchema } from '../../exporters/exporter.ts'
-import { type Entry, isUntrusted } from '../layers.ts'
-import { pathOf } from '../paths.ts'
-import type { ProblemList } from '../problem-list.ts'
-import type { Held, ResolvedKeys } from '../resolve.ts'
-import { isSensitive, type Schema } from '../schema.ts'
-import { problemAt } from '../shown/problems.ts'
+import type { KeySchema } from '../exporters/exporter.ts'
 import { isAllowedDestination, isForbiddenHost } from './addresses.ts'
+import { type Entry, isUntrusted } from './layers.ts'
+import { pathOf } from './paths.ts'
+import { problemAt } from './presentation/problems.ts'
+import type { ProblemList } from './problem-list.ts'
+import type { Held, ResolvedKeys } from './resolve.ts'
+import { isSensitive, type Schema } from './schema.ts'
 
 export { isAllowedDestination, isForbiddenAddress } from './addresses.ts'
 

@@ -2,7 +2,7 @@
 export const redacted = '[redacted]'
 
 /** Shorter secrets would blank out half of every text they occur in. */
-const shortestSecret = 4
+const minSecret = 4
 const longSecret = 8
 
 /** Rotated secrets are kept too, because a backend may still echo them; this many in all. */
@@ -90,7 +90,7 @@ function createFinder() {
 
   const placeOf = (secret: string) => {
     const isShort = secret.length < longSecret
-    const start = secret.slice(0, isShort ? shortestSecret : longSecret)
+    const start = secret.slice(0, isShort ? minSecret : longSecret)
     return { starts: isShort ? short : long, start, first: start.charCodeAt(0) }
   }
 
@@ -109,7 +109,7 @@ function createFinder() {
 
   const matchAt = (text: string, at: number): string =>
     longestAt(text, at, long.get(text.slice(at, at + longSecret))) ||
-    longestAt(text, at, short.get(text.slice(at, at + shortestSecret)))
+    longestAt(text, at, short.get(text.slice(at, at + minSecret)))
 
   return {
     add: (secret: string): void => {
@@ -129,7 +129,7 @@ function createFinder() {
     hide: (text: string): string => {
       let hidden = ''
       let kept = 0
-      for (let at = 0; at + shortestSecret <= text.length; at++) {
+      for (let at = 0; at + minSecret <= text.length; at++) {
         if (!firsts.has(text.charCodeAt(at))) continue
         const { length } = matchAt(text, at)
         if (length === 0) continue
@@ -149,7 +149,7 @@ function createSecrets() {
   const finder = createFinder()
 
   const addSpelling = (spelling: string, lasts: boolean): void => {
-    if (spelling.length < shortestSecret || lasting.has(spelling)) return
+    if (spelling.length < minSecret || lasting.has(spelling)) return
     if (!recent.delete(spelling)) finder.add(spelling)
     // Put in again, it is the youngest.
     if (lasts) lasting.add(spelling)

@@ -8,7 +8,7 @@ import {
   type Tables,
   type TablesDraft,
 } from '../layers.ts'
-import { isProblem, parsePath, pathOf, type Target } from '../paths.ts'
+import { isProblem, parsePath, pathOf, pathOfTarget, type Target } from '../paths.ts'
 import { createProblems, type ProblemList } from '../problem-list.ts'
 import type { TypeSchema } from '../schema.ts'
 import { snapshot, Unusable } from '../snapshot.ts'
@@ -49,11 +49,7 @@ export function writtenBy(step: Step): string {
     case 'table':
       return pathOf(step.id)
     case 'unset':
-      return step.target.kind === 'root'
-        ? 'telemetry'
-        : step.target.kind === 'system'
-          ? pathOf(undefined, step.target.key)
-          : pathOf(step.target.id, step.target.kind === 'key' ? step.target.key : undefined)
+      return pathOfTarget(step.target)
     case 'file':
       return ' file'
     case 'remote':
