@@ -53,20 +53,9 @@ export interface Place {
 }
 
 /** Changes of one layer. Tables that do not change stay the same objects; each that does is copied once. */
-export interface TablesDraft {
-  /** Adds an empty table, if there is none. */
-  table(id: string): void
-  set(place: Place, entry: Entry): void
-  /** A table that loses its last key is removed: an exporter made of single keys ends when they are unset. */
-  unset(place: Place): void
-  removeTable(id: string): void
-  clear(): void
-  done(): Tables
-}
-
-export function draftOf(tables: Tables): TablesDraft {
-  let { system, exporters } = tables as { system: Table; exporters: Map<string, Table> }
-  exporters = new Map(exporters)
+export function draftOf(tables: Tables) {
+  let { system } = tables
+  let exporters = new Map(tables.exporters)
   const copies = new WeakSet<Table>()
 
   const writable = (table: Table = noTable): Map<string, Entry> => {
@@ -77,15 +66,17 @@ export function draftOf(tables: Tables): TablesDraft {
   }
 
   return {
-    table: (id) => {
+    /** Adds an empty table, if there is none. */
+    table: (id: string): void => {
       if (!exporters.has(id)) exporters.set(id, writable())
     },
-    set: ({ id, key }, entry) => {
+    set: ({ id, key }: Place, entry: Entry): void => {
       const table = writable(id === undefined ? system : exporters.get(id)).set(key, entry)
       if (id === undefined) system = table
       else exporters.set(id, table)
     },
-    unset: ({ id, key }) => {
+    /** A table that loses its last key is removed: an exporter made of single keys ends when they are unset. */
+    unset: ({ id, key }: Place): void => {
       const old = id === undefined ? system : exporters.get(id)
       if (!old?.has(key)) return
       const table = writable(old)
@@ -94,12 +85,12 @@ export function draftOf(tables: Tables): TablesDraft {
       else if (table.size > 0) exporters.set(id, table)
       else exporters.delete(id)
     },
-    removeTable: (id) => void exporters.delete(id),
-    clear: () => {
+    removeTable: (id: string): void => void exporters.delete(id),
+    clear: (): void => {
       system = noTable
       exporters = new Map()
     },
-    done: () => ({ system, exporters }),
+    done: (): Tables => ({ system, exporters }),
   }
 }
 

@@ -1,13 +1,5 @@
 import { isRecord } from '../formats/format.ts'
-import {
-  draftOf,
-  type Entry,
-  type Layers,
-  type Place,
-  type Source,
-  type Tables,
-  type TablesDraft,
-} from '../layers.ts'
+import { draftOf, type Entry, type Layers, type Place, type Source, type Tables } from '../layers.ts'
 import { isProblem, parsePath, pathOf, pathOfTarget, type Target } from '../paths.ts'
 import { createProblems, type ProblemList } from '../problem-list.ts'
 import type { TypeSchema } from '../schema.ts'
@@ -21,7 +13,7 @@ export type Step =
   | { readonly type: 'file'; readonly tables: Tables }
   | { readonly type: 'remote'; readonly index: number; readonly tables: Tables }
 
-function unset(runtime: TablesDraft, target: Target): void {
+function unset(runtime: ReturnType<typeof draftOf>, target: Target): void {
   if (target.kind === 'root') runtime.clear()
   else if (target.kind === 'exporter') runtime.removeTable(target.id)
   else runtime.unset({ id: target.kind === 'key' ? target.id : undefined, key: target.key })
@@ -66,7 +58,7 @@ export interface ReadChange {
 }
 
 /** Reads what `put` was given: `(path, value)` or `({ path: value, … })`. A table as a value means its keys. */
-export function readPut(given: readonly unknown[], source: Source, from?: string): ReadChange {
+export function readPut(given: readonly unknown[], source: Source): ReadChange {
   const steps: Step[] = []
   const problems = createProblems()
   let keys = 0
@@ -90,8 +82,7 @@ export function readPut(given: readonly unknown[], source: Source, from?: string
     if (target.kind === 'key' || target.kind === 'system') {
       const id = target.kind === 'key' ? target.id : undefined
       const said = value === undefined ? new Unusable('undefined') : value
-      const entry: Entry = { value: said, source, ...(from !== undefined && { from }) }
-      steps.push({ type: 'set', place: { id, key: target.key }, entry })
+      steps.push({ type: 'set', place: { id, key: target.key }, entry: { value: said, source } })
       return
     }
     const prefix = target.kind === 'root' ? 'telemetry' : pathOf(target.id)

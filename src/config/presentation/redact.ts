@@ -21,8 +21,6 @@ export interface Redactor {
   learnHeaders(headers: unknown, lasting?: boolean): void
   /** A text without known secrets, and without the userinfo and query of the URLs in it. */
   text(text: string): string
-  /** A URL without its userinfo and query. */
-  url(url: string): string
   /** A value of a key that is not secret: each string in it as `text` has it, headers that are no credentials apart. */
   value(value: unknown): unknown
 }
@@ -198,5 +196,5 @@ export function createRedactor(): Redactor {
     return Object.fromEntries(Object.entries(raw).map(([key, inner]) => [shown(key), value(inner)]))
   }
 
-  return { learn: credentials.learn, learnHeaders, text, url: (url) => text(redactUrl(url)), value }
+  return { learn: credentials.learn, learnHeaders, text, value }
 }
