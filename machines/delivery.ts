@@ -1,6 +1,6 @@
 import { type ActorRef, assign, enqueueActions, fromPromise, type Snapshot, sendTo, setup } from 'xstate'
 import type { BreakerEvent, DeliveryEvent, DrainWaiter, Permit } from './events.ts'
-import type { UnitPort, WaveReport } from './ports.ts'
+import type { UnitPort, WaveReport, WaveScope } from './ports.ts'
 
 export interface DeliveryInput {
   readonly unit: UnitPort
@@ -18,9 +18,10 @@ export interface DeliveryContext extends DeliveryInput {
   readonly drain: { readonly replyTo: DrainWaiter; readonly withinMs: number } | null
 }
 
-export interface ExportInput {
-  readonly unit: UnitPort
-  readonly probe: boolean
+const scopeOf = ({ permit, failing }: DeliveryContext): WaveScope => {
+  if (permit?.probe ?? true) return 'probe'
+  // The breaker waits for the result.
+  return failing ? 'once' : 'series'
 }
 
 const isUrgent = (event: DeliveryEvent): boolean =>
@@ -41,10 +42,12 @@ export const deliveryMachine = setup({
     input: {} as DeliveryInput,
   },
   actors: {
-    /** Exports up to max_in_flight batches that are due, or one as a probe; settles each in the ledger. */
-    exportWave: fromPromise<WaveReport, ExportInput>(() => new Promise(() => {})),
+    /** Exports what is due, up to max_in_flight batches at once, and settles each in the ledger. */
+    exportWave: fromPromise<WaveReport, { unit: UnitPort; scope: WaveScope }>(() => new Promise(() => {})),
     /** One attempt for everything that is left. */
-    drain: fromPromise<WaveReport, ExportInput & { withinMs: number }>(() => new Promise(() => {})),
+    drain: fromPromise<WaveReport, { unit: UnitPort; probe: boolean; withinMs: number }>(
+      () => new Promise(() => {}),
+    ),
   },
   delays: {
     wait: ({ context }) => context.waitMs,
@@ -64,6 +67,7 @@ export const deliveryMachine = setup({
     look: ({ context }) => context.unit.look(),
     requestFlush: ({ context }) => context.unit.requestFlush(),
     failFlush: ({ context }) => context.unit.failFlush(),
+    endWave: ({ context }) => context.unit.endWave(),
     noteError: ({ context, event }) => context.unit.noteError((event as { error?: unknown }).error),
     noteWait: assign({
       waitMs: ({ event }) => {
@@ -173,9 +177,11 @@ export const deliveryMachine = setup({
           },
         },
         exporting: {
+          exit: 'endWave',
+          on: { 'permit.revoked': { actions: ['dropPermit', 'endWave'] } },
           invoke: {
             src: 'exportWave',
-            input: ({ context }) => ({ unit: context.unit, probe: context.permit?.probe ?? true }),
+            input: ({ context }) => ({ unit: context.unit, scope: scopeOf(context) }),
             onDone: [
               {
                 guard: { type: 'isRoutine', params: ({ event }) => ({ report: event.output }) },
@@ -222,6 +228,8 @@ export const deliveryMachine = setup({
           },
         },
         exporting: {
+          exit: 'endWave',
+          on: { 'permit.revoked': { actions: ['dropPermit', 'endWave'] } },
           invoke: {
             src: 'drain',
             input: ({ context }) => ({
@@ -229,10 +237,14 @@ export const deliveryMachine = setup({
               probe: context.permit?.probe ?? true,
               withinMs: context.drain?.withinMs ?? 0,
             }),
-            onDone: {
-              target: 'drained',
-              actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
-            },
+            onDone: [
+              {
+                guard: 'hasPermit',
+                target: 'drained',
+                actions: { type: 'report', params: ({ event }) => ({ report: event.output }) },
+              },
+              { target: 'asking' },
+            ],
             onError: { target: 'drained', actions: 'noteError' },
           },
         },

@@ -72,6 +72,7 @@ export const exporterMachine = exporterSetup.createMachine({
   options: { maxIterations: 1000 },
   context: ({ input }) => ({
     ...input,
+    pulled: input.unit.pulled,
     change: noChange(input.settings),
     reopenMs: 0,
     drainMs: 0,
@@ -242,15 +243,57 @@ export const exporterMachine = exporterSetup.createMachine({
 
     /** Disabled, or restarted: once everything is closed, the configuration decides how it goes on. */
     leaving: {
-      tags: 'draining',
       entry: 'announce',
       initial: 'draining',
-      on: {
-        'config.prepare': { guard: 'enables', target: 'enabling.closing', actions: 'noteChange' },
-      },
       states: {
-        draining,
-        closing: closing('#exporter.deciding', ['acknowledge']),
+        draining: {
+          ...draining,
+          tags: 'draining',
+          on: {
+            ...draining.on,
+            'config.prepare': [
+              { guard: 'enablesBeside', target: 'reviving', actions: 'noteChange' },
+              { guard: 'enables', target: '#exporter.enabling.closing', actions: 'noteChange' },
+            ],
+          },
+        },
+        /** The drain goes on while a candidate opens, and is finished if the change is refused. */
+        reviving: {
+          tags: 'opening',
+          entry: 'announce',
+          initial: 'opening',
+          on: {
+            'config.abort': {
+              target: 'draining',
+              actions: ['forgetChange', 'discard', 'acknowledge', 'announce'],
+            },
+          },
+          states: {
+            opening: {
+              invoke: {
+                src: 'prepare',
+                input: candidateInput('open'),
+                onDone: 'prepared',
+                onError: { target: '#exporter.leaving.draining', actions: ['refuse', 'announce'] },
+              },
+            },
+            prepared: {
+              entry: 'answer',
+              on: { 'config.commit': { target: '#exporter.active.client.serving', actions: takeOver } },
+            },
+          },
+        },
+        closing: {
+          ...closing('#exporter.deciding', ['acknowledge']),
+          tags: 'draining',
+          on: {
+            'config.prepare': {
+              guard: 'enables',
+              target: '#exporter.enabling.closing',
+              actions: 'noteChange',
+            },
+          },
+        },
       },
     },
 

@@ -16,6 +16,8 @@ export interface UnitPort {
   look(): void
   /** Everything that waits now is due, and no backoff of our own delays it. */
   requestFlush(): void
+  /** The permit no longer serves: what is in flight finishes, and nothing more is sent. */
+  endWave(): void
   /** What a flush waits for cannot be delivered now. */
   failFlush(): void
 
@@ -55,6 +57,9 @@ export interface UnitHandle {
 
 /** What a promise actor that exports tells its machine: one result per batch, in the order they ended. */
 export type WaveReport = BackendReport
+
+/** One batch, as a probe; all that is due at once; or further batches too, as they become due, while all goes well. */
+export type WaveScope = 'probe' | 'once' | 'series'
 
 /** What fencing tells: how many crashes count against the restart intensity, the latest included. */
 export interface FenceReport {

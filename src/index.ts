@@ -48,16 +48,9 @@ export {
 } from './exporters/exporter.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
 export { otel } from './exporters/otel/index.ts'
-export {
-  counter,
-  distribution,
-  lastValue,
-  metricsHandler,
-  type PrometheusOptions,
-  prometheus,
-  sum,
-} from './exporters/prometheus/index.ts'
+export { metricsHandler, type PrometheusOptions, prometheus } from './exporters/prometheus/index.ts'
 export type { InspectionObserver, InspectionRecord, InspectionTarget } from './inspection.ts'
 export type { Logger } from './logger.ts'
+export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
 export type { ExporterStatus, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'

@@ -87,6 +87,7 @@ export function createBus(options: BusOptions): Bus {
       inboxes: to,
       handlers: calls,
       timed: calls.length > 0 || to.some(({ ignoresTime }) => !ignoresTime),
+      scoped: calls.length > 0 || to.some(({ ignoresScope }) => !ignoresScope),
     }
   })
 
@@ -161,7 +162,8 @@ export function createBus(options: BusOptions): Bus {
     const route = routeFor(name)
     if (route === undefined) return
     const timed = route.timed || phase !== 'open'
-    const event = record(name, measurements, metadata, scopes, timed, reporting ? 'self' : 'caller')
+    const around = route.scoped || phase !== 'open' ? scopes : undefined
+    const event = record(name, measurements, metadata, around, timed, reporting ? 'self' : 'caller')
     if (event !== undefined) dispatch(event, route, undefined)
   }
 

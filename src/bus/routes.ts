@@ -8,10 +8,12 @@ export interface Route {
   readonly handlers: readonly AttachedHandler[]
   /** Somebody among them reads the exact time of events. */
   readonly timed: boolean
+  /** Somebody reads the scope of these events. */
+  readonly scoped: boolean
 }
 
 /** The route of a name nobody wants; compared by identity. */
-export const nowhere: Route = { inboxes: [], handlers: [], timed: false }
+export const nowhere: Route = { inboxes: [], handlers: [], timed: false, scoped: false }
 
 const maxNames = 10_000
 const maxCharacters = 1_000_000

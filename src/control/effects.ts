@@ -6,6 +6,7 @@ import {
   systemMachine,
   type UnitPort,
   type WaveReport,
+  type WaveScope,
 } from '../../machines/index.ts'
 import type { UnitLife } from '../delivery/life.ts'
 
@@ -34,8 +35,8 @@ export const wireExporter = (): typeof exporterMachine =>
 export const wireDelivery = (): typeof deliveryMachine =>
   deliveryMachine.provide({
     actors: {
-      exportWave: fromPromise<WaveReport, UnitInput & { probe: boolean }>(({ input }) =>
-        lifeOf(input).exportWave(input.probe),
+      exportWave: fromPromise<WaveReport, UnitInput & { scope: WaveScope }>(({ input }) =>
+        lifeOf(input).exportWave(input.scope),
       ),
       drain: fromPromise<WaveReport, UnitInput & { probe: boolean; withinMs: number }>(({ input }) =>
         lifeOf(input).drain(input.probe, input.withinMs),

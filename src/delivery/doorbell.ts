@@ -36,8 +36,10 @@ export function createDoorbell(options: {
   flushIntervalMs: () => number
   /** A flush waits for something in the queue. */
   isFlushing: () => boolean
+  /** The chart is busy: the wave that runs, if one does, may take more. */
+  onRing: () => void
 }): Doorbell & { isDue(): boolean } {
-  const { queue, retry, clock, flushIntervalMs, isFlushing } = options
+  const { queue, retry, clock, flushIntervalMs, isFlushing, onRing } = options
   let tell: (event: WorkEvent) => void = () => {}
   let told: Told = 'silent'
   let armed = false
@@ -106,7 +108,11 @@ export function createDoorbell(options: {
       if (!yielding) lookNow()
     },
     ring() {
-      if (told === 'silent' || yielding || queue.items === 0) return
+      if (yielding || queue.items === 0) return
+      if (told === 'silent') {
+        onRing()
+        return
+      }
       if (isDue()) {
         if (told === 'idle') tellNow()
         else tellBatch()

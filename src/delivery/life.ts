@@ -4,6 +4,7 @@ import {
   rememberCrash,
   type UnitPort,
   type WaveReport,
+  type WaveScope,
 } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { Config } from '../exporters/exporter.ts'
@@ -18,7 +19,7 @@ export interface UnitLife extends UnitPort {
   /** Rejects with an OpenFailure. */
   open(signal: AbortSignal): Promise<void>
   prepare(signal: AbortSignal, effect: 'rebuild' | 'replace'): Promise<void>
-  exportWave(probe: boolean): Promise<WaveReport>
+  exportWave(scope: WaveScope): Promise<WaveReport>
   drain(probe: boolean, withinMs: number): Promise<WaveReport>
   retire(): Promise<void>
   close(): Promise<void>
@@ -54,7 +55,7 @@ export function createLives(options: {
   abandon: (reason: 'disabled' | 'shutdown') => void
 }): Lives {
   const { id, pulled, clock, random, configuration, clients, pipeline, errors } = options
-  const { queue, ship, retry, flushes, doorbell, intake } = pipeline
+  const { queue, waves, retry, flushes, doorbell, intake } = pipeline
   let openFailures = 0
   let crashes: readonly number[] = []
   let latestLife = 0
@@ -63,6 +64,7 @@ export function createLives(options: {
 
   const begin = (epoch: number): UnitLife => {
     latestLife = Math.max(latestLife, epoch)
+    waves.end()
     const isCurrent = (): boolean => epoch === latestLife
     /** An earlier life commands nothing. */
     const only =
@@ -85,7 +87,9 @@ export function createLives(options: {
         flushes.request(queue.tail)
         retry.override()
         queue.hurry()
+        waves.goOn()
       }),
+      endWave: only(waves.end),
       failFlush: only(() => flushes.fail()),
       subscribe: only(options.subscribe),
       unsubscribe: only(options.unsubscribe),
@@ -130,11 +134,12 @@ export function createLives(options: {
           throw errors.redacted(error)
         }),
       ),
-      exportWave: works(async (probe) => {
-        const report = await ship.wave(probe ? 1 : Number(config().max_in_flight))
+      exportWave: works(async (scope) => {
+        const report = await waves.wave(scope)
         const { results } = report
         // A flush asks a backend that is down for one probe, and sends no second batch to a wrong address.
-        if (results.includes('misdirected') || (probe && results.includes('failure'))) flushes.fail()
+        if (results.includes('misdirected') || (scope === 'probe' && results.includes('failure')))
+          flushes.fail()
         return report
       }),
       drain: works(async (probe, withinMs) => {
@@ -143,10 +148,7 @@ export function createLives(options: {
         const deadline = elapsed(clock) + withinMs
         // What hangs at an old destination has to come back while there is time to send it to the current one.
         clients.hurryRetirement(withinMs / 2)
-        const report = await ship.drain(Number(config().max_in_flight) || 1, {
-          probe,
-          timeLeftMs: () => deadline - elapsed(clock),
-        })
+        const report = await waves.drain({ probe, timeLeftMs: () => deadline - elapsed(clock) })
         await Promise.all(clients.running())
         return report
       }),

@@ -11,12 +11,14 @@ import { createRetryPolicy, type RetryPolicy } from './retry.ts'
 import { limitsOf } from './settings.ts'
 import { createSettle } from './settle.ts'
 import { createShip, type ExportFailure, type Ship } from './ship.ts'
+import { createWaves, type Waves } from './waves.ts'
 
 /** An event's way through one exporter: intake → queue → ship → settle, and back to the queue if it has to. */
 export interface Pipeline {
   readonly intake: Intake
   readonly queue: Queue
   readonly ship: Ship
+  readonly waves: Waves
   readonly retry: RetryPolicy
   readonly flushes: Flushes
   readonly doorbell: Doorbell
@@ -83,11 +85,9 @@ export function createPipeline(options: {
     clock,
     ledger,
     queue,
-    retry,
     settle: createSettle({ ledger, queue, retry }),
     clients,
     config,
-    random,
     onError,
     onFailure,
     onSettled: (current) => {
@@ -95,6 +95,15 @@ export function createPipeline(options: {
       // What an old client could not finish is work for the current one.
       if (!current) doorbell.ring()
     },
+  })
+  const waves = createWaves({
+    clock,
+    queue,
+    retry,
+    ship,
+    clients,
+    maxInFlight: () => Number(config().max_in_flight),
+    random,
     isDue: () => doorbell.isDue(),
   })
   const flushes = createFlushes(() => ship.settledBefore())
@@ -104,12 +113,14 @@ export function createPipeline(options: {
     clock,
     flushIntervalMs: () => Number(config().flush_interval) * 1000,
     isFlushing: () => queue.taken() < flushes.requestedTo,
+    onRing: waves.goOn,
   })
 
   return {
     intake,
     queue,
     ship,
+    waves,
     retry,
     flushes,
     doorbell,

@@ -140,6 +140,8 @@ export function createUnit(options: UnitOptions): Unit {
     inbox.subscribe(config().event_patterns as readonly string[], {
       accepts: accepts && ((name) => asked(() => accepts.call(definition, name), true) !== false),
       ignoresTime: definition.ignoresTime === true,
+      ignoresScope: definition.ignoresScope === true,
+      pulled,
       handOverAt: handOverAt(config()),
     })
   }

@@ -120,8 +120,10 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
   open(config: Config, context: OpenContext<State>): Client | Promise<Client>
   /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
   accepts?(name: string): boolean
-  /** `ingest` does not read `event.time`, which may then be up to a turn of the event loop early. Saves a clock reading per event. */
+  /** `ingest` does not read `event.time`, which may then be up to a second early. Saves a clock reading per event. */
   readonly ignoresTime?: boolean
+  /** `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per event. */
+  readonly ignoresScope?: boolean
   /** `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf` takes out of their events. */
   readonly takesSdkSpans?: boolean
   /**

@@ -19,7 +19,7 @@ export interface FakeUnit {
 }
 
 const methods = [
-  ...['look', 'requestFlush', 'failFlush', 'subscribe', 'unsubscribe', 'swap', 'discard'],
+  ...['look', 'requestFlush', 'endWave', 'failFlush', 'subscribe', 'unsubscribe', 'swap', 'discard'],
   ...['commit', 'abort', 'tick', 'cut', 'forgive'],
 ] as const
 

@@ -4,7 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type BusOptions, createBus } from '../../src/bus/bus.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import { handOverAfterMs } from '../../src/bus/inbox.ts'
+import { steadyHandOverAfterMs } from '../../src/bus/inbox.ts'
+import type { Scopes } from '../../src/bus/scope.ts'
 import { isSelfTelemetry } from '../../src/bus/snapshot.ts'
 import { TelemetryError } from '../../src/errors.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
@@ -16,7 +17,7 @@ function busWith(options: Partial<BusOptions> = {}) {
   const { monotonic, setTimeout, clearTimeout, increment } = createSimulatedClock()
   const clock = { now: () => ++time, monotonic, setTimeout, clearTimeout }
   const bus = createBus({ clock, logger: silent, maxValueLength: () => 16_384, ...options })
-  return { ...bus, handOver: () => increment(handOverAfterMs) }
+  return { ...bus, handOver: () => increment(steadyHandOverAfterMs) }
 }
 
 function opened(options: Partial<BusOptions> = {}) {
@@ -50,6 +51,25 @@ describe('the bus', () => {
       assert.deepEqual(a.names(), ['queuemizer.job.error'])
       assert.deepEqual(b.names(), [])
       assert.deepEqual(handled, ['queuemizer.job.error'])
+    })
+
+    it('looks for the scope of an event only if somebody on its route reads it', () => {
+      let looked = 0
+      const scopes: Scopes = {
+        current: () => {
+          looked += 1
+          return undefined
+        },
+        run: (_, fn, argument) => fn(argument),
+      }
+      const bus = opened({ scopes })
+      bus.inbox('blind', () => {}).subscribe(['*'], { ignoresScope: true })
+      bus.emit('one')
+      assert.equal(looked, 0)
+      receiver(bus, 'reader', 'two')
+      bus.emit('one')
+      bus.emit('two')
+      assert.equal(looked, 1)
     })
 
     it('gives each event its own time, unless nobody on its route reads it', () => {

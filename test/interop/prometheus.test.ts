@@ -10,7 +10,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { counter, distribution, lastValue, sum } from '../../src/exporters/prometheus/index.ts'
+import { counter, distribution, lastValue, sum } from '../../src/metrics/declared.ts'
 import { harness } from '../exporters/prometheus/harness.ts'
 
 /** Absent tools skip a developer's run, aloud, and fail CI. */

@@ -273,7 +273,7 @@ describe('a life that is over', () => {
     const works: Readonly<Record<string, () => Promise<unknown>>> = {
       open: () => old.open(signal),
       prepare: () => old.prepare(signal, 'replace'),
-      exportWave: () => old.exportWave(false),
+      exportWave: () => old.exportWave('series'),
       drain: () => old.drain(false, 1_000),
       retire: () => old.retire(),
       close: () => old.close(),

@@ -22,16 +22,22 @@ const returned = (state: string) =>
   ({ 'gets a permit': [state, released], 'gets a probe': [state, released] }) as const
 
 const exporting = {
-  starts: ['working.idle', 'unit.look', 'aborts export', released],
-  halts: ['halted', 'aborts export', released],
-  drains: ['draining.asking', 'aborts export', released, 'breaker < permit.request urgent'],
-  'drains, for a stop': ['draining.asking', 'aborts export', released, 'breaker < permit.request urgent'],
+  starts: ['working.idle', 'unit.endWave', 'unit.look', 'aborts export', released],
+  halts: ['halted', 'unit.endWave', 'aborts export', released],
+  drains: ['draining.asking', 'unit.endWave', 'aborts export', released, 'breaker < permit.request urgent'],
+  'drains, for a stop': [
+    'draining.asking',
+    'unit.endWave',
+    'aborts export',
+    released,
+    'breaker < permit.request urgent',
+  ],
   flushes: ['working.exporting', 'unit.requestFlush'],
   ...returned('working.exporting'),
-  'loses its permit': ['working.exporting'],
-  'all goes well': ['working.idle, with a permit', 'unit.look'],
-  'wave ends': ['working.idle', 'unit.look', 'breaker < export.reported 3 success,failure'],
-  'wave dies': ['working.deferred', 'unit.noteError Error: export failed', released],
+  'loses its permit': ['working.exporting', 'unit.endWave'],
+  'all goes well': ['working.idle, with a permit', 'unit.endWave', 'unit.look'],
+  'wave ends': ['working.idle', 'unit.endWave', 'unit.look', 'breaker < export.reported 3 success,failure'],
+  'wave dies': ['working.deferred', 'unit.endWave', 'unit.noteError Error: export failed', released],
 } as const
 
 describe('the delivery chart', () => {
@@ -85,7 +91,7 @@ describe('the delivery chart', () => {
       ...commanded,
       flushes: ['working.asking', 'unit.requestFlush', 'breaker < permit.request urgent'],
       'gets a permit': ['working.exporting', 'starts export'],
-      'gets a probe': ['working.exporting', 'starts export, a probe'],
+      'gets a probe': ['working.exporting', 'starts export, probe'],
       'is denied': ['working.asking', 'unit.failFlush', 'breaker < permit.request delivery'],
     },
     'working.exporting': exporting,
@@ -101,7 +107,7 @@ describe('the delivery chart', () => {
       ],
       flushes: ['working.idle', 'unit.requestFlush', 'unit.look', 'breaker < permit.withdraw'],
       'gets a permit': ['working.exporting', 'breaker < permit.withdraw', 'starts export'],
-      'gets a probe': ['working.exporting', 'breaker < permit.withdraw', 'starts export, a probe'],
+      'gets a probe': ['working.exporting', 'breaker < permit.withdraw', 'starts export, probe'],
       'time passes': ['working.idle', 'unit.look', 'breaker < permit.withdraw'],
     },
     'working.deferred': {
@@ -119,18 +125,42 @@ describe('the delivery chart', () => {
       'is denied': ['halted', released, 'exporter < delivery.drained'],
     },
     'draining.exporting': {
-      starts: ['working.idle', 'unit.look', 'aborts drain', released, 'exporter < delivery.drained'],
-      halts: ['halted', 'aborts drain', released, 'exporter < delivery.drained'],
+      starts: [
+        'working.idle',
+        'unit.endWave',
+        'unit.look',
+        'aborts drain',
+        released,
+        'exporter < delivery.drained',
+      ],
+      halts: ['halted', 'unit.endWave', 'aborts drain', released, 'exporter < delivery.drained'],
       flushes: ['draining.exporting', 'unit.requestFlush'],
       ...returned('draining.exporting'),
+      'loses its permit': ['draining.exporting, without a permit', 'unit.endWave'],
       'drain ends': [
         'halted',
+        'unit.endWave',
         'breaker < export.reported 3 success',
         released,
         'exporter < delivery.drained',
       ],
-      'drain dies': ['halted', 'unit.noteError Error: drain failed', released, 'exporter < delivery.drained'],
+      'drain dies': [
+        'halted',
+        'unit.endWave',
+        'unit.noteError Error: drain failed',
+        released,
+        'exporter < delivery.drained',
+      ],
     },
+  })
+
+  it('asks for another permit when it lost that of a drain, once what is in flight has ended', async () => {
+    const { commands, log, show } = stageDelivery()
+    for (const command of ['drains', 'gets a permit', 'loses its permit'] as const) await commands[command]()
+    log.length = 0
+    await commands['drain ends']()
+    assert.equal(show(), 'draining.asking')
+    assert.deepEqual(log, ['unit.endWave', 'breaker < permit.request urgent'])
   })
 
   const waitAfter = async (...commands: (keyof ReturnType<typeof stageDelivery>['commands'])[]) => {
@@ -168,7 +198,7 @@ describe('the delivery chart', () => {
     for (let wave = 0; wave < 3; wave += 1)
       for (const command of ['work arrives', 'a batch is due', 'gets a permit', 'wave ends'] as const)
         assert.ok(await commands[command]())
-    assert.equal(log.filter((line) => line === 'starts export').length, 3)
+    assert.equal(log.filter((line) => line.startsWith('starts export')).length, 3)
   })
 
   it('keeps its permit as long as all goes well, and reports the first success after a failure', async () => {
@@ -184,6 +214,17 @@ describe('the delivery chart', () => {
     for (const command of ['a batch is due', 'gets a permit', 'all goes well', 'a batch is due'] as const)
       assert.ok(await commands[command]())
     assert.equal(reports(), 2)
+  })
+
+  it('sends further batches in one wave as long as all goes well, and waits for the result after a failure', async () => {
+    const { commands, log } = stageDelivery()
+    commands.starts()
+    for (const command of ['a batch is due', 'gets a permit', 'wave ends', 'a batch is due'] as const)
+      assert.ok(await commands[command]())
+    for (const command of ['gets a permit', 'all goes well', 'a batch is due', 'gets a permit'] as const)
+      assert.ok(await commands[command]())
+    const starts = log.filter((line) => line.startsWith('starts export'))
+    assert.deepEqual(starts, ['starts export', 'starts export, once', 'starts export'])
   })
 
   it('says nothing of a wave whose permit was revoked meanwhile', async () => {

@@ -10,6 +10,7 @@ const refused = 'system < config.refused 4 no'
 const acknowledged = 'system < config.acknowledged 4'
 const error = 'unit.noteError Error: no'
 const halt = 'delivery < delivery.halt'
+const drains = `delivery < delivery.drain ${settings.drainTimeoutMs}`
 
 /** What a change does that concerns no client now. */
 const changes = (state: string): Row => ({
@@ -149,9 +150,34 @@ describe('the exporter chart', () => {
     'leaving.draining': {
       ...changes('leaving.draining'),
       ...stops(),
-      'change of client': lets('enabling.closing', 'unit.cut', 'shows opening', halt, 'starts close'),
+      'change of client': lets('leaving.reviving.opening', 'shows opening', 'starts prepare open'),
       drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
+    },
+    'leaving.reviving.opening': {
+      ...changes('leaving.reviving.opening'),
+      ...stops('aborts prepare'),
+      abort: lets(
+        ...([
+          'leaving.draining',
+          'unit.abort',
+          'unit.discard',
+          'unit.unsubscribe',
+          'aborts prepare',
+        ] as const),
+        ...[acknowledged, 'shows draining', drains],
+      ),
+      'candidate opens': lets('leaving.reviving.prepared', prepared),
+      'candidate fails': lets('leaving.draining', 'unit.unsubscribe', refused, 'shows draining', drains),
+    },
+    'leaving.reviving.prepared': {
+      ...changes('leaving.reviving.prepared'),
+      ...stops(),
+      commit: swapped('unit.subscribe'),
+      abort: lets(
+        ...(['leaving.draining', 'unit.abort', 'unit.discard', 'unit.unsubscribe'] as const),
+        ...[acknowledged, 'shows draining', drains],
+      ),
     },
     'leaving.closing': {
       ...changes('leaving.closing'),
@@ -228,6 +254,14 @@ describe('the exporter chart', () => {
     assert.equal(log.filter((line) => line === 'starts retire').length, 2)
     await commands['retirement done']()
     assert.equal(show(), 'active.serving')
+  })
+
+  it('frees the address of a pull exporter before it is enabled again', async () => {
+    const { commands, log, show } = stageExporter({ pulled: true })
+    for (const command of ['opening done', 'change that disables', 'commit', 'change of client'] as const)
+      assert.ok(await commands[command]())
+    assert.equal(show(), 'enabling.closing')
+    assert.equal(log.at(-1), 'starts close')
   })
 
   it('tries again in a second when an opening says nothing of its backoff', async () => {

@@ -1,6 +1,5 @@
-import { TelemetryError } from '../../errors.ts'
+import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
-import type { DeclaredMetric } from '../prometheus/declared.ts'
 import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
 import { ingest } from './aggregate/ingest.ts'
 import { handOver } from './aggregate/window.ts'
@@ -23,7 +22,7 @@ export interface DatadogOptions {
  */
 export function datadog(options: DatadogOptions = {}): ExporterDefinition<DatadogClient, State, MetricItem> {
   const { metrics = [], type = 'datadog' } = options
-  assertDistinct(metrics)
+  assertDistinct(metrics, ({ text }) => [metricName(text)])
   return defineExporter<DatadogClient, State, MetricItem>({
     type,
     schema: datadogSchema,
@@ -40,6 +39,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
       return openAgentless(config, context)
     },
     ignoresTime: true,
+    ignoresScope: true,
     ingest,
     tick: handOver,
     forget: forgetContexts,
@@ -48,7 +48,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
     close: (client) => client.close(),
     describe: (client, state) => ({
       ...client?.facts,
-      contexts: state.contexts.size + state.overflow.size,
+      contexts: state.contexts + state.overflows,
       ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),
       ...(state.refused > 0 && { refused: state.refused }),
       ...(state.limited > 0 && { limited: state.limited }),
@@ -56,13 +56,4 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
       ...(state.lastRefusal !== undefined && { lastRefusal: state.lastRefusal }),
     }),
   })
-}
-
-function assertDistinct(metrics: readonly DeclaredMetric[]): void {
-  const taken = new Set<string>()
-  for (const { text } of metrics) {
-    const name = metricName(text)
-    if (taken.has(name)) throw new TelemetryError('METRIC_INVALID', `two declared metrics are named ${name}`)
-    taken.add(name)
-  }
 }

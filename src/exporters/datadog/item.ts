@@ -27,6 +27,8 @@ export interface MetricItem {
   readonly interval: number
   readonly series: Series | undefined
   readonly distribution: Distribution | undefined
+  /** Events that are settled by it. */
+  readonly weight: number
   readonly bytes: number
   readonly arrived: { series: boolean; distribution: boolean }
   /** A final failure of one of its parts, and whose verdict it is: another client has another key or address. */
@@ -38,22 +40,15 @@ export type Part = 'series' | 'distribution'
 
 export const parts = ['series', 'distribution'] as const satisfies readonly Part[]
 
-export function metricItem(
-  of: Pick<MetricItem, 'tags' | 'timestamp' | 'interval' | 'series' | 'distribution'>,
-): MetricItem {
-  const { tags, timestamp, interval, series, distribution } = of
-  const arrived = { series: series === undefined, distribution: distribution === undefined }
-  return {
-    tags,
-    timestamp,
-    interval,
-    series,
-    distribution,
-    bytes: estimate(of),
-    arrived,
-    ...{ fate: undefined, judge: undefined },
-  }
-}
+/** What an item is made of. */
+type Measured = Pick<MetricItem, 'tags' | 'timestamp' | 'interval' | 'series' | 'distribution' | 'weight'>
+
+export const metricItem = (of: Measured): MetricItem => ({
+  ...of,
+  bytes: estimate(of),
+  arrived: { series: of.series === undefined, distribution: of.distribution === undefined },
+  ...{ fate: undefined, judge: undefined },
+})
 
 export const isPending = (item: MetricItem, part: Part): boolean =>
   item.fate === undefined && !item.arrived[part]
@@ -64,11 +59,7 @@ export const hasArrived = ({ arrived }: MetricItem): boolean => arrived.series &
 const frame = 400
 const bytesPerValue = 24
 
-function estimate({
-  tags,
-  series,
-  distribution,
-}: Pick<MetricItem, 'tags' | 'series' | 'distribution'>): number {
+function estimate({ tags, series, distribution }: Measured): number {
   let tagBytes = 0
   for (const tag of tags) tagBytes += Buffer.byteLength(tag) + 3
   let bytes = 0

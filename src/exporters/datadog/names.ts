@@ -1,19 +1,12 @@
+import { type Layout, labelText, type NamedKey } from '../../metrics/labels.ts'
+
 /** Datadog's vocabulary: metric names, tags, and which tags an event has. Pure. */
 
 const longestName = 200
 const longestTag = 200
 
-/** Ids are as many as there are events: never tags by accident. */
-export const idKeys: ReadonlySet<string> = new Set([
-  'correlation_id',
-  'request_id',
-  'trace_id',
-  'span_id',
-  'traceparent',
-])
-
 /** OpenTelemetry's name for what a cardinality limit leaves over; the Prometheus exporter has the same. */
-export const overflowTags: readonly string[] = ['otel_metric_overflow:true']
+export const overflowTag = 'otel_metric_overflow:true'
 
 /**
  * A legal metric name: it begins with a letter, has ASCII letters, digits, underscores and periods, and at most 200
@@ -57,18 +50,11 @@ function clean(text: string): string {
   return [...legal].slice(0, longestTag).join('').replace(/:+$/, '')
 }
 
-/** What `value` reads as in a tag, or undefined when it is none: text, finite numbers and booleans are. */
-export function tagText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined
-  return typeof value === 'boolean' ? String(value) : undefined
-}
-
 /** The legal tags of pairs, each once, in an order that depends on nothing but the tags. */
 export function tagSet(pairs: Iterable<readonly [key: string, value: unknown]>): readonly string[] {
   const tags = new Set<string>()
   for (const [key, value] of pairs) {
-    const text = tagText(value)
+    const text = labelText(value)
     // An empty value says no more than a missing one.
     const tag = text === undefined || text === '' ? undefined : tagOf(key, text)
     if (tag !== undefined && tags.size < mostTags) tags.add(tag)
@@ -78,5 +64,14 @@ export function tagSet(pairs: Iterable<readonly [key: string, value: unknown]>):
 
 /** Tags of one context. */
 const mostTags = 64
+
+/** The text of a context's labels: its tags, which never have a comma. */
+export const layoutOf =
+  (named: readonly NamedKey[]): Layout =>
+  (values, start) =>
+    tagSet(named.map(({ key, offset }) => [key, values[start + offset]])).join(',')
+
+/** The tags in a text that {@link layoutOf} made. */
+export const tagsIn = (text: string): readonly string[] => (text === '' ? [] : text.split(','))
 
 export const keyOf = (tag: string): string => tag.split(':', 1)[0] as string

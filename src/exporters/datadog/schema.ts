@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
-import { glob } from '../../bus/glob.ts'
 import type { Config, KeySchema } from '../exporter.ts'
-import { idKeys, keyOf, plainTag, tagOf } from './names.ts'
+import { keyOf, plainTag, tagOf } from './names.ts'
 
 /** Datadog's sites, by the name that DD_SITE has (documentation: Getting started, Datadog sites). */
 export const sites: ReadonlySet<string> = new Set([
@@ -201,17 +200,4 @@ export function originOf(config: Config): Origin {
   const origin = { host: (config.hostname as string | null) ?? hostname(), tags }
   origins.set(config, origin)
   return origin
-}
-
-/** Says which metadata keys become tags. */
-export function labelRule(config: Config): (key: string) => boolean {
-  const allowed = config.labels as readonly string[] | null
-  const allow = allowed === null ? () => true : anyOf(allowed)
-  const deny = anyOf(config.labels_deny as readonly string[])
-  return (key) => !idKeys.has(key) && allow(key) && !deny(key)
-}
-
-function anyOf(patterns: readonly string[]): (key: string) => boolean {
-  const matchers = patterns.map((pattern) => glob(pattern))
-  return (key) => matchers.some((matches) => matches(key))
 }

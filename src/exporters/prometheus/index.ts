@@ -1,14 +1,13 @@
 import type { Registry } from 'prom-client'
-import { TelemetryError } from '../../errors.ts'
 import type { HttpServer } from '../../http-server/server.ts'
+import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
 import { defineExporter } from '../exporter.ts'
-import { occupiedNames } from './aggregate/families.ts'
 import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
-import type { DeclaredMetric } from './declared.ts'
 import { offerPage } from './metrics-handler.ts'
+import { familyNames, occupiedNames } from './names.ts'
 import { createPageHandler, servedAt } from './page/handler.ts'
 import { healthNames } from './page/health.ts'
 import { createSlices } from './page/page.ts'
@@ -17,15 +16,6 @@ import { createPages } from './page/source.ts'
 import { schema } from './settings.ts'
 import { describe } from './status.ts'
 
-export type {
-  DeclaredMetric,
-  DistributionOptions,
-  MeasuredOptions,
-  MetricOptions,
-  SumOptions,
-  Unit,
-} from './declared.ts'
-export { counter, distribution, lastValue, sum } from './declared.ts'
 export { metricsHandler } from './metrics-handler.ts'
 
 export interface PrometheusOptions {
@@ -55,7 +45,7 @@ export function prometheus(
   options: PrometheusOptions = {},
 ): ExporterDefinition<PrometheusClient, State, never> {
   const { registry, metrics = [], type = 'prometheus' } = options
-  assertDistinct(metrics)
+  assertDistinct(metrics, ({ type, text }) => occupiedNames(type, familyNames(type, text)), healthNames)
   return defineExporter<PrometheusClient, State, never>({
     type,
     schema,
@@ -66,6 +56,7 @@ export function prometheus(
     },
     open,
     ignoresTime: true,
+    ignoresScope: true,
     ingest,
     release: ({ server }) => server?.release(),
     close: (client, { deadline }) => client.close(deadline),
@@ -107,19 +98,4 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
   }
   offerPage(client, handler)
   return client
-}
-
-function assertDistinct(metrics: readonly DeclaredMetric[]): void {
-  const taken = new Set(healthNames)
-  for (const metric of metrics) {
-    for (const name of occupiedNames(metric.type, metric)) {
-      if (taken.has(name)) {
-        throw new TelemetryError(
-          'METRIC_INVALID',
-          `the declared metric ${metric.name} needs the name ${name}, which is taken`,
-        )
-      }
-    }
-    for (const name of occupiedNames(metric.type, metric)) taken.add(name)
-  }
 }

@@ -1,16 +1,21 @@
+import type { MetricType } from '../../metrics/declared.ts'
+
 /** The exposition's vocabulary: legal names, label text, numbers. Pure; runs once per family, label set or page. */
 
 /** `text` is Prometheus text 0.0.4, `openmetrics` is OpenMetrics 1.0.0. */
 export type Format = 'text' | 'openmetrics'
 
-/** A label set, sorted by name; every value is well-formed and not empty (an empty label is an absent one). */
-export interface LabelSet {
-  readonly names: readonly string[]
-  readonly values: readonly string[]
-}
+export type Labels = readonly (readonly [name: string, value: string])[]
 
 /** OpenTelemetry's name for the series that takes what a cardinality limit leaves over. */
-export const overflowLabels: LabelSet = { names: ['otel_metric_overflow'], values: ['true'] }
+export const overflowText = 'otel_metric_overflow="true"'
+
+export interface FamilyNames {
+  /** As in the text format; a counter's ends in `_total`. */
+  readonly name: string
+  /** As in OpenMetrics: without `_total`. */
+  readonly base: string
+}
 
 const longestMetricName = 1024
 const longestLabelName = 256
@@ -27,23 +32,30 @@ export function metricName(name: string): string {
   return /^[0-9]/.test(legal) ? `_${legal}` : legal || '_'
 }
 
-/** A counter's name without its `_total`: its family name in OpenMetrics, never empty. */
-export function counterBase(name: string): string {
-  return name.replace(/(^|_)total$/, '') || '_'
+/** The names of a family that is asked to be called `text`. */
+export function familyNames(type: MetricType, text: string): FamilyNames {
+  const name = metricName(text)
+  if (type !== 'counter') return { name, base: name }
+  const base = name.replace(/(^|_)total$/, '') || '_'
+  return { name: `${base}_total`, base }
 }
+
+/** Every name a family occupies, in either format: its own, and those of its samples. */
+export function occupiedNames(type: string, { name, base }: FamilyNames): readonly string[] {
+  if (type === 'counter') return [base, name, `${base}_total`, `${base}_created`]
+  if (type === 'histogram') return ['', '_bucket', '_sum', '_count', '_created'].map((end) => name + end)
+  return type === 'summary' ? ['', '_sum', '_count', '_created'].map((end) => name + end) : [name]
+}
+
+/** The names of its samples in the text format, where a counter and a gauge of its base may stand side by side. */
+export const textNames = (type: string, name: string): readonly string[] =>
+  type === 'counter' ? [name] : occupiedNames(type, { name, base: name })
 
 /** A legal label name that does not begin with `__` (Prometheus' own) and means nothing to the format. */
 export function labelName(key: string): string {
   const legal = key.slice(0, longestLabelName).replace(illegal, '_').replace(/^_+/, '_')
   const name = /^[0-9]/.test(legal) ? `_${legal}` : legal || '_'
   return reservedLabels.has(name) ? `exported_${name}` : name
-}
-
-/** What `value` reads as in a label, or undefined when it is no label: text, finite numbers and booleans are. */
-export function labelText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined
-  return typeof value === 'boolean' ? String(value) : undefined
 }
 
 /** Text so short is within the limit whatever its characters are. */
@@ -71,14 +83,23 @@ export const escapeLabelValue = (text: string): string =>
 export const escapeHelp = (text: string, format: Format): string =>
   text.replace(format === 'openmetrics' ? /[\\\n"]/g : /[\\\n]/g, escaped)
 
-/** `a="1",b="2"`, without braces. Equal label sets have equal text, so it is their identity too. */
-export function labelsText(labels: LabelSet): string {
-  let text = ''
-  for (let i = 0; i < labels.names.length; i++) {
-    text += `${i === 0 ? '' : ','}${labels.names[i]}="${escapeLabelValue(labels.values[i]!)}"`
-  }
-  return text
-}
+/** `a="1",b="2"`, without braces. Of labels sorted by name it is their identity too. */
+export const labelsText = (labels: Labels): string =>
+  labels.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(',')
+
+/** The labels in the text of {@link labelsText}, each as it is there. */
+export const separateLabels = (text: string): readonly string[] =>
+  text.match(/\w+="[^"\\]*(?:\\.[^"\\]*)*"/g) ?? []
+
+export const nameIn = (label: string): string => label.slice(0, label.indexOf('='))
+
+/** Reads labels back from the text of {@link labelsText}. */
+export const labelsIn = (text: string): Labels =>
+  separateLabels(text).map((label) => {
+    const name = nameIn(label)
+    const value = label.slice(name.length + 2, -1)
+    return [name, value.replace(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character))]
+  })
 
 export function numberText(value: number): string {
   if (Number.isFinite(value)) return `${value}`

@@ -1,4 +1,4 @@
-import type { LabelSet } from './names.ts'
+import { labelsIn, labelsText } from './names.ts'
 
 /** The end of an operation: `X.success` and `X.error` are two outcomes of X. */
 export interface Operation {
@@ -25,12 +25,13 @@ const label = 'outcome'
 const movedLabel = 'exported_outcome'
 
 /** The labels with that of the outcome; one of that name in the metadata is moved aside. */
-export function withOutcome(labels: LabelSet, outcome: Operation['outcome']): LabelSet {
-  const values = new Map<string, string>([[label, outcome]])
-  for (const [i, name] of labels.names.entries()) {
-    const moved = name === label ? movedLabel : name
-    if (moved === name || !labels.names.includes(movedLabel)) values.set(moved, labels.values[i]!)
+export function withOutcome(text: string, outcome: Operation['outcome']): string {
+  const labels = labelsIn(text)
+  const names = new Set(labels.map(([name]) => name))
+  const all = new Map<string, string>([[label, outcome]])
+  for (const [name, value] of labels) {
+    if (name !== label) all.set(name, value)
+    else if (!names.has(movedLabel)) all.set(movedLabel, value)
   }
-  const names = [...values.keys()].sort()
-  return { names, values: names.map((name) => values.get(name)!) }
+  return labelsText([...all].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -1,7 +1,6 @@
-import { glob } from '../../bus/glob.ts'
+import type { LabelSettings } from '../../metrics/labels.ts'
 import type { Config, KeySchema } from '../exporter.ts'
 import type { SeriesLimits } from './aggregate/families.ts'
-import { labelName } from './names.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
 export const schema: Readonly<Record<string, KeySchema>> = {
@@ -110,62 +109,16 @@ export const schema: Readonly<Record<string, KeySchema>> = {
   },
 }
 
-export interface Settings {
-  readonly limits: SeriesLimits
+/** The keys that aggregation reads. */
+export interface Settings extends SeriesLimits, LabelSettings {
   readonly max_metrics: number
   readonly buckets: readonly number[]
-  readonly rule: LabelRule
-  readonly outcomeLabel: boolean
-  /** Equal for settings that treat labels and limits alike. */
-  readonly fingerprint: string
+  readonly outcome_label: boolean
 }
 
-/** Which metadata keys become labels. */
-export interface LabelRule {
-  /** The label's name; undefined for a key that is no label. */
-  readonly nameOf: (key: string) => string | undefined
-}
-
-const limits = ['max_series', 'max_metric_bytes', 'max_total_series', 'max_page_bytes'] as const
-const keys = ['labels', 'labels_deny', 'max_metrics', 'buckets', 'outcome_label', ...limits] as const
-
-/** Ids are as many as there are events: never labels by accident. */
-const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'traceparent'])
+const limits = ['max_metrics', 'max_series', 'max_total_series', 'max_metric_bytes', 'max_page_bytes']
+const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', ...limits]
 
 /** A configuration's settings; a key it lacks has its default. */
-export function readSettings(config: Config): Settings {
-  const read = (key: (typeof keys)[number]): unknown => config[key] ?? schema[key]!.default
-  const allowed = read('labels') as readonly string[] | null
-  const named = new Set(allowed ?? [])
-  const allow = allowed === null ? () => true : anyOf(allowed)
-  const deny = anyOf(read('labels_deny') as readonly string[])
-  return {
-    limits: Object.fromEntries(limits.map((key) => [key, read(key)])) as unknown as SeriesLimits,
-    max_metrics: read('max_metrics') as number,
-    buckets: read('buckets') as readonly number[],
-    rule: labelRule((key) => (ids.has(key) ? named.has(key) : allow(key)) && !deny(key)),
-    outcomeLabel: read('outcome_label') === true,
-    fingerprint: JSON.stringify(keys.map(read)),
-  }
-}
-
-const maxRememberedKeys = 1024
-
-/** Remembers what was asked, a bounded share of it. */
-function labelRule(allows: (key: string) => boolean): LabelRule {
-  const names = new Map<string, string | undefined>()
-  return {
-    nameOf(key) {
-      if (names.has(key)) return names.get(key)
-      const name = allows(key) ? labelName(key) : undefined
-      if (names.size < maxRememberedKeys) names.set(key, name)
-      return name
-    },
-  }
-}
-
-/** Says whether a key, as emitted or as the label it becomes, is one of `patterns`. */
-function anyOf(patterns: readonly string[]): (key: string) => boolean {
-  const matchers = patterns.map((pattern) => glob(pattern))
-  return (key) => matchers.some((matches) => matches(key) || matches(labelName(key)))
-}
+export const readSettings = (config: Config): Settings =>
+  Object.fromEntries(keys.map((key) => [key, config[key] ?? schema[key]!.default])) as unknown as Settings

@@ -7,21 +7,24 @@ export function describe(
   client: PrometheusClient | undefined,
   state: State,
 ): Readonly<Record<string, unknown>> {
-  const overflow = state.families.flatMap(({ name, overflow, culprit, limit }) =>
-    overflow ? [{ metric: name, label: culprit ?? '', limit }] : [],
-  )
   return {
     ...(client ? whereabouts(client) : {}),
     families: state.families.length,
     series: state.totals.series,
     refused: state.refused,
     limited: state.limited,
-    overflow,
+    overflow: overflowsOf(state),
     conflicts: state.conflicts,
     failed: state.failed,
     ...(state.lastFailure === undefined ? {} : { last_failure: state.lastFailure }),
   }
 }
+
+/** The metrics at a limit of series, with the label that has most values. */
+export const overflowsOf = ({ families }: State) =>
+  families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
+    overflow ? [{ metric: name, label: culprit, limit }] : [],
+  )
 
 function whereabouts({ server, path }: PrometheusClient): Readonly<Record<string, unknown>> {
   if (!server) return { port: null }

@@ -24,8 +24,15 @@ type Model = SnapshotFrom<typeof lifecycleModel>
 
 const id = 'subject'
 const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-const shownAs: Readonly<Record<string, string>> = { enabling: 'opening', stopping: 'draining' }
-const withClient: ReadonlySet<string> = new Set(['serving', 'draining', 'stopping'])
+const shownAs: Readonly<Record<string, string>> = {
+  ...{ enabling: 'opening', reviving: 'opening', replaced: 'serving' },
+  ...{ stopping: 'draining', stopping_both: 'draining' },
+}
+
+const clientsOpen: Readonly<Record<string, number>> = {
+  ...{ serving: 1, draining: 1, reviving: 1, stopping: 1 },
+  ...{ replaced: 2, stopping_both: 2 },
+}
 
 /** The most simulated time that the end of a path may take, in milliseconds. */
 const stopMs = 4_000
@@ -159,7 +166,7 @@ export function lifecycleWorld(
         const state = String(value)
         assert.equal(status().state, shownAs[state] ?? state, 'the state of the exporter')
         assert.equal(telemetry.config.get(`${id}.enabled`), context.enabled, 'enabled, as configured')
-        assert.equal(gated.clients, withClient.has(state) ? 1 : 0, 'clients open')
+        assert.equal(gated.clients, clientsOpen[state] ?? 0, 'clients open')
         assert.equal(stopped, state === 'stopped', 'the stop has ended')
         const { accepted, delivered, dropped, pending } = status().ledger
         const sum = (counts: object): number => Object.values(counts).reduce((a, b) => a + b, 0)

@@ -77,10 +77,34 @@ export const lifecycleModel = setup({
       on: {
         'attempt is answered': { target: 'disabled', actions: 'end' },
         'time passes': { target: 'disabled', actions: 'end' },
-        'is enabled': { target: 'enabling', actions: 'end' },
+        'is enabled': 'reviving',
         'is restarted': { actions: 'stay' },
         crashes: { target: 'restarting', actions: 'end' },
         stops: 'stopping',
+      },
+    },
+    /** Enabled again: the drain goes on until the client opens, and is finished if it does not. */
+    reviving: {
+      on: {
+        'client opens': [
+          { guard: 'hanging', target: 'replaced', actions: 'enable' },
+          { target: 'serving', actions: 'enable' },
+        ],
+        'client cannot open': [{ guard: 'hanging', target: 'draining' }, { target: 'disabled' }],
+        'attempt is answered': { guard: 'hanging', actions: 'end' },
+        'is restarted': { actions: 'stay' },
+        crashes: { target: 'restarting', actions: 'end' },
+        stops: [{ guard: 'hanging', target: 'stopping' }, { target: 'stopped' }],
+      },
+    },
+    /** The new client serves, and the old one finishes what it has in flight. */
+    replaced: {
+      on: {
+        'attempt is answered': { target: 'serving', actions: 'end' },
+        'time passes': { target: 'serving', actions: 'end' },
+        'is restarted': { target: 'opening', actions: 'end' },
+        crashes: { target: 'restarting', actions: 'end' },
+        stops: 'stopping_both',
       },
     },
     disabled: {
@@ -123,6 +147,12 @@ export const lifecycleModel = setup({
         'time passes': { target: 'stopped', actions: 'end' },
         crashes: { target: 'stopped', actions: 'end' },
         stops: { actions: 'stay' },
+      },
+    },
+    stopping_both: {
+      on: {
+        'attempt is answered': { target: 'stopped', actions: 'end' },
+        'time passes': { target: 'stopped', actions: 'end' },
       },
     },
     stopped: {

@@ -3,8 +3,8 @@
  * counted and harms nothing else; and that a declaration replaces what would have been inferred under its name.
  */
 import assert from 'node:assert/strict'
-import type { DeclaredMetric } from '../../../src/exporters/prometheus/index.ts'
-import { counter, distribution, lastValue, prometheus, sum } from '../../../src/exporters/prometheus/index.ts'
+import { prometheus } from '../../../src/exporters/prometheus/index.ts'
+import { counter, type DeclaredMetric, distribution, lastValue, sum } from '../../../src/metrics/declared.ts'
 import { harness } from './harness.ts'
 
 const withMetrics = (...metrics: DeclaredMetric[]) => harness({ metrics }, { health: false })

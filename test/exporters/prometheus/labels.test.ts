@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { labelSetOf, layoutOf, textOf } from '../../../src/exporters/prometheus/aggregate/layout.ts'
-import { labelName, labelsText, labelText, labelValue } from '../../../src/exporters/prometheus/names.ts'
+import { layoutOf } from '../../../src/exporters/prometheus/aggregate/layout.ts'
+import { labelName, labelsIn, labelsText, labelValue } from '../../../src/exporters/prometheus/names.ts'
+import { labelText } from '../../../src/metrics/labels.ts'
 import { harness } from './harness.ts'
 
 /** Labels by the rule, without any preparation. */
@@ -17,7 +18,7 @@ function plainLabels(pairs: readonly (readonly [key: string, value: unknown])[])
   texts.sort((a, b) => (a.key < b.key ? -1 : 1))
   const names = [...new Set(texts.map(({ name }) => name))].sort()
   const textsOf = (name: string) => texts.filter((one) => one.name === name).map(({ text }) => text)
-  return { names, values: names.map((name) => labelValue(textsOf(name).join(';'))) }
+  return names.map((name) => [name, labelValue(textsOf(name).join(';'))] as const)
 }
 
 const count = { count: 1 }
@@ -171,8 +172,9 @@ describe('prometheus: labels', () => {
         for (const order of [list, list.toReversed()]) {
           const layout = layoutOf(order.map(([key], offset) => ({ key, name: labelName(key), offset })))
           const values = order.map(([, one]) => one)
-          assert.deepEqual(labelSetOf(layout, values, 0), expected)
-          assert.equal(textOf(layout, values, 0), labelsText(expected))
+          const text = layout(values, 0)
+          assert.equal(text, labelsText(expected))
+          assert.deepEqual(labelsIn(text), expected)
         }
       }),
     )

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { labelName, labelText, labelValue } from '../../../src/exporters/prometheus/names.ts'
+import { labelName, labelValue } from '../../../src/exporters/prometheus/names.ts'
+import { labelText } from '../../../src/metrics/labels.ts'
 import { harness } from './harness.ts'
 
 const overflow = 'otel_metric_overflow=true'

@@ -3,6 +3,7 @@ import {
   type DeliveryEvent,
   deliveryMachine,
   type WaveReport,
+  type WaveScope,
   type WorkEvent,
 } from '../../../machines/index.ts'
 import {
@@ -32,12 +33,13 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
     return type === 'export.reported' ? `export.reported ${generation} ${results}` : String(type)
   })
   const exporter = createEar(log, 'exporter')
+  const scopes = ({ scope }: { scope: WaveScope }): string => (scope === 'series' ? '' : `, ${scope}`)
   const probes = ({ probe }: { probe: boolean }): string => (probe ? ', a probe' : '')
 
   const actor = startStaged(
     deliveryMachine.provide({
       actors: {
-        exportWave: works.placeholder('export', probes) as never,
+        exportWave: works.placeholder('export', scopes) as never,
         drain: works.placeholder(
           'drain',
           (input: { probe: boolean; withinMs: number }) => `${probes(input)} within ${input.withinMs}`,
@@ -69,6 +71,7 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
     show: (): string => {
       const { value, context } = actor.getSnapshot() as { value: unknown; context: { permit: unknown } }
       const [state = ''] = leavesOf(value)
+      if (state === 'draining.exporting' && context.permit === null) return `${state}, without a permit`
       const keeps = context.permit !== null && (state === 'working.idle' || state === 'working.gathering')
       return keeps ? `${state}, with a permit` : state
     },

@@ -29,13 +29,13 @@ const silent = new Set(['active.retirement.none', 'active.upkeep.waiting'])
 
 /** An exporter chart; its unit, delivery, breaker and system only note what they hear. */
 export function stageExporter(
-  input: { enabled?: boolean; hasCrashed?: boolean } = {},
+  input: { enabled?: boolean; hasCrashed?: boolean; pulled?: boolean } = {},
   inspect?: (event: InspectionEvent) => void,
 ) {
-  const { enabled = true, hasCrashed = false } = input
+  const { enabled = true, hasCrashed = false, pulled = false } = input
   const clock = newClock()
   const log: Log = []
-  const { unit } = createFakeUnit(log)
+  const { unit } = createFakeUnit(log, { pulled })
   const works = createWorks(log, clock)
   const versioned = (event: object): string => {
     const { type, version, reason, withinMs } = event as Partial<Record<string, unknown>>
@@ -142,7 +142,11 @@ export const exporterChart: StagedChart = {
     'leaving.draining': [...serve, 'change that disables', 'commit'],
     'leaving.closing': [...serve, 'restart'],
     disabled: disable,
-    'enabling.closing': [...serve, 'change that disables', 'commit', 'change of client'],
+    'leaving.reviving.opening': [...serve, 'change that disables', 'commit', 'change of client'],
+    'leaving.reviving.prepared': [
+      ...[...serve, 'change that disables', 'commit', 'change of client', 'candidate opens'],
+    ],
+    'enabling.closing': [...serve, 'change that disables', 'commit', 'drained', 'change of client'],
     'enabling.opening': [...disable, 'change of client'],
     'enabling.prepared': [...disable, 'change of client', 'candidate opens'],
     'stopping.draining': [...serve, 'stop'],

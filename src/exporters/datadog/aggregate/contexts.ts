@@ -1,16 +1,16 @@
-import type { TelemetryEvent } from '../../../bus/event.ts'
+import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
+import type { DeclaredMetric } from '../../../metrics/declared.ts'
+import { admit, type Family, type Series } from '../../../metrics/families.ts'
+import { type LabelSettings, labelRule } from '../../../metrics/labels.ts'
 import type { Config } from '../../exporter.ts'
-import type { DeclaredMetric } from '../../prometheus/declared.ts'
-import { measuredName, metricName, overflowTags } from '../names.ts'
-import { labelRule } from '../schema.ts'
-import { findLeaf, placeLeaf, type TagTree, tagTree } from './tag-tree.ts'
+import { layoutOf, measuredName, metricName, overflowTag } from '../names.ts'
 
-/** One metric name (or the count and the duration of one event) with one set of tags, summed up for one window. */
-export interface Context {
+/**
+ * One metric name (or the count and the duration of one event) with one set of tags, summed up for one window. Its
+ * labels are the tags. The tree of labels may still lead to it when its window is over.
+ */
+export interface Context extends Series {
   readonly names: MetricNames
-  readonly tags: readonly string[]
-  /** The window it belongs to: a tree of tags may still lead to it when that is over. */
-  readonly window: number
   count: number | undefined
   gauge: number | undefined
   values: number[]
@@ -25,166 +25,120 @@ export interface MetricNames {
   readonly distribution: string
 }
 
-/** What is done with the events of one name. */
-export interface Plan {
-  readonly names: MetricNames
-  readonly declared: readonly DeclaredNames[]
-  /** False: a declared metric of that very name measures this event in its own way. */
-  readonly infersCount: boolean
-  readonly infersDuration: boolean
-  readonly tree: TagTree<Context>
-}
-
-export interface DeclaredNames {
-  readonly metric: DeclaredMetric
-  readonly names: MetricNames
-}
-
 /** What one exporter has summed up. Outlives every client. */
-export interface State {
-  readonly declared: readonly DeclaredNames[]
-  readonly plans: Map<string, Plan>
-  /** The contexts of this window, by metric and tags. */
-  readonly contexts: Map<string, Context>
-  readonly overflow: Map<string, Context>
-  config: Config | undefined
-  allows: (key: string) => boolean
-  /** Keys that `allows` refused, remembered: a bounded share of them. */
-  readonly skipped: Set<string>
-  /** Nodes in the trees of all plans. */
-  nodes: number
-  /** Counts windows. */
-  window: number
-  /** Monotonic milliseconds of the first event of this window. */
-  since: number
+export interface State extends Aggregate<Context> {
+  /** The families that have contexts in this window. */
+  readonly families: Map<string, Family<Context>>
+  maxContexts: number
+  /** Contexts of this window, without those that overflow. */
+  contexts: number
+  overflows: number
+  /** What settles the event at hand: this context, by its values or else by its count or gauge. */
+  settledBy: Context | undefined
+  settledByValues: boolean
+  /** Contexts that the event at hand has filled with values. */
+  readonly full: Context[]
+  /** Monotonic milliseconds of the first event of this window; undefined while there is none. */
+  since: number | undefined
   /** The latest timestamps given to windows, in epoch seconds, oldest first. */
   readonly timestamps: Set<number>
-  /** Measurements, not events: an event may have a good count and a bad duration. */
-  refused: number
-  limited: number
   overflowed: number
   /** The metric that met `max_contexts` last. */
   overflowing: string | undefined
-  failed: number
-  lastFailure: string | undefined
   /** What the backend said last about values that it refused although it took the request. */
   lastRefusal: string | undefined
 }
 
-const mostRemembered = 4096
 /** Contexts beyond `max_contexts`, one for each metric that overflows. */
-const mostOverflows = 1000
+const maxOverflows = 1000
 
 export function createState(metrics: readonly DeclaredMetric[]): State {
-  const declared = metrics.map((metric) => {
-    const name = metricName(metric.text)
-    return { metric, names: { series: name, distribution: name } }
-  })
-  return {
-    ...{ declared, plans: new Map(), contexts: new Map(), overflow: new Map() },
-    ...{ config: undefined, allows: () => true, skipped: new Set(), nodes: 0, window: 0 },
-    ...{ since: 0, timestamps: new Set<number>() },
-    ...{ refused: 0, limited: 0, overflowed: 0, overflowing: undefined },
-    ...{ failed: 0, lastFailure: undefined, lastRefusal: undefined },
+  const state: State = {
+    ...emptyAggregate<Context>(),
+    ...{ families: new Map(), maxContexts: 0, contexts: 0, overflows: 0 },
+    ...{ settledBy: undefined, settledByValues: false, full: [] },
+    ...{ since: undefined, timestamps: new Set() },
+    ...{ overflowed: 0, overflowing: undefined, lastRefusal: undefined },
   }
+  for (const metric of metrics) {
+    const name = metricName(metric.text)
+    const layout = layoutOf(metric.tags.map((key, offset) => ({ key, name: key, offset })))
+    // Each window has families of its own.
+    const seriesOf = (text: string) =>
+      familyCalled(state, { series: name, distribution: name }).seriesOf(text)
+    const family = { name, series: new Map(), overflow: undefined, seriesOf }
+    state.declared.push({ metric, layout, family })
+  }
+  return state
 }
 
 /** Takes a configuration over. Contexts under way keep their tags. */
 export function configure(state: State, config: Config): void {
-  state.config = config
-  state.allows = labelRule(config)
-  state.skipped.clear()
+  state.labelRule = labelRule(config as unknown as LabelSettings, (key) => key, false)
+  state.maxContexts = config.max_contexts as number
+  state.maxRemembered = 16 * state.maxContexts + 1024
   forgetPlans(state)
 }
 
-function forgetPlans(state: State): void {
-  state.plans.clear()
-  state.nodes = 0
-}
+const parts = { count: 'count', duration: 'duration_ms' } as const
 
-export function planFor(state: State, eventName: string): Plan {
-  const known = state.plans.get(eventName)
+export const inferredName = (_: State, part: Part, eventName: string): string =>
+  measuredName(eventName, parts[part])
+
+/** The count and the duration of an event are in one context. */
+export const familyOf = (state: State, _: Part, eventName: string): Family<Context> =>
+  familyCalled(state, {
+    series: measuredName(eventName, parts.count),
+    distribution: measuredName(eventName, parts.duration),
+  })
+
+/** The family of this window; it is kept once it has a context. */
+function familyCalled(state: State, names: MetricNames): Family<Context> {
+  const known = state.families.get(names.series)
   if (known) return known
-  if (state.plans.size >= mostRemembered) forgetPlans(state)
-  const names = {
-    series: measuredName(eventName, 'count'),
-    distribution: measuredName(eventName, 'duration_ms'),
+  const make = (text: string): Context => {
+    state.families.set(names.series, family)
+    return {
+      ...{ names, text, window: state.window, count: undefined, gauge: undefined },
+      ...{ values: [], seriesWeight: 0, valuesWeight: 0 },
+    }
   }
-  const declared = state.declared.filter(({ metric }) => metric.matches(eventName))
-  const plan: Plan = {
-    names,
-    declared,
-    infersCount: !declared.some((one) => one.names.series === names.series),
-    infersDuration: !declared.some((one) => one.names.series === names.distribution),
-    tree: tagTree(),
+  const room = {
+    limitFor: () => (state.contexts < state.maxContexts ? undefined : 'max_contexts'),
+    make: (text: string) => {
+      state.contexts++
+      return make(text)
+    },
+    makeOverflow: () => {
+      if (state.overflows >= maxOverflows) return undefined
+      state.overflows++
+      return make(overflowTag)
+    },
   }
-  state.plans.set(eventName, plan)
-  return plan
-}
-
-/** The context of the event's own metrics; undefined when there is no room even for the overflow. */
-export function contextOf(
-  state: State,
-  { tree, names }: Plan,
-  event: TelemetryEvent,
-  limit: number,
-): Context | undefined {
-  const leaf = findLeaf(tree, event, state.skipped) ?? newLeaf(state, tree, event, limit)
-  if (leaf.found?.window === state.window) return leaf.found
-  const context = contextFor(state, names, leaf.tags, limit)
-  if (context?.tags !== overflowTags) leaf.found = context
-  return context
-}
-
-function newLeaf(state: State, tree: TagTree<Context>, event: TelemetryEvent, limit: number) {
-  // Ids and spellings without end lead to few contexts by many paths: begin anew rather than grow.
-  if (state.nodes > 16 * limit + 1024) forgetPlans(state)
-  const { leaf, grown } = placeLeaf(tree, event, (key) => isAllowed(state, key))
-  state.nodes += grown
-  return leaf
-}
-
-/** The context of a metric and its tags, made if there is room. */
-export function contextFor(
-  state: State,
-  names: MetricNames,
-  tags: readonly string[],
-  limit: number,
-): Context | undefined {
-  const id = `${names.series}\0${tags.join('\0')}`
-  const known = state.contexts.get(id)
-  if (known) return known
-  if (state.contexts.size < limit) {
-    const context = createContext(state, names, tags)
-    state.contexts.set(id, context)
-    return context
+  const family: Family<Context> = {
+    ...{ name: names.series, series: new Map(), overflow: undefined },
+    seriesOf(text) {
+      const context = admit(family, text, room)
+      // The count and the duration of an event overflow together.
+      if (context === family.overflow && (context === undefined || context !== state.settledBy)) {
+        state.overflowed++
+        state.overflowing = names.series
+      }
+      return context
+    },
   }
-  state.overflowed++
-  state.overflowing = names.series
-  const overflow = state.overflow.get(names.series)
-  if (overflow) return overflow
-  if (state.overflow.size >= mostOverflows) return undefined
-  const context = createContext(state, names, overflowTags)
-  state.overflow.set(names.series, context)
-  return context
+  return family
 }
 
-function isAllowed(state: State, key: string): boolean {
-  if (state.skipped.has(key)) return false
-  const allowed = state.allows(key)
-  if (!allowed && state.skipped.size < mostRemembered) state.skipped.add(key)
-  return allowed
-}
-
-const createContext = ({ window }: State, names: MetricNames, tags: readonly string[]): Context => ({
-  ...{ names, tags, window, count: undefined, gauge: undefined },
-  ...{ values: [], seriesWeight: 0, valuesWeight: 0 },
-})
-
-export const isEmpty = (state: State): boolean => state.contexts.size === 0 && state.overflow.size === 0
-
+/** Ends the window: what is measured from now on begins new contexts. */
 export function forgetContexts(state: State): void {
-  state.contexts.clear()
-  state.overflow.clear()
+  state.families.clear()
+  for (const plan of state.plans.values()) {
+    plan.count = undefined
+    plan.duration = undefined
+  }
+  state.contexts = 0
+  state.overflows = 0
+  state.since = undefined
   state.window++
 }

@@ -1,7 +1,8 @@
 import { dropReasons } from '../../../delivery/ledger.ts'
-import { occupiedNames } from '../aggregate/families.ts'
 import type { State } from '../aggregate/state.ts'
-import type { Labels, PlainFamily, PlainSample } from './render.ts'
+import { type Labels, occupiedNames } from '../names.ts'
+import { overflowsOf } from '../status.ts'
+import type { PlainFamily, PlainSample } from './render.ts'
 
 /**
  * telemachine's own health as metrics, read from `status()`: plain JSON, of which each part may be missing.
@@ -85,22 +86,11 @@ export function healthOf(status: unknown, state: State): PlainFamily[] {
   add('telemachine_metric_series', state.totals.series)
   add('telemachine_measurements_refused_total', state.refused)
   add('telemachine_measurements_limited_total', state.limited)
-  addOverflows(add, state)
+  for (const one of overflowsOf(state)) add('telemachine_metric_overflow', 1, Object.entries(one))
   return names.flatMap((name) => {
     const samples = found.get(name)
     return samples ? [{ name, type: typeOf(name), help: described[name], samples }] : []
   })
-}
-
-function addOverflows(add: Add, { families }: State): void {
-  for (const { name, overflow, culprit, limit } of families) {
-    if (!overflow) continue
-    add('telemachine_metric_overflow', 1, [
-      ['metric', name],
-      ['label', culprit ?? ''],
-      ['limit', limit ?? ''],
-    ])
-  }
 }
 
 type Add = (name: Name, value: unknown, labels?: Labels, suffix?: string) => void

@@ -1,12 +1,12 @@
 import type { Metric, Registry } from 'prom-client'
-import type { Family, HistogramSeries, NumberSeries } from '../aggregate/families.ts'
-import { textNames } from '../aggregate/families.ts'
+import type { Accumulation } from '../../../metrics/accumulation.ts'
+import type { Family } from '../aggregate/families.ts'
 import type { State } from '../aggregate/state.ts'
-import type { Format } from '../names.ts'
-import { boundText, escapeLabelValue, labelName, labelValue } from '../names.ts'
+import type { Format, Labels } from '../names.ts'
+import { boundText, escapeLabelValue, labelName, labelsIn, labelValue, textNames } from '../names.ts'
 import { healthNames } from './health.ts'
 import type { Slices } from './page.ts'
-import type { Labels, PlainFamily, PlainSample } from './render.ts'
+import type { PlainFamily, PlainSample } from './render.ts'
 
 /**
  * The bridge to prom-client's registry: our families are in it as metrics of their own kind, and what else is in
@@ -58,28 +58,25 @@ function metricOf(registry: Registry, family: Family): object {
     ...{ help: family.help, type: family.type, aggregator: 'sum', labelNames: [] },
     get: async () => ({
       ...{ name: name(), help: family.help, type: family.type, aggregator: 'sum' },
-      values: family.type === 'histogram' ? histogramValues(family.name, family) : numberValues(family),
+      values: family.type === 'histogram' ? histogramValues(family) : numberValues(family),
     }),
     /** Counters never decrease: not even for `registry.resetMetrics()`. */
     reset: () => {},
   }
 }
 
-const labelObject = ({ labels }: NumberSeries | HistogramSeries): Record<string, string> =>
-  Object.fromEntries(labels.names.map((name, i) => [name, labels.values[i]!]))
+const labelObject = ({ text }: Accumulation): Record<string, string> => Object.fromEntries(labelsIn(text))
 
-function* all<Series>(family: {
-  series: Map<string, Series>
-  overflow: Series | undefined
-}): Iterable<Series> {
+function* all(family: Family): Iterable<Accumulation> {
   yield* family.series.values()
   if (family.overflow) yield family.overflow
 }
 
-const numberValues = (family: Exclude<Family, { type: 'histogram' }>): object[] =>
+const numberValues = (family: Family): object[] =>
   Array.from(all(family), (series) => ({ value: series.value, labels: labelObject(series) }))
 
-function histogramValues(name: string, family: Extract<Family, { type: 'histogram' }>): object[] {
+function histogramValues(family: Family): object[] {
+  const { name } = family
   const values: object[] = []
   const bounds = [...family.buckets, Infinity].map((bound) => boundText(bound, 'text'))
   for (const series of all(family)) {
@@ -89,7 +86,7 @@ function histogramValues(name: string, family: Extract<Family, { type: 'histogra
       below += series.counts[i]!
       values.push({ metricName: `${name}_bucket`, labels: { ...labels, le: bounds[i] }, value: below })
     }
-    values.push({ metricName: `${name}_sum`, labels, value: series.sum })
+    values.push({ metricName: `${name}_sum`, labels, value: series.value })
     values.push({ metricName: `${name}_count`, labels, value: series.count })
   }
   return values

@@ -1,13 +1,12 @@
-import type { Family, HistogramFamily, HistogramSeries, NumberFamily } from '../aggregate/families.ts'
-import type { Format } from '../names.ts'
+import type { Accumulation } from '../../../metrics/accumulation.ts'
+import type { Family } from '../aggregate/families.ts'
+import type { Format, Labels } from '../names.ts'
 import { boundText, escapeHelp, escapeLabelValue, numberText } from '../names.ts'
 
 /**
  * Renders metric families as text, in pieces. The caller may pause after each piece. All lines of a series are in one
  * piece, so that they agree with each other whatever is counted during a pause.
  */
-
-export type Labels = readonly (readonly [name: string, value: string])[]
 
 /** A family that is not aggregated by us: health, and what others put into the registry. */
 export interface PlainFamily {
@@ -45,25 +44,27 @@ function head(name: string, type: string, help: string, format: Format): string 
   return `# HELP ${name} ${escapeHelp(help, format)}\n# TYPE ${name} ${type}\n`
 }
 
-function* numbers(family: NumberFamily, format: Format, fixed: Labels): Generator<string> {
+function* numbers(family: Family, format: Format, fixed: Labels): Generator<string> {
   const { name, base, type, help, series, overflow } = family
   yield head(format === 'text' ? name : base, type, help, format)
-  for (const one of series.values()) yield line(name, withFixed(one.text, one.labels.names, fixed), one.value)
-  if (overflow) yield line(name, withFixed(overflow.text, overflow.labels.names, fixed), overflow.value)
+  for (const one of series.values()) yield line(name, withFixed(one.text, fixed), one.value)
+  if (overflow) yield line(name, withFixed(overflow.text, fixed), overflow.value)
 }
 
 const line = (name: string, labels: string, value: number): string =>
   labels === '' ? `${name} ${value}\n` : `${name}{${labels}} ${value}\n`
 
-function withFixed(text: string, names: readonly string[], fixed: Labels): string {
+function withFixed(text: string, fixed: Labels): string {
   let all = text
   for (const [name, value] of fixed) {
-    if (!names.includes(name)) all += `${all === '' ? '' : ','}${name}="${escapeLabelValue(value)}"`
+    // Quotes in values are escaped: this stands before values only.
+    if (!`,${text}`.includes(`,${name}="`))
+      all += `${all === '' ? '' : ','}${name}="${escapeLabelValue(value)}"`
   }
   return all
 }
 
-function* histogram(family: HistogramFamily, format: Format, fixed: Labels): Generator<string> {
+function* histogram(family: Family, format: Format, fixed: Labels): Generator<string> {
   const { name, help, series, overflow } = family
   const bounds = [...family.buckets, Infinity].map((bound) => `le="${boundText(bound, format)}"} `)
   yield head(name, 'histogram', help, format)
@@ -74,10 +75,10 @@ function* histogram(family: HistogramFamily, format: Format, fixed: Labels): Gen
 function histogramLines(
   name: string,
   bounds: readonly string[],
-  series: HistogramSeries,
+  series: Accumulation,
   fixed: Labels,
 ): string {
-  const labels = withFixed(series.text, series.labels.names, fixed)
+  const labels = withFixed(series.text, fixed)
   const start = labels === '' ? `${name}_bucket{` : `${name}_bucket{${labels},`
   const { counts } = series
   let text = ''
@@ -86,7 +87,7 @@ function histogramLines(
     below += counts[i]!
     text += `${start + bounds[i]! + below}\n`
   }
-  return text + line(`${name}_sum`, labels, series.sum) + line(`${name}_count`, labels, series.count)
+  return text + line(`${name}_sum`, labels, series.value) + line(`${name}_count`, labels, series.count)
 }
 
 export function* renderPlain(family: PlainFamily, format: Format): Generator<string> {

@@ -3,11 +3,11 @@ import { messageOf } from '../../../errors.ts'
 import type { Logger } from '../../../logger.ts'
 import type { Config } from '../../exporter.ts'
 import type { State } from '../aggregate/state.ts'
-import type { Format } from '../names.ts'
+import type { Format, Labels } from '../names.ts'
 import { healthOf } from './health.ts'
 import { encodePage, type Page, type PageForm, type Slices } from './page.ts'
 import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registry.ts'
-import type { Labels, PlainFamily } from './render.ts'
+import type { PlainFamily } from './render.ts'
 import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
 
 /** What a page is made of: our metrics, the other metrics in the registry, and telemachine's health. */

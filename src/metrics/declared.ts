@@ -1,7 +1,5 @@
-import { glob } from '../../bus/glob.ts'
-import { TelemetryError } from '../../errors.ts'
-import type { FamilyNames, FamilyType } from './aggregate/families.ts'
-import { counterBase, metricName } from './names.ts'
+import { glob } from '../bus/glob.ts'
+import { TelemetryError } from '../errors.ts'
 
 /** Metrics declared in code, in the manner of Elixir's telemetry_metrics. */
 
@@ -55,10 +53,12 @@ export interface DistributionOptions extends MeasuredOptions {
   readonly buckets?: readonly number[]
 }
 
-export interface DeclaredMetric extends FamilyNames {
+export type MetricType = 'counter' | 'gauge' | 'histogram'
+
+export interface DeclaredMetric {
   readonly kind: 'counter' | 'sum' | 'lastValue' | 'distribution'
-  readonly type: FamilyType
-  /** The name before it was made legal for Prometheus: other backends have rules of their own. */
+  readonly type: MetricType
+  /** The name before it is made legal: each backend has rules of its own. */
   readonly text: string
   readonly description: string
   readonly matches: (eventName: string) => boolean
@@ -92,7 +92,7 @@ export const distribution = (pattern: string, options: DistributionOptions): Dec
 /** Throws a TelemetryError `METRIC_INVALID`: a declaration is the program's, wrong before anything runs. */
 function declare(
   kind: DeclaredMetric['kind'],
-  type: FamilyType,
+  type: MetricType,
   pattern: string,
   options: MetricOptions & Partial<DistributionOptions>,
 ): DeclaredMetric {
@@ -100,7 +100,7 @@ function declare(
     throw new TelemetryError('METRIC_INVALID', `${kind}(${JSON.stringify(pattern)}): ${what}`)
   }
   if (typeof pattern !== 'string' || pattern === '') invalid('the event pattern must be a non-empty string')
-  const { measurement, buckets, name } = options ?? {}
+  const { measurement, buckets, name, tags, tagValues, keep, drop } = options ?? {}
   if (kind !== 'counter' && typeof measurement !== 'string' && typeof measurement !== 'function') {
     invalid('`measurement` must be a key or a function')
   }
@@ -117,33 +117,42 @@ function declare(
   }
   const text = name ?? inferredName(pattern, measurement, from, to)
   return {
-    ...{ kind, type, text, measurement, buckets, ...familyNames(type, text) },
-    ...{
-      tagValues: options.tagValues,
-      keep: options.keep,
-      drop: options.drop,
-      tags: [...(options.tags ?? [])],
-    },
+    ...{ kind, type, text, measurement, buckets, tags: [...(tags ?? [])], tagValues, keep, drop },
     description: options.description || `The ${kind} of ${pattern} events.`,
     matches: glob(pattern),
     factor: from && to ? units[from].size / units[to].size : 1,
   }
 }
 
+/**
+ * Checks that no two metrics occupy the same name.
+ * @param namesOf all names that a metric occupies at the backend.
+ * @param reserved names that no metric may occupy.
+ * @throws TelemetryError `METRIC_INVALID`.
+ */
+export function assertDistinct(
+  metrics: readonly DeclaredMetric[],
+  namesOf: (metric: DeclaredMetric) => readonly string[],
+  reserved: Iterable<string> = [],
+): void {
+  const taken = new Set(reserved)
+  for (const metric of metrics) {
+    const names = namesOf(metric)
+    const other = names.find((name) => taken.has(name))
+    if (other !== undefined) {
+      const message = `the declared metric ${metric.text} needs the name ${other}, which is taken`
+      throw new TelemetryError('METRIC_INVALID', message)
+    }
+    for (const name of names) taken.add(name)
+  }
+}
+
 /** Ascending finite numbers, 1 to 1000 of them. */
-export const areBuckets = (value: unknown): value is readonly number[] =>
+const areBuckets = (value: unknown): value is readonly number[] =>
   Array.isArray(value) &&
   value.length > 0 &&
   value.length <= 1000 &&
   value.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > value[i - 1]))
-
-/** The names of a family whose text name is asked to be `text`. */
-export function familyNames(type: FamilyType, text: string): FamilyNames {
-  const name = metricName(text)
-  if (type !== 'counter') return { name, base: name }
-  const base = counterBase(name)
-  return { name: `${base}_total`, base }
-}
 
 /** `http.request` + `duration_ms` in seconds is `http_request_duration_seconds`. */
 function inferredName(

@@ -1,9 +1,7 @@
-import type { TelemetryEvent } from '../../../bus/event.ts'
-import { ownCopy } from '../../../bus/own-copy.ts'
-import type { LabelRule } from '../settings.ts'
-import type { HistogramSeries, NumberSeries } from './families.ts'
-import { type Layout, layoutOf } from './layout.ts'
-import { remember, type State } from './state.ts'
+import type { TelemetryEvent } from '../bus/event.ts'
+import { ownCopy } from '../bus/own-copy.ts'
+import { type PlanCache, remember } from './aggregate.ts'
+import type { LabelRule, Layout, NamedKey } from './labels.ts'
 
 /**
  * Finds the series of an event without building its labels: per shape of metadata a tree, whose edges are the values as
@@ -11,39 +9,40 @@ import { remember, type State } from './state.ts'
  */
 
 /** The keys of an event's metadata, in its order. A call site has one shape, or a few. */
-export interface Shape extends Layout {
+export interface Shape<S> {
   readonly keys: readonly string[]
+  readonly layout: Layout
   /** Where the values are that may be labels, counted from the start of the metadata. */
   readonly offsets: readonly number[]
   /** How long the names of their labels are. */
   readonly nameLengths: readonly number[]
   /** The type of the values of each label in the tree; undefined where different values may read the same. */
   readonly types: (string | undefined)[]
-  readonly root: Leaf
-  /** Series that have a place in the tree. */
-  counters: number
-  histograms: number
+  readonly root: Leaf<S>
+  /** How many series have a place in the tree. */
+  readonly placed: { count: number; duration: number }
 }
 
 /** Where a list of values leads: the series of those labels, as far as they were asked for. */
-export interface Leaf {
-  next: Map<unknown, Leaf> | undefined
-  counter: NumberSeries | undefined
-  histogram: HistogramSeries | undefined
+export interface Leaf<S> {
+  next: Map<unknown, Leaf<S>> | undefined
+  count: S | undefined
+  duration: S | undefined
 }
 
 const maxShapes = 32
 /** A label is cut at 1 KiB; the tree must not keep longer text alive. */
 const maxEdgeLength = 1024
 
-const leaf = (): Leaf => ({ next: undefined, counter: undefined, histogram: undefined })
-
-/** What a shape, and a step in its tree, count towards the bound of the cache. */
-const shapeWeight = (shape: Shape): number => 4 + shape.keys.length
-const edgeWeight = (edge: unknown): number => 1 + (typeof edge === 'string' ? edge.length >> 6 : 0)
+const newLeaf = <S>(): Leaf<S> => ({ next: undefined, count: undefined, duration: undefined })
 
 /** The shape of this metadata, of those of its event's name. It is in front from now on. */
-export function shapeOf(shapes: Shape[], event: TelemetryEvent, state: State): Shape {
+export function shapeOf<S>(
+  shapes: Shape<S>[],
+  event: TelemetryEvent,
+  state: PlanCache & { readonly labelRule: LabelRule },
+  layoutOf: (named: readonly NamedKey[]) => Layout,
+): Shape<S> {
   for (let i = 0; i < shapes.length; i++) {
     const shape = shapes[i]!
     if (!fits(shape, event)) continue
@@ -53,35 +52,38 @@ export function shapeOf(shapes: Shape[], event: TelemetryEvent, state: State): S
     }
     return shape
   }
-  const shape = newShape(event, state.settings.rule)
+  const shape = newShape<S>(event, state.labelRule, layoutOf)
   // Beyond that keys come in any order: such events are slower, and nothing is kept of them.
   if (shapes.length < maxShapes) {
     shapes.push(shape)
-    remember(state, shapeWeight(shape))
+    remember(state, 4 + shape.keys.length)
   }
   return shape
 }
 
-function fits({ keys }: Shape, { fields, metadataStart: start }: TelemetryEvent): boolean {
+function fits({ keys }: Shape<unknown>, { fields, metadataStart: start }: TelemetryEvent): boolean {
   if (fields.length - start !== keys.length * 2) return false
   for (let i = 0; i < keys.length; i++) if (fields[start + 2 * i] !== keys[i]) return false
   return true
 }
 
-function newShape({ fields, metadataStart: start }: TelemetryEvent, { nameOf }: LabelRule): Shape {
+function newShape<S>(
+  { fields, metadataStart: start }: TelemetryEvent,
+  nameOf: LabelRule,
+  layoutOf: (named: readonly NamedKey[]) => Layout,
+): Shape<S> {
   const keys: string[] = []
-  const named: { key: string; name: string; offset: number }[] = []
+  const named: NamedKey[] = []
   for (let i = start; i < fields.length; i += 2) {
     const key = fields[i] as string
     const name = nameOf(key)
     keys.push(key)
     if (name !== undefined) named.push({ key, name, offset: i + 1 - start })
   }
-  const layout = layoutOf(named)
-  const isPlain = layout.labels.length === named.length
+  const isPlain = new Set(named.map(({ name }) => name)).size === named.length
   return {
-    ...layout,
-    ...{ keys, offsets: named.map(({ offset }) => offset), root: leaf(), counters: 0, histograms: 0 },
+    ...{ keys, layout: layoutOf(named), root: newLeaf(), placed: { count: 0, duration: 0 } },
+    offsets: named.map(({ offset }) => offset),
     nameLengths: named.map(({ name }) => name.length),
     types: named.map(() => (isPlain ? 'none yet' : undefined)),
   }
@@ -95,11 +97,11 @@ const edgeOf = (value: unknown): unknown =>
     ? value
     : undefined
 
-export function find(
-  { root, offsets }: Shape,
+export function findLeaf<S>(
+  { root, offsets }: Shape<S>,
   { fields, metadataStart: start }: TelemetryEvent,
-): Leaf | undefined {
-  let at: Leaf | undefined = root
+): Leaf<S> | undefined {
+  let at: Leaf<S> | undefined = root
   for (let i = 0; i < offsets.length; i++) {
     const value = fields[start + offsets[i]!]
     at = at.next?.get(typeof value === 'string' ? value : edgeOf(value))
@@ -120,7 +122,7 @@ function typeOf(edge: unknown): string | undefined {
  * be made only to see that they overflow.
  */
 export function leastLength(
-  { types, offsets, nameLengths }: Shape,
+  { types, offsets, nameLengths }: Shape<unknown>,
   { fields, metadataStart: start }: TelemetryEvent,
   placed: number,
   known: number,
@@ -138,11 +140,11 @@ export function leastLength(
 }
 
 /** Makes the place of these values; undefined when they are too long to be kept. */
-export function place(
-  { root, offsets, types }: Shape,
+export function placeLeaf<S>(
+  { root, offsets, types }: Shape<S>,
   { fields, metadataStart: start }: TelemetryEvent,
-  state: State,
-): Leaf | undefined {
+  state: PlanCache,
+): Leaf<S> | undefined {
   const edges = offsets.map((offset) => edgeOf(fields[start + offset]))
   if (edges.some((edge) => typeof edge === 'string' && edge.length > maxEdgeLength)) return undefined
   let at = root
@@ -153,9 +155,9 @@ export function place(
     at.next ??= new Map()
     let next = at.next.get(edge)
     if (!next) {
-      next = leaf()
+      next = newLeaf<S>()
       at.next.set(typeof edge === 'string' ? ownCopy(edge) : edge, next)
-      weight += edgeWeight(edge)
+      weight += 1 + (typeof edge === 'string' ? edge.length >> 6 : 0)
     }
     at = next
   }

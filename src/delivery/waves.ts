@@ -1,0 +1,152 @@
+import type { BackendReport, ExportResult, WaveScope } from '../../machines/index.ts'
+import { type Clock, elapsed } from '../clock.ts'
+import type { Batch } from './batch.ts'
+import type { Clients } from './clients.ts'
+import type { Queue } from './queue.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { Ship } from './ship.ts'
+
+/** Sends batches under one permit: a wave of those that are due, or a drain of everything. */
+export interface Waves {
+  /** Sends what is due, up to `max_in_flight` batches at once. Never rejects. */
+  wave(scope: WaveScope): Promise<BackendReport>
+  /** One attempt for each batch; a probe must arrive before the rest is tried. Never rejects. */
+  drain(options: { probe: boolean; timeLeftMs: () => number }): Promise<BackendReport>
+  /** The wave that runs takes what has become due. */
+  goOn(): void
+  /** The permit is void: what is in flight finishes, and nothing more is taken. */
+  end(): void
+}
+
+/** How long a wave that filled its batches waits for the next one, so that high rates cost no chart step per batch. */
+const lingerMs = 10
+
+/** A wave reports after `max_in_flight` times this many batches at the latest. */
+const roundsPerWave = 4
+
+export function createWaves(options: {
+  clock: Clock
+  queue: Queue
+  retry: RetryPolicy
+  ship: Ship
+  clients: Clients
+  maxInFlight: () => number
+  /** In [0, 1): jitter. */
+  random: () => number
+  /** A further batch should go now. */
+  isDue: () => boolean
+}): Waves {
+  const { clock, queue, retry, ship, clients, maxInFlight, random, isDue } = options
+  let goOn = (): void => {}
+  let end = (): void => {}
+  let round = 0
+
+  const reportOf = (results: readonly ExportResult[]): BackendReport => ({
+    results,
+    at: elapsed(clock),
+    jitter: random(),
+  })
+
+  const wave = (scope: WaveScope): Promise<BackendReport> =>
+    new Promise((resolve) => {
+      const results: ExportResult[] = []
+      let taken = 0
+      let inFlight = 0
+      let over = false
+      let wasFull = false
+      let timer: unknown
+
+      const finish = (): void => {
+        over = true
+        clock.clearTimeout(timer)
+        resolve(reportOf(results))
+      }
+      const mayTake = (): boolean => {
+        if (over || (scope === 'once' && results.length > 0)) return false
+        if (scope === 'probe' ? taken > 0 : taken >= Math.max(maxInFlight(), 1) * roundsPerWave) return false
+        return inFlight < (queue.requests.searching ? 1 : Math.max(maxInFlight(), 1))
+      }
+      const send = (batch: Batch): void => {
+        taken += 1
+        inFlight += 1
+        void ship.send(batch).then((result) => {
+          results.push(result)
+          inFlight -= 1
+          if (result !== 'success' && result !== 'neutral') over = true
+          takeMore()
+        })
+      }
+      const takeMore = (): void => {
+        while (mayTake() && (taken === 0 || isDue())) {
+          wasFull = queue.full()
+          const batch = ship.take()
+          if (!batch) break
+          send(batch)
+        }
+        clock.clearTimeout(timer)
+        if (inFlight > 0) return
+        if (taken > 0 && wasFull && mayTake()) timer = clock.setTimeout(finish, lingerMs)
+        else finish()
+      }
+      goOn = () => {
+        if (!over && isDue()) takeMore()
+      }
+      end = () => {
+        over = true
+        if (inFlight === 0) finish()
+      }
+      takeMore()
+    })
+
+  const drain: Waves['drain'] = async ({ probe, timeLeftMs }) => {
+    const results: ExportResult[] = []
+    let over = false
+    end = () => {
+      over = true
+    }
+    round += 1
+    const one = async (): Promise<ExportResult | undefined> => {
+      const left = timeLeftMs()
+      const batch = left > 0 && !over ? ship.takeUntried(round) : undefined
+      if (!batch) return undefined
+      const result = await ship.send(batch, left)
+      results.push(result)
+      return result
+    }
+    const worker = async (): Promise<void> => {
+      while ((await one()) !== undefined);
+    }
+    if (probe) {
+      let result = await one()
+      while (result === 'cancelled' && ship.splitUnsent) result = await one()
+      if (result !== 'success' && result !== 'neutral') return reportOf(results)
+    }
+    // In-flight attempts count against the limit, but one worker goes on, so that hung ones cannot block the drain.
+    const underWay = clients.running()
+    await Promise.all([
+      ...Array.from({ length: Math.max((maxInFlight() || 1) - underWay.length, 1) }, worker),
+      ...underWay.map((settled) => settled.then(worker)),
+    ])
+    return reportOf(results)
+  }
+
+  const begin = (): void => {
+    end()
+    goOn = () => {}
+    end = () => {}
+  }
+
+  return {
+    wave(scope) {
+      begin()
+      retry.beginWave()
+      return wave(scope)
+    },
+    drain(drainOptions) {
+      begin()
+      return drain(drainOptions)
+    },
+    goOn: () => goOn(),
+    end: () => end(),
+  }
+}
