@@ -115,19 +115,13 @@ export const exporterSetup = setup({
     hasCrashed: ({ context }) => context.hasCrashed,
     isEnabled: ({ context }) => context.settings.enabled,
     tooOften: (_, { crashes }: FenceReport) => exceedsIntensity(crashes, defaultRestartPolicy),
-<<<<<<< HEAD
     opensClient: ({ event }) =>
       event.type === 'config.prepare' && event.settings.enabled && openingEffects.has(event.effect),
     opensBeside: ({ event }) => effectOf(event) === 'rebuild',
     enables: ({ context, event }) => effectOf(event) === 'rebuild' && !context.settings.enabled,
-=======
-    opensClient: ({ event }) => effectOf(event) === 'open' || effectOf(event) === 'replace',
-    opensBeside: ({ event }) => effectOf(event) === 'open',
-    enables: ({ context, event }) => effectOf(event) === 'open' && !context.settings.enabled,
     /** A client that is pulled from gives its address back first. */
     enablesBeside: ({ context, event }) =>
-      effectOf(event) === 'open' && !context.settings.enabled && !context.pulled,
->>>>>>> main
+      effectOf(event) === 'rebuild' && !context.settings.enabled && !context.pulled,
     disables: ({ context }) => context.change.effect === 'disable',
   },
   actions: {

@@ -272,7 +272,7 @@ export const exporterMachine = exporterSetup.createMachine({
             opening: {
               invoke: {
                 src: 'prepare',
-                input: candidateInput('open'),
+                input: candidateInput('rebuild'),
                 onDone: 'prepared',
                 onError: { target: '#exporter.leaving.draining', actions: ['refuse', 'announce'] },
               },

@@ -150,7 +150,7 @@ describe('the exporter chart', () => {
     'leaving.draining': {
       ...changes('leaving.draining'),
       ...stops(),
-      'change of client': lets('leaving.reviving.opening', 'shows opening', 'starts prepare open'),
+      'change of client': lets('leaving.reviving.opening', 'shows opening', 'starts prepare rebuild'),
       drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
     },
