@@ -7,7 +7,7 @@ import { createBus } from '../src/bus/bus.ts'
 import type { TelemetryEvent } from '../src/bus/event.ts'
 import { EventRecord } from '../src/bus/snapshot.ts'
 import { createSystemClock } from '../src/clock.ts'
-import type { Sink } from '../src/exporters/exporter.ts'
+import type { ExporterDefinition, Sink } from '../src/exporters/exporter.ts'
 import type { State } from '../src/exporters/prometheus/aggregate/state.ts'
 import { prometheus } from '../src/exporters/prometheus/index.ts'
 import { createSlices, encodePage } from '../src/exporters/prometheus/page/page.ts'
@@ -19,7 +19,7 @@ const logger = { debug: nothing, info: nothing, warn: console.warn, error: conso
 const clock = createSystemClock()
 
 function exporter() {
-  const definition = prometheus()
+  const definition = prometheus() as unknown as ExporterDefinition<unknown, State, never>
   const state = definition.state!({ id: 'bench', clock, logger })
   const sink: Sink<State, never> = {
     ...{ state, config, now: 0, monotonic: 0, item: () => true, hold: () => true },
@@ -125,7 +125,7 @@ const perEvent = (times: number[]): number[] => times.map((ms) => (ms * 1e6) / p
 
 /** Every event a label set of its own: what a hostile label costs once the metric is full. */
 async function overflowing(): Promise<void> {
-  const definition = prometheus()
+  const definition = prometheus() as unknown as ExporterDefinition<unknown, State, never>
   const state = definition.state!({ id: 'bench', clock, logger })
   const sink: Sink<State, never> = {
     state,

@@ -4,12 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { convictNow } from '../src/config/convict.ts'
 import { systemSchema } from '../src/config/keys.ts'
+import { ownerOf, type PublishedKey, published } from '../src/config/published.ts'
 import { createTypeSchema, type TypeSchema } from '../src/config/schema.ts'
 import { builtInTypes } from '../src/exporters/built-in.ts'
 import type { KeySchema } from '../src/exporters/exporter.ts'
 import { exporterKeys, pushKeys } from '../src/exporters/keys.ts'
 import { configurationSchema } from './json-schema.ts'
-import { ownerOf, type PublishedKey, published } from './published.ts'
 
 const page = fileURLToPath(new URL('./configuration.md', import.meta.url))
 const schemaFile = fileURLToPath(new URL('../schema.json', import.meta.url))

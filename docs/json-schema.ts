@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in the configuration look like this.
-import type { PublishedKey } from './published.ts'
+import type { PublishedKey } from '../src/config/published.ts'
 import { type JsonSchema, valueSchema } from './value-schemas.ts'
 
 type Keys = ReadonlyMap<string, PublishedKey>

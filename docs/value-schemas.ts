@@ -1,8 +1,8 @@
 import { maxElements } from '../src/config/formats/format.ts'
-import { maxHeaders } from '../src/config/formats/headers.ts'
 import { maxSeconds } from '../src/config/formats/numbers.ts'
 import { maxName, maxString, maxUrl } from '../src/config/formats/strings.ts'
-import type { PublishedKey } from './published.ts'
+import type { PublishedKey } from '../src/config/published.ts'
+import { maxHeaders } from '../src/exporters/header-pairs.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 

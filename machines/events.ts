@@ -121,7 +121,7 @@ export type ExporterEvent =
   | DeliveryReply
   | EventsOf<{
       'exporter.restart': NoPayload
-      /** `withinMs`: how long it may drain; by default as the configuration says. */
+      /** `withinMs`: how long it may drain when everything stops; absent: it is removed, and its settings say. */
       'exporter.stop': { readonly withinMs?: number }
       /** `keys`: names of the configuration keys that change, without their values. */
       'config.prepare': {
@@ -163,12 +163,15 @@ export type BreakerCommand = 'force_open' | 'disable' | 'reset'
 export type SystemEvent =
   | SystemReport
   | EventsOf<{
+      /** More exporters of the start: very many do not begin in one turn of the event loop. */
+      'exporters.add': { readonly exporters: readonly PlannedExporter[] }
       'config.change': { readonly version: number; readonly changes: readonly PlannedChange[] }
       'exporters.flush': { readonly ids: readonly string[] }
       'exporter.restart': { readonly id: string }
       'breaker.command': { readonly id: string; readonly command: BreakerCommand }
       'system.stop': { readonly timeoutMs: number }
     }>
+  | { readonly type: `xstate.done.actor.${string}` }
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
 
 /** What the system tells the composition root. */

@@ -1,4 +1,4 @@
-import type { ActorRefFrom, Spawner } from 'xstate'
+import { type ActorRefFrom, fromPromise, type Spawner } from 'xstate'
 import { breakerMachine } from './breaker.ts'
 import { deliveryMachine } from './delivery.ts'
 import type { ExporterSettings, PlannedExporter } from './events.ts'
@@ -6,11 +6,13 @@ import { exporterMachine } from './exporter.ts'
 import type { ExporterInput } from './exporter-setup.ts'
 import type { UnitHandle } from './ports.ts'
 
-/** The charts of one exporter. */
-export const exporterActors = {
+/** The children of the system: the charts of one exporter, and a placeholder. */
+export const systemActors = {
   exporter: exporterMachine,
   delivery: deliveryMachine,
   breaker: breakerMachine,
+  /** Resolves in a later turn of the event loop, when other work has had its turn. */
+  yield: fromPromise<void>(() => new Promise(() => {})),
 }
 
 /** The actors of one exporter. */
@@ -27,13 +29,14 @@ export interface ExporterGroup {
   readonly leaving: boolean
 }
 
-type Actors = typeof exporterActors
+type Actors = typeof systemActors
 export type SpawnActor = Spawner<
   { [Src in keyof Actors]: { src: Src; logic: Actors[Src]; id: string | undefined } }[keyof Actors]
 >
 
 /**
- * Spawns an exporter's breaker, its delivery, and the exporter that leads both.
+ * Spawns an exporter's breaker, its delivery, and the exporter that leads both. Their ids carry the number of the life,
+ * from the second one on, so that a crash tells whose it was; their system ids stay.
  * @param life `epoch`: 0 for its first one. `breaker`: one that has outlived the crash of the others.
  */
 export function spawnGroup(
@@ -44,7 +47,10 @@ export function spawnGroup(
 ): ExporterGroup {
   const { epoch } = life
   const port = unit.life(epoch)
-  const named = (kind: string) => ({ id: `${kind}:${unit.id}`, systemId: `${kind}:${unit.id}` })
+  const named = (kind: string) => ({
+    id: epoch === 0 ? `${kind}:${unit.id}` : `${kind}:${unit.id}#${epoch}`,
+    systemId: `${kind}:${unit.id}`,
+  })
   const breaker =
     life.breaker ??
     spawn('breaker', { ...named('breaker'), input: { settings: settings.breaker, bypassed: unit.pulled } })

@@ -46,6 +46,8 @@ export interface ExporterContext extends ExporterInput {
   readonly reopenMs: number
   /** How long it may still deliver on its way out. */
   readonly drainMs: number
+  /** Why what it cannot deliver any more is dropped: it is removed, or everything stops. */
+  readonly abandonAs: 'disabled' | 'shutdown'
   /** Crashes that count against the restart intensity. */
   readonly crashes: number
 }
@@ -134,7 +136,7 @@ export const exporterSetup = setup({
     cut: ({ context }) => context.unit.cut(),
     forgive: ({ context }) => context.unit.forgive(),
     abandonDisabled: ({ context }) => context.unit.abandon('disabled'),
-    abandonShutdown: ({ context }) => context.unit.abandon('shutdown'),
+    abandonStopped: ({ context }) => context.unit.abandon(context.abandonAs),
     noteError: ({ context, event }) => context.unit.noteError(errorOf(event)),
     noteCrashes: assign({
       crashes: (_, { crashes }: FenceReport) => crashes,
@@ -160,6 +162,8 @@ export const exporterSetup = setup({
     planDrain: assign({
       drainMs: ({ context, event }) =>
         (event.type === 'exporter.stop' ? event.withinMs : undefined) ?? context.settings.drainTimeoutMs,
+      abandonAs: ({ event }) =>
+        event.type === 'exporter.stop' && event.withinMs !== undefined ? 'shutdown' : 'disabled',
     }),
     renewBreaker: sendTo(({ context }) => context.breaker, { type: 'breaker.renew' }),
 

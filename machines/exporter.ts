@@ -76,6 +76,7 @@ export const exporterMachine = exporterSetup.createMachine({
     change: noChange(input.settings),
     reopenMs: 0,
     drainMs: 0,
+    abandonAs: 'shutdown',
     crashes: 0,
   }),
   initial: 'starting',
@@ -149,15 +150,23 @@ export const exporterMachine = exporterSetup.createMachine({
       entry: 'announce',
       initial: 'opening',
       on: {
-        'config.abort': { target: 'leaving.closing', actions: ['forgetChange', 'discard', 'acknowledge'] },
+        'config.abort': { target: 'leaving', actions: ['forgetChange', 'discard', 'acknowledge'] },
       },
       states: {
-        /** It was disabled a moment ago: its next client keeps what still waits. */
-        closing: closing('opening'),
-        opening: {
+        /** The drain goes on while a candidate opens, and is finished if the change is refused. */
+        reviving: {
           invoke: {
             src: 'prepare',
             input: candidateInput('rebuild'),
+            onDone: 'prepared',
+            onError: { target: '#exporter.leaving', actions: 'refuse' },
+          },
+        },
+        /** What was closed a moment ago is waited for: the address may be the same. */
+        opening: {
+          invoke: {
+            src: 'prepare',
+            input: candidateInput('replace'),
             onDone: 'prepared',
             onError: { target: '#exporter.disabled', actions: 'refuse' },
           },
@@ -243,55 +252,28 @@ export const exporterMachine = exporterSetup.createMachine({
 
     /** Disabled, or restarted: once everything is closed, the configuration decides how it goes on. */
     leaving: {
+      tags: 'draining',
       entry: 'announce',
       initial: 'draining',
       states: {
         draining: {
           ...draining,
-          tags: 'draining',
           on: {
             ...draining.on,
             'config.prepare': [
-              { guard: 'enablesBeside', target: 'reviving', actions: 'noteChange' },
-              { guard: 'enables', target: '#exporter.enabling.closing', actions: 'noteChange' },
-            ],
-          },
-        },
-        /** The drain goes on while a candidate opens, and is finished if the change is refused. */
-        reviving: {
-          tags: 'opening',
-          entry: 'announce',
-          initial: 'opening',
-          on: {
-            'config.abort': {
-              target: 'draining',
-              actions: ['forgetChange', 'discard', 'acknowledge', 'announce'],
-            },
-          },
-          states: {
-            opening: {
-              invoke: {
-                src: 'prepare',
-                input: candidateInput('rebuild'),
-                onDone: 'prepared',
-                onError: { target: '#exporter.leaving.draining', actions: ['refuse', 'announce'] },
+              { guard: 'enablesBeside', target: '#exporter.enabling.reviving', actions: 'noteChange' },
+              {
+                guard: 'enables',
+                target: '#exporter.enabling',
+                actions: ['noteChange', 'haltDelivery', 'cut'],
               },
-            },
-            prepared: {
-              entry: 'answer',
-              on: { 'config.commit': { target: '#exporter.active.client.serving', actions: takeOver } },
-            },
+            ],
           },
         },
         closing: {
           ...closing('#exporter.deciding', ['acknowledge']),
-          tags: 'draining',
           on: {
-            'config.prepare': {
-              guard: 'enables',
-              target: '#exporter.enabling.closing',
-              actions: 'noteChange',
-            },
+            'config.prepare': { guard: 'enables', target: '#exporter.enabling', actions: 'noteChange' },
           },
         },
       },
@@ -307,7 +289,7 @@ export const exporterMachine = exporterSetup.createMachine({
     stopped: {
       type: 'final',
       tags: 'stopped',
-      entry: ['announce', 'unsubscribe', 'abandonShutdown', 'announceStopped'],
+      entry: ['announce', 'unsubscribe', 'abandonStopped', 'announceStopped'],
     },
   },
 })

@@ -1,9 +1,11 @@
 import { assign, emit, enqueueActions, setup } from 'xstate'
 import type { PlannedChange, PlannedExporter, Refusal, SystemEmitted, SystemEvent } from './events.ts'
-import { type ExporterGroup, exporterActors, spawnGroup } from './exporter-group.ts'
+import { type ExporterGroup, spawnGroup, systemActors } from './exporter-group.ts'
 
 export interface SystemInput {
   readonly exporters: readonly PlannedExporter[]
+  /** How many exporters a stop tells in one turn of the event loop. Default 16. */
+  readonly perTurn?: number
 }
 
 /** A configuration change under way. */
@@ -21,6 +23,9 @@ export interface SystemContext {
   /** Exporters whose answer is outstanding. */
   readonly awaiting: readonly string[]
   readonly stopTimeoutMs: number
+  /** Exporters that a stop has yet to tell, and then those whose actors it has yet to stop. */
+  readonly remaining: readonly string[]
+  readonly perTurn: number
 }
 
 /** How long a change waits for drains and reopenings before it counts as settled; they go on by themselves. */
@@ -30,9 +35,28 @@ const stopGraceMs = 100
 
 const without = (ids: readonly string[], id: string): readonly string[] => ids.filter((other) => other !== id)
 
-const crash = /^xstate\.error\.actor\.(exporter|delivery|breaker):(.*)$/s
+/** How the actor of an exporter has ended. */
+const end = /^xstate\.(?:done|error)\.actor\.((exporter|delivery|breaker):(.*?)(?:#\d+)?)$/s
 
-const idOf = (event: SystemEvent): string => crash.exec(event.type)?.[2] ?? ('id' in event ? event.id : '')
+/** Which actor of which exporter has ended. */
+const endedOf = (event: SystemEvent) => {
+  const [, actor = '', kind, id = ''] = end.exec(event.type) ?? []
+  return actor === '' ? undefined : { actor, kind: kind as 'exporter' | 'delivery' | 'breaker', id }
+}
+
+/** Whom an event is about: nobody, if it is of an actor that another life has replaced already. */
+const idOf = (event: SystemEvent, { groups }: SystemContext): string => {
+  const ended = endedOf(event)
+  if (ended) return groups[ended.id]?.[ended.kind].id === ended.actor ? ended.id : ''
+  return 'id' in event ? event.id : ''
+}
+
+/**
+ * How many exporters a stop clears away in this turn. XState copies the list of all children for each child that is
+ * stopped: of a long list, a millisecond each.
+ */
+const clearedAtOnce = ({ perTurn, remaining }: SystemContext): number =>
+  remaining.length <= perTurn ? remaining.length : Math.ceil(perTurn / 4)
 
 const errorOf = (event: SystemEvent): unknown => ('error' in event ? event.error : undefined)
 
@@ -69,7 +93,7 @@ export const systemSetup = setup({
     emitted: {} as SystemEmitted,
     input: {} as SystemInput,
   },
-  actors: exporterActors,
+  actors: systemActors,
   delays: {
     settleDeadline: settleMs,
     stopDeadline: ({ context }) => context.stopTimeoutMs + stopGraceMs,
@@ -78,11 +102,14 @@ export const systemSetup = setup({
     allAnswered: ({ context }) => context.awaiting.length === 0,
     allPrepared: ({ context }) => context.awaiting.length === 0 && context.transaction.refusals.length === 0,
     someRefused: ({ context }) => context.awaiting.length === 0 && context.transaction.refusals.length > 0,
-    isPreparing: ({ context, event }) => context.awaiting.includes(idOf(event)),
+    noneRemain: ({ context }) => context.remaining.length === 0,
+    /** Not the late news of a life that has ended already. */
+    isOfThisLife: ({ context, event }) => idOf(event, context) !== '',
+    isPreparing: ({ context, event }) => context.awaiting.includes(idOf(event, context)),
     isAwaited: ({ context, event }) =>
       'version' in event &&
       event.version === context.transaction.version &&
-      context.awaiting.includes(idOf(event)),
+      context.awaiting.includes(idOf(event, context)),
   },
   actions: {
     spawnExporters: enqueueActions(
@@ -98,7 +125,7 @@ export const systemSetup = setup({
     ),
     /** One actor of an exporter has died: the others stop, and all of them begin a next life over the same unit. */
     respawnCrashed: enqueueActions(({ context, event, enqueue }) => {
-      const id = idOf(event)
+      const id = idOf(event, context)
       const group = context.groups[id]
       if (!group) return
       const { unit, leaving } = group
@@ -130,15 +157,18 @@ export const systemSetup = setup({
       }
     }),
     /** The next life of a crashed exporter hears of the change under way as well: its outcome is yet to come. */
-    askPrepareAgain: enqueueActions(({ context: { transaction }, event, enqueue }) => {
-      const preparation = preparationOf(transaction, idOf(event))
-      if (preparation) enqueue.sendTo(exporterOf(idOf(event)), preparation)
+    askPrepareAgain: enqueueActions(({ context: { groups, transaction }, event, enqueue }) => {
+      const { id = '' } = endedOf(event) ?? {}
+      const preparation = preparationOf(transaction, id)
+      if (groups[id] && preparation) enqueue.sendTo(exporterOf(id), preparation)
     }),
-    noteAnswer: assign({ awaiting: ({ context, event }) => without(context.awaiting, idOf(event)) }),
+    noteAnswer: assign({
+      awaiting: ({ context, event }) => without(context.awaiting, idOf(event, context)),
+    }),
     noteRefusal: assign({
-      transaction: ({ context: { transaction }, event }) => ({
-        ...transaction,
-        refusals: [...transaction.refusals, { id: idOf(event), reason: reasonOf(event) }],
+      transaction: ({ context, event }) => ({
+        ...context.transaction,
+        refusals: [...context.transaction.refusals, { id: idOf(event, context), reason: reasonOf(event) }],
       }),
     }),
     /** Exporters that stay take the change over; removed ones stop. */
@@ -186,11 +216,11 @@ export const systemSetup = setup({
     endTransaction: assign({ transaction: noTransaction, awaiting: [] }),
     /** The crashed one may not have heard of the commit; staged twice is in force once. */
     commitCrashed: ({ context, event }) => {
-      const group = context.groups[idOf(event)]
+      const group = context.groups[idOf(event, context)]
       group?.unit.life(group.epoch).commit()
     },
     abortCrashed: ({ context, event }) => {
-      const group = context.groups[idOf(event)]
+      const group = context.groups[idOf(event, context)]
       group?.unit.life(group.epoch).abort()
     },
     refuseBusy: emit(({ event }) => ({
@@ -201,7 +231,7 @@ export const systemSetup = setup({
     })),
     /** A stopped exporter that was to leave takes its actors with it. */
     removeStopped: enqueueActions(({ context, event, enqueue }) => {
-      const id = idOf(event)
+      const id = idOf(event, context)
       const group = context.groups[id]
       if (!group?.leaving) return
       const { [id]: _, ...others } = context.groups
@@ -220,7 +250,7 @@ export const systemSetup = setup({
       }
     }),
     relayRestart: enqueueActions(({ context, event, enqueue }) => {
-      const group = context.groups[idOf(event)]
+      const group = context.groups[idOf(event, context)]
       if (group) enqueue.sendTo(group.exporter, { type: 'exporter.restart' })
     }),
     relayBreakerCommand: enqueueActions(({ context, event, enqueue }) => {
@@ -229,14 +259,35 @@ export const systemSetup = setup({
       if (group) enqueue.sendTo(group.breaker, { type: `breaker.${event.command}` })
     }),
 
-    stopAll: enqueueActions(({ context, event, enqueue }) => {
-      const withinMs = event.type === 'system.stop' ? event.timeoutMs : context.stopTimeoutMs
-      for (const { exporter } of Object.values(context.groups))
-        enqueue.sendTo(exporter, { type: 'exporter.stop', withinMs })
-      enqueue.assign({ awaiting: Object.keys(context.groups), stopTimeoutMs: withinMs })
+    planStop: assign(({ context, event }) => ({
+      stopTimeoutMs: event.type === 'system.stop' ? event.timeoutMs : context.stopTimeoutMs,
+      awaiting: Object.keys(context.groups),
+      remaining: Object.keys(context.groups),
+    })),
+    stopSome: enqueueActions(({ context, enqueue }) => {
+      const { groups, remaining, perTurn, stopTimeoutMs: withinMs } = context
+      for (const id of remaining.slice(0, perTurn)) {
+        const group = groups[id]
+        if (group) enqueue.sendTo(group.exporter, { type: 'exporter.stop', withinMs })
+      }
+      enqueue.assign({ remaining: remaining.slice(perTurn) })
+    }),
+    planClearing: assign({ remaining: ({ context }) => Object.keys(context.groups) }),
+    /** Their last snapshots stay readable. */
+    clearSome: enqueueActions(({ context, enqueue }) => {
+      const { groups, remaining } = context
+      const count = clearedAtOnce(context)
+      for (const id of remaining.slice(0, count)) {
+        const group = groups[id]
+        if (!group) continue
+        enqueue.stopChild(group.breaker)
+        enqueue.stopChild(group.delivery)
+        enqueue.stopChild(group.exporter)
+      }
+      enqueue.assign({ remaining: remaining.slice(count) })
     }),
     abandonCrashed: ({ context, event }) => {
-      const group = context.groups[idOf(event)]
+      const group = context.groups[idOf(event, context)]
       group?.unit.life(group.epoch).abandon('shutdown')
     },
   },

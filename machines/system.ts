@@ -8,7 +8,14 @@ import { addedBy, exportersOf, noTransaction, systemSetup } from './system-setup
 export const systemMachine = systemSetup.createMachine({
   id: 'system',
   options: { maxIterations: 1000 },
-  context: { groups: {}, transaction: noTransaction, awaiting: [], stopTimeoutMs: 0 },
+  context: ({ input: { perTurn = 16 } }) => ({
+    groups: {},
+    transaction: noTransaction,
+    awaiting: [],
+    stopTimeoutMs: 0,
+    remaining: [],
+    perTurn,
+  }),
   entry: { type: 'spawnExporters', params: ({ event }) => ({ exporters: exportersOf(event) }) },
   initial: 'running',
   on: {
@@ -27,7 +34,12 @@ export const systemMachine = systemSetup.createMachine({
       },
       states: {
         idle: {
-          on: { 'config.change': 'preparing' },
+          on: {
+            'config.change': 'preparing',
+            'exporters.add': {
+              actions: { type: 'spawnExporters', params: ({ event }) => ({ exporters: event.exporters }) },
+            },
+          },
         },
         preparing: {
           entry: [
@@ -49,7 +61,7 @@ export const systemMachine = systemSetup.createMachine({
             'config.refused': { guard: 'isAwaited', actions: ['noteRefusal', 'noteAnswer'] },
             'xstate.error.actor.*': [
               { guard: 'isPreparing', actions: ['noteRefusal', 'noteAnswer', 'respawnCrashed'] },
-              { actions: ['respawnCrashed', 'askPrepareAgain'] },
+              { guard: 'isOfThisLife', actions: ['respawnCrashed', 'askPrepareAgain'] },
             ],
           },
         },
@@ -65,13 +77,13 @@ export const systemMachine = systemSetup.createMachine({
             committing: {
               entry: 'commitAll',
               on: {
-                'xstate.error.actor.*': { actions: ['commitCrashed', 'respawnCrashed', 'noteAnswer'] },
+                'xstate.error.actor.*': { actions: ['commitCrashed', 'noteAnswer', 'respawnCrashed'] },
               },
             },
             aborting: {
               entry: 'abortAll',
               on: {
-                'xstate.error.actor.*': { actions: ['abortCrashed', 'respawnCrashed', 'noteAnswer'] },
+                'xstate.error.actor.*': { actions: ['abortCrashed', 'noteAnswer', 'respawnCrashed'] },
               },
             },
           },
@@ -79,12 +91,39 @@ export const systemMachine = systemSetup.createMachine({
       },
     },
     stopping: {
-      entry: 'stopAll',
-      always: { guard: 'allAnswered', target: 'stopped' },
-      after: { stopDeadline: 'stopped' },
+      entry: 'planStop',
+      after: { stopDeadline: 'clearing' },
       on: {
-        'exporter.stopped': { actions: 'noteAnswer' },
+        // Not `exporter.stopped`, which comes before it: what an actor sends to a system that has ended is warned of.
+        'xstate.done.actor.*': { actions: 'noteAnswer' },
         'xstate.error.actor.*': { actions: ['abandonCrashed', 'noteAnswer'] },
+      },
+      initial: 'telling',
+      states: {
+        /** A few a turn, so that a stop of very many exporters does not block the event loop. */
+        telling: {
+          entry: 'stopSome',
+          always: [{ guard: 'noneRemain', target: 'draining' }, { target: 'yielding' }],
+        },
+        yielding: { invoke: { src: 'yield', onDone: 'telling' } },
+        draining: {
+          always: { guard: 'allAnswered', target: '#system.clearing' },
+        },
+      },
+      exit: 'planClearing',
+    },
+    /** The actors of all exporters stop, a few exporters a turn. */
+    clearing: {
+      on: {
+        'xstate.error.actor.*': { actions: 'abandonCrashed' },
+      },
+      initial: 'stopping',
+      states: {
+        stopping: {
+          entry: 'clearSome',
+          always: [{ guard: 'noneRemain', target: '#system.stopped' }, { target: 'yielding' }],
+        },
+        yielding: { invoke: { src: 'yield', onDone: 'stopping' } },
       },
     },
     stopped: { type: 'final' },

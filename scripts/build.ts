@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { buildForBundlers } from './bundlers.ts'
+import { buildCommand } from './command.ts'
 import { buildCommonJs } from './commonjs.ts'
 import { pruneDeclarations } from './declarations.ts'
 import { entries, root } from './entries.ts'
@@ -17,5 +18,5 @@ pruneDeclarations(
   `${root}dist/cjs/types`,
   Object.values(entries).map((source) => source.replace(/\.ts$/, '.d.ts')),
 )
-await Promise.all([buildCommonJs(), buildForBundlers()])
+await Promise.all([buildCommonJs(), buildForBundlers(), buildCommand()])
 await buildWrappers()

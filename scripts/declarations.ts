@@ -98,7 +98,7 @@ const fileOf = (path: string, specifier: string): string | undefined =>
   specifier.startsWith('.') ? join(dirname(path), specifier.replace(/\.[jt]s$/, '.d.ts')) : undefined
 
 /** Marks what the exports of these files need, in them and in the files they import. */
-function mark(entries: readonly string[]): Map<string, File> {
+export function mark(entries: readonly string[]): Map<string, File> {
   const files = new Map<string, File>()
   const open = (path: string): File => {
     const file = files.get(path) ?? read(path)

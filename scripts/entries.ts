@@ -11,6 +11,7 @@ export const entries: Readonly<Record<string, string>> = {
   admin: 'src/admin/index.ts',
   inspect: 'src/inspect/index.ts',
   opentelemetry: 'src/opentelemetry/index.ts',
+  bridges: 'src/bridges/index.ts',
 }
 
 /** The oldest Node.js that the output has to run on, for esbuild. */

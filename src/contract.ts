@@ -14,15 +14,22 @@ import type { AnyExporterDefinition } from './exporters/exporter.ts'
 import type { InspectionTarget } from './inspection.ts'
 import type { Logger } from './logger.ts'
 import type { TelemetryStatus } from './status.ts'
+import type { ConfigInit } from './typed-init.ts'
 
-export interface TelemetryOptions {
+/**
+ * What `createTelemetry` takes. `Types` are the exporter types of `types`, by which the compiler checks the tables of
+ * `config.init`. Where they are not known to it, it checks the tables that are named like a built-in type only.
+ */
+export interface TelemetryOptions<
+  Types extends readonly AnyExporterDefinition[] = readonly AnyExporterDefinition[],
+> {
   /**
    * Exporter types of your own, which a configuration may name beside the built-in ones. One of the same name takes the
    * place of a built-in type, `types: [mock()]` for example.
    */
-  readonly types?: readonly AnyExporterDefinition[]
+  readonly types?: Types
   /** Layers, lowest first: defaults, environment, file, init, runtime. An exporter exists because a table names it. */
-  readonly config?: ConfigOptions
+  readonly config?: ConfigOptions<ConfigInit<NoInfer<Types>>>
   /** Default: the system's. XState's SimulatedClock fits. */
   readonly clock?: Clock
   /** pino-shaped. Default: warnings and errors to stderr. */

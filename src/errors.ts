@@ -1,9 +1,11 @@
 import { types } from 'node:util'
+import type { TelemetryErrorCode } from './error-codes.ts'
 
 /** Every error telemachine throws or rejects with. Match `code`, never the message. */
 export class TelemetryError extends Error {
-  readonly code: string
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  /** What went wrong: docs/errors.md explains each code. */
+  readonly code: TelemetryErrorCode
+  constructor(code: TelemetryErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'TelemetryError'
     this.code = code
@@ -12,7 +14,7 @@ export class TelemetryError extends Error {
 
 /** One thing that is wrong with a configuration. `path` is the full key, such as `telemetry.otel.batch_size`. */
 export interface ConfigProblem {
-  readonly code: string
+  readonly code: TelemetryErrorCode
   readonly path: string
   /** Names the key, the value (unless it is sensitive) and what would be right. */
   readonly message: string

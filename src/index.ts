@@ -1,4 +1,5 @@
 export type { BusStatus } from './bus/bus.ts'
+export type { BusDropReason } from './bus/contract.ts'
 export {
   ErrorSnapshot,
   measurementValue,
@@ -8,11 +9,16 @@ export {
 } from './bus/event.ts'
 export { glob } from './bus/glob.ts'
 export type { Handler, HandlerOptions, HandlerStatus } from './bus/handlers.ts'
+export type { SanitizedCounts, SanitizedKind } from './bus/sanitize-value.ts'
 export type { Span, SpanHandle, StartedSpan, StartSpan } from './bus/span.ts'
 export type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
+export type { SystemClock } from './clock.ts'
 export { type Clock, createSystemClock } from './clock.ts'
+export type { ValueChange } from './config/changes/plan.ts'
 export type { PutResult } from './config/changes/transactions.ts'
-export type { ConfigOptions, ConfigSource, ConfigStatus } from './config/contract.ts'
+export type { ConfigOptions, ConfigSource, ConfigStatus, SourceStatus } from './config/contract.ts'
+export type { SystemConfig } from './config/keys.ts'
+export type { LayerName, Source } from './config/layers.ts'
 export type { Explanation } from './config/presentation/explain.ts'
 export type { Subscriber } from './config/presentation/subscribers.ts'
 export type {
@@ -26,31 +32,47 @@ export type {
 } from './contract.ts'
 export type { SystemPicture } from './control/control.ts'
 export type { ControlListener, ControlRecord } from './control/observe.ts'
+export type { HistoryEntry } from './control/recorder.ts'
 export type { BreakerState, ExporterState } from './control/states.ts'
 export { type Breaker, type BreakerOptions, createBreaker, type Permit } from './delivery/breaker.ts'
+export type { LastError } from './delivery/error-log.ts'
 export { type DropReason, dropReasons, type LedgerStatus } from './delivery/ledger.ts'
 export type { Outcome } from './delivery/outcome.ts'
+export type { TelemetryErrorCode } from './error-codes.ts'
 export { type ConfigProblem, TelemetryConfigError, TelemetryError } from './errors.ts'
 export { builtInTypes } from './exporters/built-in.ts'
 export { type DatadogOptions, datadog } from './exporters/datadog/index.ts'
+export type { DatadogSchema } from './exporters/datadog/schema.ts'
 export {
   type AnyExporterDefinition,
-  type Change,
-  type Config,
   defineExporter,
-  type EcosystemVariable,
   type ExportContext,
   type ExporterContext,
   type ExporterDefinition,
-  type KeySchema,
   type OpenContext,
+  type PullExporterDefinition,
   type Sink,
 } from './exporters/exporter.ts'
+export type * from './exporters/key.ts'
+export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } from './exporters/mock.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
 export { otel } from './exporters/otel/index.ts'
+export type { OtelSchema } from './exporters/otel/schema.ts'
 export { metricsHandler, type PrometheusOptions, prometheus } from './exporters/prometheus/index.ts'
+export type { PrometheusSchema } from './exporters/prometheus/settings.ts'
+export type * from './exporters/typed-config.ts'
 export type { InspectionObserver, InspectionRecord, InspectionTarget } from './inspection.ts'
 export type { Logger } from './logger.ts'
+export type {
+  DeclaredMetric,
+  DistributionOptions,
+  MeasuredOptions,
+  MetricOptions,
+  MetricType,
+  SumOptions,
+  Unit,
+} from './metrics/declared.ts'
 export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
-export type { ExporterStatus, TelemetryStatus } from './status.ts'
+export type { ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'
+export type * from './typed-init.ts'

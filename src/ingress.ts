@@ -1,7 +1,8 @@
+import type { BridgedSpans } from './bus/bridged-span.ts'
 import type { TelemetryEvent } from './bus/event.ts'
 import type { AnyExporterDefinition } from './exporters/exporter.ts'
 
-/** A way into one exporter beside `emit`, for our own adapters: the public face of a telemetry system has none. */
+/** Ways into telemetry beside its public face, for our own adapters: the public face of a telemetry system has none. */
 export interface Ingress {
   /** The type of an exporter that exists; undefined for another, and before the start. */
   definitionOf(exporter: string): AnyExporterDefinition | undefined
@@ -9,6 +10,12 @@ export interface Ingress {
   clientOf(exporter: string): unknown
   /** Gives an event to one exporter alone, whatever its patterns. False if it takes none: it is disabled, or stopped. */
   offer(exporter: string, event: TelemetryEvent): boolean
+  /** Hides the secrets of the configuration in a text, and the userinfo and query of the URLs in it. */
+  redact(text: string): string
+  /** The spans of bridges. */
+  readonly spans: BridgedSpans
+  /** Reports what a bridge threw on a message of a channel, as `telemetry.handler.failed`; logs the first of a bridge. */
+  bridgeFailed(bridge: string, channel: string, thrown: unknown): void
 }
 
 const ingresses = new WeakMap<object, Ingress>()

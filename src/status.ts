@@ -16,6 +16,8 @@ export interface ExporterStatus {
   readonly breaker: BreakerState
   /** Epoch milliseconds of the breaker's last change of state. */
   readonly breakerSince: number
+  /** Milliseconds until an open breaker lets a probe through; null while it is not open. */
+  readonly probeInMs: number | null
   /** Consecutive failures the breaker has counted. */
   readonly failures: number
   /** Redacted. */
@@ -58,6 +60,7 @@ export function buildStatus({
       state: state === 'stopped' ? 'stopped' : (view?.state ?? 'stopped'),
       breaker: view?.breaker ?? 'closed',
       breakerSince: view?.breakerSince ?? 0,
+      probeInMs: view?.probeInMs ?? null,
       failures: view?.breakerFailures ?? 0,
       config: store.redacted(id),
       ledger: unit.ledger(),

@@ -1,4 +1,5 @@
 import type { BreakerCommand } from '../machines/index.ts'
+import { createBridgedSpans } from './bus/bridged-span.ts'
 import { type Bus, createBus } from './bus/bus.ts'
 import { createSpans } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
@@ -8,6 +9,7 @@ import type { ConfigStore } from './config/contract.ts'
 import { createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
 import { createAnnouncements } from './control/announcements.ts'
+import { createBridgeFailures } from './control/bridge-failures.ts'
 import { checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
@@ -16,6 +18,7 @@ import { createHints } from './control/hints.ts'
 import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
+import { highestSamplingRate } from './control/sampling-rate.ts'
 import { createTimerScope } from './control/timers.ts'
 import { atMost, settledWithin, whileHeld } from './control/waiting.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
@@ -23,6 +26,7 @@ import { settingsOf } from './delivery/settings.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryError } from './errors.ts'
 import { typesWith } from './exporters/built-in.ts'
+import type { AnyExporterDefinition } from './exporters/exporter.ts'
 import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
@@ -34,19 +38,26 @@ const defaultStopMs = 5_000
 /** How long past its deadline a stop waits for clients to close. */
 const closeGraceMs = 150
 const defaultFlushMs = 10_000
+/** Exporters that begin in one turn of the event loop. */
+const startedPerTurn = 16
 
-/** What traces that begin here are announced by; without an exporter that samples, as sampled. */
-function highestSamplingRate(units: Iterable<Unit>): number {
-  let highest = -1
-  for (const unit of units) {
-    const { sampling_rate: rate } = unit.config()
-    if (typeof rate === 'number' && unit.enabled() && rate > highest) highest = rate
-  }
-  return highest < 0 ? 1 : highest
-}
-
-/** Makes a telemetry system. Wires the two planes: the bus and the units to the statecharts. */
-export function createTelemetry<Events extends EventMap<Events> = AnyEvents>(
+/**
+ * Makes a telemetry system whose exporter types the compiler does not know, because `Events` alone was given: it checks
+ * the tables of `config.init` that are named like a built-in type. `createTelemetry<Events, [typeof loki]>` checks all.
+ */
+export function createTelemetry<Events extends EventMap<Events> = never>(
+  options: [Events] extends [never] ? never : TelemetryOptions,
+): Telemetry<Events>
+/**
+ * Makes a telemetry system. `Events` are the types of its events (default: any event). The compiler checks
+ * `config.init` by the built-in exporter types and by those in `types`.
+ */
+export function createTelemetry<
+  Events extends EventMap<Events> = AnyEvents,
+  const Types extends readonly AnyExporterDefinition[] = readonly [],
+>(options?: TelemetryOptions<Types>): Telemetry<Events>
+// Wires the two planes: the bus and the units to the statecharts.
+export function createTelemetry<Events extends EventMap<Events>>(
   options: TelemetryOptions = {},
 ): Telemetry<Events> {
   return assembleTelemetry<Events>(options, wireSystem())
@@ -66,6 +77,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   let control: Control | undefined
   let state: SystemState = 'idle'
   let launching: Promise<Control> | undefined
+  /** Some exporters of the start have yet to begin: a change waits for them. */
+  let spawning = false
   let stopping: Promise<StopReport> | undefined
 
   const store: ConfigStore = createConfigStore({
@@ -73,7 +86,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     types: typesWith(options.types),
     clock,
     logger,
-    apply: async (plan) => control && changes.apply(plan, control),
+    apply: async (plan) => {
+      if (spawning) await launching
+      if (control) await changes.apply(plan, control)
+    },
   })
   const scopes = openTelemetryScopes()
   const bus: Bus = createBus({
@@ -85,7 +101,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     onBuffered: () => hints.emittedBeforeStart(),
   })
   const samplingRate = () => highestSamplingRate(units.values())
-  const { span, startSpan } = createSpans({ bus, clock, scopes, samplingRate })
+  const spanOptions = { bus, clock, scopes, samplingRate }
+  const { span, startSpan } = createSpans(spanOptions)
 
   const recorder = createRecorder({ clock })
 
@@ -129,13 +146,14 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
 
   const announcements = createAnnouncements({ bus, recorder, logger: exporterLogger, units })
   store.onSettled(announcements.changeSettled)
-  const hints = createHints({ clock, logger, env: options.config?.env ?? process.env })
+  const hints = createHints({ clock, logger, options })
 
   /** What was emitted up to here has been drained: the process may end. */
   let drainedTo = -1
 
   /** A program that goes on after it was drained is not left without telemetry. */
   const drainAtExit = async (): Promise<void> => {
+    hints.processEnds()
     const { emitted } = bus.callers()
     if (state !== 'running' || emitted === drainedTo) return
     drainedTo = emitted
@@ -153,18 +171,33 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   ended.catch(() => {})
 
   const launch = async (): Promise<Control> => {
-    const exporters = await store.start()
-    if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
-    for (const [id, exporter] of exporters) addUnit(id, exporter)
+    const exporters = [...(await store.start())]
+    /** The next few that are to begin. */
+    const next = () =>
+      exporters.splice(0, startedPerTurn).map(([id, exporter]) => {
+        const unit = addUnit(id, exporter)
+        return { unit, settings: settingsOf(unit.config()) }
+      })
+    const goOn = (): void => {
+      if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
+    }
+    goOn()
     control = startControl({
       machine,
-      exporters: [...units.values()].map((unit) => ({ unit, settings: settingsOf(unit.config()) })),
+      exporters: next(),
       clock,
       logger,
       observation,
       onStateChange: announcements.stateChanged,
       onRemoved: removeUnit,
     })
+    spawning = exporters.length > 0
+    while (exporters.length > 0) {
+      await new Promise((resolve) => setImmediate(resolve))
+      goOn()
+      control.add(next())
+    }
+    spawning = false
     state = 'running'
     bus.open()
     hints.started(units.size, store.status().warnings.length > 0)
@@ -291,6 +324,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     definitionOf: (id) => units.get(id)?.definition,
     clientOf: (id) => units.get(id)?.client(),
     offer: bus.offer,
+    redact,
+    spans: createBridgedSpans(spanOptions),
+    bridgeFailed: createBridgeFailures(bus, logger),
   })
   return telemetry
 }

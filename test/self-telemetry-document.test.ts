@@ -1,7 +1,8 @@
 /** docs/self-telemetry.md names every event that telemachine emits about itself, with exactly the fields it has. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createDriver, down, endRigs, startRig } from './delivery/harness.ts'
+import { createDriver, down } from './support/scripted-driver.ts'
+import { endSimulated, startSimulated } from './support/simulated-telemetry.ts'
 
 const text = readFileSync(new URL('../docs/self-telemetry.md', import.meta.url), 'utf8')
 
@@ -24,7 +25,7 @@ const rowsOf = (heading: string): string[][] =>
 async function provoke(): Promise<Record<string, Row>> {
   const seen: Record<string, { measurements: Set<string>; metadata: Set<string> }> = {}
   const driver = createDriver()
-  const rig = await startRig([driver.definition], {
+  const rig = await startSimulated([driver.definition], {
     test: {
       event_patterns: ['app.*'],
       flush_interval: 0.1,
@@ -56,7 +57,7 @@ async function provoke(): Promise<Record<string, Row>> {
 }
 
 describe('the document on self-telemetry', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('lists each event with its measurements and its metadata, and no other', async () => {
     const documented = Object.fromEntries(

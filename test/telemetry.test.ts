@@ -21,25 +21,16 @@ import {
 import { assembleTelemetry } from '../src/telemetry.ts'
 import { createBackend } from '../src/testing/index.ts'
 import { mortalSystem } from '../src/testing/mortal.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
-
-const sum = (parts: object): number =>
-  Object.values(parts as Record<string, number>).reduce((total, part) => total + part, 0)
+import { assertExact } from './support/ledger.ts'
+import { quietLogger } from './support/quiet-logger.ts'
 
 function assertBalanced({
   exporters,
 }: {
   exporters: Record<string, LedgerStatus> | TelemetryStatus['exporters']
 }) {
-  for (const [id, entry] of Object.entries(exporters)) {
-    const ledger = 'ledger' in entry ? entry.ledger : entry
-    assert.equal(
-      ledger.accepted,
-      ledger.delivered + sum(ledger.dropped) + sum(ledger.pending),
-      `the ledger of ${id} does not add up: ${JSON.stringify(ledger)}`,
-    )
-  }
+  for (const [id, entry] of Object.entries(exporters))
+    assertExact('ledger' in entry ? entry.ledger : entry, id)
 }
 
 /** Waits, by turns of the event loop, until a condition holds. */
@@ -59,7 +50,7 @@ const scrape = async (url: string): Promise<string> => (await fetch(url)).text()
 describe('telemetry', () => {
   let running: Telemetry[] = []
   const create = (options: Parameters<typeof createTelemetry>[0]): Telemetry => {
-    const telemetry = createTelemetry({ logger: silent, drainOnExit: false, ...options })
+    const telemetry = createTelemetry({ logger: quietLogger, drainOnExit: false, ...options })
     running.push(telemetry)
     return telemetry
   }
@@ -103,7 +94,7 @@ describe('telemetry', () => {
     assert.equal(recorder.events.length, 1)
   })
 
-  for (const client of ['native', 'package'])
+  for (const client of ['native', 'package'] as const)
     it(`loses nothing when the endpoint moves at 5,000 events a second, with the ${client} client`, async () => {
       const [a, b] = [createBackend({ decode: 'count' }), createBackend({ decode: 'count' })]
       await Promise.all([a.listen(), b.listen()])
@@ -113,13 +104,13 @@ describe('telemetry', () => {
       let spans = 0
       let moved: Promise<unknown> | undefined
       const begun = performance.now()
-      for (let elapsed = 0; elapsed < 2000; elapsed = performance.now() - begun) {
+      for (let elapsed = 0; elapsed < 1000; elapsed = performance.now() - begun) {
         // As many pairs as are due at 5,000 events a second, however slow the machine is.
         for (; spans < elapsed * 2.5; spans += 1) {
           telemetry.emit('job.start', {}, { correlation_id: spans })
           telemetry.emit('job.success', { duration_ms: 1 }, { correlation_id: spans })
         }
-        if (elapsed > 1000) moved ??= telemetry.config.put('telemetry.otel.endpoint', b.url)
+        if (elapsed > 500) moved ??= telemetry.config.put('telemetry.otel.endpoint', b.url)
         await nextTurn()
       }
       await moved
@@ -255,7 +246,7 @@ describe('telemetry', () => {
     const telemetry = assembleTelemetry(
       {
         types: [fragile, sibling],
-        logger: silent,
+        logger: quietLogger,
         drainOnExit: false,
         config: { env: {}, init: { fragile: {}, mock: {} } },
       },
@@ -414,6 +405,7 @@ describe('telemetry', () => {
       types: [otel()],
       config: {
         env: { TELEMETRY_BATCH_SIZE: '12abc' },
+        // @ts-expect-error: there is no such key
         init: { otel: { endpoint: 'ftp://x', colour: 'red' } },
       },
     })

@@ -214,6 +214,11 @@ export const deliveryMachine = createMachine({
           }
         },
         "exporting": {
+          "exit": [
+            {
+              "type": "endWave"
+            }
+          ],
           "invoke": [
             {
               "src": "exportWave",
@@ -250,7 +255,21 @@ export const deliveryMachine = createMachine({
                 }
               ]
             }
-          ]
+          ],
+          "on": {
+            "permit.revoked": [
+              {
+                "actions": [
+                  {
+                    "type": "dropPermit"
+                  },
+                  {
+                    "type": "endWave"
+                  }
+                ]
+              }
+            ]
+          }
         },
         "backing_off": {
           "entry": [
@@ -356,17 +375,28 @@ export const deliveryMachine = createMachine({
           }
         },
         "exporting": {
+          "exit": [
+            {
+              "type": "endWave"
+            }
+          ],
           "invoke": [
             {
               "src": "drain",
               "onDone": [
                 {
                   "target": "drained",
+                  "guard": {
+                    "type": "hasPermit"
+                  },
                   "actions": [
                     {
                       "type": "report"
                     }
                   ]
+                },
+                {
+                  "target": "asking"
                 }
               ],
               "onError": [
@@ -380,7 +410,21 @@ export const deliveryMachine = createMachine({
                 }
               ]
             }
-          ]
+          ],
+          "on": {
+            "permit.revoked": [
+              {
+                "actions": [
+                  {
+                    "type": "dropPermit"
+                  },
+                  {
+                    "type": "endWave"
+                  }
+                ]
+              }
+            ]
+          }
         },
         "drained": {
           "type": "final"

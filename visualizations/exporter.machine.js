@@ -255,7 +255,7 @@ export const exporterMachine = createMachine({
       "on": {
         "config.abort": [
           {
-            "target": "leaving.closing",
+            "target": "leaving",
             "actions": [
               {
                 "type": "forgetChange"
@@ -271,29 +271,21 @@ export const exporterMachine = createMachine({
         ]
       },
       "states": {
-        "closing": {
-          "entry": [
-            {
-              "type": "haltDelivery"
-            },
-            {
-              "type": "cut"
-            }
-          ],
+        "reviving": {
           "invoke": [
             {
-              "src": "close",
+              "src": "prepare",
               "onDone": [
                 {
-                  "target": "opening"
+                  "target": "prepared"
                 }
               ],
               "onError": [
                 {
-                  "target": "opening",
+                  "target": "#exporter.leaving",
                   "actions": [
                     {
-                      "type": "noteError"
+                      "type": "refuse"
                     }
                   ]
                 }
@@ -746,21 +738,6 @@ export const exporterMachine = createMachine({
           "type": "announce"
         }
       ],
-      "on": {
-        "config.prepare": [
-          {
-            "target": "enabling.closing",
-            "guard": {
-              "type": "enables"
-            },
-            "actions": [
-              {
-                "type": "noteChange"
-              }
-            ]
-          }
-        ]
-      },
       "states": {
         "draining": {
           "entry": [
@@ -775,6 +752,36 @@ export const exporterMachine = createMachine({
             "delivery.drained": [
               {
                 "target": "closing"
+              }
+            ],
+            "config.prepare": [
+              {
+                "target": "#exporter.enabling.reviving",
+                "guard": {
+                  "type": "enablesBeside"
+                },
+                "actions": [
+                  {
+                    "type": "noteChange"
+                  }
+                ]
+              },
+              {
+                "target": "#exporter.enabling",
+                "guard": {
+                  "type": "enables"
+                },
+                "actions": [
+                  {
+                    "type": "noteChange"
+                  },
+                  {
+                    "type": "haltDelivery"
+                  },
+                  {
+                    "type": "cut"
+                  }
+                ]
               }
             ]
           },
@@ -822,7 +829,22 @@ export const exporterMachine = createMachine({
                 }
               ]
             }
-          ]
+          ],
+          "on": {
+            "config.prepare": [
+              {
+                "target": "#exporter.enabling",
+                "guard": {
+                  "type": "enables"
+                },
+                "actions": [
+                  {
+                    "type": "noteChange"
+                  }
+                ]
+              }
+            ]
+          }
         }
       }
     },
@@ -900,7 +922,7 @@ export const exporterMachine = createMachine({
           "type": "unsubscribe"
         },
         {
-          "type": "abandonShutdown"
+          "type": "abandonStopped"
         },
         {
           "type": "announceStopped"

@@ -84,6 +84,15 @@ export const systemMachine = createMachine({
               {
                 "target": "preparing"
               }
+            ],
+            "exporters.add": [
+              {
+                "actions": [
+                  {
+                    "type": "spawnExporters"
+                  }
+                ]
+              }
             ]
           }
         },
@@ -145,6 +154,9 @@ export const systemMachine = createMachine({
                 ]
               },
               {
+                "guard": {
+                  "type": "isOfThisLife"
+                },
                 "actions": [
                   {
                     "type": "respawnCrashed"
@@ -225,10 +237,10 @@ export const systemMachine = createMachine({
                         "type": "commitCrashed"
                       },
                       {
-                        "type": "respawnCrashed"
+                        "type": "noteAnswer"
                       },
                       {
-                        "type": "noteAnswer"
+                        "type": "respawnCrashed"
                       }
                     ]
                   }
@@ -249,10 +261,10 @@ export const systemMachine = createMachine({
                         "type": "abortCrashed"
                       },
                       {
-                        "type": "respawnCrashed"
+                        "type": "noteAnswer"
                       },
                       {
-                        "type": "noteAnswer"
+                        "type": "respawnCrashed"
                       }
                     ]
                   }
@@ -264,13 +276,19 @@ export const systemMachine = createMachine({
       }
     },
     "stopping": {
+      "initial": "telling",
       "entry": [
         {
-          "type": "stopAll"
+          "type": "planStop"
+        }
+      ],
+      "exit": [
+        {
+          "type": "planClearing"
         }
       ],
       "on": {
-        "exporter.stopped": [
+        "xstate.done.actor.*": [
           {
             "actions": [
               {
@@ -295,18 +313,98 @@ export const systemMachine = createMachine({
       "after": {
         "stopDeadline": [
           {
-            "target": "stopped"
+            "target": "clearing"
           }
         ]
       },
-      "always": [
-        {
-          "target": "stopped",
-          "guard": {
-            "type": "allAnswered"
-          }
+      "states": {
+        "telling": {
+          "entry": [
+            {
+              "type": "stopSome"
+            }
+          ],
+          "always": [
+            {
+              "target": "draining",
+              "guard": {
+                "type": "noneRemain"
+              }
+            },
+            {
+              "target": "yielding"
+            }
+          ]
+        },
+        "yielding": {
+          "invoke": [
+            {
+              "src": "yield",
+              "onDone": [
+                {
+                  "target": "telling"
+                }
+              ]
+            }
+          ]
+        },
+        "draining": {
+          "always": [
+            {
+              "target": "#system.clearing",
+              "guard": {
+                "type": "allAnswered"
+              }
+            }
+          ]
         }
-      ]
+      }
+    },
+    "clearing": {
+      "initial": "stopping",
+      "on": {
+        "xstate.error.actor.*": [
+          {
+            "actions": [
+              {
+                "type": "abandonCrashed"
+              }
+            ]
+          }
+        ]
+      },
+      "states": {
+        "stopping": {
+          "entry": [
+            {
+              "type": "clearSome"
+            }
+          ],
+          "always": [
+            {
+              "target": "#system.stopped",
+              "guard": {
+                "type": "noneRemain"
+              }
+            },
+            {
+              "target": "yielding"
+            }
+          ]
+        },
+        "yielding": {
+          "invoke": [
+            {
+              "src": "yield",
+              "onDone": [
+                {
+                  "target": "stopping"
+                }
+              ]
+            }
+          ]
+        }
+      }
     },
     "stopped": {
       "type": "final"

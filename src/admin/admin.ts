@@ -6,10 +6,11 @@ import { inUrl, isLoopback } from '../http-server/host.ts'
 import { type HttpServer, openHttpServer } from '../http-server/server.ts'
 import { guardedLogger, type Logger, stderrLogger } from '../logger.ts'
 import { commonHeaders, refusal } from './answer.ts'
-import { createFeed } from './feed.ts'
+import { createFeed, eventHeaders } from './feed.ts'
 import { createGate } from './gate.ts'
 import type { AdminTelemetry } from './port.ts'
-import { createRoutes } from './routes.ts'
+import { createRoutes, type Stream } from './routes.ts'
+import { createTaps, tapHeaders } from './tap.ts'
 
 export interface AdminOptions {
   /** Bearer token of every request but the page's own files and the probes. 1 to 1,024 visible ASCII characters. */
@@ -75,10 +76,11 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
   })
   const routeOf = createRoutes(telemetry, gate)
   const feed = createFeed(telemetry)
+  const taps = createTaps(telemetry)
   let server: Promise<HttpServer> | undefined
   let closed = false
 
-  const answer = async (request: IncomingMessage, path: string): Promise<Answer | 'follow'> => {
+  const answer = async (request: IncomingMessage, path: string): Promise<Answer | Stream> => {
     const route = routeOf(path)
     const access = route?.access ?? 'api'
     const refused = gate.admits(request, access) ?? (access === 'api' ? gate.authorizes(request) : undefined)
@@ -103,14 +105,18 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     if (typeof path !== 'string') return write(request, response, path)
     const slash = path === '' ? missingSlash(request) : undefined
     const result = slash ?? (await answer(request, path))
-    if (result !== 'follow') return write(request, response, result)
+    if (typeof result === 'object') return write(request, response, result)
     if (request.method === 'HEAD') {
-      const headers = { 'content-type': 'text/event-stream; charset=utf-8' }
+      const headers = result === 'tap' ? tapHeaders : eventHeaders
       return write(request, response, { status: 200, headers })
     }
-    if (!feed.follow(response)) {
-      return write(request, response, refusal(503, 'ADMIN_BUSY', 'too many pages are open'))
-    }
+    const refused = follow(result, request, response)
+    if (refused) return write(request, response, refused)
+  }
+
+  const follow = (stream: Stream, request: IncomingMessage, response: ServerResponse): Answer | undefined => {
+    if (stream === 'tap') return taps.follow(request, response)
+    return feed.follow(response) ? undefined : refusal(503, 'ADMIN_BUSY', 'too many pages are open')
   }
 
   const ignore = (): void => {}
@@ -143,6 +149,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     async close() {
       closed = true
       feed.close()
+      taps.close()
       await (await server?.catch(() => undefined))?.close(0)
     },
   }

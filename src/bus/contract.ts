@@ -50,6 +50,8 @@ export type BusDropReason =
   | 'failed'
 
 export interface Bus {
+  /** Whether an event of this name would reach an exporter or a handler, or wait for the start. */
+  isWanted(name: string): boolean
   /** Synchronous; never throws, whatever the arguments. */
   emit(name: string, measurements?: unknown, metadata?: unknown): void
   /** Calls `handler` inside each `emit` that matches. Returns its detach. @throws TelemetryError `HANDLER_EXISTS`, `HANDLER_INVALID`, `PATTERN_INVALID`. */

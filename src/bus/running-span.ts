@@ -18,7 +18,8 @@ export interface SpanHandle {
   readonly correlationId: string | number | boolean
   /**
    * Adds attributes: they are in the metadata of the event that ends the span, and so become attributes of the exported
-   * span, labels and tags. A key that is there already gets the new value. The limits of metadata hold.
+   * span, labels and tags. A key that is there already gets the new value, except the id that `correlationId` shows:
+   * it pairs the span's events. The limits of metadata hold.
    */
   set(attributes: object): void
   /**
@@ -167,12 +168,19 @@ export class RunningSpan implements SpanHandle {
     this.#isCopied = true
     const fields = this.#fields
     for (let i = 0; i < added.length; i += 2) {
+      if (this.#isPairing(added[i])) continue
       const at = indexOf(fields, added[i])
       if (at >= 0) fields[at + 1] = added[i + 1]
       // Room for an error.
       else if (fields.length < 2 * (maxKeys - 1)) fields.push(added[i], added[i + 1])
       else notesOf(this.#scope).droppedAttributes++
     }
+  }
+
+  /** Whether the start and the end of the span are paired by this key: with another value they would be of two spans. */
+  #isPairing(key: unknown): boolean {
+    if (key === 'correlation_id') return true
+    return key === 'request_id' && indexOf(this.#fields, 'correlation_id') < 0
   }
 
   #capture(error: unknown): Failure {
@@ -229,7 +237,8 @@ const noteBytes = 128
 const maxNotes = 128
 const maxNotesBytes = 256 * 1024
 
-function notesOf(scope: Scope): SpanNotes {
+/** What a span was told while it runs; made when first needed. */
+export function notesOf(scope: Scope): SpanNotes {
   scope.notes ??= { name: undefined, events: [], bytes: 0, droppedEvents: 0, droppedAttributes: 0 }
   return scope.notes
 }

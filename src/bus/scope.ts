@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import type { Channel } from 'node:diagnostics_channel'
 import type { SpanScope } from './event.ts'
 import { Scope } from './span-scope.ts'
 
@@ -23,6 +24,16 @@ export interface Scopes {
   current(): Scope | undefined
   /** Runs `fn` with `argument`, once, inside `scope`; returns what it returns, throws what it throws, whatever the hooks do. */
   run<Argument, Result>(scope: Scope, fn: (argument: Argument) => Result, argument: Argument): Result
+  /**
+   * Makes `scope` the innermost one for the rest of the current synchronous execution and for what that starts; undefined:
+   * none of ours. For subscribers, whose caller runs the code that is to be inside. Other tracing APIs do not see it.
+   */
+  enter(scope: Scope | undefined): void
+  /**
+   * `channel.runStores` runs its function inside the scope that `open` returns for the message; undefined leaves it where
+   * it is. `open` must not throw. Returns a function that undoes it. A channel has one such binding at a time.
+   */
+  bind(channel: Channel, open: (message: unknown) => Scope | undefined): () => void
 }
 
 /** A scope that was entered under a span of another API: a different one later is an inner one. */
@@ -88,8 +99,11 @@ export function createScopes({ inUse = inUseAlways, ambient, around }: ScopeHook
     outer: Scope | undefined,
   ): Result => {
     storage ??= new AsyncLocalStorage()
-    return storage.run(outer === undefined ? scope : new Entered(scope, outer), fn, argument)
+    return storage.run(held(scope, outer), fn, argument)
   }
+
+  /** What to keep for a scope that is entered here, without a hook around it. */
+  const heldHere = (scope: Scope): Scope | Entered => held(scope, isHooked() ? readAmbient() : undefined)
 
   return {
     current,
@@ -104,8 +118,28 @@ export function createScopes({ inUse = inUseAlways, ambient, around }: ScopeHook
       }
       return once()
     },
+    enter: (scope) => {
+      if (scope === undefined) {
+        if (storage?.getStore() !== undefined) storage.enterWith(undefined as never)
+        return
+      }
+      storage ??= new AsyncLocalStorage()
+      storage.enterWith(heldHere(scope))
+    },
+    bind: (channel, open) => {
+      storage ??= new AsyncLocalStorage()
+      const bound = storage
+      channel.bindStore(bound, (message) => {
+        const scope = open(message)
+        return scope === undefined ? (bound.getStore() as Scope | Entered) : heldHere(scope)
+      })
+      return () => void channel.unbindStore(bound)
+    },
   }
 }
+
+const held = (scope: Scope, outer: Scope | undefined): Scope | Entered =>
+  outer === undefined ? scope : new Entered(scope, outer)
 
 const isSame = (a: Scope, b: Scope): boolean => a.spanLow === b.spanLow && a.spanHigh === b.spanHigh
 

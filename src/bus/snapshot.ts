@@ -60,7 +60,7 @@ export const newFields = (): unknown[] => noFields.slice()
 /** How deeply getters that a recording reads may record in turn. */
 const maxRecordings = 8
 
-export function createRecorder(
+export function createEventRecorder(
   clock: Clock,
   maxValueLength: () => number,
   onDrop: (reason: 'recursion' | 'failed') => void,

@@ -20,11 +20,12 @@ export interface SpanOptions {
   readonly samplingRate?: SamplingRate
 }
 
-/** Opens a span of one of the two classes. */
-export type OpenSpan = <Made extends RunningSpan>(
+/** Opens a span of a class. `apart`: the span around the caller is not its parent. */
+export type OpenSpan = <Made>(
   name: unknown,
   metadata: unknown,
   made: new (...parts: ConstructorParameters<typeof RunningSpan>) => Made,
+  apart?: boolean,
 ) => Made
 
 function hostOf({ bus, clock, scopes = processScopes }: SpanOptions): SpanHost {
@@ -58,7 +59,7 @@ export function createSpanOpener(options: SpanOptions): OpenSpan {
   const { scopes } = host
   const namesOf = createSpanNames()
 
-  return (name, metadata, made) => {
+  return (name, metadata, made, apart = false) => {
     const names = namesOf(name)
     const fields = newFields()
     // Room for an id and an error.
@@ -84,7 +85,7 @@ export function createSpanOpener(options: SpanOptions): OpenSpan {
       }
     }
 
-    const around = scopes.current()
+    const around = apart ? undefined : scopes.current()
     const named = traceparent === undefined ? undefined : parseTraceparent(traceparent, tracestate)
     drawSpanId()
     const { high, low } = drawnId

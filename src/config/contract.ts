@@ -20,12 +20,15 @@ export interface ConfigSource {
   ): (() => void) | Promise<() => void>
 }
 
-export interface ConfigOptions {
-  /** TOML, or JSON by its extension; watched. */
+/** Where the configuration comes from. `Init` is the type of what the program itself gives. */
+export interface ConfigOptions<Init = object> {
+  /** Path of a TOML file, or of a JSON file if it ends in `.json`. The file is watched. Default: none. */
   readonly file?: string
-  /** Default: `process.env`. An empty object switches the environment off. */
-  readonly env?: Record<string, string | undefined>
-  readonly init?: Record<string, unknown>
+  /** Variables of the environment. An empty object switches the environment off. Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** What the program itself configures: tables of exporters by id, and keys of telemachine. Default: nothing. */
+  readonly init?: Init
+  /** Remote stores, weakest first. Default: none. */
   readonly remote?: readonly ConfigSource[]
 }
 
@@ -35,6 +38,8 @@ export interface SettledChange {
   readonly source: string
   readonly version: number
   readonly changes?: readonly ValueChange[]
+  /** The keys and tables that a refused change would have written; none of a whole document. */
+  readonly keys?: readonly string[]
   /** The first problems of a refused change, at most 20. */
   readonly problems?: readonly ConfigProblem[]
   /** How many more problems a refused change has than those listed. */

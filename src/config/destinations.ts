@@ -1,3 +1,4 @@
+import type { TelemetryErrorCode } from '../error-codes.ts'
 import type { KeySchema } from '../exporters/exporter.ts'
 import { isAllowedDestination, isForbiddenHost } from './addresses.ts'
 import { type Entry, isUntrusted } from './layers.ts'
@@ -115,7 +116,7 @@ export function createDestinations(): Destinations {
 
   const checkKey = (id: string, name: string, key: KeySchema, held: Held, problems: ProblemList): void => {
     const path = pathOf(id, name)
-    const refuse = (code: string, why: string): void =>
+    const refuse = (code: TelemetryErrorCode, why: string): void =>
       problems.add(path, () => problemAt(code, path, held.entry, why))
     if (key.format === 'file-path' && held.value !== null)
       refuse('CONFIG_FORBIDDEN', 'is the path of a file, which only the file, init and the program may set')

@@ -1,3 +1,4 @@
+import type { FormatValues } from '../exporters/key.ts'
 import type { Format } from './formats/format.ts'
 import { headers } from './formats/headers.ts'
 import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
@@ -24,5 +25,5 @@ export const formats: ReadonlyMap<string, Format> = new Map(
     host,
     'http-url': httpUrl,
     'file-path': filePath,
-  }),
+  } satisfies Record<keyof FormatValues, Format>),
 )

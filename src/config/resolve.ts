@@ -1,3 +1,4 @@
+import type { TelemetryErrorCode } from '../error-codes.ts'
 import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Entry, LayerName, Table } from './layers.ts'
@@ -29,7 +30,7 @@ export interface ResolvedKeys {
   readonly warnings: readonly string[]
 }
 
-const lackingCode = ({ source }: Entry): string =>
+const lackingCode = ({ source }: Entry): TelemetryErrorCode =>
   source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
 
 /** Lays what the layers say over the defaults. `said`: strongest first. `ignored`: entries that are not to count. */
@@ -78,7 +79,8 @@ export function resolveKeys(
     if (config.enabled === false) warnings.push(`${say().message}; the exporter needs it once it is enabled`)
     else problems.add(path, say)
   }
-  return { id, schema, config: Object.freeze(config), held, warnings }
+  // A variable that is read twice for a key says the same twice.
+  return { id, schema, config: Object.freeze(config), held, warnings: [...new Set(warnings)] }
 }
 
 /** Keys that a type does not have, in any layer. */

@@ -3,6 +3,7 @@ import { guardedLogger } from '../logger.ts'
 import { diffValues, type ExporterConfig, exporterConfig } from './changes/plan.ts'
 import {
   foldSteps,
+  keysOf,
   ownProblems,
   type ReadChange,
   readPut,
@@ -134,8 +135,8 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     redactor,
   })
 
-  const refused = (source: Source, error: unknown): void => {
-    if (error instanceof TelemetryConfigError) reports.rejected(source, inForce.version, error)
+  const refused = (source: Source, error: unknown, steps: readonly Step[] = []): void => {
+    if (error instanceof TelemetryConfigError) reports.rejected(source, inForce.version, error, keysOf(steps))
   }
 
   const landEarly = (steps: readonly Step[], source: Source): PutResult => {
@@ -162,7 +163,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       if (phase === 'new') return landEarly(steps, source)
       return await transactions.submit(source, steps)
     } catch (error) {
-      refused(source, error)
+      refused(source, error, steps)
       throw error
     }
   }

@@ -5,6 +5,9 @@ import type { Logger } from '../logger.ts'
 import type { StateChange } from './control.ts'
 import type { Recorder } from './recorder.ts'
 
+/** Keys of a refused change in the history: its problems are to have room, too. */
+const mostNamed = 8
+
 /** Tells of what happens in the control plane: in the history, in the log, and as self-telemetry. */
 export interface Announcements {
   changeSettled(change: SettledChange): void
@@ -23,13 +26,15 @@ export function createAnnouncements({
   units: ReadonlyMap<string, Unit>
 }): Announcements {
   return {
-    changeSettled({ type, source, version, changes, problems }) {
-      const keys = (changes ?? []).map(({ path }) => path)
+    changeSettled({ type, source, version, changes, problems, keys: asked = [] }) {
+      const keys = changes?.map(({ path }) => path) ?? asked
+      const named = keys.length > mostNamed ? [...keys.slice(0, mostNamed), '…'] : keys
+      const refusal = problems?.map(({ message }) => message).join('; ')
       recorder.record({
         kind: 'config',
         to: String(version),
         message: problems
-          ? `refused (${source}): ${problems.map(({ message }) => message).join('; ')}`
+          ? `refused (${source}): ${[named.join(', '), refusal].filter(Boolean).join(': ')}`
           : `applied (${source}): ${keys.join(', ')}`,
       })
       if (type === 'applied') logger.info({ source, version, keys }, 'configuration changed')

@@ -6,7 +6,7 @@ import type {
   Refusal,
   systemMachine,
 } from '../../machines/index.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, elapsed } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Observation } from './observe.ts'
 import { type BreakerState, breakerState, type ExporterState, exporterState } from './states.ts'
@@ -21,6 +21,8 @@ export interface ExporterView {
   readonly breakerFailures: number
   /** Epoch milliseconds of the breaker's last change of state. */
   readonly breakerSince: number
+  /** Milliseconds until an open breaker lets a probe through, on the monotonic clock; null while it is not open. */
+  readonly probeInMs: number | null
 }
 
 /** State values of all charts, as XState writes them. */
@@ -44,6 +46,8 @@ export interface Control {
   flush(ids: readonly string[]): void
   restart(id: string): void
   commandBreaker(id: string, command: BreakerCommand): void
+  /** Begins more exporters of the start. */
+  add(exporters: readonly PlannedExporter[]): void
   view(id: string): ExporterView | undefined
   /** Resolves when no exporter is at its first opening, or restart, any more. */
   settled(): Promise<void>
@@ -70,6 +74,10 @@ export function startControl(options: {
   const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
   const breakerSince = new Map<string, number>()
+  /** When a breaker opened last, in monotonic milliseconds. */
+  const openedAt = new Map<string, number>()
+  /** Exporters whose client opens or that drain. */
+  const settling = new Set<string>()
   let groups: SnapshotFrom<typeof systemMachine>['context']['groups'] | undefined
 
   const root = createActor(machine, {
@@ -87,32 +95,35 @@ export function startControl(options: {
     const group = groupOf(id)
     if (!group) return undefined
     const breaker = group.breaker.getSnapshot()
+    const state = breakerState(breaker)
+    const now = elapsed(clock)
     return {
       state: exporterState(group.exporter.getSnapshot()),
-      breaker: breakerState(breaker),
+      breaker: state,
+      probeInMs:
+        state === 'open' ? Math.max((openedAt.get(id) ?? now) + breaker.context.waitMs - now, 0) : null,
       breakerFailures: breaker.context.failures,
       breakerSince: breakerSince.get(id) ?? clock.now(),
     }
   }
 
-  const isSettling = (): boolean =>
-    Object.keys(root.getSnapshot().context.groups).some((id) => {
-      const state = view(id)?.state
-      return state === 'opening' || state === 'draining'
-    })
-
   const wake = (): void => {
-    if (waiting.length === 0 || isSettling()) return
+    if (waiting.length === 0 || settling.size > 0) return
     for (const resolve of waiting.splice(0)) resolve()
   }
 
   const compare = (id: string): void => {
     const now = view(id)
-    if (waiting.length > 0) wake()
+    if (now?.state === 'opening' || now?.state === 'draining') settling.add(id)
+    else settling.delete(id)
+    wake()
     const before = shown.get(id)
     if (!now) return
     shown.set(id, now)
-    if (before?.breaker !== now.breaker) breakerSince.set(id, clock.now())
+    if (before?.breaker !== now.breaker) {
+      breakerSince.set(id, clock.now())
+      openedAt.set(id, elapsed(clock))
+    }
     if (before && before.state !== now.state)
       onStateChange({ id, what: 'exporter', from: before.state, to: now.state })
     if (before && before.breaker !== now.breaker)
@@ -153,20 +164,29 @@ export function startControl(options: {
   root.on('exporter.removed', ({ id }) => {
     shown.delete(id)
     breakerSince.delete(id)
+    openedAt.delete(id)
+    settling.delete(id)
+    wake()
     onRemoved(id)
   })
   root.start()
 
+  const isActive = (): boolean => root.getSnapshot().status === 'active'
+  const send = (event: Parameters<typeof root.send>[0]): void => {
+    if (isActive()) root.send(event)
+  }
+
   return {
     change: (version, changes) =>
       new Promise((resolve) => {
-        if (root.getSnapshot().status !== 'active') return resolve([{ id: '', reason: ended }])
+        if (!isActive()) return resolve([{ id: '', reason: ended }])
         pending.set(version, resolve)
         root.send({ type: 'config.change', version, changes })
       }),
-    flush: (ids) => root.send({ type: 'exporters.flush', ids }),
-    restart: (id) => root.send({ type: 'exporter.restart', id }),
-    commandBreaker: (id, command) => root.send({ type: 'breaker.command', id, command }),
+    add: (more) => send({ type: 'exporters.add', exporters: more }),
+    flush: (ids) => send({ type: 'exporters.flush', ids }),
+    restart: (id) => send({ type: 'exporter.restart', id }),
+    commandBreaker: (id, command) => send({ type: 'breaker.command', id, command }),
     view,
     settled: () =>
       new Promise((resolve) => {
@@ -193,7 +213,7 @@ export function startControl(options: {
           for (const settle of waiting.splice(0)) settle()
           resolve()
         }
-        if (root.getSnapshot().status !== 'active') return done()
+        if (!isActive()) return done()
         root.subscribe({ complete: done, error: done })
         root.send({ type: 'system.stop', timeoutMs })
       }),

@@ -51,4 +51,11 @@ export const wireSystem = ({
 }: {
   exporter?: typeof exporterMachine
   delivery?: typeof deliveryMachine
-} = {}): typeof systemMachine => systemMachine.provide({ actors: { exporter, delivery } })
+} = {}): typeof systemMachine =>
+  systemMachine.provide({
+    actors: {
+      exporter,
+      delivery,
+      yield: fromPromise<void>(() => new Promise((resolve) => setImmediate(resolve))),
+    },
+  })

@@ -5,7 +5,7 @@ import type { InspectObserver } from './control.ts'
 /** One step of the control plane, as an observer sees it: names and states, no payloads, nothing live. */
 export interface ControlRecord {
   readonly type: 'event' | 'snapshot' | 'actor'
-  /** systemId of the actor, such as `exporter:otel`, or its XState session id. */
+  /** systemId of the actor, such as `exporter:otel`, or the id of one that works for it. */
   readonly actor: string
   /** The type of the event. */
   readonly event?: string
@@ -26,8 +26,10 @@ export interface Observation {
   observe(listener: ControlListener): () => void
 }
 
-const nameOf = (actor: InspectionEvent['actorRef']): string =>
-  'id' in actor && typeof actor.id === 'string' ? actor.id : actor.sessionId
+function nameOf(actor: InspectionEvent['actorRef']): string {
+  if ('systemId' in actor && typeof actor.systemId === 'string') return actor.systemId
+  return 'id' in actor && typeof actor.id === 'string' ? actor.id : actor.sessionId
+}
 
 /** One record goes to all listeners: none may write in it. */
 function frozen<Value>(value: Value): Value {

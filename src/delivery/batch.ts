@@ -1,9 +1,11 @@
-import type { ItemBatch } from './ring.ts'
+import type { ItemBatch, RequestRoom } from './ring.ts'
 
 /** A batch on its way, with its history. */
 export interface Batch extends ItemBatch {
-  /** Attempts that failed so far. */
+  /** Attempts that failed so far, at the destination of the last one. */
   failures: number
+  /** Counts destinations: which one it failed at last. */
+  destination: number
   /** Deliveries of other batches when this one failed first; a later one proves that the batch is the poison. */
   deliveriesAtFirstFailure: number
   /** It goes again when everything queued before this position has been taken. */
@@ -15,6 +17,7 @@ export interface Batch extends ItemBatch {
 export const batchOf = (items: ItemBatch): Batch => ({
   ...items,
   failures: 0,
+  destination: 0,
   deliveriesAtFirstFailure: 0,
   after: 0,
   round: 0,
@@ -31,17 +34,21 @@ export function sliceBatch(batch: Batch, from: number, to: number): Batch {
     items: batch.items.slice(from, to),
     weights,
     sizes,
+    wires: batch.wires?.slice(from, to),
     weight: sum(weights),
     bytes: sum(sizes),
   }
 }
 
-/** How many of a batch's items, at least one, go into a request of so many items and bytes. */
-export function fitting({ items, sizes }: Batch, mostItems: number, mostBytes: number): number {
+/** How many of a batch's items, at least one, a request has room for. `wires`: bytes of each in a request. */
+export function fitting({ items, sizes }: Batch, wires: readonly number[], most: RequestRoom): number {
   let count = 1
-  let bytes = sizes[0] ?? 0
-  while (count < items.length && count < mostItems && bytes + (sizes[count] as number) <= mostBytes) {
-    bytes += sizes[count] as number
+  let memory = sizes[0] ?? 0
+  let wire = wires[0] ?? 0
+  while (count < items.length && count < most.items) {
+    memory += sizes[count] as number
+    wire += wires[count] as number
+    if (memory > most.memory || wire > most.wire) break
     count += 1
   }
   return count

@@ -41,7 +41,8 @@ export interface Breaker {
   /**
    * Calls `call` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
    * `isFailure` says that the error is no sign of a backend that is down. Rejects with what the call threw.
-   * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker keeps calls away.
+   * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker keeps calls away; `BREAKER_CALL_INVALID`
+   * if it is no function.
    */
   execute<Result>(
     call: () => Result | Promise<Result>,
@@ -81,6 +82,15 @@ function settingsOf({
     resetTimeoutMs,
     initialResetTimeoutMs,
     probeTimeoutMs: probeTimeoutMs ?? Math.max(resetTimeoutMs, shortestProbeMs),
+  }
+}
+
+/** A predicate that throws says nothing: the error of the call counts, and is what the caller gets. */
+function isJudgedFailure(error: unknown, isFailure: (error: unknown) => boolean): boolean {
+  try {
+    return isFailure(error)
+  } catch {
+    return true
   }
 }
 
@@ -138,6 +148,8 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
   return {
     acquire,
     async execute(call, { isFailure = () => true } = {}) {
+      if (typeof call !== 'function')
+        throw new TelemetryError('BREAKER_CALL_INVALID', 'execute() needs a function to call')
       const held = acquire()
       if (held === undefined)
         throw new TelemetryError(
@@ -149,13 +161,8 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
         held.succeeded()
         return result
       } catch (error) {
-        let failed = true
-        try {
-          failed = isFailure(error)
-        } finally {
-          if (failed) held.failed()
-          else held.rejected()
-        }
+        if (isJudgedFailure(error, isFailure)) held.failed()
+        else held.rejected()
         throw error
       }
     },

@@ -219,7 +219,7 @@ export function createClients(options: {
           cutSlot(old.slot)
           await old.closed
         }
-      }
+      } else if (effect === 'replace') await retired()
       await makeRoom()
       candidate = keep(await openSlot(setup, signal, since), signal, since)
     },

@@ -1,5 +1,5 @@
 import { type Clock, elapsed } from '../clock.ts'
-import { withoutRejection } from '../errors.ts'
+import { TelemetryError, withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Clients } from './clients.ts'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
@@ -49,11 +49,28 @@ export function createPipeline(options: {
     const { current } = clients
     if (current === undefined || definition.requestBytes === undefined) return 0
     try {
-      return Math.max(withoutRejection(definition.requestBytes(current.client)), 0) || 0
+      const bytes = Math.max(withoutRejection(definition.requestBytes(current.client)), 0) || 0
+      if (bytes >= limits.maxRequestBytes) sayThatNothingFits(bytes)
+      return bytes
     } catch (error) {
       onError(error)
       return 0
     }
+  }
+
+  /** The limits and the client's overhead for which it was said last that no item fits. */
+  let saidFor = ''
+  const sayThatNothingFits = (bytes: number): void => {
+    const { maxRequestBytes } = limits
+    if (saidFor === `${bytes} ${maxRequestBytes}`) return
+    saidFor = `${bytes} ${maxRequestBytes}`
+    onError(
+      new TelemetryError(
+        'REQUEST_TOO_SMALL',
+        `max_request_bytes is ${maxRequestBytes}, and a request takes ${bytes} bytes before its first item: every ` +
+          'item is dropped as too_large. Raise max_request_bytes, or shorten what each request repeats (resource attributes)',
+      ),
+    )
   }
 
   const queue = createQueue({

@@ -98,12 +98,27 @@ export function createQueue(options: {
     return lease(batchOf(ring.take({ items: batchSize, wire: room, memory: requests.bytes })))
   }
 
-  /** A batch that failed keeps its items, unless requests have to be smaller by now. */
-  const leaseFailed = (batch: Batch): Batch => {
-    const count = fitting(batch, limits().batchSize, requests.bytes)
-    if (batch.items.length === count) return lease(batch)
-    retries.addFirst({ ...sliceBatch(batch, count, batch.items.length), after: 0, round: 0 })
-    return lease({ ...sliceBatch(batch, 0, count), after: 0, round: 0 })
+  /** Puts the items from `count` on back to the front, and returns those before. */
+  const cutOff = (batch: Batch, count: number): Batch => {
+    if (count < batch.items.length)
+      retries.addFirst({ ...sliceBatch(batch, count, batch.items.length), after: 0, round: 0 })
+    return { ...sliceBatch(batch, 0, count), after: 0, round: 0 }
+  }
+
+  /**
+   * A batch that failed keeps its items, unless requests have to be smaller by now. Undefined: its first item is too
+   * large by now, and was dropped.
+   */
+  const leaseFailed = (batch: Batch): Batch | undefined => {
+    const { batchSize, maxRequestBytes } = limits()
+    const wire = maxRequestBytes - requestBytes()
+    const wires = ring.wiresOf(batch)
+    if ((wires[0] ?? 0) > wire) {
+      dropBatch('too_large', cutOff(batch, 1))
+      return undefined
+    }
+    const count = fitting(batch, wires, { items: batchSize, wire, memory: requests.bytes })
+    return lease(batch.items.length === count ? batch : cutOff(batch, count))
   }
 
   /** Whatever has failed came before all that is fresh. */
@@ -171,11 +186,21 @@ export function createQueue(options: {
       return true
     },
     makeRoom,
-    take: () => (retryDue() ? leaseFailed(retries.takeFirst()) : takeFresh()),
+    take() {
+      while (retryDue()) {
+        const batch = leaseFailed(retries.takeFirst())
+        if (batch) return batch
+      }
+      return takeFresh()
+    },
     takeUntried(round) {
+      let batch: Batch | undefined
       // What an old client could not finish comes back behind batches that the drain has tried.
-      const failed = retries.takeUntried(round)
-      const batch = failed ? leaseFailed(failed) : takeFresh()
+      for (let failed = retries.takeUntried(round); failed && !batch; ) {
+        batch = leaseFailed(failed)
+        if (!batch) failed = retries.takeUntried(round)
+      }
+      batch ??= takeFresh()
       if (batch) batch.round = round
       return batch
     },

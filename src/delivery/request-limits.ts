@@ -21,28 +21,36 @@ const closeEnough = 1.25
 export function createRequestLimits(): RequestLimits {
   let largestTaken = 0
   let smallestRefused = Number.POSITIVE_INFINITY
+  /** One item more would be too large to try: nothing lies between the sizes taken and refused. */
+  let exhausted = false
   const known = (): boolean =>
     smallestRefused === Number.POSITIVE_INFINITY || smallestRefused <= largestTaken * closeEnough
+  const half = (): number => (largestTaken + smallestRefused) / 2
   return {
     get bytes() {
       if (smallestRefused === Number.POSITIVE_INFINITY) return smallestRefused
-      return known() ? largestTaken : (largestTaken + smallestRefused) / 2
+      return known() ? largestTaken : half()
     },
     get searching() {
-      return !known()
+      return !exhausted && !known()
     },
     refused(batch) {
       // One item alone is too large: that says nothing of others.
       if (batch.items.length < 2) return
       smallestRefused = Math.min(smallestRefused, batch.bytes)
       if (largestTaken >= smallestRefused) largestTaken = 0
+      exhausted = false
     },
     accepted(batch) {
-      if (batch.bytes < smallestRefused) largestTaken = Math.max(largestTaken, batch.bytes)
+      if (batch.bytes >= smallestRefused) return
+      largestTaken = Math.max(largestTaken, batch.bytes)
+      const item = batch.bytes / batch.items.length
+      if (!known() && batch.bytes + item > half()) exhausted = true
     },
     forget() {
       largestTaken = 0
       smallestRefused = Number.POSITIVE_INFINITY
+      exhausted = false
     },
   }
 }

@@ -67,6 +67,7 @@ export function createRetryPolicy(options: {
 }): RetryPolicy {
   const { clock, random, attempts, longestMs } = options
   let deliveries = 0
+  let destination = 0
   let failuresInARow = 0
   /** Drawn at the first failure of a wave. */
   let waveBackoffMs: number | undefined
@@ -97,6 +98,11 @@ export function createRetryPolicy(options: {
       retryAfterUntil = 0
     },
     exhausts(batch) {
+      if (batch.destination !== destination) {
+        // What failed elsewhere has all its attempts here.
+        batch.destination = destination
+        batch.failures = 0
+      }
       if (batch.failures === 0) batch.deliveriesAtFirstFailure = deliveries
       batch.failures += 1
       return deliveries > batch.deliveriesAtFirstFailure && batch.failures > attempts()
@@ -110,6 +116,7 @@ export function createRetryPolicy(options: {
       backoffUntil = 0
     },
     reset() {
+      destination += 1
       failuresInARow = 0
       backoffUntil = 0
       retryAfterUntil = 0

@@ -24,6 +24,8 @@ export interface ItemRing {
   headWire(): number
   /** Removes the oldest item and returns its weight. */
   drop(): number
+  /** Bytes in a request of each item of a batch that was taken. */
+  wiresOf(batch: ItemBatch): readonly number[]
   /** Removes and returns the oldest items: as many as fit, at least one. */
   take(most: RequestRoom): ItemBatch
 }
@@ -43,6 +45,8 @@ export interface ItemBatch {
   readonly weights: number[]
   /** What each item takes in memory. */
   readonly sizes: number[]
+  /** Bytes of each item in a request, unless the driver can be asked for them. */
+  readonly wires: number[] | undefined
   weight: number
   bytes: number
   /** Arrival of the oldest, in monotonic milliseconds. */
@@ -86,14 +90,15 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
     mask = to - 1
   }
 
-  const wireAt = (slot: number): number => {
-    if (sizeOf === undefined) return wires[slot] as number
+  const asked = (item: unknown): number => {
     try {
-      return Math.max(withoutRejection(sizeOf(items[slot])), 0) || 0
+      return Math.max(withoutRejection(sizeOf?.(item) ?? 0), 0) || 0
     } catch {
       return 0
     }
   }
+  const wireAt = (slot: number): number =>
+    sizeOf === undefined ? (wires[slot] as number) : asked(items[slot])
 
   /** A copy of `count` slots from the head on. */
   const slice = <T>(from: T[], count: number): T[] => {
@@ -168,12 +173,14 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
       shrink()
       return itemWeight
     },
+    wiresOf: (batch) => batch.wires ?? batch.items.map(asked),
     take(most) {
       const count = fitting(most)
       const batch: ItemBatch = {
         items: slice(items, count),
         weights: slice(weights, count),
         sizes: slice(memories, count),
+        wires: sizeOf === undefined ? slice(wires, count) : undefined,
         weight: 0,
         bytes: 0,
         at: times[head & mask] as number,

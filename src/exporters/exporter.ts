@@ -4,64 +4,30 @@ import type { DropReason } from '../delivery/ledger.ts'
 import type { Outcome } from '../delivery/outcome.ts'
 import { TelemetryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import type { ExporterSchema } from './key.ts'
+import type { Config, ConfigOf } from './typed-config.ts'
 
-/** How a change of a key takes effect: in place; new client beside the old, then swap; close, then open. */
-export type Change = 'hot' | 'rebuild' | 'replace'
+export type { Change, EcosystemVariable, ExporterSchema, KeySchema } from './key.ts'
+export type { Config, ConfigOf } from './typed-config.ts'
 
-/** The declaration of one configuration key. Keys are snake_case; durations are seconds. */
-export interface KeySchema {
-  /** `number`, `integer`, `boolean`, `string`, `http-url`, `port`, `seconds`, `patterns`, `headers`, `tags`, … or a list of allowed values. */
-  readonly format: string | readonly string[]
-  readonly default: unknown
-  readonly change: Change
-  readonly doc: string
-  readonly unit?: string
-  readonly sensitive?: boolean
-  /** Inclusive bounds of numbers. */
-  readonly min?: number
-  readonly max?: number
-  /** May be null (absent). */
-  readonly nullable?: boolean
-  /**
-   * The URL that a value makes the exporter send to, for a key that is no URL itself (a region, a site): who changes
-   * it from afar has to bring credentials, as for a URL.
-   */
-  readonly destination?: (value: string) => string
-  /**
-   * Says what is odd about a valid value, to end the sentence "telemetry.otel.endpoint is …, which …": it becomes a
-   * warning. Undefined where nothing is.
-   */
-  readonly hint?: (value: unknown) => string | undefined
-  /** Ecosystem variables, strongest first, below TELEMETRY_* (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `DD_API_KEY`). */
-  readonly env?: readonly EcosystemVariable[]
-}
-
-/**
- * An ecosystem variable: its name, and how its text becomes the text or value of our key (OTLP appends a path, counts
- * in ms). `variable` gives the text of another one, for those that are combined. `read` returns undefined where the
- * variable does not concern the key; it throws where the text is malformed, which is then ignored with a warning.
- */
-export interface EcosystemVariable {
-  readonly name: string
-  readonly read?: (text: string, variable: (name: string) => string | undefined) => unknown
-}
-
-export type Config = Readonly<Record<string, unknown>>
-
+/** What every function of an exporter type that is not called per event is given. */
 export interface ExporterContext<State> {
   /** The exporter's id in the configuration, such as `otel_eu`. */
   readonly id: string
+  /** The clock of the telemetry system. Use its `now` and timers, so that tests can set the time. */
   readonly clock: Clock
+  /** The logger of the telemetry system. Secrets of the configuration are redacted. */
   readonly logger: Logger
   /** What `state()` returned: outlives every client, the exporter's crashes and its being disabled. */
   readonly state: State
 }
 
-export interface OpenContext<State> extends ExporterContext<State> {
+/** What `open` is given beside the configuration. `Settings` is the type of the configuration. */
+export interface OpenContext<State, Settings = Config> extends ExporterContext<State> {
   /** Aborted when the opening is no longer wanted, or past `open_timeout`. */
   readonly signal: AbortSignal
   /** The configuration in force, read at the time of the call (hot keys change under a living client). */
-  readonly current: () => Config
+  readonly current: () => Settings
   /** Given where the destination was named by the admin API or a remote store: addresses that must not be connected to. */
   readonly forbidAddress?: ((ip: string) => boolean) | undefined
   /** Ingests, now, every event already emitted for this exporter: a scrape calls it to see them all. */
@@ -70,10 +36,12 @@ export interface OpenContext<State> extends ExporterContext<State> {
   readonly status: () => unknown
 }
 
-export interface ExportContext<State> extends ExporterContext<State> {
+/** What one attempt to export is given beside its batch. `Settings` is the type of the configuration. */
+export interface ExportContext<State, Settings = Config> extends ExporterContext<State> {
   /** Aborted at the attempt's deadline, or when the client is cut. */
   readonly signal: AbortSignal
-  readonly config: Config
+  /** The configuration in force when the attempt began. */
+  readonly config: Settings
   /** `clock.now()` by which the attempt ends. */
   readonly deadline: number
 }
@@ -81,10 +49,13 @@ export interface ExportContext<State> extends ExporterContext<State> {
 /**
  * Where `ingest` says what became of an event. Each event weighs one; what an ingest neither turns into an item,
  * holds nor drops counts as `delivered` for a pull exporter and as dropped `ignored` for the others.
+ * `Settings` is the type of the configuration.
  */
-export interface Sink<State = unknown, Item = unknown> {
+export interface Sink<State = unknown, Item = unknown, Settings = Config> {
+  /** What `state()` returned. */
   readonly state: State
-  readonly config: Config
+  /** The configuration in force. */
+  readonly config: Settings
   /** `clock.now()` in milliseconds, read once a batch: for timestamps. The wall clock may be set at any time. */
   readonly now: number
   /** Milliseconds that only ever grow, read once a batch: for how long something takes. */
@@ -107,17 +78,26 @@ export interface Sink<State = unknown, Item = unknown> {
 /**
  * An exporter type. One plain object; the built-in ones use nothing a user's cannot.
  * Every function may throw, reject or never settle: the exporter's statechart bounds it and shows why.
+ * `Schema` types the configuration that the functions are given: see {@link ConfigOf}.
  */
-export interface ExporterDefinition<Client = unknown, State = unknown, Item = unknown> {
-  readonly type: string
-  readonly schema: Readonly<Record<string, KeySchema>>
+export interface ExporterDefinition<
+  Client = unknown,
+  State = unknown,
+  Item = unknown,
+  Schema extends ExporterSchema = ExporterSchema,
+  Type extends string = string,
+> {
+  /** The name that configurations call the type by: letters, digits, `_` and `-`, at most 64, a letter first. */
+  readonly type: Type
+  /** The keys of the type, beside those that every exporter has. */
+  readonly schema: Schema
   /** Overrides of the defaults (and docs) of the common keys, such as `batch_size`. */
   readonly defaults?: Readonly<Record<string, unknown>>
   /** Rules across keys; returns what is wrong: `[key, message]`. */
-  validate?(config: Config): readonly (readonly [key: string, message: string])[]
+  validate?(config: ConfigOf<Schema>): readonly (readonly [key: string, message: string])[]
   /** Makes what outlives clients (open spans, aggregates, a registry). Default: undefined. */
   state?(context: Omit<ExporterContext<undefined>, 'state'>): State
-  open(config: Config, context: OpenContext<State>): Client | Promise<Client>
+  open(config: ConfigOf<Schema>, context: OpenContext<State, ConfigOf<Schema>>): Client | Promise<Client>
   /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
   accepts?(name: string): boolean
   /** `ingest` does not read `event.time`, which may then be up to a second early. Saves a clock reading per event. */
@@ -130,11 +110,14 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
    * Called when a changed configuration has come into force, before anything is ingested or exported with it. `before`
    * is the configuration that it replaces.
    */
-  configure?(config: Config, before: Config, context: ExporterContext<State>): void
-  /** Default: the event itself is the item. Runs per event: total, quick, no I/O. */
-  ingest?(event: TelemetryEvent, sink: Sink<State, Item>): void
+  configure?(config: ConfigOf<Schema>, before: ConfigOf<Schema>, context: ExporterContext<State>): void
+  /**
+   * Runs per event: total, quick, no I/O. Default: the event itself is the item, as a plain object of name, time,
+   * measurements and metadata.
+   */
+  ingest?(event: TelemetryEvent, sink: Sink<State, Item, ConfigOf<Schema>>): void
   /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */
-  tick?(sink: Sink<State, Item>, reason: 'interval' | 'flush'): void
+  tick?(sink: Sink<State, Item, ConfigOf<Schema>>, reason: 'interval' | 'flush'): void
   /** After a drain, when the exporter is disabled or stopped: forget what is held. The unit counts its weight. */
   forget?(state: State): void
   /** Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else 0. */
@@ -142,20 +125,41 @@ export interface ExporterDefinition<Client = unknown, State = unknown, Item = un
   /** Bytes of a request beside its items: `max_request_bytes` is for both. Default 0. */
   requestBytes?(client: Client): number
   /** One attempt to export one batch. Absent: a pull exporter, whose `ingest` is the delivery. */
-  export?(client: Client, batch: readonly Item[], context: ExportContext<State>): Promise<Outcome>
+  export?(
+    client: Client,
+    batch: readonly Item[],
+    context: ExportContext<State, ConfigOf<Schema>>,
+  ): Promise<Outcome>
   /**
    * Called when another client has taken this one's place, before the change is answered: let go at once of what others
    * may want to have (a port). What is under way goes on until `close`, which is called later.
    */
   release?(client: Client): void
   close(client: Client, context: { readonly deadline: number }): void | Promise<void>
+  /**
+   * One harmless request that shows whether the destination would take a batch, for `telemachine check --live`.
+   * Default: none; that the client opens is all there is to see.
+   */
+  probe?(client: Client, context: ExportContext<State, ConfigOf<Schema>>): Promise<Outcome>
   /** Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open. */
   describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
 }
 
+/** An exporter type without `export`, which is pulled from outside: it has no queue, no batches and no breaker. */
+export interface PullExporterDefinition<
+  Client = unknown,
+  State = unknown,
+  Schema extends ExporterSchema = ExporterSchema,
+  Type extends string = string,
+> extends ExporterDefinition<Client, State, never, Schema, Type> {
+  readonly export?: never
+}
+
 /** An entry of `createTelemetry({ types })`. */
 // biome-ignore lint/suspicious/noExplicitAny: a list of definitions mixes clients, states and items; each is used only with its own.
-export type AnyExporterDefinition = ExporterDefinition<any, any, any>
+export interface AnyExporterDefinition extends ExporterDefinition<any, any, any> {
+  readonly schema: ExporterSchema
+}
 
 const required = ['open', 'close'] as const
 const optional = [
@@ -170,6 +174,7 @@ const optional = [
   'requestBytes',
   'export',
   'release',
+  'probe',
   'describe',
 ] as const
 
@@ -192,10 +197,20 @@ function shapeProblem(definition: unknown): string | undefined {
   return undefined
 }
 
-/** Checks the shape of a definition and returns it. @throws TelemetryError `EXPORTER_DEFINITION_INVALID`. */
-export function defineExporter<Client, State = undefined, Item = TelemetryEvent>(
-  definition: ExporterDefinition<Client, State, Item>,
-): ExporterDefinition<Client, State, Item> {
+/**
+ * Checks the shape of a definition and returns it. The type of the configuration that its functions are given follows
+ * from `schema`, and so does what `createTelemetry` accepts in the tables of exporters of this type.
+ * @throws TelemetryError `EXPORTER_DEFINITION_INVALID` if a part is missing or of the wrong kind.
+ */
+export function defineExporter<
+  Client,
+  State = undefined,
+  Item = TelemetryEvent,
+  const Schema extends ExporterSchema = ExporterSchema,
+  const Type extends string = string,
+>(
+  definition: ExporterDefinition<Client, State, Item, Schema, Type>,
+): ExporterDefinition<Client, State, Item, Schema, Type> {
   const problem = shapeProblem(definition)
   if (problem) throw new TelemetryError('EXPORTER_DEFINITION_INVALID', problem)
   return definition

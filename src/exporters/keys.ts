@@ -1,9 +1,10 @@
 import type { ExporterDefinition, KeySchema } from './exporter.ts'
+import type { CommonConfig, PushConfig } from './typed-config.ts'
 
 const hot = 'hot' as const
 
 /** Keys of every exporter, whatever its type. */
-export const exporterKeys: Readonly<Record<string, KeySchema>> = {
+export const exporterKeys: Readonly<Record<keyof CommonConfig, KeySchema>> = {
   enabled: {
     format: 'boolean',
     default: true,
@@ -37,7 +38,7 @@ export const exporterKeys: Readonly<Record<string, KeySchema>> = {
 }
 
 /** Keys of every exporter that pushes batches (its definition has `export`). */
-export const pushKeys: Readonly<Record<string, KeySchema>> = {
+export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
   queue_size: {
     format: 'integer',
     default: 100_000,

@@ -1,26 +1,33 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TelemetryEvent } from '../bus/event.ts'
 import { glob } from '../bus/glob.ts'
-import { shownEvent } from '../bus/snapshot.ts'
 import type { Outcome } from '../delivery/outcome.ts'
 import {
   type Config,
+  type ConfigOf,
   defineExporter,
   type ExportContext,
   type ExporterDefinition,
-  type KeySchema,
+  type ExporterSchema,
   type OpenContext,
 } from './exporter.ts'
 
-export interface MockOptions {
+/** What a mock exporter is made of. `Schema`: its own keys; `Type`: its name. */
+export interface MockOptions<
+  Schema extends ExporterSchema = Record<never, never>,
+  Type extends string = string,
+> {
   /** The type's name in a configuration. Default: `mock`. */
-  readonly type?: string
+  readonly type?: Type
   /** Events kept; older ones are discarded and counted. Default: 100,000. */
   readonly limit?: number
   /** Configuration keys beside `endpoint`, `api_key` and the common ones. */
-  readonly schema?: Readonly<Record<string, KeySchema>>
+  readonly schema?: Schema
   /** Throw or reject to let an opening fail; settle late to let it hang. */
-  readonly open?: (config: Config, context: OpenContext<MockState>) => void | Promise<void>
+  readonly open?: (
+    config: MockConfig<Schema>,
+    context: OpenContext<MockState, MockConfig<Schema>>,
+  ) => void | Promise<void>
   /**
    * The answer to one attempt. `attempt` is 1 when the batch's first event is offered for the first time. What it
    * delivers is recorded, less the last `rejected` events. Default: `{ type: 'delivered' }`.
@@ -28,10 +35,16 @@ export interface MockOptions {
   readonly export?: (
     batch: readonly TelemetryEvent[],
     attempt: number,
-    context: ExportContext<MockState>,
+    context: ExportContext<MockState, MockConfig<Schema>>,
   ) => Outcome | Promise<Outcome>
   readonly close?: (context: { readonly deadline: number }) => void | Promise<void>
 }
+
+/** The keys of a mock exporter: `endpoint`, `api_key` and those of its own. */
+export type MockSchema<Schema extends ExporterSchema = Record<never, never>> = typeof mockSchema & Schema
+
+/** The configuration of a mock exporter with keys of its own. */
+export type MockConfig<Schema extends ExporterSchema> = ConfigOf<MockSchema<Schema>>
 
 /** A key of an exporter's configuration that has changed. */
 export interface MockConfigChange {
@@ -56,7 +69,8 @@ export interface MockState {
 }
 
 /** An exporter that remembers what it was given: for the tests of an instrumented application. */
-export interface MockExporter extends ExporterDefinition<MockClient, MockState, TelemetryEvent> {
+export interface MockExporter<Schema extends ExporterSchema = ExporterSchema, Type extends string = string>
+  extends ExporterDefinition<MockClient, MockState, TelemetryEvent, MockSchema<Schema>, Type> {
   /** Delivered events, oldest first, of every exporter of this type. */
   readonly events: readonly TelemetryEvent[]
   /**
@@ -89,13 +103,16 @@ const mockSchema = {
     sensitive: true,
     nullable: true,
   },
-} as const satisfies Record<string, KeySchema>
+} as const satisfies ExporterSchema
 
 /**
  * Makes an exporter type that records the events delivered to it, and can be told how to answer. Make one per
  * telemetry system: exporters that share it share its record.
  */
-export function mock(options: MockOptions = {}): MockExporter {
+export function mock<
+  const Schema extends ExporterSchema = Record<never, never>,
+  const Type extends string = 'mock',
+>(options: MockOptions<Schema, Type> = {}): MockExporter<Schema, Type> {
   const limit = options.limit ?? 100_000
   const events: TelemetryEvent[] = []
   const configChanges: MockConfigChange[] = []
@@ -105,7 +122,7 @@ export function mock(options: MockOptions = {}): MockExporter {
 
   const record = (batch: readonly TelemetryEvent[], rejected: number): void => {
     const count = Math.max(batch.length - rejected, 0)
-    for (let i = 0; i < count; i++) events.push(shownEvent(batch[i]!))
+    for (let i = 0; i < count; i++) events.push(batch[i]!)
     const excess = events.length - limit
     if (excess > 0) {
       events.splice(0, excess)
@@ -113,9 +130,9 @@ export function mock(options: MockOptions = {}): MockExporter {
     }
   }
 
-  const definition = defineExporter<MockClient, MockState, TelemetryEvent>({
-    type: options.type ?? 'mock',
-    schema: { ...mockSchema, ...options.schema },
+  const definition = defineExporter<MockClient, MockState, TelemetryEvent, MockSchema<Schema>, Type>({
+    type: options.type ?? ('mock' as Type),
+    schema: { ...mockSchema, ...options.schema } as MockSchema<Schema>,
     // Prompt, because a test waits for it.
     defaults: { flush_interval: 0.01 },
     state: ({ id }) => ({ id }),
@@ -169,5 +186,5 @@ export function mock(options: MockOptions = {}): MockExporter {
         },
       },
     },
-  ) as MockExporter
+  ) as MockExporter<Schema, Type>
 }

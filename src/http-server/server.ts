@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../clock.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { markOwn } from '../own-traffic.ts'
 import { createConnections } from './connections.ts'
 import { inUrl } from './host.ts'
 
@@ -56,6 +57,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false
     if (connections.begin(request.socket, response)) handler(request, response)
   })
+  markOwn(server)
   const closed = new Promise((resolve) => server.once('close', resolve))
   server.maxHeadersCount = 100
   server.unref()

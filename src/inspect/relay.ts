@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { readVisualization } from '../admin/visualizations.ts'
 import { TelemetryError } from '../errors.ts'
+import { markOwn } from '../own-traffic.ts'
 import { bridgePage, pagePolicy } from './page.ts'
 import type { Peer, Socket } from './peer.ts'
 
@@ -65,7 +66,9 @@ export async function startRelay(options: {
     response.end(request.method === 'HEAD' ? undefined : bridgePage(inspectorUrl, nonce))
   }
 
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 16_384 }, answer)
+  const server = markOwn(
+    createServer({ requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 16_384 }, answer),
+  )
   const relayPort = (): number => (server.address() as AddressInfo).port
 
   server.maxConnections = 64

@@ -11,6 +11,18 @@ const spanKey = Symbol.for('OpenTelemetry Context Key SPAN')
 const contextManager = (): ContextManager | undefined =>
   (globalThis as { [apiKey]?: { context?: ContextManager } })[apiKey]?.context
 
+// That of createContextKey in @opentelemetry/core: a Symbol.for.
+const suppressKey = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+
+/** Whether the running code asked not to be traced: an SDK that exports, for example. Never throws. */
+export function isTracingSuppressed(): boolean {
+  try {
+    return contextManager()?.active().getValue(suppressKey) === true
+  } catch {
+    return false
+  }
+}
+
 const notDecided = 1
 
 /**

@@ -5,7 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, type PutResult, prometheus } from '../../src/index.ts'
-import { ask, canary, openSite, patch, type Site, token } from './harness.ts'
+import { ask, canary, openSite, patch, type Site, token } from './site.ts'
 
 type ValueChange = PutResult['changes'][number]
 

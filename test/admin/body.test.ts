@@ -1,6 +1,6 @@
 // Guards the limits of a request's body: its keys are counted as its bytes are, before anything is done with them.
 import assert from 'node:assert/strict'
-import { ask, openSite, type Site, token } from './harness.ts'
+import { ask, openSite, type Site, token } from './site.ts'
 
 const keys = (count: number, value: unknown): Record<string, unknown> =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`key_${i}`, value]))

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import fc from 'fast-check'
 import { createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, mock } from '../../src/index.ts'
-import { ask, canary, openSite, patch, rawly, type Site, token } from './harness.ts'
+import { ask, canary, openSite, patch, rawly, type Site, token } from './site.ts'
 
 const change = { method: 'PATCH', body: '{"mock.batch_size":3}' }
 const json = { 'content-type': 'application/json' }

@@ -7,11 +7,11 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { type Admin, createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, otel, prometheus, type Telemetry } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
-import { canary, token } from './harness.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
+import { canary, token } from './site.ts'
 
 const executablePath = '/usr/bin/chromium'
 const picture = fileURLToPath(new URL('../../docs/live-page.png', import.meta.url))
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const switches = [
   '--no-sandbox',
   '--disable-gpu',
@@ -64,11 +64,11 @@ describe('live page', function () {
           prometheus: { port: 0 },
         },
       },
-      logger: quiet,
+      logger: quietLogger,
       drainOnExit: false,
     })
     await telemetry.start()
-    admin = createAdmin(telemetry, { token, logger: quiet })
+    admin = createAdmin(telemetry, { token, logger: quietLogger })
     let job = 0
     traffic = setInterval(() => {
       job += 1
@@ -199,6 +199,21 @@ describe('live page', function () {
     await page.locator('[data-exporter=otel] .badge[data-layer=runtime]').first().waitFor()
   })
 
+  it('takes a change back: the layer below is in force again, and shown', async () => {
+    await signIn()
+    await openForm()
+    await field('batch_size').fill('64')
+    await submit()
+    const unset = page.getByLabel('Unset telemetry.otel.batch_size')
+    await unset.click()
+    const [row] = await page.locator('#review tbody tr').allInnerTexts()
+    assert.match(row!, /^otel\.batch_size\s+64\s+512 \(default\)/)
+    await page.locator('#review [value=apply]').click()
+    await unset.waitFor({ state: 'hidden' })
+    assert.equal(telemetry.config.get('otel.batch_size'), 512)
+    assert.equal(await field('batch_size').inputValue(), '512')
+  })
+
   it('never shows a secret, and replaces it when told to', async () => {
     await signIn()
     await openForm()
@@ -239,7 +254,7 @@ describe('live page', function () {
     await page.getByText('reconnecting…').waitFor()
     complaints = []
     telemetry.breaker('otel').forceOpen()
-    admin = createAdmin(telemetry, { token, port, logger: quiet })
+    admin = createAdmin(telemetry, { token, port, logger: quietLogger })
     await admin.listen()
     await lit('breaker.forced_open')
     await page.getByText('live', { exact: true }).waitFor()

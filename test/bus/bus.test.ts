@@ -9,14 +9,13 @@ import type { Scopes } from '../../src/bus/scope.ts'
 import { isSelfTelemetry } from '../../src/bus/snapshot.ts'
 import { TelemetryError } from '../../src/errors.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+import { quietLogger } from '../support/quiet-logger.ts'
 
 function busWith(options: Partial<BusOptions> = {}) {
   let time = 0
   const { monotonic, setTimeout, clearTimeout, increment } = createSimulatedClock()
   const clock = { now: () => ++time, monotonic, setTimeout, clearTimeout }
-  const bus = createBus({ clock, logger: silent, maxValueLength: () => 16_384, ...options })
+  const bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 16_384, ...options })
   return { ...bus, handOver: () => increment(steadyHandOverAfterMs) }
 }
 
@@ -61,6 +60,8 @@ describe('the bus', () => {
           return undefined
         },
         run: (_, fn, argument) => fn(argument),
+        enter: () => {},
+        bind: () => () => {},
       }
       const bus = opened({ scopes })
       bus.inbox('blind', () => {}).subscribe(['*'], { ignoresScope: true })

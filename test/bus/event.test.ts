@@ -7,13 +7,12 @@ import type { TelemetryEvent } from '../../src/bus/event.ts'
 import { bytesOf, EventRecord, isSelfTelemetry, isSpanBoundary } from '../../src/bus/snapshot.ts'
 import { createSpan } from '../../src/bus/span.ts'
 import { createSystemClock } from '../../src/clock.ts'
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+import { quietLogger } from '../support/quiet-logger.ts'
 
 /** A bus whose events a handler and an inbox get. */
 function observed() {
   const clock = createSystemClock()
-  const bus: Bus = createBus({ clock, logger: silent, maxValueLength: () => 100_000 })
+  const bus: Bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 100_000 })
   const handled: TelemetryEvent[] = []
   const ingested: TelemetryEvent[] = []
   bus.attach('h', '*', (event) => handled.push(event))

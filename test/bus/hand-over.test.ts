@@ -10,8 +10,7 @@ import type { TelemetryEvent } from '../../src/bus/event.ts'
 import { handOverNowAt, type SubscribeOptions } from '../../src/bus/inbox.ts'
 import type { Clock } from '../../src/clock.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+import { quietLogger } from '../support/quiet-logger.ts'
 
 /** An open bus on simulated time, with the timers it has set so far. */
 function opened(overrides: Partial<Clock> = {}) {
@@ -28,7 +27,7 @@ function opened(overrides: Partial<Clock> = {}) {
     },
     ...overrides,
   }
-  const bus = createBus({ clock, logger: silent, maxValueLength: () => 16_384 })
+  const bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 16_384 })
   bus.open()
   return {
     bus,

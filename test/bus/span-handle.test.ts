@@ -6,8 +6,8 @@ import type { ErrorSnapshot, TelemetryEvent } from '../../src/bus/event.ts'
 import { createScopes } from '../../src/bus/scope.ts'
 import { EventRecord } from '../../src/bus/snapshot.ts'
 import { createSpans, type SpanHandle } from '../../src/bus/span.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 /** A bus, the two ways to open a span, and every event that came through; each read of a span's clock is 5 ms later. */
@@ -22,7 +22,7 @@ function traced() {
   const scopes = createScopes()
   // The bus reads the time for itself, which is no reading of the span's.
   const steady = { ...clock, monotonic: () => time }
-  const bus = createBus({ clock: steady, logger: silent, maxValueLength: () => 1000, scopes })
+  const bus = createBus({ clock: steady, logger: quietLogger, maxValueLength: () => 1000, scopes })
   const events: TelemetryEvent[] = []
   const records: TelemetryEvent[] = []
   bus.attach('all', '*', (event) => events.push(event))
@@ -59,6 +59,24 @@ describe('a span that runs', () => {
       route: '/users/:id',
       status: 204,
     })
+  })
+
+  it('keeps the id that pairs its events, whatever it is told', () => {
+    const { span, events } = traced()
+    const told = { correlation_id: 99, request_id: 98 }
+    span('both', { correlation_id: 1, request_id: 2 }, ({ set }) => set(told))
+    span('request', { request_id: 2 }, ({ set }) => set(told))
+    span('made.up', ({ set }) => set(told))
+    const ids = ({ metadata }: TelemetryEvent) => metadata.correlation_id ?? metadata.request_id
+    for (const name of ['both', 'request', 'made.up']) {
+      const [start, end] = events.filter((event) => event.name.startsWith(name))
+      assert.equal(ids(start!), ids(end!), name)
+      assert.ok(ids(end!))
+    }
+    const ends = events.filter(({ name }) => name.endsWith('.success')).map(({ metadata }) => metadata)
+    assert.deepEqual(ends[0], { correlation_id: 1, request_id: 98 })
+    assert.deepEqual(ends[1], { request_id: 2 })
+    assert.equal(ends[2]?.request_id, 98)
   })
 
   it('keeps what it was told when it fails', () => {

@@ -13,8 +13,8 @@ import { createSpan } from '../../src/bus/span.ts'
 import { sampledAt, traceHex, traceIdOf } from '../../src/bus/trace-id.ts'
 import { currentTraceparent } from '../../src/bus/traceparent.ts'
 import { TelemetryError } from '../../src/errors.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 const remoteTrace = '0af7651916cd43dd8448eb211c80319c'
 const remoteSpan = 'b7ad6b7169203331'
 const traceparent = `00-${remoteTrace}-${remoteSpan}-01`
@@ -29,7 +29,7 @@ function traced(hooks?: ScopeHooks, options: Partial<BusOptions> = {}) {
     clearTimeout: () => {},
   }
   const scopes = createScopes(hooks)
-  const bus = createBus({ clock, logger: silent, maxValueLength: () => 1000, scopes, ...options })
+  const bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 16_384, scopes, ...options })
   const events: TelemetryEvent[] = []
   bus.attach('all', '*', (event) => events.push(event))
   bus.open()

@@ -10,7 +10,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { type Admin, createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, mock, type Telemetry } from '../../src/index.ts'
-import { quietLogger } from '../delivery/harness.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const former = 'former-token-0123456789'
 const next = 'next-token-0123456789'

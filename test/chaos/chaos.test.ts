@@ -13,7 +13,7 @@ import { memory } from './vigil.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const replayed = process.env.TELEMACHINE_SEED
-const seconds = Number(process.env.TELEMACHINE_CHAOS_SECONDS ?? (nightly ? 900 : 4))
+const seconds = Number(process.env.TELEMACHINE_CHAOS_SECONDS ?? (nightly ? 900 : 2))
 const operations = nightly ? 600 : 150
 const first = replayed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(replayed)
 

@@ -1,12 +1,15 @@
 /** Hundreds of exporters in one system, in a night a thousand: each starts, changes, delivers and stops, and the cost grows with their number only. */
 import assert from 'node:assert/strict'
 import { createTelemetry, mock, type Telemetry } from '../../src/index.ts'
-import { assertExact, quietLogger, totalPending } from '../delivery/harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const many = nightly ? 1_000 : 200
 /** Far beyond what it takes, far below what anything quadratic would. */
 const boundMs = 20_000
+/** Exporters that are begun, or told to stop, in one turn. */
+const perTurn = 16
 
 describe(`${many} exporters in one system`, function () {
   this.timeout(boundMs * 6)
@@ -21,6 +24,22 @@ describe(`${many} exporters in one system`, function () {
     const took = performance.now() - from
     figures.push(`${what} ${took.toFixed(0)} ms`)
     assert.ok(took < boundMs, `${what} took ${took} ms`)
+  }
+  /** The most clients that opened or closed in one turn of the event loop. */
+  const mostAtOnce = async (work: () => Promise<unknown>): Promise<number> => {
+    let most = 0
+    let before = recorder.openClients
+    let over = false
+    const look = (): void => {
+      most = Math.max(most, Math.abs(recorder.openClients - before))
+      before = recorder.openClients
+      if (!over) setImmediate(look)
+    }
+    look()
+    await work()
+    look()
+    over = true
+    return most
   }
   const ledgers = () =>
     Object.entries(telemetry.status().exporters).map(([id, { ledger }]) => ({ id, ledger }))
@@ -46,8 +65,9 @@ describe(`${many} exporters in one system`, function () {
     if (nightly) console.log(`      ${figures.join(', ')}`)
   })
 
-  it('starts', async () => {
-    await measured('start', () => telemetry.start())
+  it('starts, with turns of the event loop for others in between', async () => {
+    const most = await mostAtOnce(() => measured('start', () => telemetry.start()))
+    assert.ok(most > 0 && most <= 2 * perTurn, `${most} clients opened in one turn`)
     const { exporters } = telemetry.status()
     assert.equal(Object.values(exporters).filter(({ state }) => state === 'serving').length, many)
   })
@@ -91,14 +111,17 @@ describe(`${many} exporters in one system`, function () {
     assert.equal(recorder.openClients, many)
   })
 
-  it('stops, with everything delivered', async () => {
+  it('stops, with everything delivered, and with turns of the event loop for others in between', async () => {
     telemetry.emit('to.all')
-    await measured('stop', async () => {
-      const { complete, exporters } = await telemetry.stop({ timeoutMs: boundMs })
-      assert.equal(complete, true)
-      assert.equal(Object.keys(exporters).length, many)
-      for (const ledger of Object.values(exporters)) assert.equal(totalPending(ledger), 0)
-    })
+    const stop = () =>
+      measured('stop', async () => {
+        const { complete, exporters } = await telemetry.stop({ timeoutMs: boundMs })
+        assert.equal(complete, true)
+        assert.equal(Object.keys(exporters).length, many)
+        for (const ledger of Object.values(exporters)) assert.equal(totalPending(ledger), 0)
+      })
+    const most = await mostAtOnce(stop)
+    assert.ok(most > 0 && most <= 2 * perTurn, `${most} clients closed in one turn`)
     assert.equal(recorder.openClients, 0)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { assertExact, totalPending } from '../delivery/harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
 import { operations, scrape } from './operations.ts'
 import { createRandom } from './random.ts'
 import { assertQuiet, keepVigil } from './vigil.ts'

@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createTelemetry, datadog, mock, otel, prometheus, type Telemetry } from '../../src/index.ts'
 import { createBackend } from '../../src/testing/index.ts'
-import { assertExact, quietLogger } from '../delivery/harness.ts'
 import { createFakeDatadog } from '../exporters/datadog/fake.ts'
+import { assertExact } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { createSteppingClock, steps } from './stepping-clock.ts'
 
 const day = 24 * 3_600_000

@@ -13,8 +13,8 @@ import {
   type Telemetry,
 } from '../../src/index.ts'
 import { createCertificate } from '../../src/testing/backend/certificate.ts'
-import { quietLogger } from '../delivery/harness.ts'
-import { deadPort } from '../exporters/http/loopback.ts'
+import { freePort } from '../support/ports.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { createMockBackend, type MockBackend } from './mock-backend.ts'
 import { datadogIntake, otlp } from './protocols.ts'
 import type { Random } from './random.ts'
@@ -177,7 +177,7 @@ export async function createWorld(random: Random): Promise<World> {
     mock: mockBackend,
     watch: createWatch(),
     nowhere: [
-      `http://127.0.0.1:${await deadPort()}/v1/traces`,
+      `http://127.0.0.1:${await freePort()}/v1/traces`,
       untrusted.url,
       'http://nowhere.invalid/v1/traces',
     ],

@@ -132,6 +132,17 @@ describe('the file of an application', () => {
     assert.deepEqual([...store.exporters().keys()], ['prometheus'])
     assert.match(store.status().warnings.join(), /\[otel\] is outside of telemetry.*\[telemetry\.otel\]/)
     await store.stop()
+    for (const name of ['telemetry_otel', 'telemetry-otel', 'telemetry.otel']) {
+      const joined = await started(`["${name}"]\n[telemetry.prometheus]\n[telemetry_settings]\n`)
+      const [warning, ...more] = joined.store.status().warnings
+      assert.ok(
+        warning?.includes(
+          `[${name}] is outside of telemetry and left alone; an exporter is [telemetry.otel]`,
+        ),
+      )
+      assert.deepEqual(more, [])
+      await joined.store.stop()
+    }
   })
 
   it('is warned that it says nothing about telemetry', async () => {
@@ -255,6 +266,28 @@ describe('what a program tells createTelemetry', () => {
     assert.equal(lines.length, 1)
     assert.match(telemetry.status().config.warnings.join(), /config\.otel is not an option/)
     assert.deepEqual(telemetry.status().exporters, {})
+    await telemetry.stop()
+  })
+
+  it('is answered once for each option that there is not', async () => {
+    for (const [name, right] of [
+      ['otel', /has no option otel: .*\{ config: \{ init: \{ otel: /],
+      ['exporters', /has no option exporters: types of exporters are \{ types: /],
+      ['init', /has no option init: it belongs into config, as in \{ config: \{ init: /],
+      ['file', /has no option file: it belongs into config/],
+    ] as const) {
+      const { telemetry, lines } = telemetryOf({ [name]: {}, config: { env: {} } })
+      await telemetry.start()
+      assert.equal(lines.length, 1, lines.join())
+      assert.match(lines[0]!, right)
+      await telemetry.stop()
+    }
+    const { telemetry, lines } = telemetryOf({
+      types: [],
+      bufferSize: 5,
+      config: { env: {}, init: { mock: {} } },
+    })
+    assert.deepEqual(lines, [])
     await telemetry.stop()
   })
 

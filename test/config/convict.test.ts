@@ -2,10 +2,10 @@
 // texts of the environment are coerced by it, and what is published comes from its schema.
 import assert from 'node:assert/strict'
 import convict from 'convict'
-import { ownerOf, published } from '../../docs/published.ts'
 import { convictName, convictNow, untyped } from '../../src/config/convict.ts'
 import type { Format } from '../../src/config/formats/format.ts'
 import { formats } from '../../src/config/formats.ts'
+import { ownerOf, published } from '../../src/config/published.ts'
 import { createTypeSchema } from '../../src/config/schema.ts'
 import { allFormats, createStore } from './fake.ts'
 

@@ -101,6 +101,9 @@ describe('destinations from outside', () => {
     ]) {
       await assert.rejects(store.putFrom('admin', { 'otel.endpoint': url }), refused)
     }
+    for (const source of ['admin', 'remote'] as const)
+      for (const path of ['allowed_destinations', 'telemetry.max_exporters', 'telemetry'])
+        await assert.rejects(store.unsetFrom(source, ['otel.batch_size', path]), { code: 'CONFIG_FORBIDDEN' })
     await assert.rejects(store.putFrom('admin', { allowed_destinations: ['*'] }), {
       code: 'CONFIG_FORBIDDEN',
     })

@@ -9,6 +9,9 @@ import { parseConfigText } from '../../src/config/sources/file.ts'
 import { hostileJson, hostileToml } from './hostile-files.ts'
 import { shortest, stopwatch } from './stopwatch.ts'
 
+const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
+/** Files per language that are made by its grammar. */
+const numRuns = nightly ? 100 : 8
 const maxMs = 200
 const maxBytes = 64 * 1024 * 1024
 
@@ -127,7 +130,7 @@ describe('a configuration file by the grammar of its language', function () {
           await assertCheap('x.toml', head + large(opening, '', times, 0) + large(unit, '', times, at))
         },
       ),
-      { numRuns: 60 },
+      { numRuns },
     )
   })
 
@@ -143,7 +146,7 @@ describe('a configuration file by the grammar of its language', function () {
           await assertCheap('x.json', large(opening, '', times, 0) + large(value, ',', times, at))
         },
       ),
-      { numRuns: 60 },
+      { numRuns },
     )
   })
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import * as root from '../../src/index.ts'
-import { createTelemetry, mock } from '../../src/index.ts'
+import { createBreaker, createTelemetry, mock } from '../../src/index.ts'
 import { listening } from './fake.ts'
 
 const page = readFileSync(new URL('../../docs/from-otpylib.md', import.meta.url), 'utf8')
@@ -12,7 +12,7 @@ const row = (key: string): string => page.split('\n').find((line) => line.starts
 describe('the page for those who come from otpylib', () => {
   const telemetry = createTelemetry({
     types: [mock()],
-    config: { env: {}, init: { otel: {}, prometheus: {}, mock: {} } },
+    config: { env: {}, init: { otel: {}, prometheus: {}, mock: {}, datadog: { enabled: false } } },
     logger: listening(),
     drainOnExit: false,
   })
@@ -39,6 +39,37 @@ describe('the page for those who come from otpylib', () => {
       [10, 10, 4],
     )
     assert.equal(value('prometheus.host'), '127.0.0.1')
+  })
+
+  it('names keys that exist', () => {
+    const [, table = ''] = page.split('## Keys and defaults\n')
+    const keys = [...table.split('\n## ')[0]!.matchAll(/^\| ((?:`[a-z_]+`(?:, )?)+)/gm)]
+      .flatMap(([, names]) => [...names!.matchAll(/`([a-z_]+)`/g)])
+      .map(([, name]) => name!)
+    assert.ok(keys.length >= 18, keys.join(', '))
+    for (const key of keys)
+      assert.ok(
+        ['otel', 'prometheus', 'datadog'].some((id) => value(`${id}.${key}`) !== undefined),
+        key,
+      )
+    assert.equal(value('prometheus.outcome_label'), false)
+  })
+
+  it('names what stands in the place of every part of the document', () => {
+    for (const part of [
+      ...['createBreaker().acquire()', 'breaker.execute(fn)', 'BREAKER_OPEN'],
+      ...[
+        'PATCH /config',
+        'DELETE /config/<path>',
+        'config.unset(path)',
+        "config.get('telemetry.otel.batch_size', 512)",
+      ],
+      ...['outcome_label', 'telemetry.export.failed', 'DATADOG_API_KEY', '14268', 'TELEMETRY_BATCH_SIZE'],
+      ...['recorder.configChanges', 'recorder.eventsMatching', 'recorder.clear()', 'recorder.events'],
+    ])
+      assert.ok(page.includes(part), part)
+    const breaker = createBreaker()
+    assert.deepEqual([typeof breaker.execute, typeof breaker.acquire], ['function', 'function'])
   })
 
   it('names calls that exist', () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { stringify } from 'smol-toml'
 import type { AnyExporterDefinition, KeySchema } from '../../src/exporters/exporter.ts'
+import type { KeyFormat } from '../../src/exporters/key.ts'
 import { createStore, removeTemporary, temporaryFile } from './fake.ts'
 
 /** Six values of each format, and how the environment spells them. */
@@ -50,7 +51,7 @@ const defaults: Record<string, unknown> = {
 
 const definitionOf = (format: string): AnyExporterDefinition => {
   const key: KeySchema = {
-    format: format === 'choice' ? ['a', 'b', 'c', 'd', 'e', 'f', 'g'] : format,
+    format: format === 'choice' ? ['a', 'b', 'c', 'd', 'e', 'f', 'g'] : (format as KeyFormat),
     default: defaults[format] ?? 1,
     change: 'hot',
     doc: 'A key.',

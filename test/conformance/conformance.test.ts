@@ -3,6 +3,12 @@ import assert from 'node:assert/strict'
 import { type ExporterDefinition, mock, type TelemetryEvent } from '../../src/index.ts'
 import { type ConformanceOptions, exporterConformance } from '../../src/testing/index.ts'
 
+/** Long, until a test has broken what it waits for in vain: a busy machine must not be what it finds. */
+let patienceMs = 10_000
+const loosePatience = (): void => {
+  patienceMs = 300
+}
+
 type Overrides = Partial<ExporterDefinition<never, never, TelemetryEvent>>
 
 async function strays(
@@ -14,8 +20,10 @@ async function strays(
   const definition = { ...mock(), ...(overrides as object) }
   const paths = exporterConformance(definition, {
     events: () => [{ name: 'conformance.work' }],
-    patienceMs: 300,
     ...options,
+    get patienceMs() {
+      return patienceMs
+    },
   })
   const path = paths.find((one) => one.name === name)
   assert.ok(path, `there is a path ${name}`)
@@ -27,10 +35,15 @@ async function strays(
 }
 
 describe('the conformance suite finds an exporter that', () => {
+  afterEach(() => {
+    patienceMs = 10_000
+  })
+
   it('cannot open', () =>
     strays(
       {
         open: () => {
+          loosePatience()
           throw new Error('no')
         },
       },
@@ -76,7 +89,12 @@ describe('the conformance suite finds an exporter that', () => {
 
   it('never answers', () =>
     strays(
-      { export: () => new Promise(() => {}) },
+      {
+        export: () => {
+          loosePatience()
+          return new Promise(() => {})
+        },
+      },
       'flushes what would wait for more',
       /the flush is complete/,
     ))
@@ -96,7 +114,7 @@ describe('the conformance suite finds an exporter that', () => {
         breakBackend: () => {
           down = true
         },
-        repairBackend: () => {},
+        repairBackend: loosePatience,
       },
     )
   })

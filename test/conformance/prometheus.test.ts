@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { prometheus } from '../../src/index.ts'
 import { exporterConformance } from '../../src/testing/index.ts'
+import { freePort } from '../support/ports.ts'
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
@@ -10,13 +11,6 @@ async function listening(): Promise<Server> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   return server
-}
-
-async function freePort(): Promise<number> {
-  const server = await listening()
-  const port = portOf(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 describe('the prometheus exporter', () => {

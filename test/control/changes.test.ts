@@ -2,16 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { mortalSystem } from '../../src/testing/mortal.ts'
-import {
-  assertExact,
-  createDriver,
-  delivered,
-  down,
-  endRigs,
-  hang,
-  type Rig,
-  startRig,
-} from '../delivery/harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated, type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 /** A promise that has settled, or not yet. */
 function watched<Value>(promise: Promise<Value>) {
@@ -27,11 +20,11 @@ const mine = { event_patterns: ['app.*'] }
 const pair = { one: { type: 'test', ...mine }, two: { type: 'test', ...mine } }
 
 describe('a change', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('is in force although its exporter is restarted while it is prepared', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: mine })
+    const rig = await startSimulated([driver.definition], { test: mine })
     const put = watched(rig.telemetry.config.put('test.endpoint', 'two'))
     await Promise.resolve()
     const restart = watched(rig.telemetry.restart('test'))
@@ -46,7 +39,7 @@ describe('a change', () => {
 
   it('that is refused elsewhere leaves an exporter disabled that it had begun to enable', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], pair)
+    const rig = await startSimulated([driver.definition], pair)
     driver.reply = hang
     rig.emit(1)
     await rig.pass(2)
@@ -81,7 +74,7 @@ describe('a change', () => {
         sink.item(event)
       },
     })
-    const rig = await startRig([driver.definition], { test: { ...mine, batch_size: 7 } })
+    const rig = await startSimulated([driver.definition], { test: { ...mine, batch_size: 7 } })
     rig.emit(1)
     await Promise.all([rig.telemetry.config.put('test.batch_size', 9), rig.settle()])
     rig.emit(1)
@@ -92,7 +85,7 @@ describe('a change', () => {
   it('reaches an exporter that is respawned while it is prepared elsewhere', async () => {
     const driver = createDriver()
     const { machine, crash } = mortalSystem()
-    const rig = await startRig([driver.definition], pair, machine)
+    const rig = await startSimulated([driver.definition], pair, machine)
     let openUp: () => void = () => {}
     driver.opening = ({ endpoint }) =>
       endpoint === 'slow' ? new Promise<void>((resolve) => (openUp = resolve)) : undefined
@@ -113,7 +106,7 @@ describe('a change', () => {
   it('is refused, and leaves no client behind, when its exporter crashes while it is prepared', async () => {
     const driver = createDriver()
     const { machine, crash } = mortalSystem()
-    const rig = await startRig([driver.definition], { test: mine }, machine)
+    const rig = await startSimulated([driver.definition], { test: mine }, machine)
     driver.opening = ({ endpoint }) => {
       if (endpoint === 'two') return new Promise((resolve) => rig.clock.setTimeout(() => resolve(), 1000))
     }
@@ -133,7 +126,7 @@ describe('a change', () => {
   it('that is refused elsewhere leaves the old configuration to an exporter that crashed before it', async () => {
     const driver = createDriver()
     const { machine, crash } = mortalSystem()
-    const rig = await startRig([driver.definition], pair, machine)
+    const rig = await startSimulated([driver.definition], pair, machine)
     driver.opening = async ({ endpoint }) => {
       if (endpoint !== 'bad') return
       await new Promise<void>((resolve) => rig.clock.setTimeout(() => resolve(), 1000))
@@ -155,7 +148,7 @@ describe('a change', () => {
   it('that disables an exporter while it is down leaves nothing subscribed and nothing pending', async () => {
     const driver = createDriver()
     const { machine, crash } = mortalSystem()
-    const rig = await startRig([driver.definition], { test: mine }, machine)
+    const rig = await startSimulated([driver.definition], { test: mine }, machine)
     crash('test')
     rig.emit(3)
     await rig.settle()
@@ -172,9 +165,51 @@ describe('a change', () => {
     assert.equal(driver.open.length, 0)
   })
 
+  it('that removes an exporter drops what it could not drain as disabled, a stop as shutdown', async () => {
+    for (const [end, reason] of [
+      ['removal', 'disabled'],
+      ['stop', 'shutdown'],
+    ] as const) {
+      const driver = createDriver()
+      const rig = await startSimulated([driver.definition], {
+        test: { ...mine, drain_timeout: 1, timeout: 50 },
+      })
+      const extra = { 'extra.type': 'test', 'extra.event_patterns': ['app.*'], 'extra.drain_timeout': 1 }
+      await Promise.all([rig.telemetry.config.put(extra), rig.settle()])
+      const dropped: unknown[] = []
+      rig.telemetry.attach('drops', ['telemetry.events.dropped'], ({ metadata, measurements }) =>
+        dropped.push([metadata.exporter, metadata.reason, measurements.count]),
+      )
+      driver.reply = hang
+      rig.emit(3)
+      await rig.pass(2)
+      if (end === 'removal') {
+        const removal = watched(rig.telemetry.config.unset('extra'))
+        await rig.clock.until(() => removal.settled && dropped.length > 0, { stepMs: 100 })
+        assert.deepEqual(dropped, [['extra', reason, 3]])
+      } else assert.deepEqual((await rig.end(1_000)).exporters.extra?.dropped, { [reason]: 3 })
+    }
+  })
+
+  it('that an exporter refuses is in the history with the keys it would have changed', async () => {
+    const driver = createDriver()
+    const rig = await startSimulated([driver.definition], { test: mine })
+    driver.opening = () => {
+      throw new Error('port taken')
+    }
+    await assert.rejects(rig.telemetry.config.put({ 'test.endpoint': 'two', 'test.batch_size': 7 }))
+    const { history = [] } = rig.telemetry.status({ history: true })
+    const { message } = history.findLast(({ kind }) => kind === 'config')!
+    assert.equal(
+      message,
+      'refused (put): telemetry.test.endpoint, telemetry.test.batch_size: ' +
+        'telemetry.test cannot be changed: port taken',
+    )
+  })
+
   it('may add an exporter again that is still draining after it was removed', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], {})
+    const rig = await startSimulated([driver.definition], {})
     const emitted = async (count: number): Promise<void> => {
       rig.emit(count)
       await rig.pass(1.5)
@@ -199,7 +234,7 @@ describe('a change', () => {
 
   it('is refused when an exporter that it enables or adds cannot open, and nothing has changed', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: { enabled: false } })
+    const rig = await startSimulated([driver.definition], { test: { enabled: false } })
     driver.opening = () => {
       throw new Error('port taken')
     }
@@ -217,7 +252,7 @@ describe('a change', () => {
 
   it('that cannot open its client leaves the old one serving, in every exporter', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], pair)
+    const rig = await startSimulated([driver.definition], pair)
     driver.opening = ({ endpoint }) => {
       if (endpoint === 'bad') throw new Error('no such place')
     }
@@ -237,7 +272,7 @@ describe('a change', () => {
 
   it('of an address that cannot be bound beside the old one reopens the old one when it fails', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: mine })
+    const rig = await startSimulated([driver.definition], { test: mine })
     driver.opening = ({ address }) => {
       assert.equal(driver.open.length, 0, 'the old client made room')
       if (address === 'there') throw new Error('in use')
@@ -252,7 +287,7 @@ describe('a change', () => {
 
   it('coalesces with those that come while it is prepared; the last value wins', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: mine })
+    const rig = await startSimulated([driver.definition], { test: mine })
     let most = 0
     driver.opening = async () => {
       most = Math.max(most, driver.open.length + 1)
@@ -269,11 +304,14 @@ describe('a change', () => {
 })
 
 describe('an endpoint change under way', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
-  const hungOnOne = async (): Promise<{ rig: Rig; driver: ReturnType<typeof createDriver> }> => {
+  const hungOnOne = async (): Promise<{
+    rig: SimulatedTelemetry
+    driver: ReturnType<typeof createDriver>
+  }> => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], {
+    const rig = await startSimulated([driver.definition], {
       test: { batch_size: 5, max_in_flight: 1, event_patterns: ['app.*'], drain_timeout: 8 },
     })
     driver.reply = ({ endpoint }) => (endpoint === 'one' ? undefined : { type: 'delivered' })

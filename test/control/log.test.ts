@@ -1,8 +1,10 @@
 // What the log says without being asked: what an operator wants to read afterwards, and what a newcomer has overlooked.
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { createTelemetry, prometheus } from '../../src/index.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
-import { createDriver, down } from '../delivery/harness.ts'
+import { createDriver, down } from '../support/scripted-driver.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
 
@@ -93,10 +95,17 @@ describe('the log', () => {
     const variable = listening({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' } })
     await variable.telemetry.start()
     assert.equal(
-      variable.said(/OTEL_EXPORTER_OTLP_ENDPOINT configures an exporter but creates none/).length,
+      variable.said(/variables such as OTEL_EXPORTER_OTLP_ENDPOINT configure an exporter but create none/)
+        .length,
       1,
     )
     await variable.stop()
+    const ours = listening({
+      env: { TELEMETRY_OTEL_ENDPOINT: 'http://localhost:4318/v1/traces', TELEMETRY_X: '1' },
+    })
+    await ours.telemetry.start()
+    assert.equal(ours.said(/variables such as TELEMETRY_OTEL_ENDPOINT configure an exporter/).length, 1)
+    await ours.stop()
   })
 
   it('says once that events wait for a start that does not come', async () => {
@@ -109,6 +118,25 @@ describe('the log', () => {
     await clock.advance(20_000)
     assert.equal(said(/telemetry\.start\(\)/).length, 1)
     await stop()
+  })
+
+  it('says it at the end of a process that is too short for it', async () => {
+    const index = new URL('../../src/index.ts', import.meta.url).href
+    const lines = async (then: string): Promise<string[]> => {
+      const script = `
+        const { createTelemetry, mock } = await import('${index}')
+        const telemetry = createTelemetry({ types: [mock()], config: { env: {}, init: { mock: {} } } })
+        ${then}`
+      const node = ['--import', 'tsx', '--input-type=module', '-e', script]
+      const { stderr } = await promisify(execFile)(process.execPath, node, { timeout: 15_000 })
+      return stderr.split('\n').filter(Boolean)
+    }
+    const [said, ...more] = await lines("telemetry.emit('a'); telemetry.emit('b')")
+    assert.match(said ?? '', /events wait for telemetry\.start\(\).*await it once/)
+    assert.deepEqual(more, [])
+    assert.deepEqual(await lines("telemetry.emit('a'); await telemetry.start()"), [])
+    assert.deepEqual(await lines("telemetry.emit('a'); await telemetry.stop()"), [])
+    assert.deepEqual(await lines(''), [])
   })
 
   it('says once that a measurement is no number, and that a start has no correlation id', async () => {

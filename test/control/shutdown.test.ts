@@ -3,28 +3,21 @@
 import assert from 'node:assert/strict'
 import { createTelemetry, type Telemetry } from '../../src/index.ts'
 import { mortalSystem } from '../../src/testing/mortal.ts'
-import {
-  assertExact,
-  createDriver,
-  delivered,
-  down,
-  endRigs,
-  hang,
-  quietLogger,
-  startRig,
-  totalPending,
-} from '../delivery/harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
+import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 const mine = { event_patterns: ['app.*'], batch_size: 5, flush_interval: 0.1 }
 
 async function rigWith(config: Record<string, unknown> = {}) {
   const driver = createDriver()
-  const rig = await startRig([driver.definition], { test: { ...mine, ...config } })
+  const rig = await startSimulated([driver.definition], { test: { ...mine, ...config } })
   return { driver, rig }
 }
 
 describe('an exporter that is disabled', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('delivers what it has, takes nothing more, and closes its client', async () => {
     const { driver, rig } = await rigWith({ flush_interval: 1000 })
@@ -60,7 +53,7 @@ describe('an exporter that is disabled', () => {
 })
 
 describe('a change that a stop cuts short', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('is rejected as stopped, whether it was under way or waited', async () => {
     const { driver, rig } = await rigWith()
@@ -79,7 +72,7 @@ describe('a change that a stop cuts short', () => {
 })
 
 describe('an exporter that cannot open at start', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('says why, retries, keeps what it is given and starves nobody', async () => {
     const driver = createDriver()
@@ -87,7 +80,7 @@ describe('an exporter that cannot open at start', () => {
     driver.opening = () => {
       throw Object.assign(new Error('port taken'), { code: 'EADDRINUSE' })
     }
-    const rig = await startRig([driver.definition, other.definition], { test: mine, other: mine })
+    const rig = await startSimulated([driver.definition, other.definition], { test: mine, other: mine })
     assert.equal(rig.state(), 'retrying')
     const { lastError } = rig.telemetry.status().exporters.test!
     assert.equal(lastError?.message, 'port taken')
@@ -103,13 +96,17 @@ describe('an exporter that cannot open at start', () => {
 })
 
 describe('an exporter that crashes', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('comes back with all it had, cuts what was in flight, and its sibling notices nothing', async () => {
     const driver = createDriver()
     const other = createDriver('other')
     const { machine, crash } = mortalSystem()
-    const rig = await startRig([driver.definition, other.definition], { test: mine, other: mine }, machine)
+    const rig = await startSimulated(
+      [driver.definition, other.definition],
+      { test: mine, other: mine },
+      machine,
+    )
     driver.reply = hang
     rig.emit(5)
     await rig.settle()
@@ -133,14 +130,15 @@ describe('an exporter that crashes', () => {
   })
 
   for (const [how, revive] of Object.entries({
-    'an operator restarts it': (rig: Awaited<ReturnType<typeof startRig>>) => rig.telemetry.restart('test'),
-    'its configuration changes': (rig: Awaited<ReturnType<typeof startRig>>) =>
+    'an operator restarts it': (rig: Awaited<ReturnType<typeof startSimulated>>) =>
+      rig.telemetry.restart('test'),
+    'its configuration changes': (rig: Awaited<ReturnType<typeof startSimulated>>) =>
       rig.telemetry.config.put('test.batch_size', 7),
   }))
     it(`too often has failed until ${how}`, async () => {
       const driver = createDriver()
       const { machine, crash } = mortalSystem()
-      const rig = await startRig([driver.definition], { test: mine }, machine)
+      const rig = await startSimulated([driver.definition], { test: mine }, machine)
       for (let times = 1; times <= 6; times += 1) {
         crash('test')
         rig.emit(1)
@@ -159,7 +157,7 @@ describe('an exporter that crashes', () => {
 })
 
 describe('stop', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('delivers everything to a healthy backend and leaves nothing behind', async () => {
     const { driver, rig } = await rigWith({ flush_interval: 1000 })
@@ -214,7 +212,7 @@ describe('stop', () => {
   it('does not wait for a backoff, a breaker or a crashed actor', async () => {
     const driver = createDriver()
     const { machine, crash } = mortalSystem()
-    const rig = await startRig(
+    const rig = await startSimulated(
       [driver.definition],
       { one: { type: 'test', ...mine }, two: { type: 'test', ...mine }, three: { type: 'test', ...mine } },
       machine,
@@ -272,7 +270,7 @@ describe('stop', () => {
   it('does not wait for a start that hangs', async () => {
     const driver = createDriver()
     driver.opening = () => new Promise(() => {})
-    const rig = await startRig([driver.definition], {})
+    const rig = await startSimulated([driver.definition], {})
     const put = rig.telemetry.config.put('test.type', 'test').catch(() => {})
     await rig.settle()
     const began = performance.now()
@@ -283,12 +281,12 @@ describe('stop', () => {
 })
 
 describe('a call with a nonsense argument', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   for (const timeoutMs of [Number.NaN, null, '5s', -1, Number.POSITIVE_INFINITY, {}])
     it(`is refused by name: timeoutMs ${String(timeoutMs)}`, async () => {
       const driver = createDriver()
-      const rig = await startRig([driver.definition], { test: mine })
+      const rig = await startSimulated([driver.definition], { test: mine })
       const refusal = { code: 'TIMEOUT_INVALID', message: /timeoutMs/ }
       await assert.rejects(rig.telemetry.flush({ timeoutMs: timeoutMs as number }), refusal)
       await assert.rejects(rig.telemetry.stop({ timeoutMs: timeoutMs as number }), refusal)
@@ -297,7 +295,7 @@ describe('a call with a nonsense argument', () => {
 
   it('is refused by name: an exporter that does not exist', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: mine })
+    const rig = await startSimulated([driver.definition], { test: mine })
     await assert.rejects(rig.telemetry.flush({ exporters: ['nope'] }), {
       code: 'EXPORTER_UNKNOWN',
       message: /"nope"; there is test/,

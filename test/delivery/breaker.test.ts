@@ -222,6 +222,34 @@ describe('a circuit breaker', () => {
     assert.equal(called, false)
   })
 
+  it('is not opened by what is no function, and rejects with the error of the call whatever judges it', async () => {
+    const breaker = createBreaker({ failureThreshold: 1, clock: createSimulatedClock() })
+    for (const call of [undefined, 7, {}, Promise.resolve()])
+      await assert.rejects(breaker.execute(call as never), { code: 'BREAKER_CALL_INVALID' })
+    assert.equal(breaker.state, 'closed')
+    const down = new Error('503')
+    const isFailure = (): boolean => {
+      throw new Error('a predicate that is broken')
+    }
+    await assert.rejects(
+      breaker.execute(() => Promise.reject(down), { isFailure }),
+      down,
+    )
+    assert.equal(breaker.state, 'open')
+  })
+
+  it('lets one of many calls be the probe', async () => {
+    const clock = createSimulatedClock()
+    const breaker = createBreaker({ failureThreshold: 1, resetTimeoutMs: 1_000, clock })
+    await assert.rejects(breaker.execute(() => Promise.reject(new Error('503'))))
+    await clock.advance(1_000)
+    let called = 0
+    const calls = Array.from({ length: 5 }, () => breaker.execute(async () => void called++))
+    const results = await Promise.allSettled(calls)
+    assert.deepEqual([called, results.filter(({ status }) => status === 'fulfilled').length], [1, 1])
+    assert.equal(breaker.state, 'closed')
+  })
+
   it('waits in proportion to the outage when it is given an initial wait', async () => {
     const clock = createSimulatedClock()
     const breaker = createBreaker({

@@ -1,15 +1,17 @@
 /** A drain obeys the breaker, and a change that is refused in the middle of it does not cut it short. */
 import assert from 'node:assert/strict'
-import { createDriver, delivered, endRigs, hang, startRig, totalPending } from './harness.ts'
+import { totalPending } from '../support/ledger.ts'
+import { createDriver, delivered, hang } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 const table = { event_patterns: ['app.*'], batch_size: 1, max_in_flight: 1, drain_timeout: 5 }
 
 describe('a drain', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('sends nothing more once its breaker is forced open', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: table })
+    const rig = await startSimulated([driver.definition], { test: table })
     driver.reply = hang
     rig.emit(3)
     await rig.settle()
@@ -27,7 +29,7 @@ describe('a drain', () => {
 
   it('goes on when its breaker is reset meanwhile', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: table })
+    const rig = await startSimulated([driver.definition], { test: table })
     driver.reply = hang
     rig.emit(3)
     await rig.settle()
@@ -43,7 +45,7 @@ describe('a drain', () => {
 
   it('goes on and ends as planned when enabling its exporter again is refused', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: table })
+    const rig = await startSimulated([driver.definition], { test: table })
     driver.reply = hang
     rig.emit(3)
     await rig.settle()
@@ -64,7 +66,7 @@ describe('a drain', () => {
 
   it('is what the next client takes over when enabling its exporter again succeeds', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: table })
+    const rig = await startSimulated([driver.definition], { test: table })
     driver.reply = hang
     rig.emit(3)
     await rig.settle()

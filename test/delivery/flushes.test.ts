@@ -3,14 +3,15 @@ import assert from 'node:assert/strict'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createFlushes } from '../../src/delivery/flushes.ts'
-import { createDriver, endRigs, hang, startRig } from './harness.ts'
+import { createDriver, hang } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('a flush', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('is settled when everything before it is, whatever the order of the others', async () => {
     let settledBefore = 0
@@ -42,7 +43,7 @@ describe('a flush', () => {
 
   it('is over at its timeout while a request hangs, and when telemetry stops', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: { event_patterns: ['app.*'] } })
+    const rig = await startSimulated([driver.definition], { test: { event_patterns: ['app.*'] } })
     driver.reply = hang
     rig.emit(1)
     const ends: boolean[] = []

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict'
 import { createSystemClock } from '../../src/clock.ts'
 import type { OpenContext } from '../../src/exporters/exporter.ts'
 import { otel } from '../../src/exporters/otel/index.ts'
-import { createSpanState, type SpanState } from '../../src/exporters/otel/spans.ts'
+import type { OtelConfig } from '../../src/exporters/otel/schema.ts'
+import { createSpanState } from '../../src/exporters/otel/spans.ts'
 import { createTelemetry, defineExporter } from '../../src/index.ts'
 import { createBackend } from '../../src/testing/index.ts'
-import { createSpanHarness, otelConfig } from '../exporters/otel/harness.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
+import { driveSpans, otelConfig } from '../exporters/otel/driven-spans.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 describe('the addresses of a destination', () => {
   it('are guarded as long as someone far away has named it and it is not allowed', async () => {
@@ -27,7 +27,7 @@ describe('the addresses of a destination', () => {
       close: () => {},
     })
     const telemetry = createTelemetry({
-      logger: silent,
+      logger: quietLogger,
       drainOnExit: false,
       types: [driver],
       config: { env: {}, init: { driver: {} } },
@@ -62,8 +62,8 @@ describe('the addresses of a destination', () => {
       const backend = createBackend()
       await backend.listen()
       const definition = otel()
-      const base = { id: 'otel', clock: createSystemClock(), logger: silent, state: createSpanState() }
-      const context: OpenContext<SpanState> = {
+      const base = { id: 'otel', clock: createSystemClock(), logger: quietLogger, state: createSpanState() }
+      const context: OpenContext<unknown, OtelConfig> = {
         ...base,
         signal: AbortSignal.timeout(5_000),
         current: () => config,
@@ -76,7 +76,7 @@ describe('the addresses of a destination', () => {
         timeout: 1,
         endpoint: `http://localhost:${backend.port}/v1/traces`,
       })
-      const source = createSpanHarness()
+      const source = driveSpans()
       source.emit('a.start', { correlation_id: 1 })
       source.emit('a.success', { correlation_id: 1 })
       try {

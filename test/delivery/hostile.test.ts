@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
 import { guardedLogger, redactedLogger } from '../../src/logger.ts'
-import { assertExact, createDriver, endRigs, startRig, totalPending } from './harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { createDriver } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 const mine = { event_patterns: ['app.*'], flush_interval: 0.1, reset_timeout: 1 }
 
@@ -192,7 +194,7 @@ describe('a driver that', () => {
     process.off('unhandledRejection', note)
   })
   afterEach(async () => {
-    await endRigs()
+    await endSimulated()
     assert.deepEqual(uncaught.splice(0), [])
   })
 
@@ -200,7 +202,7 @@ describe('a driver that', () => {
     it(what, async () => {
       const driver = createDriver('bad', overrides as Partial<AnyExporterDefinition>)
       const healthy = createDriver('test')
-      const rig = await startRig([driver.definition, healthy.definition], { bad: mine, test: mine })
+      const rig = await startSimulated([driver.definition, healthy.definition], { bad: mine, test: mine })
       const exact = (): void => {
         assertExact(rig.ledger('bad'), what)
         JSON.stringify(rig.telemetry.status())
@@ -237,7 +239,7 @@ describe('a driver that', () => {
         )
       },
     } as Partial<AnyExporterDefinition>)
-    const rig = await startRig([driver.definition], { test: mine })
+    const rig = await startSimulated([driver.definition], { test: mine })
     rig.emit(100)
     await rig.pass(5)
     assert.deepEqual(seen, [100, 100])
@@ -251,12 +253,12 @@ describe('a host whose functions are async and reject', () => {
   const note = (error: unknown): number => uncaught.push(error)
   before(() => process.on('unhandledRejection', note))
   after(() => process.off('unhandledRejection', note))
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('hears of it nowhere: loggers, inspectors, handlers and subscribers', async () => {
     const reject = (): never => Promise.reject(new Error('nobody asked')) as never
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: mine }, undefined, reject)
+    const rig = await startSimulated([driver.definition], { test: mine }, undefined, reject)
     rig.telemetry.observe(reject)
     rig.telemetry.attach('mine', '*', reject)
     rig.telemetry.config.subscribe('*', reject)

@@ -8,7 +8,9 @@ import fc from 'fast-check'
 import type { Outcome } from '../../src/delivery/outcome.ts'
 import type { ExportContext } from '../../src/exporters/exporter.ts'
 import { mortalSystem } from '../../src/testing/mortal.ts'
-import { assertExact, createDriver, delivered, startRig, totalPending } from './harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { createDriver, delivered } from '../support/scripted-driver.ts'
+import { startSimulated } from '../support/simulated-telemetry.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -112,7 +114,7 @@ async function run(sequence: readonly Step[]): Promise<void> {
     },
   }
   driver.reply = () => reply
-  const rig = await startRig(
+  const rig = await startSimulated(
     [watched],
     {
       test: {

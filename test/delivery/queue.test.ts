@@ -2,19 +2,21 @@
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { Sink } from '../../src/exporters/exporter.ts'
-import { assertExact, createDriver, delivered, down, endRigs, hang, type Rig, startRig } from './harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated, type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 const mine = { event_patterns: ['app.*'] }
 const sizes = ({ calls }: ReturnType<typeof createDriver>): number[] => calls.map(({ items }) => items.length)
 
 async function rigWith(config: Record<string, unknown>, overrides = {}) {
   const driver = createDriver('test', overrides)
-  const rig = await startRig([driver.definition], { test: { ...mine, ...config } })
+  const rig = await startSimulated([driver.definition], { test: { ...mine, ...config } })
   return { driver, rig }
 }
 
 describe('a batch', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('goes at once when batch_size items wait, and the rest when it is due', async () => {
     const { driver, rig } = await rigWith({ batch_size: 5, flush_interval: 2 })
@@ -103,7 +105,7 @@ describe('a batch', () => {
   })
 
   it('adds up with the rest of the ledger while the driver looks at the status', async () => {
-    let rig: Rig | undefined
+    let rig: SimulatedTelemetry | undefined
     let looks = 0
     const look = (): void => {
       if (!rig) return
@@ -125,7 +127,7 @@ describe('a batch', () => {
       look()
       return delivered
     }
-    rig = await startRig([driver.definition], { test: { ...mine, batch_size: 3 } })
+    rig = await startSimulated([driver.definition], { test: { ...mine, batch_size: 3 } })
     rig.emit(12)
     await rig.settle()
     assert.equal(rig.ledger().delivered, 12)
@@ -134,7 +136,7 @@ describe('a batch', () => {
 })
 
 describe('a full queue', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const filled = async (overflow: string) => {
     const made = await rigWith({ batch_size: 4, queue_size: 4, max_in_flight: 1, overflow })
@@ -192,7 +194,7 @@ describe('a full queue', () => {
 })
 
 describe('a request', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const weigh = (event: TelemetryEvent): number => (event.name.includes('huge') ? 5000 : 400)
 
@@ -221,6 +223,58 @@ describe('a request', () => {
     await rig.pass(2)
     assert.deepEqual(sizes(driver), [1, 1, 1])
     assert.equal(rig.ledger().delivered, 3)
+  })
+
+  for (const [what, overrides] of Object.entries({
+    'sizeOf says': { sizeOf: weigh },
+    'the item said': { ingest: (event: TelemetryEvent, sink: Sink) => sink.item(event, 1, weigh(event)) },
+  }))
+    it(`that failed before max_request_bytes was lowered is split to fit, as ${what}`, async () => {
+      const config = { batch_size: 10, max_in_flight: 1, failure_threshold: 100 }
+      const { driver, rig } = await rigWith(config, overrides)
+      driver.reply = () => down
+      rig.emit(4)
+      rig.emit(1, 'app.huge')
+      rig.emit(2, 'app.more')
+      await rig.pass(2)
+      assert.equal(driver.calls[0]?.items.length, 7)
+      await Promise.all([rig.telemetry.config.put('test.max_request_bytes', 1024), rig.settle()])
+      driver.reply = () => delivered
+      const before = driver.calls.length
+      await rig.pass(60)
+      assert.deepEqual(sizes(driver).slice(before), [2, 2, 2])
+      assert.deepEqual([rig.ledger().delivered, rig.ledger().dropped], [6, { too_large: 1 }])
+      assertExact(rig.ledger())
+    })
+
+  it('has no room for anything where a request takes more than max_request_bytes empty: the status says so', async () => {
+    const { driver, rig } = await rigWith(
+      { max_request_bytes: 1024, batch_size: 10 },
+      { sizeOf: weigh, requestBytes: () => 2000 },
+    )
+    rig.emit(3)
+    await rig.pass(2)
+    assert.equal(driver.calls.length, 0)
+    assert.deepEqual(rig.ledger().dropped, { too_large: 3 })
+    const { lastError } = rig.telemetry.status().exporters.test!
+    assert.match(lastError?.message ?? '', /max_request_bytes is 1024, and a request takes 2000 bytes/)
+    await Promise.all([rig.telemetry.config.put('test.max_request_bytes', 4096), rig.settle()])
+    rig.emit(3)
+    await rig.pass(2)
+    assert.equal(rig.ledger().delivered, 3)
+  })
+
+  it('has company again once it is known that the backend takes single items only', async () => {
+    const { driver, rig } = await rigWith({ batch_size: 4, max_in_flight: 4 })
+    driver.reply = ({ items }) => (items.length > 1 ? { type: 'too_large' } : delivered)
+    rig.emit(8)
+    await rig.pass(5)
+    assert.equal(rig.ledger().delivered, 8)
+    driver.reply = hang
+    driver.calls.length = 0
+    rig.emit(8)
+    await rig.pass(5)
+    assert.deepEqual(sizes(driver), [1, 1, 1, 1])
   })
 
   it('that is too large is split down to single items', async () => {

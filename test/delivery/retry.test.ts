@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import type { Outcome } from '../../src/delivery/outcome.ts'
 import { backoffMs, exportBackoff, retryAfterMs } from '../../src/delivery/retry.ts'
-import { assertExact, createDriver, delivered, down, endRigs, hang, startRig } from './harness.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 const mine = { event_patterns: ['app.*'], flush_interval: 0.1, batch_size: 5, max_in_flight: 1 }
 
 async function rigWith(config: Record<string, unknown> = {}) {
   const driver = createDriver()
-  const rig = await startRig([driver.definition], { test: { ...mine, ...config } })
+  const rig = await startSimulated([driver.definition], { test: { ...mine, ...config } })
   return { driver, rig }
 }
 
@@ -34,7 +36,7 @@ describe('the backoff', () => {
 })
 
 describe('a failed batch', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('waits as long as Retry-After says, and nothing else goes meanwhile', async () => {
     const { driver, rig } = await rigWith()
@@ -106,6 +108,23 @@ describe('a failed batch', () => {
     assertExact(rig.ledger())
   })
 
+  it('has all its attempts again at another destination', async () => {
+    const { driver, rig } = await rigWith({ retry_attempts: 2, failure_threshold: 100, max_in_flight: 1 })
+    driver.reply = () => down
+    rig.emit(1, 'app.poison')
+    await rig.pass(60)
+    assert.ok(driver.calls.length > 3)
+    driver.reply = ({ names }) => (names[0]?.startsWith('app.poison') ? down : delivered)
+    await Promise.all([rig.telemetry.config.put('test.endpoint', 'two'), rig.settle()])
+    rig.emit(100)
+    await rig.pass(60)
+    const there = driver.calls.filter(
+      ({ names, endpoint }) => endpoint === 'two' && names[0]?.startsWith('app.poison'),
+    )
+    assert.ok(there.length >= 3, `${there.length} attempts`)
+    assert.deepEqual([rig.ledger().delivered, rig.ledger().dropped], [100, { retries_exhausted: 1 }])
+  })
+
   it('is given up when it is older than max_age', async () => {
     const { driver, rig } = await rigWith({ max_age: 10 })
     driver.reply = () => down
@@ -142,7 +161,7 @@ describe('a failed batch', () => {
 })
 
 describe('the breaker of an exporter', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('opens after failure_threshold failures, keeps everything, and closes when one probe succeeds', async () => {
     const { driver, rig } = await rigWith({
@@ -163,6 +182,22 @@ describe('the breaker of an exporter', () => {
     await rig.pass(40)
     assert.equal(rig.breaker(), 'closed')
     assert.equal(rig.ledger().delivered, 20)
+  })
+
+  it('says how long it waits before a probe, by the outage and not by reset_timeout', async () => {
+    const { driver, rig } = await rigWith({ failure_threshold: 1, reset_timeout: 60 })
+    const probeInMs = () => rig.telemetry.status().exporters.test!.probeInMs
+    assert.equal(probeInMs(), null)
+    driver.reply = () => down
+    rig.emit(1)
+    await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 10 })
+    const first = probeInMs()!
+    assert.ok(first > 700 && first <= 1_000, `${first} ms`)
+    await rig.pass(0.5)
+    assert.equal(first - probeInMs()!, 500)
+    driver.reply = () => delivered
+    await rig.pass(2)
+    assert.deepEqual([rig.breaker(), probeInMs()], ['closed', null])
   })
 
   it('learns nothing of the backend from a batch that was too large before it was sent', async () => {

@@ -1,17 +1,18 @@
 /** Telemachine's reports on itself reach everybody but whom they are about, and never feed each other (semantics, sections 1 and 8). */
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import { createDriver, down, endRigs, startRig } from './harness.ts'
+import { createDriver, down } from '../support/scripted-driver.ts'
+import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
 const quick = { flush_interval: 0.1, reset_timeout: 1, failure_threshold: 2, batch_size: 4 }
 
 describe('self-telemetry', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('about an exporter reaches the other exporters and the handlers, never itself', async () => {
     const failing = createDriver('failing')
     const other = createDriver('other')
-    const rig = await startRig([failing.definition, other.definition], { failing: quick, other: quick })
+    const rig = await startSimulated([failing.definition, other.definition], { failing: quick, other: quick })
     const heard: TelemetryEvent[] = []
     rig.telemetry.attach('audit', 'telemetry.*', (event) => void heard.push(event))
     failing.reply = () => ({ type: 'misdirected', cause: new Error('bad key') })
@@ -42,7 +43,7 @@ describe('self-telemetry', () => {
 
   it('reports a refused change', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: quick })
+    const rig = await startSimulated([driver.definition], { test: quick })
     const heard: TelemetryEvent[] = []
     rig.telemetry.attach('audit', 'telemetry.config.rejected', (event) => void heard.push(event))
     await assert.rejects(rig.telemetry.config.put('test.batch_size', -1))
@@ -58,7 +59,7 @@ describe('self-telemetry', () => {
     it(`about two exporters whose backends ${what} comes to rest`, async () => {
       const drivers = [createDriver('one'), createDriver('two')]
       for (const driver of drivers) driver.reply = reply
-      const rig = await startRig(
+      const rig = await startSimulated(
         drivers.map(({ definition }) => definition),
         { one: quick, two: quick },
       )
@@ -81,7 +82,7 @@ describe('self-telemetry', () => {
     const drivers = ['one', 'two'].map((type) =>
       createDriver(type, { ingest: (_event, sink) => sink.drop('not_a_span') }),
     )
-    const rig = await startRig(
+    const rig = await startSimulated(
       drivers.map(({ definition }) => definition),
       { one: quick, two: quick },
     )
@@ -94,7 +95,7 @@ describe('self-telemetry', () => {
 
   it('about full queues comes to rest', async () => {
     const drivers = [createDriver('one'), createDriver('two')]
-    const rig = await startRig(
+    const rig = await startSimulated(
       drivers.map(({ definition }) => definition),
       { one: { ...quick, queue_size: 2 }, two: { ...quick, queue_size: 2 } },
     )
@@ -109,7 +110,7 @@ describe('self-telemetry', () => {
 
   it('about two handlers that throw comes to rest', async () => {
     const driver = createDriver()
-    const rig = await startRig([driver.definition], { test: quick })
+    const rig = await startSimulated([driver.definition], { test: quick })
     let calls = 0
     for (const id of ['one', 'two'])
       rig.telemetry.attach(id, '*', () => {

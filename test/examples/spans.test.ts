@@ -19,6 +19,7 @@ describe('the page about spans', () => {
     const telemetry = createTelemetry({ config: { env: {}, init: { otel: { endpoint: backend.url } } } })
     await telemetry.start()
     const stream = new EventEmitter()
+    const loaded: number[] = []
     let headers: Record<string, string> = {}
     const surroundings = {
       telemetry,
@@ -29,8 +30,10 @@ describe('the page about spans', () => {
         headers = options.headers
       },
       sendPart: () => {},
+      load: (page: number) => telemetry.span('load', { page }, async () => page),
+      console: { log: (page: number) => loaded.push(page) },
     }
-    assert.equal(blocks.length, 2)
+    assert.equal(blocks.length, 3)
     for (const block of blocks)
       await new AsyncFunction(...Object.keys(surroundings), block)(...Object.values(surroundings))
     stream.emit('error', new Error('disk full'))
@@ -49,5 +52,10 @@ describe('the page about spans', () => {
     assert.equal(headers.traceparent?.slice(36, 52), request.spanId)
     assert.equal(named('upload').status.message, 'disk full')
     assert.equal(named('upload.part').parentSpanId, named('upload').spanId)
+    assert.deepEqual(loaded, [1, 2, 3])
+    assert.deepEqual(
+      backend.spans.filter(({ name }) => name === 'load').map(({ parentSpanId }) => parentSpanId),
+      loaded.map(() => named('pages').spanId),
+    )
   })
 })

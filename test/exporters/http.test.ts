@@ -18,7 +18,8 @@ import {
   outcomeOf,
   type PostOptions,
 } from '../../src/exporters/http.ts'
-import { deadPort, gone, type Loopback, loopback, ok, type Script } from './http/loopback.ts'
+import { freePort } from '../support/ports.ts'
+import { gone, type Loopback, loopback, ok, type Script } from './http/loopback.ts'
 
 const body = Buffer.from('telemetry')
 
@@ -189,7 +190,7 @@ describe('the HTTP transport', () => {
     }
 
     it('says so of a refused connection', async () => {
-      const port = await deadPort()
+      const port = await freePort()
       await nothingSent(client({ url: `http://127.0.0.1:${port}/` }).post(body), 'HTTP_CONNECT_FAILED')
       await nothingSent(client({ url: `http://localhost:${port}/` }).post(body), 'HTTP_CONNECT_FAILED')
       await nothingSent(client({ url: `http://[::1]:${port}/` }).post(body), 'HTTP_CONNECT_FAILED')
@@ -200,7 +201,7 @@ describe('the HTTP transport', () => {
     })
 
     it('says so of an abort before the connection', async () => {
-      const aborting = client({ url: `http://127.0.0.1:${await deadPort()}/` })
+      const aborting = client({ url: `http://127.0.0.1:${await freePort()}/` })
       await nothingSent(aborting.post(body, { signal: AbortSignal.abort() }), 'HTTP_ABORTED')
       const controller = new AbortController()
       const post = aborting.post(body, { signal: controller.signal })

@@ -1,4 +1,5 @@
 // The mock exporter remembers what was delivered and which keys of its configuration changed, and answers as its test scripts it.
+
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { Config, ExportContext, OpenContext } from '../../src/exporters/exporter.ts'
@@ -6,6 +7,7 @@ import { type MockExporter, type MockState, mock } from '../../src/exporters/moc
 import { createTelemetry } from '../../src/index.ts'
 import { stderrLogger } from '../../src/logger.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const eventOf = (name: string): TelemetryEvent => ({
   name,
@@ -124,7 +126,7 @@ describe('the mock exporter', () => {
     const telemetry = createTelemetry({
       types: [failing],
       config: { env: {}, init: { failing: {} } },
-      ...{ drainOnExit: false, logger: { debug() {}, info() {}, warn() {}, error() {} } },
+      ...{ drainOnExit: false, logger: quietLogger },
     })
     await telemetry.start()
     await telemetry.config.put('failing.batch_size', 20)

@@ -11,9 +11,9 @@ import { createSystemClock } from '../../src/clock.ts'
 import { textAnswer, writeAnswer } from '../../src/http-server/answer.ts'
 import { type HttpServer, openHttpServer } from '../../src/http-server/server.ts'
 import { ask, raw } from '../exporters/prometheus/http-client.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const clock = createSystemClock()
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 const hello = (request: IncomingMessage, response: ServerResponse): void =>
   void writeAnswer(request, response, textAnswer(200, `hello ${request.url}`))
 
@@ -26,7 +26,7 @@ describe('HTTP server', () => {
 
   const open = (options: { port?: number; requestTimeoutMs?: number } = {}): Promise<HttpServer> =>
     openHttpServer({
-      ...{ host: '127.0.0.1', port: 0, clock, logger: quiet, ...options },
+      ...{ host: '127.0.0.1', port: 0, clock, logger: quietLogger, ...options },
       handler: (request, response) => handler(request, response),
     })
 
@@ -99,7 +99,7 @@ describe('HTTP server', () => {
   it('says what is wrong with an address', async () => {
     await assert.rejects(open({ port: server.port }), { code: 'PORT_TAKEN' })
     await assert.rejects(
-      openHttpServer({ host: '203.0.113.1', port: 0, clock, logger: quiet, handler: hello }),
+      openHttpServer({ host: '203.0.113.1', port: 0, clock, logger: quietLogger, handler: hello }),
       { code: 'LISTEN_FAILED' },
     )
   })

@@ -9,10 +9,11 @@ import type { AddressInfo } from 'node:net'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { createTelemetry, mock, type Telemetry } from '../../src/index.ts'
 import { type StatelyWatch, watchInStately } from '../../src/inspect/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
+/** How long the page gives the inspector to answer. */
+const patienceMs = 5_000
 const executablePath = '/usr/bin/chromium'
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-
 /** Stands for Stately's inspector: it answers, and lists the types of the records that it is handed. */
 const inspector = `<!doctype html><ol></ol><script>
 addEventListener('message', ({ data }) => {
@@ -45,10 +46,11 @@ describe('the page of the Stately inspector', function () {
     telemetry = createTelemetry({
       types: [mock()],
       config: { env: {}, init: { mock: {} } },
-      ...{ logger: quiet, drainOnExit: false, inspect: watch },
+      ...{ logger: quietLogger, drainOnExit: false, inspect: watch },
     })
     await telemetry.start()
     page = await browser.newPage()
+    await page.clock.install()
     complaints = []
     page.on('pageerror', (error) => complaints.push(String(error)))
     page.on('console', (message) => {
@@ -71,6 +73,7 @@ describe('the page of the Stately inspector', function () {
 
   it('shows charts of its own and says what is missing where the inspector cannot be reached', async () => {
     await open('http://127.0.0.1:9/inspect')
+    await page.clock.fastForward(patienceMs)
     await page.getByText('breaker:mock').click()
     const closed = page.locator('[data-state="breaker.closed"]')
     await page.waitForSelector('[data-state="breaker.closed"].active')

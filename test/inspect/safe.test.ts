@@ -6,7 +6,8 @@ import assert from 'node:assert/strict'
 import { assign, createActor, fromPromise, fromTransition, type InspectionEvent, setup } from 'xstate'
 import { createTelemetry, mock } from '../../src/index.ts'
 import { createSafeInspector, type SafeRecord } from '../../src/inspect/index.ts'
-import { createDriver, quietLogger } from '../delivery/harness.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
+import { createDriver } from '../support/scripted-driver.ts'
 
 const canary = 'canary-5ecret'
 

@@ -11,6 +11,7 @@ import { createMachine } from 'xstate'
 import { createTelemetry } from '../../src/index.ts'
 import { type StatelyWatch, watchInStately } from '../../src/inspect/index.ts'
 import { createBackend } from '../../src/testing/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 interface Client {
   on(event: 'open' | 'close' | 'error', listener: (cause?: Error) => void): void
@@ -100,7 +101,7 @@ describe('watching in the Stately inspector', () => {
         },
       },
       drainOnExit: false,
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      logger: quietLogger,
       inspect: watch,
     })
     try {

@@ -14,8 +14,8 @@ import {
 import { SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { createTelemetry } from '../../src/index.ts'
 import { createBackend, type ReceivedSpan } from '../../src/testing/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const remoteSpan = 'b7ad6b7169203331'
 const linked = '00f067aa0ba902b7'
@@ -66,9 +66,9 @@ async function throughTheSdk(url: string): Promise<void> {
   await provider.shutdown()
 }
 
-async function throughTelemachine(endpoint: string, client: string): Promise<void> {
+async function throughTelemachine(endpoint: string, client: 'native' | 'package'): Promise<void> {
   const telemetry = createTelemetry({
-    logger: silent,
+    logger: quietLogger,
     drainOnExit: false,
     config: { env: {}, init: { otel: { endpoint, client, service_name: 'shop' } } },
   })
@@ -138,7 +138,7 @@ const explained = [
   'query scope version: differs',
 ]
 
-for (const client of ['native', 'package'])
+for (const client of ['native', 'package'] as const)
   describe(`what the ${client} client sends, beside OpenTelemetry's SDK`, () => {
     it('differs in nothing but what is explained', async () => {
       const [theirs, ours] = [createBackend(), createBackend()]

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { counter, distribution, lastValue, sum } from '../../src/metrics/declared.ts'
-import { harness } from '../exporters/prometheus/harness.ts'
+import { drivePrometheus } from '../exporters/prometheus/driven.ts'
+import { freePort } from '../support/ports.ts'
 
 /** Absent tools skip a developer's run, aloud, and fail CI. */
 function needs(context: Mocha.Context, tool: string): void {
@@ -85,7 +85,7 @@ describe('interop: promtool', () => {
   })
 
   it('finds nothing to say about the page of an ordinary service', async () => {
-    const { emit, page } = harness({
+    const { emit, page } = drivePrometheus({
       metrics: [
         counter('job.*', { name: 'jobs', tags: ['queue'] }),
         sum('disk.write', { measurement: 'size', unit: 'byte' }),
@@ -123,7 +123,7 @@ describe('interop: promtool', () => {
         fc.array(event(anyName), { maxLength: 60 }),
         fc.boolean(),
         async (events, overflowing) => {
-          const system = harness({}, overflowing ? { max_series: 1, max_metrics: 4 } : {})
+          const system = drivePrometheus({}, overflowing ? { max_series: 1, max_metrics: 4 } : {})
           for (const one of events) system.emit(...one)
           const { accepted, delivered, dropped } = system.ledger
           assert.equal(accepted, delivered + Object.values(dropped).reduce((total, n) => total + n, 0))
@@ -141,7 +141,7 @@ describe('interop: promtool', () => {
 
   it('reads pages of hostile names and labels, one by one', async () => {
     for (const events of fc.sample(fc.array(event(anyName), { minLength: 20, maxLength: 60 }), 12)) {
-      const system = harness({}, { max_series: 3 })
+      const system = drivePrometheus({}, { max_series: 3 })
       for (const one of events) system.emit(...one)
       const { text } = await system.page()
       const { status, problems } = promtool(text)
@@ -150,7 +150,7 @@ describe('interop: promtool', () => {
   })
 
   it("reads prom-client's metrics of the process beside ours", async () => {
-    const { emit, page } = harness({}, { default_metrics: true })
+    const { emit, page } = drivePrometheus({}, { default_metrics: true })
     emit('job', { count: 1 })
     const { status, problems } = promtool((await page()).text)
     // Some of prom-client's gauges are called `_total`, which promtool dislikes; nothing of ours may be named.
@@ -178,7 +178,7 @@ describe('interop: a Prometheus server', () => {
 
   it('scrapes the page, and its counts are those that were emitted', async function () {
     this.timeout(60_000)
-    const system = harness({}, { default_metrics: true, max_series: 50 })
+    const system = drivePrometheus({}, { default_metrics: true, max_series: 50 })
     const client = await system.open()
     try {
       const target = new URL(system.url(client)).host
@@ -228,15 +228,6 @@ scrape_configs:
     return api
   }
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
 
 async function query(api: string, expression: string): Promise<number | undefined> {
   const response = await fetch(`${api}/api/v1/query?query=${encodeURIComponent(expression)}`)

@@ -5,8 +5,8 @@ import { createServer, request, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createTelemetry, type Telemetry } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 const traceId = '12345678901234567890123456789012'
 const parentId = '1234567890123456'
 const valid = `00-${traceId}-${parentId}-01`
@@ -32,7 +32,7 @@ describe('W3C Trace Context', () => {
     backend = createBackend()
     await backend.listen()
     telemetry = createTelemetry({
-      logger: silent,
+      logger: quietLogger,
       drainOnExit: false,
       config: { env: {}, init: { otel: { endpoint: backend.url, flush_interval: 0.001 } } },
     })

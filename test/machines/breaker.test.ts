@@ -1,8 +1,9 @@
 /** The breaker's chart: what each request, result and command does in each of its states, and how long it waits. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { breakerMachine } from '../../machines/index.ts'
 import { breakerChart, settings, stageBreaker } from './stages/breaker.ts'
-import { followTable } from './table.ts'
+import { coversChart, followTable } from './table.ts'
 
 const opens = ['open', 'shows open'] as const
 const closes = ['closed', 'shows closed'] as const
@@ -247,3 +248,5 @@ describe('the breaker chart', () => {
     })
   })
 })
+
+describe('the tests of the breaker chart', () => coversChart(breakerMachine))

@@ -5,17 +5,10 @@
 import assert from 'node:assert/strict'
 import type { AnyActorRef } from 'xstate'
 import type { UnitLife } from '../../src/delivery/life.ts'
-import {
-  assertExact,
-  createDriver,
-  type Driver,
-  delivered,
-  down,
-  endRigs,
-  hang,
-  totalPending,
-} from '../delivery/harness.ts'
-import { type Chart, type CoveredRig, startCovered } from './rig.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { createDriver, type Driver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
+import { type Chart, type CrashableTelemetry, startCrashable } from './crashable.ts'
 import { leavesOf } from './table.ts'
 
 /** Ends each close that hangs. */
@@ -23,7 +16,7 @@ const closes: (() => void)[] = []
 const hangingClose = (): Promise<void> => new Promise((resolve) => closes.push(resolve))
 
 interface World {
-  readonly rig: CoveredRig
+  readonly rig: CrashableTelemetry
   readonly driver: Driver
 }
 
@@ -119,7 +112,7 @@ const config = {
 
 async function arrive(situation: string): Promise<World> {
   const driver = createDriver()
-  const world = { driver, rig: await startCovered([driver.definition], { test: config }) }
+  const world = { driver, rig: await startCrashable([driver.definition], { test: config }) }
   await situations[situation]?.(world)
   const states = (['exporter', 'delivery'] as const).flatMap((chart) =>
     leavesOf(world.rig.actor(chart).getSnapshot().value),
@@ -138,11 +131,11 @@ const heal = (driver: Driver): void => {
 const isAlive = (actor: AnyActorRef): boolean => actor.getSnapshot().status === 'active'
 
 /** Timers of the actor system, by whose they are. */
-const timersOf = (rig: CoveredRig): { source: AnyActorRef }[] =>
+const timersOf = (rig: CrashableTelemetry): { source: AnyActorRef }[] =>
   Object.values(rig.actor('exporter').system.getSnapshot()._scheduledEvents) as never
 
 describe('a crash', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   for (const chart of ['exporter', 'delivery', 'breaker'] as const satisfies readonly Chart[])
     describe(`of the ${chart}`, () => {
@@ -179,7 +172,7 @@ describe('a crash', () => {
 
   it('is survived five times within a minute; the sixth time the exporter waits for somebody', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: config })
+    const rig = await startCrashable([driver.definition], { test: config })
     for (const chart of ['exporter', 'delivery', 'breaker', 'exporter', 'delivery'] as const) {
       await rig.crash('test', chart)
       assert.equal(rig.state(), 'restarting')
@@ -198,7 +191,7 @@ describe('a crash', () => {
 
   it('of its breaker forgets that it was open', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: config })
+    const rig = await startCrashable([driver.definition], { test: config })
     rig.telemetry.breaker('test').forceOpen()
     await rig.crash('test', 'breaker')
     assert.equal(rig.breaker(), 'closed')
@@ -206,7 +199,7 @@ describe('a crash', () => {
 
   it('of another chart leaves its breaker as it was, and frees the probe that was under way', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: config })
+    const rig = await startCrashable([driver.definition], { test: config })
     driver.reply = () => ({ type: 'misdirected', cause: 'who?' })
     rig.emit(2)
     await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 100 })
@@ -222,9 +215,9 @@ describe('a crash', () => {
 })
 
 describe('a life that is over', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
-  const portOf = (rig: CoveredRig): UnitLife => rig.actor('exporter').getSnapshot().context.unit
+  const portOf = (rig: CrashableTelemetry): UnitLife => rig.actor('exporter').getSnapshot().context.unit
 
   it('commands nothing any more', async () => {
     const { rig, driver } = await arrive('working.exporting')

@@ -1,7 +1,8 @@
 /** The delivery chart: when a batch is asked for, exported, waited for or drained, from each of its states. */
 import assert from 'node:assert/strict'
+import { deliveryMachine } from '../../machines/index.ts'
 import { deliveryChart, stageDelivery } from './stages/delivery.ts'
-import { followTable } from './table.ts'
+import { coversChart, followTable } from './table.ts'
 
 const released = 'breaker < permit.cancel'
 const looks = ['working.idle', 'unit.look'] as const
@@ -235,3 +236,5 @@ describe('the delivery chart', () => {
     assert.ok(!log.some((line) => line.startsWith('breaker < export.reported')))
   })
 })
+
+describe('the tests of the delivery chart', () => coversChart(deliveryMachine))

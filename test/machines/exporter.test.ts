@@ -1,7 +1,8 @@
 /** The exporter's chart: what each change, command and outcome of its work does in each of its states. */
 import assert from 'node:assert/strict'
+import { exporterMachine } from '../../machines/index.ts'
 import { crashedExporterChart, exporterChart, settings, stageExporter } from './stages/exporter.ts'
-import { followTable, type Row } from './table.ts'
+import { coversChart, followTable, type Row } from './table.ts'
 
 const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
@@ -50,8 +51,7 @@ const swapped = (...subscribed: readonly string[]) =>
     ...[acknowledged, 'shows serving', 'starts retire'],
   )
 
-const stopped = ['unit.unsubscribe', 'unit.abandon shutdown'] as const
-const closing = ['shows draining', halt, 'starts close'] as const
+const stopped = ['unit.unsubscribe', 'unit.abandon disabled'] as const
 
 const serve = ['opening done']
 const disable = [...serve, 'change that disables', 'commit', 'drained', 'closing done']
@@ -150,34 +150,9 @@ describe('the exporter chart', () => {
     'leaving.draining': {
       ...changes('leaving.draining'),
       ...stops(),
-      'change of client': lets('leaving.reviving.opening', 'shows opening', 'starts prepare rebuild'),
+      'change of client': lets('enabling.reviving', 'shows opening', 'starts prepare rebuild'),
       drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
-    },
-    'leaving.reviving.opening': {
-      ...changes('leaving.reviving.opening'),
-      ...stops('aborts prepare'),
-      abort: lets(
-        ...([
-          'leaving.draining',
-          'unit.abort',
-          'unit.discard',
-          'unit.unsubscribe',
-          'aborts prepare',
-        ] as const),
-        ...[acknowledged, 'shows draining', drains],
-      ),
-      'candidate opens': lets('leaving.reviving.prepared', prepared),
-      'candidate fails': lets('leaving.draining', 'unit.unsubscribe', refused, 'shows draining', drains),
-    },
-    'leaving.reviving.prepared': {
-      ...changes('leaving.reviving.prepared'),
-      ...stops(),
-      commit: swapped('unit.subscribe'),
-      abort: lets(
-        ...(['leaving.draining', 'unit.abort', 'unit.discard', 'unit.unsubscribe'] as const),
-        ...[acknowledged, 'shows draining', drains],
-      ),
     },
     'leaving.closing': {
       ...changes('leaving.closing'),
@@ -194,25 +169,37 @@ describe('the exporter chart', () => {
     disabled: {
       ...changes('disabled'),
       ...stops(),
-      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare rebuild'),
-      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare rebuild'),
+      'change of client': lets('enabling.opening', 'shows opening', 'starts prepare replace'),
+      'change in place': lets('enabling.opening', 'shows opening', 'starts prepare replace'),
     },
-    'enabling.closing': {
-      ...changes('enabling.closing'),
-      ...stops('aborts close'),
+    'enabling.reviving': {
+      ...changes('enabling.reviving'),
+      ...stops('aborts prepare'),
       abort: lets(
-        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts close'] as const),
-        ...[acknowledged, ...closing],
+        ...([
+          'leaving.draining',
+          'unit.abort',
+          'unit.discard',
+          'unit.unsubscribe',
+          'aborts prepare',
+        ] as const),
+        ...[acknowledged, 'shows draining', drains],
       ),
-      'closing done': lets('enabling.opening', 'starts prepare rebuild'),
-      'closing fails': lets('enabling.opening', error, 'starts prepare rebuild'),
+      'candidate opens': lets('enabling.prepared', prepared),
+      'candidate fails': lets('leaving.draining', 'unit.unsubscribe', refused, 'shows draining', drains),
     },
     'enabling.opening': {
       ...changes('enabling.opening'),
       ...stops('aborts prepare'),
       abort: lets(
-        ...(['leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', 'aborts prepare'] as const),
-        ...[acknowledged, ...closing],
+        ...([
+          'leaving.draining',
+          'unit.abort',
+          'unit.discard',
+          'unit.unsubscribe',
+          'aborts prepare',
+        ] as const),
+        ...[acknowledged, 'shows draining', drains],
       ),
       'candidate opens': lets('enabling.prepared', prepared),
       'candidate fails': lets(
@@ -227,7 +214,10 @@ describe('the exporter chart', () => {
       ...changes('enabling.prepared'),
       ...stops(),
       commit: swapped('unit.subscribe'),
-      abort: lets('leaving.closing', 'unit.abort', 'unit.discard', 'unit.cut', acknowledged, ...closing),
+      abort: lets(
+        ...(['leaving.draining', 'unit.abort', 'unit.discard', 'unit.unsubscribe'] as const),
+        ...[acknowledged, 'shows draining', drains],
+      ),
     },
     'stopping.draining': {
       ...changes('stopping.draining'),
@@ -260,8 +250,22 @@ describe('the exporter chart', () => {
     const { commands, log, show } = stageExporter({ pulled: true })
     for (const command of ['opening done', 'change that disables', 'commit', 'change of client'] as const)
       assert.ok(await commands[command]())
-    assert.equal(show(), 'enabling.closing')
-    assert.equal(log.at(-1), 'starts close')
+    assert.equal(show(), 'enabling.opening')
+    assert.deepEqual(log.slice(-4), ['unit.cut', halt, 'shows opening', 'starts prepare replace'])
+  })
+
+  it('is enabled again while it closes', async () => {
+    const { commands, log, show } = stageExporter()
+    const disabling = [
+      'opening done',
+      'change that disables',
+      'commit',
+      'drained',
+      'change of client',
+    ] as const
+    for (const command of disabling) assert.ok(await commands[command]())
+    assert.equal(show(), 'enabling.opening')
+    assert.deepEqual(log.slice(-3), ['aborts close', 'shows opening', 'starts prepare replace'])
   })
 
   it('tries again in a second when an opening says nothing of its backoff', async () => {
@@ -298,6 +302,21 @@ describe('the exporter chart', () => {
       heard.push(log.filter((line) => line === acknowledged).length)
     }
     assert.deepEqual(heard, [0, 0, 0, 0, 1])
+  })
+})
+
+describe('the exporter chart on its way out', () => {
+  it('drops what is left as disabled when it is removed, and as shutdown when everything stops', async () => {
+    for (const [commands, reason] of [
+      [['stop'], 'disabled'],
+      [['stop within 800 ms'], 'shutdown'],
+      [['stop', 'stop within 800 ms'], 'shutdown'],
+    ] as const) {
+      const stage = stageExporter()
+      for (const command of [...serve, ...commands, 'drained', 'closing done'])
+        await stage.commands[command as keyof typeof stage.commands]()
+      assert.ok(stage.log.includes(`unit.abandon ${reason}`), stage.log.join('; '))
+    }
   })
 })
 
@@ -355,3 +374,5 @@ describe('the exporter chart after a crash', () => {
     assert.equal(log.at(-1), acknowledged)
   })
 })
+
+describe('the tests of the exporter chart', () => coversChart(exporterMachine))

@@ -1,16 +1,18 @@
 /** The root's chart over running exporters: what the models of one change and one exporter do not come by. */
 import assert from 'node:assert/strict'
-import { assertExact, createDriver, down, endRigs, hang } from '../delivery/harness.ts'
-import { startCovered } from './rig.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
+import { startCrashable } from './crashable.ts'
 
 const mine = { event_patterns: ['app.*'], drain_timeout: 4 }
 
 describe('the system', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('sees off an exporter that is removed', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: mine })
+    const rig = await startCrashable([driver.definition], { test: mine })
     await rig.telemetry.config.put('other.type', 'test')
     await rig.telemetry.config.unset('other')
     assert.deepEqual(Object.keys(rig.telemetry.status().exporters), ['test'])
@@ -19,7 +21,7 @@ describe('the system', () => {
 
   it('sees off an exporter that drains on after its removal is in force', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], {})
+    const rig = await startCrashable([driver.definition], {})
     await rig.telemetry.config.put({ 'other.type': 'test', 'other.event_patterns': ['app.*'] })
     driver.reply = hang
     rig.emit(1)
@@ -36,7 +38,7 @@ describe('the system', () => {
   it('begins at a new destination with as many attempts as it may, also when a breaker was open', async () => {
     const driver = createDriver()
     const config = { ...mine, batch_size: 1, max_in_flight: 2, failure_threshold: 1 }
-    const rig = await startCovered([driver.definition], { test: config })
+    const rig = await startCrashable([driver.definition], { test: config })
     driver.reply = () => down
     rig.emit(9)
     await rig.clock.until(() => rig.breaker() === 'open', { stepMs: 100 })
@@ -52,7 +54,7 @@ describe('the system', () => {
 
   it('refuses a change while another is under way, and when it stops', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: mine })
+    const rig = await startCrashable([driver.definition], { test: mine })
     let open = (): void => {}
     driver.opening = () => new Promise((resolve) => (open = resolve))
     const put = rig.telemetry.config.put('test.endpoint', 'two')
@@ -76,7 +78,7 @@ describe('the system', () => {
   it('respawns whom a change does not concern while it is prepared, and whom it does afterwards', async () => {
     const driver = createDriver()
     const table = { type: 'test', ...mine }
-    const rig = await startCovered([driver.definition], { one: table, two: table, three: table })
+    const rig = await startCrashable([driver.definition], { one: table, two: table, three: table })
     let open = (): void => {}
     driver.opening = ({ endpoint }) =>
       endpoint === 'slow' ? new Promise((resolve) => (open = resolve)) : undefined
@@ -94,7 +96,7 @@ describe('the system', () => {
 
   it('counts a change as settled by an exporter that crashes on its way there', async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], { test: mine })
+    const rig = await startCrashable([driver.definition], { test: mine })
     driver.reply = hang
     rig.emit(1)
     await rig.pass(1.5)
@@ -112,7 +114,7 @@ describe('the system', () => {
   it('stops without an exporter whose client will not close in time', async () => {
     const driver = createDriver()
     driver.closing = () => new Promise(() => {})
-    const rig = await startCovered([driver.definition], { test: mine })
+    const rig = await startCrashable([driver.definition], { test: mine })
     let stopped = false
     const stop = rig.telemetry.stop({ timeoutMs: 500 }).finally(() => {
       stopped = true

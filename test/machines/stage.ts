@@ -4,12 +4,15 @@
  */
 import { type AnyActorLogic, type AnyActorRef, createActor, fromPromise, type InspectionEvent } from 'xstate'
 import {
+  createCoverage,
   createEar,
   createFakeUnit,
   createSimulatedClock,
   type SimulatedClock,
 } from '../../src/testing/index.ts'
-import { coverage } from '../support/coverage.ts'
+
+/** What the charts on stages have reached so far in this process. */
+export const coverage = createCoverage()
 
 /** What happened on a stage, one line each, such as `unit.swap` or `breaker < permit.cancel`. */
 export type Log = string[]

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AnyActorRef, enqueueActions } from 'xstate'
 import { wireExporter, wireSystem } from '../../src/control/effects.ts'
-import { createDriver, endRigs, type Rig, startRig } from '../delivery/harness.ts'
+import { createDriver } from '../support/scripted-driver.ts'
+import { endSimulated, type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 const batchSize = 100
 const config = { event_patterns: ['app.*'], batch_size: batchSize, flush_interval: 60 }
@@ -15,7 +16,7 @@ const config = { event_patterns: ['app.*'], batch_size: batchSize, flush_interva
 const isChart = (actor: unknown): boolean => /^(exporter|delivery|breaker|x):/.test((actor as AnyActorRef).id)
 
 /** `events` in each of `turns` turns, at 5,000 events a second. */
-async function work(rig: Rig, turns: number, events: number): Promise<void> {
+async function work(rig: SimulatedTelemetry, turns: number, events: number): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) {
     rig.emit(events)
     rig.clock.increment(events / 5)
@@ -25,7 +26,7 @@ async function work(rig: Rig, turns: number, events: number): Promise<void> {
 }
 
 describe('in steady state', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   for (const [turns, events] of [
     [5_000, 1],
@@ -35,7 +36,7 @@ describe('in steady state', () => {
     it(`an exported batch costs about six chart events, at ${events} in a turn`, async () => {
       const driver = createDriver()
       const heard: string[] = []
-      const rig = await startRig([driver.definition], { test: config }, undefined, (event) => {
+      const rig = await startSimulated([driver.definition], { test: config }, undefined, (event) => {
         if (event.type === '@xstate.event' && isChart(event.actorRef)) heard.push(event.event.type)
       })
       await work(rig, 200, events)
@@ -53,7 +54,7 @@ describe('in steady state', () => {
   it('a turn in which nothing is emitted costs no chart event', async () => {
     const driver = createDriver()
     let heard = 0
-    const rig = await startRig([driver.definition], { test: config }, undefined, (event) => {
+    const rig = await startSimulated([driver.definition], { test: config }, undefined, (event) => {
       if (event.type === '@xstate.event') heard += 1
     })
     rig.emit(3)
@@ -75,7 +76,7 @@ describe('in steady state', () => {
         }),
       },
     })
-    const rig = await startRig([driver.definition], { test: config }, wireSystem({ exporter }))
+    const rig = await startSimulated([driver.definition], { test: config }, wireSystem({ exporter }))
     assert.ok(root)
     // XState stamps every inspection event with the session of the root actor.
     const { sessionId } = root

@@ -1,8 +1,9 @@
 /** The system's chart: how a change becomes a transaction, what follows a crash, and how everything stops. */
 import assert from 'node:assert/strict'
+import { systemMachine } from '../../machines/index.ts'
 import { settings as before } from './stages/exporter.ts'
-import { stageSystem, systemChart } from './stages/system.ts'
-import { followTable, type Row } from './table.ts'
+import { slowlyStoppingSystem, stageSystem, systemChart } from './stages/system.ts'
+import { coversChart, followTable, type Row } from './table.ts'
 
 const lets = (state: string, ...log: readonly string[]) => [state, ...log] as const
 
@@ -45,12 +46,21 @@ const relays = (state: string): Row => ({
 })
 const stops = (ids: readonly string[], ...first: readonly string[]): Row => ({
   stop: lets(
-    ['stopping', ...ids].join(', '),
+    ['stopping.draining', ...ids].join(', '),
     ...first,
     ...ids.map((id) => `exporter:${id} < exporter.stop 3000`),
   ),
 })
 const three = ['one', 'two', 'three']
+const cleared = (id: string) => [`breaker:${id} stops`, `delivery:${id} stops`, `exporter:${id} stops`]
+/** What dies while everything stops begins no next life. */
+const abandons = (state: string, awaited: readonly string[]): Row =>
+  Object.fromEntries(
+    [...awaited.map((id) => ['exporter', id]), ['delivery', 'one'], ['breaker', 'one']].map(([kind, id]) => [
+      `${kind} ${id} crashes`,
+      lets([state, ...awaited.filter((other) => other !== id)].join(', '), `${id} life 0: abandon shutdown`),
+    ]),
+  )
 const four = [...three, 'new']
 
 /** Crashes of one, two and three; `one` and `two` say where that leads, and what is done beside the next life. */
@@ -100,6 +110,9 @@ describe('the system chart', () => {
         ...['exporter:new starts disabled', 'exporter:new < config.prepare 7 add'],
       ),
       'change of nothing': lets('running.idle', '7 is in force'),
+      'more exporters': lets(
+        ...(['running.idle', 'breaker:new starts', 'delivery:new starts', 'exporter:new starts'] as const),
+      ),
     },
     'running.preparing, one, two': {
       ...refusesChanges('running.preparing, one, two'),
@@ -226,22 +239,58 @@ describe('the system chart', () => {
       ),
       'time passes': lets('running.idle', '7 is refused, new: no'),
     },
-    'stopping, one, two, three': {
-      ...refusesChanges('stopping, one, two, three'),
-      'one stops': lets('stopping, two, three'),
-      'two stops': lets('stopping, one, three'),
-      'three stops': lets('stopping, one, two'),
-      'exporter one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
-      'delivery one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
-      'breaker one crashes': lets('stopping, two, three', 'one life 0: abandon shutdown'),
-      'exporter two crashes': lets('stopping, one, three', 'two life 0: abandon shutdown'),
-      'exporter three crashes': lets('stopping, one, two', 'three life 0: abandon shutdown'),
+    'stopping.draining, one, two, three': {
+      ...refusesChanges('stopping.draining, one, two, three'),
+      'one has ended': lets('stopping.draining, two, three'),
+      'two has ended': lets('stopping.draining, one, three'),
+      'three has ended': lets('stopping.draining, one, two'),
+      'exporter one crashes': lets('stopping.draining, two, three', 'one life 0: abandon shutdown'),
+      'delivery one crashes': lets('stopping.draining, two, three', 'one life 0: abandon shutdown'),
+      'breaker one crashes': lets('stopping.draining, two, three', 'one life 0: abandon shutdown'),
+      'exporter two crashes': lets('stopping.draining, one, three', 'two life 0: abandon shutdown'),
+      'exporter three crashes': lets('stopping.draining, one, two', 'three life 0: abandon shutdown'),
       'time passes': lets(
         ...(['stopped, one, two, three'] as const),
         ...three.flatMap((id) => [`breaker:${id} stops`, `delivery:${id} stops`, `exporter:${id} stops`]),
       ),
     },
     stopped: {},
+  })
+
+  followTable(slowlyStoppingSystem, {
+    'stopping.yielding, one, two, three': {
+      ...refusesChanges('stopping.yielding, one, two, three'),
+      'one has ended': lets('stopping.yielding, two, three'),
+      'two has ended': lets('stopping.yielding, one, three'),
+      'three has ended': lets('stopping.yielding, one, two'),
+      ...abandons('stopping.yielding', three),
+      'others had their turn': lets(
+        'stopping.yielding, one, two, three',
+        'exporter:two < exporter.stop 3000',
+        'starts yield',
+      ),
+      // The deadline: whoever has not been told yet is cut short as well.
+      'time passes': lets(
+        'clearing.yielding, one, two, three',
+        'aborts yield',
+        ...cleared('one'),
+        'starts yield',
+      ),
+    },
+    'stopping.draining, one, two, three': {
+      ...refusesChanges('stopping.draining, one, two, three'),
+      'one has ended': lets('stopping.draining, two, three'),
+      'two has ended': lets('stopping.draining, one, three'),
+      'three has ended': lets('stopping.draining, one, two'),
+      ...abandons('stopping.draining', three),
+      'time passes': lets('clearing.yielding, one, two, three', ...cleared('one'), 'starts yield'),
+    },
+    'clearing.yielding': {
+      ...refusesChanges('clearing.yielding'),
+      'exporter two crashes': lets('clearing.yielding', 'two life 0: abandon shutdown'),
+      'exporter three crashes': lets('clearing.yielding', 'three life 0: abandon shutdown'),
+      'others had their turn': lets('clearing.yielding', ...cleared('two'), 'starts yield'),
+    },
   })
 
   it('spawns a breaker, a delivery and an exporter for each unit', () => {
@@ -264,9 +313,23 @@ describe('the system chart', () => {
     assert.equal(stage.groups().new?.epoch, 1)
   })
 
+  it('begins one next life when two actors of an exporter die of the same message', () => {
+    const { actor, commands, groups, log } = stageSystem()
+    commands['exporter one crashes']?.()
+    const told = log.length
+    actor.send({ type: 'xstate.error.actor.delivery:one', error: new Error('dead') })
+    actor.send({ type: 'xstate.error.actor.exporter:one', error: new Error('dead') })
+    assert.deepEqual(log.slice(told), [])
+    assert.equal(groups().one?.epoch, 1)
+    commands['breaker one crashes']?.()
+    assert.equal(groups().one?.epoch, 2)
+  })
+
   it('stops 100 ms after the time it was given, at the latest', () => {
     const { commands, clock } = stageSystem()
     commands.stop?.()
     assert.equal(clock.nextTimerIn, 3_100)
   })
 })
+
+describe('the tests of the system chart', () => coversChart(systemMachine))

@@ -3,7 +3,9 @@
  * nothing and tells nobody anything.
  */
 import assert from 'node:assert/strict'
-import { arrive, give, type StagedChart } from './stage.ts'
+import type { AnyStateMachine } from 'xstate'
+import { assertCovered } from '../../src/testing/index.ts'
+import { arrive, coverage, give, type StagedChart } from './stage.ts'
 
 /** By command: the state afterwards, and what happened on the way, in order. */
 export type Row = Readonly<Record<string, readonly [state: string, ...log: string[]]>>
@@ -29,6 +31,12 @@ export function followTable(chart: StagedChart, rows: Readonly<Record<string, Ro
         stage.actor.stop()
       }
     })
+}
+
+/** The last test of a chart's file: the tests before it have covered the chart. What they cannot reach is dead code. */
+export function coversChart(machine: AnyStateMachine): void {
+  it(`enters every state and takes every transition of the ${machine.id} chart`, () =>
+    assertCovered(coverage, machine))
 }
 
 /** `{ active: { client: 'serving', upkeep: 'waiting' } }` as `active.client.serving, active.upkeep.waiting`. */

@@ -9,7 +9,7 @@ import { arrive, give, type StagedChart } from './stage.ts'
 import { breakerChart } from './stages/breaker.ts'
 import { deliveryChart } from './stages/delivery.ts'
 import { crashedExporterChart, exporterChart } from './stages/exporter.ts'
-import { systemChart } from './stages/system.ts'
+import { slowlyStoppingSystem, systemChart } from './stages/system.ts'
 
 const charts: Readonly<Record<string, StagedChart>> = {
   breaker: breakerChart,
@@ -17,6 +17,7 @@ const charts: Readonly<Record<string, StagedChart>> = {
   exporter: exporterChart,
   'exporter after a crash': crashedExporterChart,
   system: systemChart,
+  'system that stops slowly': slowlyStoppingSystem,
 }
 
 describe('pure transitions and a running actor agree', () => {

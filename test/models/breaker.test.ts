@@ -8,8 +8,10 @@ import {
   breakerProjection,
   followModel,
 } from '../../src/testing/index.ts'
-import { assertExact, type Call, createDriver, delivered, down, endRigs, hang } from '../delivery/harness.ts'
-import { startCovered } from '../machines/rig.ts'
+import { startCrashable } from '../machines/crashable.ts'
+import { assertExact } from '../support/ledger.ts'
+import { type Call, createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 
 type Model = SnapshotFrom<typeof breakerModel>
 
@@ -17,14 +19,14 @@ const refused: Outcome = { type: 'refused', cause: 'no' }
 const misdirected: Outcome = { type: 'misdirected', cause: 'who?' }
 
 describe('the breaker of an exporter', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const cases = followModel(
     breakerModel,
     async () => {
       const driver = createDriver()
       driver.reply = hang
-      const rig = await startCovered([driver.definition], {
+      const rig = await startCrashable([driver.definition], {
         test: {
           event_patterns: ['app.*'],
           batch_size: 1,

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict'
 import { mock } from '../../src/exporters/mock.ts'
 import { otel } from '../../src/exporters/otel/index.ts'
 import { createBackend, followModel, lifecycleModel, lifecycleWorld } from '../../src/testing/index.ts'
-import { createDriver } from '../delivery/harness.ts'
-import { coverage } from '../support/coverage.ts'
+import { createDriver } from '../support/scripted-driver.ts'
 
 const span = [
   { name: 'job.start', metadata: { correlation_id: 1 } },
@@ -12,10 +11,7 @@ const span = [
 ]
 
 describe('the life of an exporter', () => {
-  const cases = followModel(
-    lifecycleModel,
-    lifecycleWorld(createDriver().definition, { inspect: coverage.inspect }),
-  )
+  const cases = followModel(lifecycleModel, lifecycleWorld(createDriver().definition))
   for (const { name, run } of cases) it(name, run)
 })
 

@@ -5,17 +5,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { Outcome } from '../../src/delivery/outcome.ts'
-import {
-  assertExact,
-  type Call,
-  createDriver,
-  delivered,
-  down,
-  endRigs,
-  totalPending,
-} from '../delivery/harness.ts'
-import { type Chart, startCovered } from '../machines/rig.ts'
+import { type Chart, startCrashable } from '../machines/crashable.ts'
 import { leavesOf } from '../machines/table.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { type Call, createDriver, delivered, down } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 
 const maxInFlight = 2
 const resetTimeoutS = 20
@@ -79,7 +73,7 @@ type Step = typeof step extends fc.Arbitrary<infer One> ? One : never
 
 async function run(steps: readonly Step[]): Promise<void> {
   const driver = createDriver()
-  const rig = await startCovered([driver.definition], {
+  const rig = await startCrashable([driver.definition], {
     test: {
       ...{ event_patterns: ['app.*'], batch_size: 2, max_in_flight: maxInFlight, failure_threshold: 3 },
       ...{ timeout: 3, open_timeout: 2, drain_timeout: 2, reset_timeout: resetTimeoutS },
@@ -225,7 +219,7 @@ async function run(steps: readonly Step[]): Promise<void> {
 }
 
 describe('delivery, breaker and exporter', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   it('stay in step on any schedule', async function () {
     this.timeout(120_000)
@@ -234,7 +228,7 @@ describe('delivery, breaker and exporter', () => {
         try {
           await run(steps)
         } finally {
-          await endRigs()
+          await endSimulated()
         }
       }),
       { numRuns: Number(process.env.RACES ?? 100), interruptAfterTimeLimit: 100_000 },

@@ -1,8 +1,10 @@
 /** A change of destination is in force everywhere or nowhere, and delivery goes on, by every course it may take. */
 import assert from 'node:assert/strict'
 import { followModel, rebuildModel, rebuildProjection } from '../../src/testing/index.ts'
-import { assertExact, createDriver, type Driver, endRigs } from '../delivery/harness.ts'
-import { startCovered } from '../machines/rig.ts'
+import { startCrashable } from '../machines/crashable.ts'
+import { assertExact } from '../support/ledger.ts'
+import { createDriver, type Driver } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 
 type Id = 'one' | 'two'
 const ids: readonly Id[] = ['one', 'two']
@@ -18,7 +20,7 @@ const replacing: Readonly<Record<string, readonly Id[]>> = {
 }
 
 describe('a change of destination', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const cases = followModel(
     rebuildModel,
@@ -26,7 +28,7 @@ describe('a change of destination', () => {
       const drivers: Record<Id, Driver> = { one: createDriver('one'), two: createDriver('two') }
       const openings: Record<Id, ((error?: Error) => void)[]> = { one: [], two: [] }
       const config = { endpoint: place(0), event_patterns: ['app.*'] }
-      const rig = await startCovered([drivers.one.definition, drivers.two.definition], {
+      const rig = await startCrashable([drivers.one.definition, drivers.two.definition], {
         one: config,
         two: config,
       })

@@ -2,26 +2,19 @@
 import assert from 'node:assert/strict'
 import type { StopReport } from '../../src/contract.ts'
 import { followModel, shutdownBacklog, shutdownModel } from '../../src/testing/index.ts'
-import {
-  assertExact,
-  type Call,
-  createDriver,
-  delivered,
-  down,
-  endRigs,
-  hang,
-  totalPending,
-} from '../delivery/harness.ts'
-import { startCovered } from '../machines/rig.ts'
+import { startCrashable } from '../machines/crashable.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { type Call, createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
 
 const stopMs = 3000
 
 describe('a stop', () => {
-  afterEach(endRigs)
+  afterEach(endSimulated)
 
   const cases = followModel(shutdownModel, async () => {
     const driver = createDriver()
-    const rig = await startCovered([driver.definition], {
+    const rig = await startCrashable([driver.definition], {
       test: {
         ...{ event_patterns: ['app.*'], batch_size: 1, max_in_flight: 1, failure_threshold: 1 },
         ...{ timeout: 100, drain_timeout: 100, reset_timeout: 1000 },

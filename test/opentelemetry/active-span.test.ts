@@ -10,15 +10,14 @@ import { createSystemClock } from '../../src/clock.ts'
 import { openHttpClient } from '../../src/exporters/http.ts'
 import { openTelemetryScopes } from '../../src/opentelemetry/active-span.ts'
 import { createBackend } from '../../src/testing/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { asyncContextManager } from './context-manager.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A bus and its span() as createTelemetry wires them, and an SDK's tracer beside them. */
 function both(samplingRate = 1) {
   const clock = createSystemClock()
   const scopes = openTelemetryScopes()
-  const bus = createBus({ clock, logger: silent, maxValueLength: () => 1000, scopes })
+  const bus = createBus({ clock, logger: quietLogger, maxValueLength: () => 1000, scopes })
   const span = createSpan({ bus, clock, scopes, samplingRate: () => samplingRate })
   const events: TelemetryEvent[] = []
   bus.attach('all', '*', (event) => events.push(event))

@@ -7,9 +7,8 @@ import { BatchSpanProcessor, SimpleSpanProcessor, TracerProvider } from '@opente
 import { createTelemetry, mock, otel, prometheus } from '../../src/index.ts'
 import { sdkSpanOf, spanExporter } from '../../src/opentelemetry/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { spanOf } from '../testing/spans.ts'
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 interface Result {
   readonly code: number
@@ -31,7 +30,7 @@ describe('spanExporter', () => {
 
   function system(init: Record<string, Record<string, unknown>> = {}) {
     const telemetry = createTelemetry({
-      logger: silent,
+      logger: quietLogger,
       drainOnExit: false,
       types: [otel(), prometheus(), mock()],
       config: { env: {}, init: { otel: { endpoint: backend.url, flush_interval: 0.01 }, ...init } },
@@ -277,7 +276,7 @@ describe('spanExporter', () => {
       ingest: (event: Parameters<typeof sdkSpanOf>[0]) => void names.push(sdkSpanOf(event)?.name),
     }
     const telemetry = createTelemetry({
-      logger: silent,
+      logger: quietLogger,
       drainOnExit: false,
       types: [own],
       config: { env: {}, init: { own: {} } },

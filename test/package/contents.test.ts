@@ -21,6 +21,7 @@ describe('the packed package', function () {
       'telemachine/admin',
       'telemachine/inspect',
       'telemachine/opentelemetry',
+      'telemachine/bridges',
     ])
     assert.deepEqual(
       entryPoints.map((name) => (name === 'telemachine' ? 'index' : name.replace('telemachine/', ''))),
@@ -33,8 +34,10 @@ describe('the packed package', function () {
     const files = new Set(packedFiles().map((path) => `./${path}`))
     const named = (target: unknown): string[] =>
       typeof target === 'string' ? [target] : Object.values(target as object).flatMap(named)
-    const { exports, main, module, types, typesVersions } = manifest
+    const { bin, exports, main, module, types, typesVersions } = manifest
     const targets = named([exports, main, module, types, typesVersions])
+    assert.deepEqual(bin, { telemachine: 'dist/command/telemachine.cjs' })
+    assert.ok(files.has(`./${(bin as Record<string, string>).telemachine}`))
     assert.ok(targets.length > 6 * 5)
     assert.deepEqual(
       targets.filter((target) => !files.has(target)),
@@ -57,6 +60,7 @@ describe('the packed package', function () {
       /^(README|ARCHITECTURE|CHANGELOG|CONTRIBUTING|SECURITY)\.md$/,
       /^dist\/bundler\/THIRD-PARTY-LICENSES\.txt$/,
       /^dist\/cjs\/package\.json$/,
+      /^dist\/command\/telemachine\.cjs$/,
       /^dist\/(cjs|bundler)\/([\w-]+|chunks\/[\w-]+)\.js$/,
       /^dist\/cjs\/([\w-]+|types\/(src|machines)\/[\w/-]+)\.d\.ts$/,
       /^dist\/esm\/[\w-]+\.(js|d\.ts)$/,

@@ -1,10 +1,10 @@
 // Guards how Node.js loads the package: with `import` and with `require`, as one copy, and heavy packages only when an
 // exporter needs them.
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { transformSync } from 'esbuild'
-import { createApplication, entryPoints, runNode } from './packed.ts'
+import { createApplication, entryPoints, manifest, runNode } from './packed.ts'
 import { assertWholeService } from './service.ts'
 
 describe('the installed package', function () {
@@ -55,6 +55,20 @@ describe('the installed package', function () {
     assert.deepEqual(missing, { code: 0, stdout: 'retrying npm install hot-shots\n', stderr: '' })
     const sent = await runNode(createApplication('hot-shots'), 'dogstatsd.mjs')
     assert.deepEqual(sent, { code: 0, stdout: 'job.done.count:3|c\n', stderr: '' })
+  })
+
+  it('has a command that checks a file and tries its destinations', async () => {
+    const command = join('node_modules', 'telemachine', (manifest.bin as Record<string, string>).telemachine!)
+    writeFileSync(join(application, 'app.toml'), '[telemetry.prometheus]\nport = 0\n[telemetry.mock]\n')
+    const { code, stdout, stderr } = await runNode(application, command, 'check', 'app.toml', '--live')
+    assert.match(
+      stdout,
+      /^prometheus: ok: .*\nmock: skipped: .*\napp\.toml: valid, 2 exporters: prometheus, mock\n$/,
+    )
+    assert.deepEqual([code, stderr], [0, ''])
+    assert.match(readFileSync(join(application, command), 'utf8'), /^#!\/usr\/bin\/env node\n/)
+    if (process.platform !== 'win32')
+      assert.equal(statSync(join(application, command)).mode & 0o111, 0o111, 'it may be executed')
   })
 
   it('loads each dependency when docs/dependencies.md says, and not before', async () => {

@@ -11,7 +11,8 @@ import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.t
 import { assembleTelemetry } from '../../src/telemetry.ts'
 import { mortalSystem } from '../../src/testing/mortal.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
-import { assertExact, quietLogger, totalPending } from '../delivery/harness.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const runs = nightly ? 1000 : 100

@@ -1,5 +1,14 @@
 import { isRecord } from '../formats/format.ts'
-import { draftOf, type Entry, type Layers, type Place, type Source, type Tables } from '../layers.ts'
+import { guardedKeys } from '../keys.ts'
+import {
+  draftOf,
+  type Entry,
+  isUntrusted,
+  type Layers,
+  type Place,
+  type Source,
+  type Tables,
+} from '../layers.ts'
 import { isProblem, parsePath, pathOf, pathOfTarget, type Target } from '../paths.ts'
 import { createProblems, type ProblemList } from '../problem-list.ts'
 import type { TypeSchema } from '../schema.ts'
@@ -48,6 +57,10 @@ export function writtenBy(step: Step): string {
       return ` remote ${step.index}`
   }
 }
+
+/** The keys and tables that steps write, as paths, without whole documents. */
+export const keysOf = (steps: readonly Step[]): string[] =>
+  steps.flatMap((step) => (step.type === 'file' || step.type === 'remote' ? [] : [writtenBy(step)]))
 
 /** More keys than anybody changes at once. */
 export const maxSteps = 1000
@@ -105,6 +118,11 @@ export function readPut(given: readonly unknown[], source: Source): ReadChange {
   return { steps: [], problems: tooMany }
 }
 
+/** What limits untrusted sources: without it, the layer below might allow them more. */
+const isGuarded = (target: Target): boolean =>
+  target.kind === 'root' ||
+  (target.kind === 'system' && (guardedKeys as readonly string[]).includes(target.key))
+
 /** Reads what `unset` was given: a path or a list of paths. */
 export function readUnset(given: unknown, source: Source): ReadChange {
   const steps: Step[] = []
@@ -113,7 +131,11 @@ export function readUnset(given: unknown, source: Source): ReadChange {
   for (const path of paths.slice(0, maxSteps)) {
     const target = parsePath(path)
     if (isProblem(target)) problems.add(target.path, () => ({ ...target, source }))
-    else steps.push({ type: 'unset', target })
+    else if (isUntrusted(source) && isGuarded(target)) {
+      const key = writtenBy({ type: 'unset', target })
+      const message = `${key} (${source}) can only be unset by the program`
+      problems.add(key, () => ({ code: 'CONFIG_FORBIDDEN', path: key, message, source }))
+    } else steps.push({ type: 'unset', target })
   }
   if (paths.length > maxSteps) {
     const message = `unset (${source}) takes at most ${maxSteps} paths at once`

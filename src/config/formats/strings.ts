@@ -11,8 +11,7 @@ const textual = (check: (value: string, key: Limits) => void, what: string): For
   coerce: (text) => text,
 })
 
-export const tooLong = (text: string): boolean =>
-  text.length > maxString || Buffer.byteLength(text) > maxString
+const tooLong = (text: string): boolean => text.length > maxString || Buffer.byteLength(text) > maxString
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
 const unprintable = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/

@@ -1,3 +1,4 @@
+import type { TelemetryErrorCode } from '../../error-codes.ts'
 import type { ConfigProblem } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
 import type { Entry } from '../layers.ts'
@@ -61,7 +62,12 @@ const placed = (entry: Entry): Partial<ConfigProblem> => ({
 })
 
 /** A problem with what an entry says about `path`. */
-export function problemAt(code: string, path: string, entry: Entry, message: string): ConfigProblem {
+export function problemAt(
+  code: TelemetryErrorCode,
+  path: string,
+  entry: Entry,
+  message: string,
+): ConfigProblem {
   return {
     code,
     path: shownName(path),

@@ -7,7 +7,8 @@ import type { Redactor } from './redact.ts'
 
 export interface Reports {
   applied(source: string, version: number, changes: readonly ValueChange[]): void
-  rejected(source: string, version: number, error: TelemetryConfigError): void
+  /** `keys`: what the change would have written. */
+  rejected(source: string, version: number, error: TelemetryConfigError, keys: readonly string[]): void
   onSettled(listener: (change: SettledChange) => void): void
   status(): Pick<ConfigStatus, 'accepted' | 'rejected'>
 }
@@ -32,10 +33,10 @@ export function createReports(clock: Clock, logger: Logger, redactor: Redactor):
       status = { ...status, accepted: { source, at: clock.now(), version, changes } }
       tell({ type: 'applied', source, version, changes })
     },
-    rejected: (source, version, error) => {
+    rejected: (source, version, error, keys) => {
       const { problems, omitted } = error
       status = { ...status, rejected: { source, at: clock.now(), problems, omitted } }
-      tell({ type: 'rejected', source, version, problems, omitted })
+      tell({ type: 'rejected', source, version, keys, problems, omitted })
     },
     onSettled: (listener) => void listeners.push(listener),
     status: () => status,

@@ -73,11 +73,12 @@ export function fileWarnings(
   types: ReadonlySet<string>,
 ): string[] {
   const says = tables.exporters.size + tables.system.size > 0
-  const misplaced = foreign
-    .filter((name) => types.has(name))
-    .map(
-      (name) => `${file}: [${name}] is outside of telemetry and left alone; an exporter is [${pathOf(name)}]`,
-    )
+  const misplaced = foreign.flatMap((name) => {
+    // Also of a table "telemetry.otel", in quotes, or telemetry_otel.
+    const meant = name.replace(/^telemetry[._-]/i, '')
+    if (!types.has(meant)) return []
+    return `${file}: [${shownName(name)}] is outside of telemetry and left alone; an exporter is [${pathOf(meant)}]`
+  })
   return says || foreign.length === 0 || misplaced.length > 0
     ? misplaced
     : [`${file} says nothing about telemetry; an exporter is a table such as [${pathOf('otel')}]`]

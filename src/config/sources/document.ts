@@ -1,3 +1,4 @@
+import type { TelemetryErrorCode } from '../../error-codes.ts'
 import type { ConfigProblem, TelemetryConfigError } from '../../errors.ts'
 import { isRecord } from '../formats/format.ts'
 import { systemKeys } from '../keys.ts'
@@ -52,7 +53,11 @@ export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument
   const { source } = reader
   const from = reader.from === undefined ? {} : { from: reader.from }
 
-  const refuse = (keys: readonly string[], why: string, code = 'CONFIG_UNKNOWN_KEY'): void => {
+  const refuse = (
+    keys: readonly string[],
+    why: string,
+    code: TelemetryErrorCode = 'CONFIG_UNKNOWN_KEY',
+  ): void => {
     const path = shownName(keys.join('.'))
     problems.add(path, () => {
       const at: Entry = { value: undefined, source, ...from, ...reader.position?.(keys) }

@@ -79,8 +79,8 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
     if (now.trim() === '') {
       // Written in two steps, or cut off by a full disk: taking it at its word would remove every exporter.
       const message = `${file}: the file is empty; what it said last stays in force`
-      const problem = { code: 'CONFIG_FILE_EMPTY', path: 'telemetry', message, source: 'file', file }
-      heard(refusedDocument(new TelemetryConfigError([problem])))
+      const problem = { path: 'telemetry', message, source: 'file', file }
+      heard(refusedDocument(new TelemetryConfigError([{ code: 'CONFIG_FILE_EMPTY', ...problem }])))
       return
     }
     document = parseConfigText(file, now, variables, redactor)

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import type { TelemetryErrorCode } from '../../error-codes.ts'
 import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../errors.ts'
 import { isRecord } from '../formats/format.ts'
 import type { Entry, Place } from '../layers.ts'
@@ -41,7 +42,7 @@ interface ParsedFile {
 
 const refused = (
   file: string,
-  code: string,
+  code: TelemetryErrorCode,
   why: string,
   at: Partial<ConfigProblem> = {},
 ): TelemetryConfigError => {

@@ -1,13 +1,13 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
-import type { Config, OpenContext } from '../exporter.ts'
+import type { OpenContext } from '../exporter.ts'
 import { type Compression, type HttpClient, openHttpClient } from '../http.ts'
 import type { State } from './aggregate/contexts.ts'
 import { answerOf } from './answers.ts'
 import type { DatadogClient } from './client.ts'
 import { isPending, type MetricItem, type Part, parts } from './item.ts'
 import { type Payload, payloadsOf } from './payload.ts'
-import { baseUrl, originOf } from './schema.ts'
+import { baseUrl, type DatadogConfig, originOf } from './schema.ts'
 
 const paths: Readonly<Record<Part, string>> = {
   series: '/api/v2/series',
@@ -16,16 +16,16 @@ const paths: Readonly<Record<Part, string>> = {
 
 /** Straight to Datadog's API: each request is tried once and its outcome is exact. */
 export function openAgentless(
-  config: Config,
-  { clock, logger, forbidAddress }: OpenContext<State>,
+  config: DatadogConfig,
+  { clock, logger, forbidAddress }: OpenContext<State, DatadogConfig>,
 ): DatadogClient {
   const base = baseUrl(config)
   const prefix = base.pathname.replace(/\/+$/, '')
-  const compression = config.compression as Compression
+  const { compression } = config
   const http = (encoding: Compression): HttpClient =>
     openHttpClient({
       url: base.href,
-      headers: { 'dd-api-key': config.api_key as string, 'content-type': 'application/json' },
+      headers: { 'dd-api-key': config.api_key ?? '', 'content-type': 'application/json' },
       compression: encoding,
       clock,
       ...(forbidAddress && { forbidAddress }),
@@ -95,6 +95,13 @@ export function openAgentless(
 
   return {
     send,
+    probe: async ({ signal }) => {
+      const path = `${prefix}${paths.series}${base.search}`
+      const attempt = await series.post(Buffer.from('{"series":[]}'), { signal, path })
+      const { outcome } = answerOf(attempt, { now: clock.now(), redact: series.redact })
+      // The key is judged before the body, and an empty one is not what an exporter sends.
+      return attempt.type === 'response' && attempt.status === 400 ? { type: 'delivered' } : outcome
+    },
     close: async () => {
       await Promise.all([series.close(), distribution.close()])
     },

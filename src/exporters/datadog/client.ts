@@ -2,11 +2,17 @@ import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
 import type { State } from './aggregate/contexts.ts'
 import { hasArrived, type MetricItem } from './item.ts'
+import type { DatadogConfig } from './schema.ts'
 
 /** Two ways to the same backend; which one is a key of the configuration. */
 export interface DatadogClient {
   /** Sends what is pending of the items and marks them; what it returns stopped it, or undefined when all was tried. */
-  send(batch: readonly MetricItem[], context: ExportContext<State>): Promise<Outcome | undefined>
+  send(
+    batch: readonly MetricItem[],
+    context: ExportContext<State, DatadogConfig>,
+  ): Promise<Outcome | undefined>
+  /** One request without values. Missing where nothing would answer. */
+  probe?(context: ExportContext<State, DatadogConfig>): Promise<Outcome>
   close(): Promise<void>
   /** Facts for the status. */
   readonly facts: Readonly<Record<string, unknown>>
@@ -20,7 +26,7 @@ export interface DatadogClient {
 export async function exportItems(
   client: DatadogClient,
   batch: readonly MetricItem[],
-  context: ExportContext<State>,
+  context: ExportContext<State, DatadogConfig>,
 ): Promise<Outcome> {
   for (const item of batch)
     if (item.fate?.type === 'misdirected' && item.judge !== client) item.fate = undefined

@@ -1,10 +1,9 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
-import type { Config } from '../exporter.ts'
 import type { DatadogClient } from './client.ts'
 import { isPending, type MetricItem, type Part, parts } from './item.ts'
 import { withOrigin } from './payload.ts'
-import { originOf } from './schema.ts'
+import { type DatadogConfig, originOf } from './schema.ts'
 
 /** As much of hot-shots as is used here. */
 interface StatsD {
@@ -28,15 +27,13 @@ const neverMs = 2 ** 31 - 1
  * To a local agent. UDP has no answer: delivered means handed to the network. Throws a TelemetryError
  * `DATADOG_HOT_SHOTS_MISSING` without the package, `DATADOG_AGENT_UNREACHABLE` when the socket cannot be opened.
  */
-export async function openDogStatsd(config: Config): Promise<DatadogClient> {
+export async function openDogStatsd(config: DatadogConfig): Promise<DatadogClient> {
   const StatsD = await loadHotShots()
-  const path = config.socket_path as string | null
+  const { socket_path: path, agent_host: host, agent_port: port } = config
   const most = path === null ? udpBytes : udsBytes
   const errors: unknown[] = []
   const statsd = new StatsD({
-    ...(path === null
-      ? { protocol: 'udp', host: config.agent_host, port: config.agent_port }
-      : { protocol: 'uds', path }),
+    ...(path === null ? { protocol: 'udp', host, port } : { protocol: 'uds', path }),
     maxBufferSize: most,
     bufferFlushInterval: neverMs,
     // Tags and metrics are ours; from its own variables hot-shots would add them a second time.
@@ -48,8 +45,7 @@ export async function openDogStatsd(config: Config): Promise<DatadogClient> {
       if (errors.length < 10) errors.push(error)
     },
   })
-  const address =
-    path === null ? `udp://${config.agent_host as string}:${config.agent_port as number}` : `unix://${path}`
+  const address = path === null ? `udp://${host}:${port}` : `unix://${path}`
   if (!statsd.socket) {
     throw new TelemetryError(
       'DATADOG_AGENT_UNREACHABLE',

@@ -6,24 +6,26 @@ import { handOver } from './aggregate/window.ts'
 import { type DatadogClient, exportItems } from './client.ts'
 import type { MetricItem } from './item.ts'
 import { metricName } from './names.ts'
-import { datadogDefaults, datadogSchema, validate } from './schema.ts'
+import { type DatadogSchema, datadogDefaults, datadogSchema, validate } from './schema.ts'
 
-export interface DatadogOptions {
+export interface DatadogOptions<Type extends string = string> {
   /** Metrics beside those inferred from `count` and `duration_ms`; `lastValue()` is a gauge. */
   readonly metrics?: readonly DeclaredMetric[]
   /** The name configurations call it by. Default: `datadog`. */
-  readonly type?: string
+  readonly type?: Type
 }
 
 /**
  * Metrics for Datadog: `<event>.count` from `count`, the distribution `<event>.duration_ms` from `duration_ms`, and
- * what is declared; to its API, or to a local agent. Throws a TelemetryError `METRIC_INVALID` when two declared metrics
- * would share a name.
+ * what is declared; to its API, or to a local agent.
+ * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name.
  */
-export function datadog(options: DatadogOptions = {}): ExporterDefinition<DatadogClient, State, MetricItem> {
-  const { metrics = [], type = 'datadog' } = options
+export function datadog<const Type extends string = 'datadog'>(
+  options: DatadogOptions<Type> = {},
+): ExporterDefinition<unknown, unknown, unknown, DatadogSchema, Type> {
+  const { metrics = [], type = 'datadog' as Type } = options
   assertDistinct(metrics, ({ text }) => [metricName(text)])
-  return defineExporter<DatadogClient, State, MetricItem>({
+  return defineExporter<DatadogClient, State, MetricItem, DatadogSchema, Type>({
     type,
     schema: datadogSchema,
     defaults: datadogDefaults,
@@ -46,6 +48,7 @@ export function datadog(options: DatadogOptions = {}): ExporterDefinition<Datado
     sizeOf: (item) => item.bytes,
     export: exportItems,
     close: (client) => client.close(),
+    probe: async (client, context) => (await client.probe?.(context)) ?? { type: 'delivered' },
     describe: (client, state) => ({
       ...client?.facts,
       contexts: state.contexts + state.overflows,

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import type { Config, KeySchema } from '../exporter.ts'
+import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
 import { keyOf, plainTag, tagOf } from './names.ts'
 
 /** Datadog's sites, by the name that DD_SITE has (documentation: Getting started, Datadog sites). */
@@ -26,7 +26,7 @@ const trimmed = (text: string): string | undefined => text.trim() || undefined
 const named = (name: string) => [{ name, read: trimmed }]
 
 /** Keys of the exporter, beside those that every exporter has. */
-export const datadogSchema: Readonly<Record<string, KeySchema>> = {
+export const datadogSchema = {
   transport: {
     format: ['agentless', 'dogstatsd'],
     default: 'agentless',
@@ -136,10 +136,15 @@ export const datadogSchema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: 'Combinations of metric and tags summed up at a time. Beyond it one context per metric, otel_metric_overflow:true, takes the rest: nothing is lost but the tags.',
   },
-}
+} as const satisfies ExporterSchema
 
-function nameKey(doc: string, variable: string): KeySchema {
-  return { format: 'name', default: null, nullable: true, change: 'hot', doc, env: named(variable) }
+export type DatadogSchema = typeof datadogSchema
+
+/** The configuration of a datadog exporter. */
+export type DatadogConfig = ConfigOf<DatadogSchema>
+
+function nameKey(doc: string, variable: string) {
+  return { format: 'name', default: null, nullable: true, change: 'hot', doc, env: named(variable) } as const
 }
 
 /** Defaults of common keys that differ for this type. */
@@ -151,10 +156,10 @@ export const datadogDefaults: Readonly<Record<string, unknown>> = {
 }
 
 /** Rules across keys. */
-export function validate(config: Config): readonly (readonly [key: string, message: string])[] {
+export function validate(config: DatadogConfig): readonly (readonly [key: string, message: string])[] {
   const problems: [string, string][] = []
   if (config.transport === 'dogstatsd' || config.enabled === false) return problems
-  if (typeof config.api_key !== 'string' || config.api_key.trim() === '') {
+  if (config.api_key === null || config.api_key.trim() === '') {
     problems.push([
       'api_key',
       'is missing: the transport agentless needs an API key (DD_API_KEY); transport = "dogstatsd" needs none',
@@ -162,7 +167,7 @@ export function validate(config: Config): readonly (readonly [key: string, messa
   } else if (!/^[\x21-\x7e]+$/.test(config.api_key)) {
     problems.push(['api_key', 'must be visible ASCII characters without spaces'])
   }
-  if (config.api_url === null && !sites.has(config.site as string)) {
+  if (config.api_url === null && !sites.has(config.site)) {
     problems.push([
       'site',
       `${JSON.stringify(config.site)} is no Datadog site that is known: one of ${[...sites].join(', ')}; any other address is given as api_url`,
@@ -172,8 +177,7 @@ export function validate(config: Config): readonly (readonly [key: string, messa
 }
 
 /** Where agentless metrics go, without a trailing slash. */
-export const baseUrl = (config: Config): URL =>
-  new URL(typeof config.api_url === 'string' ? config.api_url : `https://api.${config.site as string}`)
+export const baseUrl = ({ api_url, site }: DatadogConfig): URL => new URL(api_url ?? `https://api.${site}`)
 
 /** Seconds that values are summed up. */
 export const aggregationSeconds = (config: Config): number =>
@@ -185,19 +189,23 @@ export interface Origin {
   readonly tags: readonly { readonly key: string; readonly tag: string }[]
 }
 
-const origins = new WeakMap<Config, Origin>()
+const origins = new WeakMap<DatadogConfig, Origin>()
 
-export function originOf(config: Config): Origin {
+export function originOf(config: DatadogConfig): Origin {
   const known = origins.get(config)
   if (known) return known
-  const given: (string | undefined)[] = ['service', 'env', 'version'].map((key) =>
-    typeof config[key] === 'string' ? tagOf(key, config[key]) : undefined,
-  )
-  const more = config.tags as readonly string[] | Readonly<Record<string, string>>
-  if (Array.isArray(more)) given.push(...more.map((tag) => plainTag(tag as string)))
+  const given = (['service', 'env', 'version'] as const).map((key) => {
+    const value = config[key]
+    return value === null ? undefined : tagOf(key, value)
+  })
+  const { tags: more } = config
+  if (isList(more)) given.push(...more.map((tag) => plainTag(tag)))
   else given.push(...Object.entries(more).map(([key, value]) => tagOf(key, value)))
   const tags = [...new Set(given.filter((tag) => tag !== undefined))].map((tag) => ({ key: keyOf(tag), tag }))
-  const origin = { host: (config.hostname as string | null) ?? hostname(), tags }
+  const origin = { host: config.hostname ?? hostname(), tags }
   origins.set(config, origin)
   return origin
 }
+
+/** `Array.isArray` does not narrow a readonly list. */
+const isList = (value: DatadogConfig['tags']): value is readonly string[] => Array.isArray(value)

@@ -2,6 +2,7 @@ import { Agent, type AgentOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { markOwn } from '../../own-traffic.ts'
 import { type ForbidAddress, guardedLookup } from './address.ts'
 import { secureContextOf, type TlsMaterial } from './tls.ts'
 
@@ -35,9 +36,11 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
     scheduling: 'lifo',
     ...(options.forbidAddress && { lookup: guardedLookup(options.forbidAddress) }),
   }
-  const agent = secure
-    ? new TlsAgent({ ...settings, ...(options.tls && { secureContext: secureContextOf(options.tls) }) })
-    : new Agent(settings)
+  const agent = markOwn(
+    secure
+      ? new TlsAgent({ ...settings, ...(options.tls && { secureContext: secureContextOf(options.tls) }) })
+      : new Agent(settings),
+  )
 
   const sockets = new Set<Socket | Duplex>()
   const connect = agent.createConnection.bind(agent)

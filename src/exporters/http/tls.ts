@@ -13,11 +13,15 @@ export interface TlsMaterial {
 const names = ['ca', 'cert', 'key'] as const
 
 /**
- * Resolves each setting, a file path or the PEM text itself, to PEM text. Empty settings are absent ones.
+ * Resolves each setting, a file path or the PEM text itself, to PEM text. Empty settings are absent ones. `keys`: what
+ * the settings are called in the configuration; errors name them.
  * Rejects with a TelemetryError `TLS_FILE_UNREADABLE`; the message never repeats a setting, which may be a key
  * pasted into the wrong place.
  */
-export async function readTls(settings: TlsMaterial): Promise<TlsMaterial> {
+export async function readTls(
+  settings: TlsMaterial,
+  keys: Readonly<Record<(typeof names)[number], string>> = { ca: 'ca', cert: 'cert', key: 'key' },
+): Promise<TlsMaterial> {
   const entries = names.map(async (name) => {
     const setting = settings[name]
     if (!setting || setting.includes('-----BEGIN ')) return [name, setting || undefined] as const
@@ -25,7 +29,8 @@ export async function readTls(settings: TlsMaterial): Promise<TlsMaterial> {
       return [name, await readFile(setting, 'utf8')] as const
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-      throw new TelemetryError('TLS_FILE_UNREADABLE', `the TLS ${name} file cannot be read (${code})`)
+      const message = `${keys[name]} must be the path of a PEM file that can be read (${code})`
+      throw new TelemetryError('TLS_FILE_UNREADABLE', message)
     }
   })
   return Object.fromEntries((await Promise.all(entries)).filter(([, text]) => text !== undefined))

@@ -1,11 +1,12 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
+import type { OtelConfig } from './schema.ts'
 import type { SpanItem } from './span-item.ts'
 import type { SpanState } from './spans.ts'
 
 /** Two ways to the same backend; which one is a key of the configuration. */
 export interface OtelClient {
-  export(batch: readonly SpanItem[], context: ExportContext<SpanState>): Promise<Outcome>
+  export(batch: readonly SpanItem[], context: ExportContext<SpanState, OtelConfig>): Promise<Outcome>
   /** Bytes of a request beside its spans, at most. */
   readonly requestBytes: number
   close(context: { readonly deadline: number }): Promise<void>

@@ -1,15 +1,15 @@
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { OtelClient } from './client.ts'
 import { compact } from './encode/slabs.ts'
-import { otelSchema } from './schema.ts'
+import { type OtelSchema, otelSchema } from './schema.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
 /** The OTLP exporter: spans from events, sent over HTTP as protobuf. Loads what it needs when it first opens. */
-export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
-  return defineExporter<OtelClient, SpanState, SpanItem>({
+export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema, 'otel'> {
+  return defineExporter<OtelClient, SpanState, SpanItem, OtelSchema, 'otel'>({
     type: 'otel',
     schema: otelSchema,
     validate: ({ client_certificate, client_key }) =>
@@ -50,6 +50,7 @@ export function otel(): ExporterDefinition<OtelClient, SpanState, SpanItem> {
       }
     },
     close: (client, context) => client.close(context),
+    probe: (client, context) => client.export([], context),
     describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),
   })
 }

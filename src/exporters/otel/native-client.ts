@@ -1,30 +1,28 @@
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
-import type { Config, OpenContext } from '../exporter.ts'
-import { type Compression, openHttpClient, outcomeOf } from '../http.ts'
+import type { OpenContext } from '../exporter.ts'
+import { openHttpClient, outcomeOf } from '../http.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import type { OtelClient } from './client.ts'
 import { createEncoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
 import { detectOrigin } from './resource.ts'
+import type { OtelConfig } from './schema.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
 
 /** Our encoder and transport: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
-  config: Config,
-  { clock, forbidAddress }: OpenContext<SpanState>,
+  config: OtelConfig,
+  { clock, forbidAddress }: OpenContext<SpanState, OtelConfig>,
 ): Promise<OtelClient> {
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const encoder = createEncoder(origin)
-  const url = config.endpoint as string
+  const { endpoint: url, headers, compression } = config
   const http = openHttpClient({
     url,
-    headers: {
-      ...(config.headers as Record<string, string>),
-      'content-type': 'application/x-protobuf',
-    },
-    compression: config.compression as Compression,
+    headers: { ...headers, 'content-type': 'application/x-protobuf' },
+    compression,
     tls,
     tlsKeys,
     ...(forbidAddress && { forbidAddress }),
@@ -35,7 +33,7 @@ export async function openNativeClient(
   return {
     export: async (batch, { signal, config: current }) => {
       const body = encoder.encode(batch)
-      if (body.byteLength > (current.max_request_bytes as number)) return { type: 'too_large', unsent: true }
+      if (body.byteLength > current.max_request_bytes) return { type: 'too_large', unsent: true }
       const attempt = await http.post(body, { signal })
       let said: TelemetryError | undefined
       const outcome = outcomeOf(attempt, {

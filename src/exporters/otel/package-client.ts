@@ -3,7 +3,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
-import type { Config, OpenContext } from '../exporter.ts'
+import type { OpenContext } from '../exporter.ts'
 import { refuseForbidden } from '../http/address.ts'
 import { openConnections } from '../http/connections.ts'
 import { secretsOf } from '../http/redact.ts'
@@ -13,6 +13,7 @@ import { decodeSpan } from './decode.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
 import { createReadableSpans } from './readable-span.ts'
 import { detectOrigin } from './resource.ts'
+import type { OtelConfig } from './schema.ts'
 import { isEncoded, isSdkSpan } from './span-item.ts'
 import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
@@ -34,12 +35,12 @@ const concurrencyLimit = 2000
  * planned when it is given up on keeps its timer (and so the process) until then; the retry itself is refused.
  */
 export async function openPackageClient(
-  config: Config,
-  { clock, forbidAddress }: OpenContext<SpanState>,
+  config: OtelConfig,
+  { clock, forbidAddress }: OpenContext<SpanState, OtelConfig>,
 ): Promise<OtelClient> {
-  const url = new URL(config.endpoint as string)
+  const url = new URL(config.endpoint)
   if (forbidAddress) refuseForbidden(url, forbidAddress)
-  const headers = config.headers as Record<string, string>
+  const { headers } = config
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const connections = openConnections(
     { tls, ...(forbidAddress && { forbidAddress }) },
@@ -95,7 +96,7 @@ export async function openPackageClient(
       })
       const active = otelContext.active().setValue(suppressTracing, true)
       otelContext.with(active, () =>
-        exporterFor((current.timeout as number) * 1000).export(spans, (result) => {
+        exporterFor(current.timeout * 1000).export(spans, (result) => {
           signal.removeEventListener('abort', onAbort)
           resolve(outcomeOfPackage(result, mayHaveArrived(), redact, url))
         }),

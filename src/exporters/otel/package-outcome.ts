@@ -48,7 +48,10 @@ function describe(
   redact: (text: string) => string,
   endpoint: URL,
 ): TelemetryError {
-  const message = redact(messageOf(error)).slice(0, 300)
+  // OpenSSL ends its messages with a colon and a new line.
+  const message = redact(messageOf(error))
+    .slice(0, 300)
+    .replace(/[:\s]+$/, '')
   if (typeof said === 'number') {
     const advice = statusAdvice(said, endpoint.href)
     const words = [message, advice && `(${advice})`].filter(Boolean).join(' ')

@@ -1,5 +1,5 @@
 import { version } from '../../version.ts'
-import type { Config } from '../exporter.ts'
+import type { OtelConfig } from './schema.ts'
 
 /** What spans have in common; empty texts are absent ones. */
 export interface SpanOrigin {
@@ -20,7 +20,9 @@ export interface SpanOrigin {
  * `OTEL_SERVICE_NAME`, then `resource_attributes`, then `service_name`; the later one wins.
  * The packages are loaded here, not with this module.
  */
-export async function detectOrigin(config: Config): Promise<SpanOrigin> {
+export async function detectOrigin(
+  config: Pick<OtelConfig, 'resource_attributes' | 'service_name'>,
+): Promise<SpanOrigin> {
   const detection = await import('@opentelemetry/resources')
   const { defaultResource, detectResources, envDetector, hostDetector, processDetector } = detection
   const detected = defaultResource().merge(

@@ -1,10 +1,12 @@
-import type { EcosystemVariable, KeySchema } from '../exporter.ts'
-import { parseHeaderPairs } from '../header-pairs.ts'
+import type { ConfigOf, EcosystemVariable, ExporterSchema, KeySchema } from '../exporter.ts'
+import { parseHeaderPairs, wrongHeaders } from '../header-pairs.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
 import {
   compression,
+  generallySpeaksProtobuf,
   milliseconds,
   resourceAttributes,
+  samplerArgument,
   samplingRate,
   sdkDisabled,
   speaksProtobuf,
@@ -22,13 +24,25 @@ function tracesEndpoint(base: string): string {
   return url.href
 }
 
+/** The general headers; undefined where there are none or they are malformed. */
+function generalHeaders(text: string | undefined): [string, string][] | undefined {
+  const pairs = text === undefined ? undefined : parseHeaderPairs(text)
+  return pairs && wrongHeaders(pairs) === undefined ? pairs : undefined
+}
+
 /** The signal's headers come on top of the general ones, as OpenTelemetry's exporters have it. */
 function combinedHeaders(text: string, variable: (name: string) => string | undefined): unknown {
   const specific = parseHeaderPairs(text)
-  const general = parseHeaderPairs(variable('OTEL_EXPORTER_OTLP_HEADERS') ?? '')
+  const general = generalHeaders(variable('OTEL_EXPORTER_OTLP_HEADERS'))
   if (specific === undefined || general === undefined) return text
   const names = new Set(specific.map(([name]) => name.toLowerCase()))
   return Object.fromEntries([...general.filter(([name]) => !names.has(name.toLowerCase())), ...specific])
+}
+
+/** Malformed general headers are missing beside those of the signal, which does not show otherwise. */
+function checkGeneralHeaders(text: string, variable: (name: string) => string | undefined): undefined {
+  if (variable('OTEL_EXPORTER_OTLP_TRACES_HEADERS') !== undefined && generalHeaders(text) === undefined)
+    throw new Error('must be name=value pairs separated by commas, percent-encoded, of valid headers')
 }
 
 const otlp = (key: string, read?: (text: string) => unknown) => [
@@ -54,13 +68,10 @@ function otherProtocol(endpoint: unknown): string | undefined {
 }
 
 /** A key that every exporter has, for which OpenTelemetry has variables too. */
-const common = (key: KeySchema | undefined, ...env: EcosystemVariable[]): KeySchema => ({
-  ...(key as KeySchema),
-  env,
-})
+const common = (key: KeySchema, ...env: EcosystemVariable[]): KeySchema => ({ ...key, env })
 
 /** The keys of the otel exporter, beside those that every exporter has. */
-export const otelSchema: Readonly<Record<string, KeySchema>> = {
+export const otelSchema = {
   enabled: common(
     exporterKeys.enabled,
     { name: 'OTEL_SDK_DISABLED', read: sdkDisabled },
@@ -87,6 +98,7 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     sensitive: true,
     doc: 'Headers of every request, such as an API key.',
     env: [
+      { name: 'OTEL_EXPORTER_OTLP_HEADERS', read: checkGeneralHeaders },
       { name: 'OTEL_EXPORTER_OTLP_TRACES_HEADERS', read: combinedHeaders },
       { name: 'OTEL_EXPORTER_OTLP_HEADERS' },
     ],
@@ -136,8 +148,11 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     format: ['native', 'package'],
     default: 'native',
     change: 'rebuild',
-    doc: "`native` sends with exact outcomes; `package` uses OpenTelemetry's own OTLPTraceExporter, which retries by itself within timeout.",
-    env: otlp('PROTOCOL', speaksProtobuf),
+    doc: "`native` sends with exact outcomes; `package` uses OpenTelemetry's own OTLPTraceExporter. That hides which of 429, 502, 503 and 504 was answered, Retry-After and partial success (rejected spans count as delivered), and retries by itself within timeout, so one attempt of ours may be several requests.",
+    env: [
+      { name: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', read: speaksProtobuf },
+      { name: 'OTEL_EXPORTER_OTLP_PROTOCOL', read: generallySpeaksProtobuf },
+    ],
   },
   service_name: {
     format: 'name',
@@ -161,7 +176,10 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
     max: 1,
     change: 'hot',
     doc: 'Share of traces that are kept, decided by the trace id. A remote parent that was or was not sampled decides instead.',
-    env: [{ name: 'OTEL_TRACES_SAMPLER', read: samplingRate }],
+    env: [
+      { name: 'OTEL_TRACES_SAMPLER', read: samplingRate },
+      { name: 'OTEL_TRACES_SAMPLER_ARG', read: samplerArgument },
+    ],
   },
   max_active_spans: {
     format: 'integer',
@@ -206,4 +224,9 @@ export const otelSchema: Readonly<Record<string, KeySchema>> = {
       { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
     ],
   },
-}
+} as const satisfies ExporterSchema
+
+export type OtelSchema = typeof otelSchema
+
+/** The configuration of an otel exporter. */
+export type OtelConfig = ConfigOf<OtelSchema>

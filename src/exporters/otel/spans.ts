@@ -3,6 +3,7 @@ import type { TelemetryEvent } from '../../bus/event.ts'
 import { bytesOf, EventRecord, isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
 import { createSpanSlabs, type SpanSlabs } from './encode/slabs.ts'
+import type { OtelConfig } from './schema.ts'
 import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
 import { keptStart } from './spans/kept-start.ts'
@@ -26,7 +27,7 @@ export interface SpanState {
   moment: Moment
 }
 
-export type SpanSink = Sink<SpanState, SpanItem>
+export type SpanSink = Sink<SpanState, SpanItem, OtelConfig>
 
 export const createSpanState = (): SpanState => ({
   open: createOpenSpans(),

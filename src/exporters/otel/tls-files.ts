@@ -1,12 +1,15 @@
-import type { Config } from '../exporter.ts'
 import { readTls, type TlsMaterial } from '../http.ts'
-
-const text = (setting: unknown): string => (typeof setting === 'string' ? setting : '')
+import type { OtelConfig } from './schema.ts'
 
 /** The certificates and the key that the configuration names, read. Rejects as `readTls` does. */
-export const readTlsFiles = (config: Config): Promise<TlsMaterial> =>
-  readTls({
-    ca: text(config.certificate),
-    cert: text(config.client_certificate),
-    key: text(config.client_key),
-  })
+export const readTlsFiles = (
+  config: Pick<OtelConfig, 'certificate' | 'client_certificate' | 'client_key'>,
+): Promise<TlsMaterial> =>
+  readTls(
+    {
+      ca: config.certificate ?? '',
+      cert: config.client_certificate ?? '',
+      key: config.client_key ?? '',
+    },
+    { ca: 'certificate', cert: 'client_certificate', key: 'client_key' },
+  )

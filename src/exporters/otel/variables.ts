@@ -41,9 +41,9 @@ export function sdkDisabled(text: string): boolean | undefined {
 
 /** `OTEL_TRACES_EXPORTER`: a list, of which only `otlp` and `none` concern this exporter. */
 export function tracesExporter(text: string): boolean | undefined {
-  const names = text.split(',').map(word)
-  if (names.includes('otlp')) return undefined
-  if (names.includes('none')) return false
+  const names = text.split(',').map(word).filter(Boolean)
+  if (names.length > 0 && names.every((name) => name === 'otlp')) return undefined
+  if (names.includes('none') && !names.includes('otlp')) return false
   throw new Error(
     'must be otlp or none: this exporter speaks OTLP only; telemetry.otel.enabled switches it, and other exporters are tables of their own',
   )
@@ -56,6 +56,13 @@ export function speaksProtobuf(text: string): undefined {
       'must be http/protobuf, the only protocol of this exporter: set telemetry.otel.endpoint to the OTLP/HTTP endpoint of the collector, whose port is 4318 by default',
     )
 }
+
+/** The general variable says nothing where that of the signal does. */
+export const generallySpeaksProtobuf = (
+  text: string,
+  variable: (name: string) => string | undefined,
+): undefined =>
+  variable('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') === undefined ? speaksProtobuf(text) : undefined
 
 const rates: ReadonlyMap<string, number> = new Map([
   ['always_on', 1],
@@ -77,4 +84,12 @@ export function samplingRate(text: string, variable: (name: string) => string | 
       'needs a number from 0 to 1 in OTEL_TRACES_SAMPLER_ARG, or telemetry.otel.sampling_rate instead',
     )
   return Number(ratio)
+}
+
+/** `OTEL_TRACES_SAMPLER_ARG` alone: the specification reads it only beside a sampler. */
+export function samplerArgument(_text: string, variable: (name: string) => string | undefined): undefined {
+  if (variable('OTEL_TRACES_SAMPLER') === undefined)
+    throw new Error(
+      'needs OTEL_TRACES_SAMPLER=traceidratio beside it: set that, or telemetry.otel.sampling_rate instead',
+    )
 }

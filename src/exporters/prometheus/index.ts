@@ -1,8 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { HttpServer } from '../../http-server/server.ts'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
-import type { Config, ExporterDefinition, OpenContext } from '../exporter.ts'
-import { defineExporter } from '../exporter.ts'
+import { defineExporter, type OpenContext, type PullExporterDefinition } from '../exporter.ts'
 import { ingest } from './aggregate/ingest.ts'
 import type { State } from './aggregate/state.ts'
 import { createState } from './aggregate/state.ts'
@@ -13,18 +12,18 @@ import { healthNames } from './page/health.ts'
 import { createSlices } from './page/page.ts'
 import { join } from './page/registry.ts'
 import { createPages } from './page/source.ts'
-import { schema } from './settings.ts'
+import { type PrometheusConfig, type PrometheusSchema, prometheusSchema } from './settings.ts'
 import { describe } from './status.ts'
 
 export { metricsHandler } from './metrics-handler.ts'
 
-export interface PrometheusOptions {
+export interface PrometheusOptions<Type extends string = string> {
   /** prom-client's registry that the metrics join; what else is in it is on the page too. Default: one of its own. */
   readonly registry?: Registry
   /** Metrics beside those inferred from `count` and `duration_ms`. */
   readonly metrics?: readonly DeclaredMetric[]
   /** The name configurations call it by. Default: `prometheus`. */
-  readonly type?: string
+  readonly type?: Type
 }
 
 export interface PrometheusClient {
@@ -39,16 +38,16 @@ const maxFarewellMs = 2000
 
 /**
  * Metrics for Prometheus to scrape: counters from `count`, histograms from `duration_ms`, and what is declared.
- * Throws a TelemetryError `METRIC_INVALID` when two declared metrics would share a name.
+ * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name.
  */
-export function prometheus(
-  options: PrometheusOptions = {},
-): ExporterDefinition<PrometheusClient, State, never> {
-  const { registry, metrics = [], type = 'prometheus' } = options
+export function prometheus<const Type extends string = 'prometheus'>(
+  options: PrometheusOptions<Type> = {},
+): PullExporterDefinition<unknown, unknown, PrometheusSchema, Type> {
+  const { registry, metrics = [], type = 'prometheus' as Type } = options
   assertDistinct(metrics, ({ type, text }) => occupiedNames(type, familyNames(type, text)), healthNames)
-  return defineExporter<PrometheusClient, State, never>({
+  const definition: PullExporterDefinition<PrometheusClient, State, PrometheusSchema, Type> = {
     type,
-    schema,
+    schema: prometheusSchema,
     state: () => {
       const state = createState(metrics, registry, healthNames)
       if (registry) join(state, registry)
@@ -61,10 +60,15 @@ export function prometheus(
     release: ({ server }) => server?.release(),
     close: (client, { deadline }) => client.close(deadline),
     describe,
-  })
+  }
+  defineExporter(definition)
+  return definition
 }
 
-async function open(config: Config, context: OpenContext<State>): Promise<PrometheusClient> {
+async function open(
+  config: PrometheusConfig,
+  context: OpenContext<State, PrometheusConfig>,
+): Promise<PrometheusClient> {
   const { state, logger, clock, signal, catchUp, status } = context
   const [promClient, { openHttpServer }] = await Promise.all([
     import('prom-client'),
@@ -72,19 +76,19 @@ async function open(config: Config, context: OpenContext<State>): Promise<Promet
   ])
   if (!state.registry) join(state, new promClient.Registry())
   // Under a living client the configuration changes; should it ever be unreadable, the one it opened with serves.
-  const current = (): Config => {
+  const current = (): PrometheusConfig => {
     try {
       return context.current() ?? config
     } catch {
       return config
     }
   }
-  const path = (): string => (current().path as string | undefined) ?? '/metrics'
-  const allowedHosts = () => (current().allowed_hosts as readonly string[] | undefined) ?? []
+  const path = () => current().path
+  const allowedHosts = () => current().allowed_hosts
   const slice = createSlices()
   const page = createPages({ state, promClient, clock, logger, current, catchUp, status, slice })
   const handler = createPageHandler({ page, slice, clock, logger })
-  const { host = '127.0.0.1', port = 9464 } = config as { host?: string; port?: number | null }
+  const { host, port } = config
   const server =
     port === null
       ? undefined

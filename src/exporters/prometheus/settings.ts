@@ -1,9 +1,9 @@
 import type { LabelSettings } from '../../metrics/labels.ts'
-import type { Config, KeySchema } from '../exporter.ts'
+import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
 import type { SeriesLimits } from './aggregate/families.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
-export const schema: Readonly<Record<string, KeySchema>> = {
+export const prometheusSchema = {
   host: {
     format: 'host',
     default: '127.0.0.1',
@@ -107,7 +107,12 @@ export const schema: Readonly<Record<string, KeySchema>> = {
     change: 'hot',
     doc: "Shows telemachine's own health on the page: ledgers, queues, breakers, configuration.",
   },
-}
+} as const satisfies ExporterSchema
+
+export type PrometheusSchema = typeof prometheusSchema
+
+/** The configuration of a prometheus exporter. */
+export type PrometheusConfig = ConfigOf<PrometheusSchema>
 
 /** The keys that aggregation reads. */
 export interface Settings extends SeriesLimits, LabelSettings {
@@ -121,4 +126,6 @@ const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', ...limits]
 
 /** A configuration's settings; a key it lacks has its default. */
 export const readSettings = (config: Config): Settings =>
-  Object.fromEntries(keys.map((key) => [key, config[key] ?? schema[key]!.default])) as unknown as Settings
+  Object.fromEntries(
+    keys.map((key) => [key, config[key] ?? (prometheusSchema as ExporterSchema)[key]!.default]),
+  ) as unknown as Settings

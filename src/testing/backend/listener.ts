@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type Server as HttpServer, type Reque
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
+import { markOwn } from '../../own-traffic.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -38,6 +39,8 @@ export function createListener(options: ListenerOptions): Listener {
   const web: HttpServer | HttpsServer = options.tls
     ? createHttpsServer(options.tls, options.onRequest)
     : createHttpServer(options.onRequest)
+  // A span of an export would be exported, and so on.
+  markOwn(web)
   // A sink that hangs up on idle connections at its own pace would make tests race.
   web.keepAliveTimeout = 0
   web.on('clientError', (error: NodeJS.ErrnoException, socket) => {

@@ -59,7 +59,7 @@ export function createSubject(
   options: ConformanceOptions,
   settings: Readonly<Record<string, unknown>>,
 ): Subject {
-  const { events, received, patienceMs = 10_000 } = options
+  const { events, received } = options
   const pulled = definition.export === undefined
   const names = new Set([0, 1, 2].flatMap((n) => events(n).map(({ name }) => name)))
   const defaults = Object.entries({ ...quick, ...settings }).filter(([key]) => !pulled || pullKeys.has(key))
@@ -106,6 +106,8 @@ export function createSubject(
     machine,
   )
 
+  const patience = (): number => options.patienceMs ?? 10_000
+
   const status = (): ExporterStatus => {
     const found = telemetry.status().exporters[id]
     assert.ok(found, 'the exporter is there')
@@ -126,6 +128,7 @@ export function createSubject(
   }
 
   const until = async (holds: () => boolean, what: string): Promise<void> => {
+    const patienceMs = patience()
     const end = performance.now() + patienceMs
     while (!holds()) {
       if (performance.now() > end)
@@ -190,7 +193,7 @@ export function createSubject(
       return clients
     },
     async delivered(expected) {
-      const { complete } = await telemetry.flush({ timeoutMs: patienceMs })
+      const { complete } = await telemetry.flush({ timeoutMs: patience() })
       assert.ok(complete, 'the flush is complete')
       const { ledger } = status()
       exact(ledger, 'after a flush')

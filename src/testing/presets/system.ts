@@ -46,10 +46,11 @@ export function systemPreset(options: PresetOptions = {}): ChartPreset<typeof sy
           { type: 'config.refused', id, version, reason: 'no' },
           { type: 'config.acknowledged', id, version },
         ]),
-        ...Object.keys(groups).flatMap((id) => [
+        ...Object.entries(groups).flatMap(([id, group]) => [
           { type: 'exporter.stopped', id },
+          { type: `xstate.done.actor.exporter:${id}` },
           ...actors.map((actor) => ({
-            type: `xstate.error.actor.${actor}:${id}`,
+            type: `xstate.error.actor.${group[actor].id}`,
             error: { message: 'it crashed' },
           })),
         ]),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { counter, datadog, distribution, lastValue, sum } from '../../../src/index.ts'
 import { createFakeDatadog, type FakeDatadog } from './fake.ts'
-import { type Running, run } from './harness.ts'
+import { type SimulatedDatadog, startDatadog } from './simulated-datadog.ts'
 
 /** Of the simulated clock, in seconds. */
 const startOfTime = 1_700_000_000
@@ -10,9 +10,12 @@ const key = 'dd0123456789abcdef0123456789abcd'
 
 describe('datadog, agentless', () => {
   let fake: FakeDatadog
-  let running: Running | undefined
-  const start = async (init: Record<string, unknown> = {}, options: Parameters<typeof run>[1] = {}) => {
-    running = await run({ api_key: key, api_url: fake.url, hostname: 'web-1', ...init }, options)
+  let running: SimulatedDatadog | undefined
+  const start = async (
+    init: Record<string, unknown> = {},
+    options: Parameters<typeof startDatadog>[1] = {},
+  ) => {
+    running = await startDatadog({ api_key: key, api_url: fake.url, hostname: 'web-1', ...init }, options)
     return running
   }
   beforeEach(async () => {

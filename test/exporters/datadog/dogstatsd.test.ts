@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TelemetryConfigError } from '../../../src/index.ts'
 import { createFakeDatadog } from './fake.ts'
-import { type Running, run } from './harness.ts'
+import { type SimulatedDatadog, startDatadog } from './simulated-datadog.ts'
 
 interface Metric {
   readonly name: string
@@ -73,16 +73,16 @@ const hotShots = load('hot-shots')
 const unixDatagram = load('unix-dgram') as UnixDatagram | undefined
 
 describe('datadog, to a local agent', () => {
-  let running: Running | undefined
-  const start = async (init: Record<string, unknown>): Promise<Running> => {
-    running = await run({ transport: 'dogstatsd', ...init })
+  let running: SimulatedDatadog | undefined
+  const start = async (init: Record<string, unknown>): Promise<SimulatedDatadog> => {
+    running = await startDatadog({ transport: 'dogstatsd', ...init })
     return running
   }
-  const emit = ({ telemetry }: Running): void => {
+  const emit = ({ telemetry }: SimulatedDatadog): void => {
     for (let i = 0; i < 300; i++)
       telemetry.emit('job.success', { count: 2, duration_ms: i }, { queue: `q${i % 30}` })
   }
-  const assertAllArrived = async ({ clock, ledger }: Running, agent: Agent): Promise<void> => {
+  const assertAllArrived = async ({ clock, ledger }: SimulatedDatadog, agent: Agent): Promise<void> => {
     await clock.until(() => sumOf(agent, 'job.success.count') === 600)
     await clock.until(() => agent.metrics.filter(({ type }) => type === 'd').length === 300)
     assert.equal(sumOf(agent, 'job.success.duration_ms'), (299 * 300) / 2)
@@ -123,7 +123,7 @@ describe('datadog, to a local agent', () => {
       // hot-shots reads them by itself.
       Object.assign(process.env, variables)
       try {
-        running = await run({ transport: 'dogstatsd' }, { env: variables })
+        running = await startDatadog({ transport: 'dogstatsd' }, { env: variables })
         emit(running)
         await running.flush()
         await assertAllArrived(running, agent)
@@ -136,7 +136,7 @@ describe('datadog, to a local agent', () => {
       const fake = createFakeDatadog()
       await fake.listen()
       try {
-        running = await run({ api_key: 'dd0123456789', api_url: fake.url, agent_port: agent.port })
+        running = await startDatadog({ api_key: 'dd0123456789', api_url: fake.url, agent_port: agent.port })
         const { telemetry, flush, ledger } = running
         emit(running)
         await flush()
@@ -219,6 +219,6 @@ describe('datadog, to a local agent', () => {
   })
 
   it('refuses a port that is none', async () => {
-    await assert.rejects(run({ transport: 'dogstatsd', agent_port: 0 }), TelemetryConfigError)
+    await assert.rejects(startDatadog({ transport: 'dogstatsd', agent_port: 0 }), TelemetryConfigError)
   })
 })

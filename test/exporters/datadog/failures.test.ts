@@ -2,19 +2,20 @@
 // arrives once.
 import assert from 'node:assert/strict'
 import { secondsToWait } from '../../../src/exporters/datadog/answers.ts'
+import { assertExact } from '../../support/ledger.ts'
 import { createFakeDatadog, type FakeDatadog, type Reply } from './fake.ts'
-import { assertBalanced, type Running, run } from './harness.ts'
+import { type SimulatedDatadog, startDatadog } from './simulated-datadog.ts'
 
 const key = 'dd0123456789abcdef0123456789abcd'
 const [seriesPath, distributionPath] = ['/api/v2/series', '/api/v1/distribution_points']
 
 describe('an answer of Datadog', () => {
   let fake: FakeDatadog
-  let running: Running
+  let running: SimulatedDatadog
   const status = () => running.telemetry.status().exporters.datadog!
 
   const start = async (init: Record<string, unknown> = {}): Promise<void> => {
-    running = await run({ api_key: key, api_url: fake.url, ...init })
+    running = await startDatadog({ api_key: key, api_url: fake.url, ...init })
   }
   /** Two events with a count, two with a duration, one with both: five contexts. */
   const emit = (): void => {
@@ -49,7 +50,7 @@ describe('an answer of Datadog', () => {
     await fake.listen()
   })
   afterEach(async () => {
-    assertBalanced(running)
+    assertExact(running.ledger())
     await running.telemetry.stop({ timeoutMs: 500 })
     await fake.close()
     assert.deepEqual(fake.violations, [])
@@ -86,7 +87,7 @@ describe('an answer of Datadog', () => {
     })
 
   it('does not send what it counted as dropped for want of room', async () => {
-    running = await run({ api_key: 'k', api_url: fake.url, queue_bytes: 65_536, flush_interval: 1 })
+    running = await startDatadog({ api_key: 'k', api_url: fake.url, queue_bytes: 65_536, flush_interval: 1 })
     fake.reply = () => ({ status: 503, headers: { 'retry-after': '5' } })
     for (let round = 0; round < 4; round += 1) {
       for (let n = 0; n < 5_000; n += 1)

@@ -2,8 +2,9 @@
 // is dropped has not, and no part arrives twice.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { assertExact } from '../../support/ledger.ts'
 import { createFakeDatadog } from './fake.ts'
-import { assertBalanced, run } from './harness.ts'
+import { startDatadog } from './simulated-datadog.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -35,7 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 async function play(steps: readonly Step[], replies: readonly number[], batchSize: number): Promise<void> {
   const fake = createFakeDatadog()
   await fake.listen()
-  const running = await run({
+  const running = await startDatadog({
     ...{ api_key: 'dd-key-0', api_url: fake.url, batch_size: batchSize },
     ...{ reset_timeout: 2, retry_attempts: 1, max_in_flight: 2 },
     // Simulated time flies past real answers: it is to cut no attempt, which would make it ambiguous.
@@ -68,11 +69,11 @@ async function play(steps: readonly Step[], replies: readonly number[], batchSiz
         await telemetry.config.put('telemetry.datadog.api_key', `dd-key-${++rotations}`)
       else await clock.advance(one.ms)
       await clock.settle(3)
-      assertBalanced(running)
+      assertExact(running.ledger())
     }
     const pending = (): number => Object.values(ledger().pending).reduce((sum, part) => sum + part, 0)
     await clock.until(() => pending() === 0, { stepMs: 1000 })
-    assertBalanced(running)
+    assertExact(running.ledger())
 
     const counts = new Set(counted)
     const values = fake.values('job.done.duration_ms')

@@ -2,22 +2,33 @@
 import assert from 'node:assert/strict'
 import { createTelemetry, datadog, TelemetryConfigError } from '../../../src/index.ts'
 import type { Logger } from '../../../src/logger.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 import { createFakeDatadog } from './fake.ts'
-import { run, silent } from './harness.ts'
+import { startDatadog } from './simulated-datadog.ts'
 
 const key = 'canary-0123456789abcdef0123456789'
 
 /** What the configuration comes to, without opening anything. */
 const effective = (init: Record<string, unknown>, env: Record<string, string> = {}) => {
   const telemetry = createTelemetry({
-    ...{ types: [datadog()], config: { env, init: { datadog: init } }, logger: silent, drainOnExit: false },
+    ...{
+      types: [datadog()],
+      config: { env, init: { datadog: init } },
+      logger: quietLogger,
+      drainOnExit: false,
+    },
   })
   return (name: string): unknown => telemetry.config.get(`telemetry.datadog.${name}`)
 }
 
 const problems = async (init: Record<string, unknown>, env: Record<string, string> = {}) => {
   const telemetry = createTelemetry({
-    ...{ types: [datadog()], config: { env, init: { datadog: init } }, logger: silent, drainOnExit: false },
+    ...{
+      types: [datadog()],
+      config: { env, init: { datadog: init } },
+      logger: quietLogger,
+      drainOnExit: false,
+    },
   })
   try {
     await telemetry.start()
@@ -33,7 +44,7 @@ const problems = async (init: Record<string, unknown>, env: Record<string, strin
 describe('the configuration of datadog', () => {
   it('sends no stored key to another site that the admin API names, unless it brings one', async () => {
     const telemetry = createTelemetry({
-      ...{ types: [datadog()], logger: silent, drainOnExit: false },
+      ...{ types: [datadog()], logger: quietLogger, drainOnExit: false },
       config: { env: {}, init: { datadog: { api_key: key } } },
     })
     await telemetry.start()
@@ -81,7 +92,7 @@ describe('the configuration of datadog', () => {
   })
 
   it('posts to the site', async () => {
-    const { telemetry } = await run({ api_key: key, site: 'us5.datadoghq.com' })
+    const { telemetry } = await startDatadog({ api_key: key, site: 'us5.datadoghq.com' })
     assert.equal(telemetry.status().exporters.datadog?.client.url, 'https://api.us5.datadoghq.com')
     await telemetry.config.put('telemetry.datadog.site', 'datadoghq.eu')
     assert.equal(telemetry.status().exporters.datadog?.client.url, 'https://api.datadoghq.eu')
@@ -121,7 +132,7 @@ describe('the configuration of datadog', () => {
 
   it('is not sent elsewhere by TELEMETRY_ENDPOINT', async () => {
     const env = { TELEMETRY_ENDPOINT: 'http://127.0.0.1:1', TELEMETRY_API_KEY: key }
-    const { telemetry } = await run({}, { env })
+    const { telemetry } = await startDatadog({}, { env })
     assert.equal(telemetry.status().exporters.datadog?.client.url, 'https://api.datadoghq.com')
     await telemetry.stop({ timeoutMs: 100 })
   })
@@ -132,7 +143,7 @@ describe('the configuration of datadog', () => {
     const seen: unknown[] = []
     const log = (...parts: unknown[]): void => void seen.push(parts)
     const logger: Logger = { debug: log, info: log, warn: log, error: log }
-    const running = await run({ api_key: key, api_url: fake.url, event_patterns: ['*'] }, { logger })
+    const running = await startDatadog({ api_key: key, api_url: fake.url, event_patterns: ['*'] }, { logger })
     const { telemetry, clock } = running
     const other = `${key}-rotated`
     telemetry.attach('canary', ['*'], ({ name, measurements, metadata }) =>

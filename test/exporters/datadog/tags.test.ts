@@ -2,14 +2,21 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { counter, sum } from '../../../src/index.ts'
+import { assertExact } from '../../support/ledger.ts'
 import { createFakeDatadog, type FakeDatadog } from './fake.ts'
-import { assertBalanced, type Running, run } from './harness.ts'
+import { type SimulatedDatadog, startDatadog } from './simulated-datadog.ts'
 
 describe('datadog tags', () => {
   let fake: FakeDatadog
-  let running: Running | undefined
-  const start = async (init: Record<string, unknown> = {}, options: Parameters<typeof run>[1] = {}) => {
-    running = await run({ api_key: 'dd0123456789', api_url: fake.url, hostname: 'web-1', ...init }, options)
+  let running: SimulatedDatadog | undefined
+  const start = async (
+    init: Record<string, unknown> = {},
+    options: Parameters<typeof startDatadog>[1] = {},
+  ) => {
+    running = await startDatadog(
+      { api_key: 'dd0123456789', api_url: fake.url, hostname: 'web-1', ...init },
+      options,
+    )
     return running
   }
   const tagsOf = async (metadata: Record<string, unknown>, init: Record<string, unknown> = {}) => {
@@ -23,7 +30,7 @@ describe('datadog tags', () => {
     await fake.listen()
   })
   afterEach(async () => {
-    if (running) assertBalanced(running)
+    if (running) assertExact(running.ledger())
     await running?.telemetry.stop({ timeoutMs: 500 })
     running = undefined
     await fake.close()

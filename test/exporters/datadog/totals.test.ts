@@ -1,8 +1,9 @@
 // Guards the sums: whatever happens on the way - a rotated key, another address, an outage, the end - Datadog's
 // totals are what was emitted.
 import assert from 'node:assert/strict'
+import { assertExact } from '../../support/ledger.ts'
 import { createFakeDatadog, type FakeDatadog } from './fake.ts'
-import { assertBalanced, type Running, run } from './harness.ts'
+import { type SimulatedDatadog, startDatadog } from './simulated-datadog.ts'
 
 const [oldKey, newKey] = ['dd-old-0123456789abcdef', 'dd-new-0123456789abcdef']
 const events = 100_000
@@ -11,7 +12,7 @@ const tagSets = 2000
 describe('the totals at Datadog', () => {
   let here: FakeDatadog
   let there: FakeDatadog
-  let running: Running
+  let running: SimulatedDatadog
   const emitted = new Map<string, number>()
   let durations = 0
 
@@ -20,7 +21,7 @@ describe('the totals at Datadog', () => {
     durations = 0
     ;[here, there] = [createFakeDatadog(), createFakeDatadog('/proxy')]
     await Promise.all([here.listen(), there.listen()])
-    running = await run({
+    running = await startDatadog({
       ...{ api_key: oldKey, api_url: here.url, event_patterns: ['job.*'] },
       ...{ reset_timeout: 5, hostname: 'web-1' },
       // Simulated time flies past real answers: no attempt is to be cut, and sent twice.
@@ -97,7 +98,7 @@ describe('the totals at Datadog', () => {
 
     const report = await telemetry.stop({ timeoutMs: 10_000 })
     assert.equal(report.complete, true)
-    assertBalanced(running)
+    assertExact(running.ledger())
     assert.equal(ledger().delivered, events)
     assertTotals()
     assert.ok(there.requests.length > 0)

@@ -55,13 +55,6 @@ export async function loopback(script: Script, server: Server = createServer()):
 
 export const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
-/** A port on which nobody listens. */
-export async function deadPort(): Promise<number> {
-  const server = await loopback(() => {})
-  await server.close()
-  return server.port
-}
-
 /** Resolves when the peer has closed the connection, with or without an error. */
 export const gone = (socket: Socket): Promise<void> =>
   new Promise((resolve) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { SpanScope } from '../../../src/bus/event.ts'
 import { Scope } from '../../../src/bus/span-scope.ts'
-import { createSpanHarness, scopeOf } from './harness.ts'
+import { driveSpans, scopeOf } from './driven-spans.ts'
 
 const suffix = fc.constantFrom('start', 'start', 'start', 'success', 'stop', 'error', 'exception', 'tick', '')
 const id = fc.constantFrom<unknown>(1, '1', 0, 'a', 'b', 'x'.repeat(300), undefined, '', true)
@@ -54,7 +54,7 @@ describe('the ledger of the otel exporter', () => {
   it('adds up after every event of any stream, and nothing outlives the last open span', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
-        const otel = createSpanHarness({ max_active_spans: 8, span_ttl: 1 })
+        const otel = driveSpans({ max_active_spans: 8, span_ttl: 1 })
         const scopes = scopesOf()
         const begun = new Set<SpanScope>()
         let most = 8
@@ -97,7 +97,7 @@ describe('the ledger of the otel exporter', () => {
   })
 
   it('stays exact and flat over leaks: starts that never end, ends that never started, doubles', () => {
-    const otel = createSpanHarness({ max_active_spans: 100 })
+    const otel = driveSpans({ max_active_spans: 100 })
     for (let i = 0; i < 30_000; i++) {
       otel.emit(`job${i % 7}.start`, { correlation_id: i % 3 ? i : `id-${i}` })
       if (i % 4 === 0) otel.emit('never.success', { correlation_id: i })

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTelemetry, otel, type Telemetry } from '../../../src/index.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
-import { quietLogger } from '../../delivery/harness.ts'
-import { deadPort } from '../http/loopback.ts'
+import { freePort } from '../../support/ports.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 
 /** As a server of gRPC greets whoever connects: SETTINGS. */
 const http2Settings = Buffer.from('000006040000000000000500004000', 'hex')
@@ -35,7 +35,7 @@ describe('an endpoint that is wrong', () => {
     return backend
   }
 
-  const lastError = async (client: string, endpoint: string): Promise<string> => {
+  const lastError = async (client: 'native' | 'package', endpoint: string): Promise<string> => {
     telemetry = createTelemetry({
       types: [otel()],
       logger: quietLogger,
@@ -50,7 +50,7 @@ describe('an endpoint that is wrong', () => {
     return exporter().lastError!.message
   }
 
-  for (const client of ['native', 'package']) {
+  for (const client of ['native', 'package'] as const) {
     it(`without a path is told the path, by the ${client} client`, async () => {
       const { port } = await listening()
       const message = await lastError(client, `http://127.0.0.1:${port}`)
@@ -62,6 +62,23 @@ describe('an endpoint that is wrong', () => {
       const message = await lastError(client, `http://127.0.0.1:${port}/api/otlp?token=s3cret`)
       assert.match(message, /HTTP 404.*\/api\/otlp, does not end in \/v1\/traces/)
       assert.doesNotMatch(message, /s3cret/)
+    })
+
+    it(`with its path twice, or with a slash behind it, is told so, by the ${client} client`, async () => {
+      const { port } = await listening()
+      const base = `http://127.0.0.1:${port}`
+      const twice = await lastError(client, `${base}/v1/traces/v1/traces`)
+      assert.match(twice, /HTTP 404.*\/v1\/traces twice: OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/)
+      await telemetry!.stop({ timeoutMs: 0 })
+      const slash = await lastError(client, `${base}/otlp/v1/traces/`)
+      assert.match(slash, new RegExp(`HTTP 404.*try ${base}/otlp/v1/traces, without the slash`))
+    })
+
+    it(`without TLS where https is asked for is told so, by the ${client} client`, async () => {
+      const { port } = await listening()
+      const message = await lastError(client, `https://127.0.0.1:${port}/v1/traces`)
+      assert.match(message, /it does not speak TLS there; use http:\/\//)
+      assert.doesNotMatch(message, /\n/)
     })
 
     it(`with the right path and no such thing there gets no advice, by the ${client} client`, async () => {
@@ -84,7 +101,7 @@ describe('an endpoint that is wrong', () => {
     })
 
     it(`where nothing listens is told so, by the ${client} client`, async () => {
-      const message = await lastError(client, `http://127.0.0.1:${await deadPort()}/v1/traces`)
+      const message = await lastError(client, `http://127.0.0.1:${await freePort()}/v1/traces`)
       assert.match(message, /ECONNREFUSED.*nothing listens there/)
     })
 

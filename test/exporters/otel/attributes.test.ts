@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { cutText } from '../../../src/exporters/otel/spans/attributes.ts'
-import { attributesOf, createSpanHarness } from './harness.ts'
+import { attributesOf, driveSpans } from './driven-spans.ts'
 
 const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 function finished(start: object, end: object = {}, suffix = 'success', measurements = {}, config = {}) {
-  const otel = createSpanHarness(config)
+  const otel = driveSpans(config)
   otel.emit('job.start', { correlation_id: 1, ...start })
   otel.emit(`job.${suffix}`, { correlation_id: 1, ...end }, measurements)
   return otel.span('job')
@@ -96,7 +96,7 @@ describe('attributes of a span', () => {
   })
 
   it('may be called __proto__', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1, ['__proto__']: 'x' })
     otel.emit('job.success', { correlation_id: 1 })
     assert.equal(Object.getOwnPropertyDescriptor(otel.span('job').attributes, '__proto__')?.value, 'x')
@@ -177,7 +177,7 @@ describe('metadata about the span itself', () => {
   })
 
   it('says a link once that both of its events give', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const other = parent.replace(/-01$/, '-00').replace(/-b/, '-c')
     otel.emit('job.start', { correlation_id: 1, links: [parent] })
     otel.emit('job.success', { correlation_id: 1, links: [parent, other] })

@@ -1,7 +1,7 @@
 // Both ways to a backend, against a real one: what arrives, and what each way of failing is told as.
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSystemClock } from '../../../src/clock.ts'
@@ -9,10 +9,11 @@ import type { Outcome } from '../../../src/delivery/outcome.ts'
 import type { Config, ExportContext, OpenContext } from '../../../src/exporters/exporter.ts'
 import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
+import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { createSpanState, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import type { Logger } from '../../../src/logger.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
-import { createSpanHarness, otelConfig, type ShownSpan } from './harness.ts'
+import { driveSpans, otelConfig, type ShownSpan } from './driven-spans.ts'
 
 const quiet = (): void => {}
 const logger: Logger = { debug: quiet, info: quiet, warn: quiet, error: quiet }
@@ -20,7 +21,7 @@ const clock = createSystemClock()
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
 function batchOf(count: number) {
-  const source = createSpanHarness()
+  const source = driveSpans()
   for (let i = 0; i < count; i++) {
     const correlation_id = `job-${i}`
     source.emit('job.start', {
@@ -44,20 +45,25 @@ for (const client of ['native', 'package']) {
     const state = createSpanState()
     const base = { id: 'otel', clock, logger, state }
 
-    const open = async (changes: Config = {}): Promise<Config> => {
+    const open = async (changes: Config = {}): Promise<OtelConfig> => {
       const config = otelConfig({ client, endpoint: backend.url, timeout: 5, ...changes })
-      const context: OpenContext<SpanState> = {
+      const context: OpenContext<SpanState, OtelConfig> = {
         ...base,
         signal: AbortSignal.timeout(10_000),
         current: () => config,
         catchUp: quiet,
         status: quiet,
       }
-      opened = await definition.open(config, context)
+      opened = (await definition.open(config, context)) as OtelClient
       return config
     }
-    const send = (config: Config, count = 2, signal = AbortSignal.timeout(15_000)): Promise<Outcome> => {
-      const context: ExportContext<SpanState> = { ...base, signal, config, deadline: clock.now() + 15_000 }
+    const send = (config: OtelConfig, count = 2, signal = AbortSignal.timeout(15_000)): Promise<Outcome> => {
+      const context: ExportContext<SpanState, OtelConfig> = {
+        ...base,
+        signal,
+        config,
+        deadline: clock.now() + 15_000,
+      }
       return definition.export!(opened!, batchOf(count).items, context)
     }
     const status = async (answer: number, changes: Config = {}): Promise<Outcome> => {
@@ -220,7 +226,8 @@ for (const client of ['native', 'package']) {
     })
 
     it('does not open with a certificate that cannot be read', async () => {
-      await assert.rejects(open({ certificate: '/nowhere/ca.pem' }), { code: 'TLS_FILE_UNREADABLE' })
+      const message = 'certificate must be the path of a PEM file that can be read (ENOENT)'
+      await assert.rejects(open({ certificate: '/nowhere/ca.pem' }), { code: 'TLS_FILE_UNREADABLE', message })
     })
   })
 }
@@ -235,13 +242,13 @@ describe('the native client alone', () => {
   beforeEach(async () => {
     backend = createBackend()
     await backend.listen()
-    client = await definition.open(config(), {
+    client = (await definition.open(config(), {
       ...base,
       signal: AbortSignal.timeout(10_000),
       current: config,
       catchUp: quiet,
       status: quiet,
-    })
+    })) as OtelClient
   })
   afterEach(async () => {
     await definition.close(client, { deadline: 0 })
@@ -281,5 +288,71 @@ describe('the native client alone', () => {
   it('sends no request beyond max_request_bytes', async () => {
     assert.deepEqual(await send(20, { max_request_bytes: 1024 }), { type: 'too_large', unsent: true })
     assert.equal(backend.stats().requests, 0)
+  })
+})
+
+describe('what the package client hides', () => {
+  const definition = otel()
+  let backend: Backend
+  let client: OtelClient
+  const state = createSpanState()
+  const base = { id: 'otel', clock, logger, state }
+
+  const config = () => otelConfig({ client: 'package', endpoint: backend.url, timeout: 3 })
+  const send = (): Promise<Outcome> =>
+    definition.export!(client, batchOf(5).items, {
+      ...base,
+      config: config(),
+      signal: AbortSignal.timeout(10_000),
+      deadline: clock.now() + 10_000,
+    })
+
+  beforeEach(async () => {
+    backend = createBackend()
+    await backend.listen()
+    client = (await definition.open(config(), {
+      ...base,
+      signal: AbortSignal.timeout(10_000),
+      current: config,
+      catchUp: quiet,
+      status: quiet,
+    })) as OtelClient
+  })
+  afterEach(async () => {
+    await definition.close(client, { deadline: 0 })
+    await backend.close()
+  })
+
+  it('is a partial success: rejected spans count as delivered', async () => {
+    backend.fault({ type: 'partial', rejected: 2 })
+    assert.deepEqual(await send(), { type: 'delivered' })
+  })
+
+  it('are its own retries: one attempt of ours is several requests', async () => {
+    backend.fault({ type: 'status', status: 503 }, { times: 1 })
+    assert.deepEqual(await send(), { type: 'delivered' })
+    assert.equal(backend.stats().requests, 2)
+  })
+
+  it('are Retry-After and which retryable status it was: every retry may be of what has arrived', async () => {
+    for (const status of [429, 502, 503, 504]) {
+      backend.fault({ type: 'status', status, retryAfter: 60 }, { times: 1 })
+      const { cause: _, ...told } = (await send()) as Extract<Outcome, { type: 'retry' }>
+      assert.deepEqual(told, { type: 'retry', ambiguous: true }, `${status}`)
+    }
+  })
+
+  it('is named where the option is documented', async () => {
+    const file = (path: string) => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8')
+    const line = (text: string, start: string) =>
+      text.split('\n').find((each) => each.trimStart().startsWith(start))
+    for (const text of [
+      otelSchema.client!.doc,
+      line(await file('docs/configuration.md'), '- **`client`**'),
+      line(await file('schema.json'), '"description": "`native` sends'),
+      (await file('docs/opentelemetry.md')).split('## Two clients')[1],
+    ])
+      for (const hidden of ['429', 'Retry-After', 'partial success', 'retries', 'timeout'])
+        assert.ok(text?.includes(hidden), `${hidden} in ${text?.slice(0, 80)}`)
   })
 })

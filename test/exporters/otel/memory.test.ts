@@ -12,9 +12,11 @@ import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { compact, createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
 import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
+import type { OtelConfig } from '../../../src/exporters/otel/schema.ts'
 import { SdkSpanEvent } from '../../../src/exporters/otel/sdk-span.ts'
 import { createSpanState, ingestSpanEvent, type SpanState } from '../../../src/exporters/otel/spans.ts'
-import { createSpanHarness, eventOf, otelConfig } from './harness.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
+import { driveSpans, eventOf, otelConfig } from './driven-spans.ts'
 import { toReadableSpans } from './readable-span.ts'
 import { plainSpan } from './span-arbitraries.ts'
 
@@ -34,11 +36,10 @@ const spansOf = (count: number, textOf: (i: number) => string = () => 'x'): Enco
 
 describe('spans that wait', () => {
   const definition = otel()
-  const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-  const context: ExportContext<SpanState> = {
+  const context: ExportContext<SpanState, OtelConfig> = {
     id: 'otel',
     clock: createSystemClock(),
-    logger: quiet,
+    logger: quietLogger,
     state: createSpanState(),
     signal: new AbortController().signal,
     config: otelConfig(),
@@ -118,7 +119,7 @@ describe('spans that wait', () => {
   })
 
   it('that are bigger than a slab have memory of exactly their size, and waste none of the slab', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const { state, slabs } = { state: otel.state, slabs: otel.state.slabs }
     const encoded: EncodedSpan[] = []
     const sink = {
@@ -147,7 +148,7 @@ describe('spans that wait', () => {
 
 describe('a start that finds no room', () => {
   it('is not kept: its end has no start, and its id no group', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.full = true
     otel.emit('job.start', { correlation_id: 1 })
     assert.deepEqual([otel.state.open.size, otel.state.open.ids, otel.held], [0, 0, 0])
@@ -160,7 +161,7 @@ describe('a start that finds no room', () => {
   })
 
   it('leaves an equal one that is open as it was', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1, attempt: 1 })
     otel.full = true
     otel.emit('job.start', { correlation_id: 1, attempt: 2 })
@@ -171,7 +172,7 @@ describe('a start that finds no room', () => {
   })
 
   it('is said to take about the memory that it takes', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1 })
     otel.emit('big.start', { correlation_id: 1, text: 'x'.repeat(10_000) })
     const [small, big] = otel.heldBytes

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { traceHex, traceIdOf } from '../../../src/bus/trace-id.ts'
-import { createSpanHarness, scopeOf } from './harness.ts'
+import { driveSpans, scopeOf } from './driven-spans.ts'
 
 const trace = '0af7651916cd43dd8448eb211c80319c'
 const remoteSpan = 'b7ad6b7169203331'
@@ -10,7 +10,7 @@ const traceparent = `00-${trace}-${remoteSpan}-01`
 
 describe('spans of one id', () => {
   it('share a trace; an inner one is the child of the innermost open one', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (const name of ['a', 'b', 'c']) otel.emit(`${name}.start`, { correlation_id: 7 })
     for (const name of ['c', 'b', 'a']) otel.emit(`${name}.success`, { correlation_id: 7 })
     const [c, b, a] = otel.spans
@@ -21,7 +21,7 @@ describe('spans of one id', () => {
   })
 
   it('share it also when one follows the other, and nothing of the id is remembered', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (const name of ['a', 'b']) {
       otel.emit(`${name}.start`, { correlation_id: 'x' })
       otel.emit(`${name}.success`, { correlation_id: 'x' })
@@ -34,7 +34,7 @@ describe('spans of one id', () => {
   })
 
   it('may end in any order: an outer one that ends first stays the parent', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('outer.start', { correlation_id: 1 })
     otel.emit('inner.start', { correlation_id: 1 })
     otel.emit('outer.success', { correlation_id: 1 })
@@ -48,7 +48,7 @@ describe('spans of one id', () => {
   })
 
   it('are no children of a span that the same start supersedes', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1 })
     otel.emit('job.start', { correlation_id: 1 })
     otel.emit('job.success', { correlation_id: 1 })
@@ -58,7 +58,7 @@ describe('spans of one id', () => {
 
 describe('a traceparent in the metadata', () => {
   it('gives the trace and a remote parent', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1, traceparent, tracestate: 'a=1, b=2' })
     otel.emit('job.success', { correlation_id: 1 })
     const job = otel.span('job')
@@ -70,7 +70,7 @@ describe('a traceparent in the metadata', () => {
   })
 
   it('repeated by inner events changes nothing: they are children of the outer', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (const name of ['request', 'query']) otel.emit(`${name}.start`, { correlation_id: 1, traceparent })
     for (const name of ['query', 'request']) otel.emit(`${name}.success`, { correlation_id: 1, traceparent })
     const query = otel.span('query')
@@ -80,7 +80,7 @@ describe('a traceparent in the metadata', () => {
   })
 
   it('of another trace wins over an open span of the id', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('request.start', { correlation_id: 1 })
     otel.emit('job.start', { correlation_id: 1, traceparent })
     otel.emit('job.success', { correlation_id: 1 })
@@ -89,7 +89,7 @@ describe('a traceparent in the metadata', () => {
   })
 
   it('naming an open span of ours makes a child of it', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('a.start', { correlation_id: 1, traceparent })
     otel.emit('b.start', { correlation_id: 1 })
     otel.emit('b.success', { correlation_id: 1 })
@@ -101,7 +101,7 @@ describe('a traceparent in the metadata', () => {
   })
 
   it('is handed on to the spans of the trace with its flags', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1, traceparent: `00-${trace}-${remoteSpan}-03` })
     otel.emit('step.start', { correlation_id: 1 })
     otel.emit('step.success', { correlation_id: 1 })
@@ -111,7 +111,7 @@ describe('a traceparent in the metadata', () => {
   })
 
   it('that is invalid is an attribute like any other', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1, traceparent: `${traceparent}\n`, tracestate: 'a=1' })
     otel.emit('job.success', { correlation_id: 1 })
     assert.equal(otel.span('job').parentSpanId, '')
@@ -121,7 +121,7 @@ describe('a traceparent in the metadata', () => {
 
 describe('a span() around the events', () => {
   it('is a span with its own ids, whatever its correlation id', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('work')
     otel.emit('work.start', { correlation_id: true }, {}, scope)
     otel.emit('work.success', { correlation_id: true }, {}, scope)
@@ -132,7 +132,7 @@ describe('a span() around the events', () => {
   })
 
   it('never supersedes another of the same name and id', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const [one, two] = [scopeOf('work'), scopeOf('work')]
     otel.emit('work.start', { correlation_id: 1 }, {}, one)
     otel.emit('work.start', { correlation_id: 1 }, {}, two)
@@ -149,7 +149,7 @@ describe('a span() around the events', () => {
   })
 
   it('is the parent of what starts inside it, and of a span() inside it', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const outer = scopeOf('outer')
     const inner = scopeOf('inner', outer)
     otel.emit('outer.start', { correlation_id: 1 }, {}, outer)
@@ -169,7 +169,7 @@ describe('a span() around the events', () => {
   })
 
   it('is the parent though its own start went elsewhere', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const ambient = scopeOf('')
     otel.emit('job.start', { correlation_id: 1 }, {}, ambient)
     otel.emit('job.success', { correlation_id: 1 })
@@ -178,7 +178,7 @@ describe('a span() around the events', () => {
   })
 
   it('joins the trace of an open span of its id, as a child', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('query', undefined, { traceId: traceHex(traceIdOf(1)) })
     otel.emit('request.start', { correlation_id: 1 })
     otel.emit('query.start', { correlation_id: 1 }, {}, scope)
@@ -192,7 +192,7 @@ describe('a span() around the events', () => {
   })
 
   it('shares the trace of its id with what came before and comes after', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('query', undefined, { traceId: traceHex(traceIdOf(1)) })
     for (const [name, around] of [['before'], ['query', scope], ['after']] as const) {
       otel.emit(`${name}.start`, { correlation_id: 1 }, {}, around)
@@ -202,7 +202,7 @@ describe('a span() around the events', () => {
   })
 
   it('gives way to a traceparent of another trace, and wins over one of its own', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('work')
     const sibling = `00-${scope.traceId}-${'c'.repeat(16)}-01`
     otel.emit('work.start', { correlation_id: 1 }, {}, scope)
@@ -219,7 +219,7 @@ describe('a span() around the events', () => {
   })
 
   it('tells a remote parent by the traceparent it was given', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('job', undefined, {
       traceId: trace,
       parentSpanId: remoteSpan,
@@ -236,7 +236,7 @@ describe('a span() around the events', () => {
   })
 
   it('may hold a span of its own name that is opened by hand', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('work')
     otel.emit('work.start', { correlation_id: 1 }, {}, scope)
     otel.emit('work.start', { correlation_id: 1 }, {}, scope, 'caller')
@@ -249,7 +249,7 @@ describe('a span() around the events', () => {
   })
 
   it('is ended by the span() alone, not by an event that looks like its end', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const scope = scopeOf('work')
     otel.emit('work.start', { correlation_id: 1 }, {}, scope)
     otel.emit('work.error', { correlation_id: 1 }, {}, scope, 'caller')
@@ -259,7 +259,7 @@ describe('a span() around the events', () => {
   })
 
   it('ends nothing but its own span, though that is gone', () => {
-    const otel = createSpanHarness({ span_ttl: 1 })
+    const otel = driveSpans({ span_ttl: 1 })
     const scope = scopeOf('work')
     otel.emit('work.start', { correlation_id: 1 }, {}, scope)
     otel.pass(1000)
@@ -270,7 +270,7 @@ describe('a span() around the events', () => {
   })
 
   it('says nothing if its ids are malformed', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (const more of [
       { traceId: 'x' },
       { spanId: '' },

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { readTraceId, sampledAt } from '../../../src/bus/trace-id.ts'
-import { createSpanHarness, scopeOf } from './harness.ts'
+import { driveSpans, scopeOf } from './driven-spans.ts'
 
 const digits = '0123456789abcdef'
 const traceId = fc
@@ -50,7 +50,7 @@ describe('the sampling decision', () => {
   })
 
   it('takes about the share it is asked for, of ids as we make them', () => {
-    const otel = createSpanHarness({ sampling_rate: 0.25 })
+    const otel = driveSpans({ sampling_rate: 0.25 })
     for (let id = 0; id < 8000; id++) {
       otel.emit('job.start', { correlation_id: id % 2 ? id : `user-${id}` })
       otel.emit('job.success', { correlation_id: id % 2 ? id : `user-${id}` })
@@ -62,7 +62,7 @@ describe('the sampling decision', () => {
 
 describe('a trace that is not sampled', () => {
   it('is counted, start and end, and its children with it', () => {
-    const otel = createSpanHarness({ sampling_rate: 0 })
+    const otel = driveSpans({ sampling_rate: 0 })
     otel.emit('outer.start', { correlation_id: 1 })
     otel.configure({ sampling_rate: 1 })
     otel.emit('inner.start', { correlation_id: 1 })
@@ -75,7 +75,7 @@ describe('a trace that is not sampled', () => {
   })
 
   it('is counted once when it is superseded, evicted or expires', () => {
-    const otel = createSpanHarness({ sampling_rate: 0, max_active_spans: 1, span_ttl: 1 })
+    const otel = driveSpans({ sampling_rate: 0, max_active_spans: 1, span_ttl: 1 })
     for (const correlation_id of [1, 1, 2]) otel.emit('job.start', { correlation_id })
     otel.pass(1000)
     assert.deepEqual(otel.dropped, { sampled_out: 3 })
@@ -83,7 +83,7 @@ describe('a trace that is not sampled', () => {
   })
 
   it('is decided by a remote parent, either way', () => {
-    const otel = createSpanHarness({ sampling_rate: 0 })
+    const otel = driveSpans({ sampling_rate: 0 })
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0'
     otel.emit('yes.start', { correlation_id: 1, traceparent: `${traceparent}1` })
     otel.emit('child.start', { correlation_id: 1 })
@@ -103,7 +103,7 @@ describe('a trace that is not sampled', () => {
   })
 
   it('is decided by the flags of a span(), or once for all of its trace', () => {
-    const otel = createSpanHarness({ sampling_rate: 0 })
+    const otel = driveSpans({ sampling_rate: 0 })
     const sampled = scopeOf('sampled', undefined, { traceFlags: 1 })
     const undecided = scopeOf('undecided')
     const inner = scopeOf('inner', undecided)

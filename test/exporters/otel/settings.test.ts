@@ -3,20 +3,21 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
-import type { Config } from '../../../src/exporters/exporter.ts'
+import type { Config, ExporterSchema } from '../../../src/exporters/exporter.ts'
 import { createEncoder } from '../../../src/exporters/otel/encode.ts'
 import { rejectedSpans } from '../../../src/exporters/otel/export-response.ts'
 import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/otel/resource.ts'
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
 import { createTelemetry } from '../../../src/telemetry.ts'
-import { createSpanHarness, otelConfig } from './harness.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
+import { driveSpans, otelConfig } from './driven-spans.ts'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
+const schema: ExporterSchema = otelSchema
 
 /** What a variable says for a key. */
 function said(key: string, name: string, text: string): unknown {
-  const variable = otelSchema[key]?.env?.find((each) => each.name === name)
+  const variable = schema[key]?.env?.find((each) => each.name === name)
   assert.ok(variable, `${key} does not listen to ${name}`)
   return variable.read ? variable.read(text, () => undefined) : text
 }
@@ -51,14 +52,14 @@ describe('the variables of OTLP exporters', () => {
       assert.equal(said('max_attributes', name, '0'), 0)
     for (const name of ['OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT'])
       assert.equal(said('max_attribute_length', name, '0'), 0)
-    for (const key of ['max_attributes', 'max_attribute_length']) assert.equal(otelSchema[key]?.min, 0)
+    for (const key of ['max_attributes', 'max_attribute_length']) assert.equal(schema[key]?.min, 0)
   })
 
   it('switch the exporter off, and never on', () => {
     for (const text of ['true', ' TRUE']) assert.equal(said('enabled', 'OTEL_SDK_DISABLED', text), false)
     assert.equal(said('enabled', 'OTEL_SDK_DISABLED', 'False'), undefined)
     for (const text of ['none', 'None ']) assert.equal(said('enabled', 'OTEL_TRACES_EXPORTER', text), false)
-    for (const text of ['otlp', 'console, OTLP'])
+    for (const text of ['otlp', ' OTLP ', 'otlp,'])
       assert.equal(said('enabled', 'OTEL_TRACES_EXPORTER', text), undefined)
   })
 
@@ -88,7 +89,12 @@ describe('the variables of OTLP exporters', () => {
     ['timeout', 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', ['-1', 'soon', '1e3', '2s', '2.5'], /milliseconds/],
     ['compression', 'OTEL_EXPORTER_OTLP_COMPRESSION', ['zstd', 'true'], /none or gzip/],
     ['enabled', 'OTEL_SDK_DISABLED', ['1', 'yes', 'disabled'], /true or false/],
-    ['enabled', 'OTEL_TRACES_EXPORTER', ['zipkin', 'console,jaeger'], /telemetry\.otel\.enabled/],
+    [
+      'enabled',
+      'OTEL_TRACES_EXPORTER',
+      ['zipkin', 'console,jaeger', 'console, OTLP', 'otlp,none', ','],
+      /telemetry\.otel\.enabled/,
+    ],
     ['client', 'OTEL_EXPORTER_OTLP_PROTOCOL', ['grpc', 'http/json'], /telemetry\.otel\.endpoint.*4318/],
     ['max_attributes', 'OTEL_ATTRIBUTE_COUNT_LIMIT', ['-1', 'many', '1.5'], /whole number/],
     ['queue_size', 'OTEL_BSP_MAX_QUEUE_SIZE', ['x', '-1'], /whole number/],
@@ -104,8 +110,8 @@ describe('the variables of OTLP exporters', () => {
   })
 
   it('are stronger for the signal than in general', () => {
-    for (const key of ['endpoint', 'headers', 'compression', 'timeout', 'certificate', 'client_key'])
-      assert.match(otelSchema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
+    for (const key of ['endpoint', 'compression', 'timeout', 'certificate', 'client_key', 'client'])
+      assert.match(schema[key]?.env?.[0]?.name ?? '', /^OTEL_EXPORTER_OTLP_TRACES_/)
   })
 
   it('reach the keys that every exporter has', async () => {
@@ -118,7 +124,7 @@ describe('the variables of OTLP exporters', () => {
       OTEL_TRACES_SAMPLER_ARG: '0.5',
     }
     const telemetry = createTelemetry({
-      logger: silent,
+      logger: quietLogger,
       drainOnExit: false,
       config: { env, init: { otel: {} } },
     })
@@ -135,7 +141,7 @@ describe('the variables of OTLP exporters', () => {
   it('reach the keys of the exporter, the headers of both kinds combined', async () => {
     const configured = async (env: Record<string, string>): Promise<Config> => {
       const telemetry = createTelemetry({
-        logger: silent,
+        logger: quietLogger,
         config: { env, init: { otel: { enabled: false } } },
       })
       try {
@@ -158,9 +164,9 @@ describe('the variables of OTLP exporters', () => {
       { timeout: 1.5, endpoint: 'http://c:4318/base/v1/traces', compression: 'gzip' },
     )
     const combined = (general: string, specific: string): unknown =>
-      otelSchema.headers?.env?.[0]?.read?.(specific, (name) =>
-        name === 'OTEL_EXPORTER_OTLP_HEADERS' ? general : undefined,
-      )
+      (otelSchema as ExporterSchema).headers?.env
+        ?.find(({ name }) => name === 'OTEL_EXPORTER_OTLP_TRACES_HEADERS')
+        ?.read?.(specific, (name) => (name === 'OTEL_EXPORTER_OTLP_HEADERS' ? general : undefined))
     assert.deepEqual(combined('a=1,Api-Key=general', 'api-key=specific,c=x%2Cy'), {
       a: '1',
       'api-key': 'specific',
@@ -224,7 +230,7 @@ describe('the size of a span', () => {
     )
     fc.assert(
       fc.property(fc.dictionary(fc.string(), value, { maxKeys: 20 }), fc.string(), (metadata, message) => {
-        const source = createSpanHarness()
+        const source = driveSpans()
         source.emit('job.start', { correlation_id: 1, ...metadata })
         source.emit('job.error', { correlation_id: 1, error: new Error(message) })
         for (const record of source.items) {

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { otel as otelExporter } from '../../../src/exporters/otel/index.ts'
-import { createSpanHarness, startOfTime } from './harness.ts'
+import { driveSpans, startOfTime } from './driven-spans.ts'
 
 describe('spans from events', () => {
   it('makes one span of a start and a success, named without the suffix', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('app.start.phase.start', { correlation_id: 1 })
     otel.pass(250)
     otel.emit('app.start.phase.success', { correlation_id: 1 }, { duration_ms: 249.5 })
@@ -30,7 +30,7 @@ describe('spans from events', () => {
     ['exception', 2],
   ] as const)
     it(`ends a span with .${suffix}`, () => {
-      const otel = createSpanHarness()
+      const otel = driveSpans()
       otel.emit('job.start', { correlation_id: 'a' })
       assert.equal(otel.held, 1)
       otel.emit(`job.${suffix}`, { correlation_id: 'a' })
@@ -49,13 +49,13 @@ describe('spans from events', () => {
     'job.constructor',
   ])
     it(`counts ${JSON.stringify(name)} as no span`, () => {
-      const otel = createSpanHarness()
+      const otel = driveSpans()
       otel.emit(name, { correlation_id: 1 })
       assert.deepEqual(otel.dropped, { not_a_span: 1 })
     })
 
   it('takes 0 for an id, and 42 and "42" for two', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (const correlation_id of [0, 42, '42']) otel.emit('job.start', { correlation_id })
     for (const correlation_id of ['42', 42, 0]) otel.emit('job.success', { correlation_id })
     assert.deepEqual(
@@ -67,7 +67,7 @@ describe('spans from events', () => {
   })
 
   it('falls back to request_id', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { request_id: 'r' })
     otel.emit('job.success', { correlation_id: null, request_id: 'r' })
     assert.equal(otel.span('job').attributes.request_id, 'r')
@@ -75,14 +75,14 @@ describe('spans from events', () => {
 
   for (const correlation_id of [undefined, null, '', Number.NaN, true, { id: 1 }, [1]])
     it(`counts a start whose id is ${JSON.stringify(correlation_id)}`, () => {
-      const otel = createSpanHarness()
+      const otel = driveSpans()
       otel.emit('job.start', { correlation_id })
       otel.emit('job.success', { correlation_id })
       assert.deepEqual(otel.dropped, { no_correlation_id: 1, unmatched_end: 1 })
     })
 
   it('compares ids whole, however long, and keeps them no longer than an attribute', () => {
-    const otel = createSpanHarness({ max_attribute_length: 100 })
+    const otel = driveSpans({ max_attribute_length: 100 })
     const long = 'x'.repeat(1_000_000)
     otel.emit('job.start', { correlation_id: `${long}a` })
     otel.emit('job.success', { correlation_id: `${long}b` })
@@ -93,7 +93,7 @@ describe('spans from events', () => {
   })
 
   it('tells ids apart that differ in a lone surrogate', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     const long = 'x'.repeat(200)
     otel.emit('job.start', { correlation_id: `${long}\ud800` })
     otel.emit('job.success', { correlation_id: `${long}\ud801` })
@@ -101,7 +101,7 @@ describe('spans from events', () => {
   })
 
   it('lets the latest of two equal starts win', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1, attempt: 1 })
     otel.emit('job.start', { correlation_id: 1, attempt: 2 })
     otel.emit('job.success', { correlation_id: 1 })
@@ -111,7 +111,7 @@ describe('spans from events', () => {
   })
 
   it('never lets a span end before it starts', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1 })
     otel.pass(-500)
     otel.emit('job.success', { correlation_id: 1 })
@@ -119,7 +119,7 @@ describe('spans from events', () => {
   })
 
   it('gives up what is open for span_ttl, and not before', () => {
-    const otel = createSpanHarness({ span_ttl: 2 })
+    const otel = driveSpans({ span_ttl: 2 })
     otel.emit('old.start', { correlation_id: 1 })
     otel.pass(1)
     otel.emit('young.start', { correlation_id: 1 })
@@ -134,7 +134,7 @@ describe('spans from events', () => {
   })
 
   it('is found by its id also when hundreds of others were given up for it', () => {
-    const otel = createSpanHarness({ max_active_spans: 2000 })
+    const otel = driveSpans({ max_active_spans: 2000 })
     otel.emit('outer.start', { correlation_id: 'old' })
     for (let i = 0; i < 1000; i++) otel.emit('a.start', { correlation_id: i })
     otel.configure({ max_active_spans: 10 })
@@ -145,7 +145,7 @@ describe('spans from events', () => {
   })
 
   it('gives up the oldest beyond max_active_spans, also when the limit is lowered', () => {
-    const otel = createSpanHarness({ max_active_spans: 3 })
+    const otel = driveSpans({ max_active_spans: 3 })
     for (let id = 1; id <= 4; id++) otel.emit('job.start', { correlation_id: id })
     assert.deepEqual(otel.dropped, { span_limit: 1 })
     otel.configure({ max_active_spans: 1 })
@@ -157,7 +157,7 @@ describe('spans from events', () => {
   })
 
   it('finds a span of an id with thousands of open ones, whatever the order', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (let i = 0; i < 5000; i++) otel.emit(`n${i}.start`, { correlation_id: 1 })
     for (let i = 0; i < 5000; i++) otel.emit(`n${(i * 7919) % 5000}.success`, { correlation_id: 1 })
     assert.equal(otel.items.length, 5000)
@@ -167,7 +167,7 @@ describe('spans from events', () => {
 
   it('forgets what is open when it is disabled, and says how much is', () => {
     const definition = otelExporter()
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (const correlation_id of [1, 1, 2]) otel.emit(`job${otel.held}.start`, { correlation_id })
     assert.deepEqual(definition.describe?.(undefined, otel.state), { open_spans: 3, open_ids: 2 })
     definition.forget?.(otel.state)
@@ -177,7 +177,7 @@ describe('spans from events', () => {
   })
 
   it('stays quick for an id that comes and goes while thousands are open', () => {
-    const otel = createSpanHarness()
+    const otel = driveSpans()
     for (let id = 0; id < 9000; id++) otel.emit('open.start', { correlation_id: id })
     for (let i = 0; i < 20_000; i++) {
       otel.emit('loop.start', { correlation_id: 'always' })

@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict'
 import { createTelemetry } from '../../../src/index.ts'
 import { type Backend, createBackend, type ReceivedSpan } from '../../../src/testing/index.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 
-const silent = { debug() {}, info() {}, warn() {}, error() {} }
-
-for (const client of ['native', 'package'])
+for (const client of ['native', 'package'] as const)
   describe(`spans that are told things, through the ${client} client`, () => {
     let backend: Backend
     beforeEach(async () => {
@@ -18,7 +17,7 @@ for (const client of ['native', 'package'])
       use: (telemetry: ReturnType<typeof createTelemetry>) => unknown,
     ): Promise<(name: string) => ReceivedSpan> {
       const telemetry = createTelemetry({
-        logger: silent,
+        logger: quietLogger,
         drainOnExit: false,
         config: { env: {}, init: { otel: { endpoint: backend.url, client } } },
       })

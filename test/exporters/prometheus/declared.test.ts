@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict'
 import { prometheus } from '../../../src/exporters/prometheus/index.ts'
 import { counter, type DeclaredMetric, distribution, lastValue, sum } from '../../../src/metrics/declared.ts'
-import { harness } from './harness.ts'
+import { drivePrometheus } from './driven.ts'
 
-const withMetrics = (...metrics: DeclaredMetric[]) => harness({ metrics }, { health: false })
+const withMetrics = (...metrics: DeclaredMetric[]) => drivePrometheus({ metrics }, { health: false })
 
 describe('prometheus: declared metrics', () => {
   it('count events, whatever they measure', async () => {
@@ -60,7 +60,7 @@ describe('prometheus: declared metrics', () => {
   })
 
   it('use the buckets of the configuration where they name none', async () => {
-    const { emit, page } = harness(
+    const { emit, page } = drivePrometheus(
       { metrics: [distribution('req', { measurement: 'n', name: 'req_n' })] },
       { health: false, buckets: [7] },
     )
@@ -142,7 +142,7 @@ describe('prometheus: declared metrics', () => {
   })
 
   it('are bounded in series as others are', async () => {
-    const { emit, page } = harness(
+    const { emit, page } = drivePrometheus(
       { metrics: [counter('job', { tags: ['user'] })] },
       { max_series: 2, health: false },
     )

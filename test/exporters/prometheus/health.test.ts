@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { healthNames, healthOf } from '../../../src/exporters/prometheus/page/health.ts'
 import { renderPlain } from '../../../src/exporters/prometheus/page/render.ts'
-import { type ParsedPage, parsePage } from '../../support/prometheus-text.ts'
-import { harness } from './harness.ts'
+import { drivePrometheus } from './driven.ts'
+import { type ParsedPage, parsePage } from './strict-page.ts'
 
-const { state } = harness()
+const { state } = drivePrometheus()
 
 const healthPage = (status: unknown): ParsedPage =>
   parsePage(
@@ -91,7 +91,7 @@ describe('prometheus: health', () => {
   })
 
   it('can be switched off while the page is served', async () => {
-    const { page, put } = harness()
+    const { page, put } = drivePrometheus()
     assert.ok((await page()).families.has('telemachine_metric_families'))
     put({ health: false })
     assert.equal((await page()).text, '')

@@ -3,11 +3,11 @@
  * that every event is accounted for once.
  */
 import assert from 'node:assert/strict'
-import { harness } from './harness.ts'
+import { drivePrometheus } from './driven.ts'
 
 describe('prometheus: inferred metrics', () => {
   it('adds up count as a counter named after the event', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('job.start', { count: 1 })
     emit('job.start', { count: 2.5 })
     const { families, value } = await page()
@@ -16,7 +16,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('observes duration_ms in seconds, with labels', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('db.query', { duration_ms: 30 }, { table: 'users' })
     emit('db.query', { duration_ms: 1500 }, { table: 'users' })
     const { value } = await page()
@@ -28,14 +28,14 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('puts an observation on a bound into its bucket', async () => {
-    const { emit, page } = harness({}, { buckets: [1, 2] })
+    const { emit, page } = drivePrometheus({}, { buckets: [1, 2] })
     emit('x', { duration_ms: 1000 })
     const { value } = await page()
     assert.equal(value('x_duration_seconds_bucket', { le: '1' }), 1)
   })
 
   it('finds the bucket among many', async () => {
-    const { emit, page } = harness({}, { buckets: Array.from({ length: 500 }, (_, i) => i) })
+    const { emit, page } = drivePrometheus({}, { buckets: Array.from({ length: 500 }, (_, i) => i) })
     for (const seconds of [0, 0.5, 17, 250, 250.1, 499, 1000]) emit('x', { duration_ms: seconds * 1000 })
     const { value } = await page()
     const counts = ['0', '1', '17', '250', '251', '498', '499', '+Inf'].map((le) =>
@@ -45,7 +45,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('gives no family to an event with neither, and counts it ignored', async () => {
-    const { emit, page, ledger } = harness({}, { health: false })
+    const { emit, page, ledger } = drivePrometheus({}, { health: false })
     for (const measurements of [{}, { size: 3 }, { value: 3 }])
       emit('job.note', measurements, { queue: 'mail' })
     assert.equal((await page()).text, '')
@@ -67,7 +67,7 @@ describe('prometheus: inferred metrics', () => {
     ['a b\n"c"', 'a_b__c__total'],
   ] as const) {
     it(`names the counter of ${JSON.stringify(event)} ${name}`, async () => {
-      const { emit, page } = harness({}, { health: false })
+      const { emit, page } = drivePrometheus({}, { health: false })
       emit(event, { count: 1 })
       assert.equal((await page()).value(name), 1)
       assert.deepEqual([...(await page('openmetrics')).families.keys()], [name.replace(/_total$/, '')])
@@ -76,7 +76,7 @@ describe('prometheus: inferred metrics', () => {
 
   for (const bad of [NaN, Infinity, -Infinity, -1, -1e-9, '5', null, true, {}, []]) {
     it(`refuses ${JSON.stringify(bad) ?? bad} (${String(bad)}) as count and as duration, and counts it`, async () => {
-      const { emit, page, ledger, describe } = harness()
+      const { emit, page, ledger, describe } = drivePrometheus()
       emit('job', { count: 1, duration_ms: 10 })
       emit('job', { count: bad })
       emit('job', { duration_ms: bad })
@@ -89,7 +89,7 @@ describe('prometheus: inferred metrics', () => {
   }
 
   it('applies the good half of an event whose other half is bad, and delivers it once', async () => {
-    const { emit, page, ledger, describe } = harness()
+    const { emit, page, ledger, describe } = drivePrometheus()
     emit('job', { count: 1, duration_ms: -5 })
     emit('job', { count: NaN, duration_ms: 5 })
     emit('job', { count: NaN, duration_ms: -5 })
@@ -101,7 +101,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('keeps a counter finite: what would take it to infinity is refused', async () => {
-    const { emit, page, ledger } = harness()
+    const { emit, page, ledger } = drivePrometheus()
     emit('job', { count: Number.MAX_VALUE })
     emit('job', { count: Number.MAX_VALUE })
     assert.equal((await page()).value('job_total'), Number.MAX_VALUE)
@@ -109,20 +109,20 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('makes a counter of zero appear', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('job', { count: 0 })
     assert.equal((await page()).value('job_total'), 0)
   })
 
   it('adds events whose names become the same into one counter', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('a.b', { count: 1 })
     emit('a_b', { count: 2 })
     assert.equal((await page()).value('a_b_total'), 3)
   })
 
   it('keeps apart a counter and a histogram that OpenMetrics would call the same', async () => {
-    const { emit, page } = harness({}, { health: false })
+    const { emit, page } = drivePrometheus({}, { health: false })
     emit('x', { duration_ms: 5 })
     emit('x.duration_seconds', { count: 7 })
     emit('x.duration_seconds.count', { count: 8 })
@@ -135,7 +135,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('never gives an event the name of a health metric', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('telemachine.events.accepted', { count: 99 })
     const { value } = await page()
     assert.equal(value('telemachine_events_accepted_2_total'), 99)
@@ -143,7 +143,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('drops events beyond max_metrics as metric_limit, and takes the known ones on', async () => {
-    const { emit, page, ledger, describe, put } = harness({}, { max_metrics: 2 })
+    const { emit, page, ledger, describe, put } = drivePrometheus({}, { max_metrics: 2 })
     emit('a', { count: 1 })
     emit('b', { count: 1 })
     emit('c', { count: 1 })
@@ -156,7 +156,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('keeps everything when disabled, enabled and moved, and counters never step back', async () => {
-    const { emit, page, put } = harness()
+    const { emit, page, put } = drivePrometheus()
     emit('job', { count: 3, duration_ms: 10 }, { queue: 'mail' })
     await page()
     put({ path: '/other', labels_deny: ['queue'], max_series: 5, buckets: [1] })
@@ -168,7 +168,7 @@ describe('prometheus: inferred metrics', () => {
   })
 
   it('shares nothing between two exporters of one definition', () => {
-    const { definition, emit, state } = harness()
+    const { definition, emit, state } = drivePrometheus()
     emit('job', { count: 1 })
     const other = definition.state!({ id: 'other', clock: { now: Date.now } as never, logger: console })
     assert.equal(state.families.length, 1)

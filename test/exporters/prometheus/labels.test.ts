@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { layoutOf } from '../../../src/exporters/prometheus/aggregate/layout.ts'
 import { labelName, labelsIn, labelsText, labelValue } from '../../../src/exporters/prometheus/names.ts'
 import { labelText } from '../../../src/metrics/labels.ts'
-import { harness } from './harness.ts'
+import { drivePrometheus } from './driven.ts'
 
 /** Labels by the rule, without any preparation. */
 function plainLabels(pairs: readonly (readonly [key: string, value: unknown])[]) {
@@ -25,14 +25,14 @@ const count = { count: 1 }
 
 describe('prometheus: labels', () => {
   it('are strings, finite numbers and booleans, as text; everything else is left out', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     const odd = { g: null, h: undefined, i: {}, j: [1], k: NaN, l: Infinity, m: new Date(0), n: '' }
     emit('x', count, { a: 'text', b: 1.5, c: -0, d: true, e: false, ...odd })
     assert.equal((await page()).value('x_total', { a: 'text', b: '1.5', c: '0', d: 'true', e: 'false' }), 1)
   })
 
   it('make one series of whatever reads the same', async () => {
-    const { emit, page } = harness({}, { health: false })
+    const { emit, page } = drivePrometheus({}, { health: false })
     emit('x', count, { a: 1, b: true })
     emit('x', count, { b: 'true', a: '1' })
     emit('x', count, { b: true, c: '', a: '1', d: null })
@@ -42,7 +42,7 @@ describe('prometheus: labels', () => {
   })
 
   it('may differ from event to event: a missing one is absent, a new one extends the family', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('x', count, { a: '1' })
     emit('x', count, { b: '2' })
     emit('x', count)
@@ -54,7 +54,7 @@ describe('prometheus: labels', () => {
 
   it('leave ids out, unless they are named in full', async () => {
     const ids = { correlation_id: 1, request_id: 2, trace_id: 3, span_id: 4, traceparent: 5 }
-    const { emit, page, put } = harness()
+    const { emit, page, put } = drivePrometheus()
     emit('x', count, { ...ids, a: '1' })
     put({ labels: ['*'] })
     emit('x', count, { ...ids, a: '1' })
@@ -66,7 +66,7 @@ describe('prometheus: labels', () => {
   })
 
   it('obey the allow and deny lists, which change under way', async () => {
-    const { emit, page, put } = harness({}, { labels: ['queue', 'http.*'] })
+    const { emit, page, put } = drivePrometheus({}, { labels: ['queue', 'http.*'] })
     const metadata = { queue: 'mail', 'http.method': 'GET', user: 'ann' }
     emit('x', count, metadata)
     put({ labels: null, labels_deny: ['user'] })
@@ -79,14 +79,14 @@ describe('prometheus: labels', () => {
   })
 
   it('join the values of keys that become one name, in the order of the keys', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('x', count, { 'a.b': '1', a_b: '2', 'a-b': '3' })
     emit('x', count, { a_b: '2', 'a-b': '3', 'a.b': '1' })
     assert.equal((await page()).value('x_total', { a_b: '3;1;2' }), 2)
   })
 
   it('never take a name the format or the overflow series needs', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit(
       'x',
       { count: 1, duration_ms: 1 },
@@ -142,7 +142,7 @@ describe('prometheus: labels', () => {
   })
 
   it('are cut before they are escaped, so that no escape is torn', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('x', count, { a: '"'.repeat(3000), b: '\\n\n"'.repeat(600) })
     emit('x', count, { a: '"'.repeat(4000), b: '\\n\n"'.repeat(600) })
     const [sample] = (await page()).families.get('x_total')!.samples
@@ -181,7 +181,7 @@ describe('prometheus: labels', () => {
   })
 
   it('are at most 64 in a family; what is beyond is left out, and no count is lost', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     const wide = Object.fromEntries(
       Array.from({ length: 100 }, (_, i) => [`k${String(i).padStart(3, '0')}`, i]),
     )

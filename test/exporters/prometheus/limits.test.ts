@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { labelName, labelValue } from '../../../src/exporters/prometheus/names.ts'
 import { labelText } from '../../../src/metrics/labels.ts'
-import { harness } from './harness.ts'
+import { drivePrometheus } from './driven.ts'
 
 const overflow = 'otel_metric_overflow=true'
 
@@ -29,7 +29,7 @@ function labelsByRule(metadata: Readonly<Record<string, unknown>>): string {
 
 describe('prometheus: limits', () => {
   it('keeps max_series label sets and adds the rest up in one overflow series', async () => {
-    const { emit, page, ledger, describe } = harness({}, { max_series: 3 })
+    const { emit, page, ledger, describe } = drivePrometheus({}, { max_series: 3 })
     for (const user of ['a', 'b', 'c', 'd', 'e', 'a', 'd']) emit('x', { count: 1, duration_ms: 1 }, { user })
     const { value, sum } = await page()
     assert.equal(value('x_total', { user: 'a' }), 2)
@@ -45,7 +45,7 @@ describe('prometheus: limits', () => {
   })
 
   it('takes new label sets again once the limit is raised', async () => {
-    const { emit, page, put } = harness({}, { max_series: 1 })
+    const { emit, page, put } = drivePrometheus({}, { max_series: 1 })
     emit('x', { count: 1 }, { user: 'a' })
     emit('x', { count: 1 }, { user: 'b' })
     put({ max_series: 2 })
@@ -56,7 +56,7 @@ describe('prometheus: limits', () => {
   })
 
   it('survives 100,000 label sets: series and page bounded, sums exact, the culprit named', async () => {
-    const { emit, page, describe } = harness({}, { health: false })
+    const { emit, page, describe } = drivePrometheus({}, { health: false })
     for (let i = 0; i < 100_000; i++) {
       emit(
         'hostile',
@@ -77,7 +77,7 @@ describe('prometheus: limits', () => {
   })
 
   it('bounds the page by bytes too: a few wide label sets are as bad as many', async () => {
-    const { emit, page } = harness({}, { health: false })
+    const { emit, page } = drivePrometheus({}, { health: false })
     const wide = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`k${i}`, '"\\\n'.repeat(500)]))
     for (let i = 0; i < 40; i++) emit('x', { count: 1, duration_ms: 1 }, { ...wide, i })
     const { text, sum } = await page()
@@ -86,7 +86,7 @@ describe('prometheus: limits', () => {
   })
 
   it('bounds what it remembers of spellings: permuted keys and types lead to one series', async () => {
-    const { emit, page, state } = harness({}, { max_series: 4 })
+    const { emit, page, state } = drivePrometheus({}, { max_series: 4 })
     const keys = ['a', 'b', 'c', 'd', 'e', 'f']
     for (let i = 0; i < 3000; i++) {
       const start = i % keys.length
@@ -111,7 +111,7 @@ describe('prometheus: limits', () => {
     const events = fc.array(fc.record({ metadata, duration: fc.boolean() }), { minLength: 1, maxLength: 60 })
     await fc.assert(
       fc.asyncProperty(events, fc.integer({ min: 0, max: 6 }), async (list, max_series) => {
-        const { emit, page } = harness({}, { max_series, health: false })
+        const { emit, page } = drivePrometheus({}, { max_series, health: false })
         const expected = { count: new Map<string, number>(), duration_ms: new Map<string, number>() }
         for (const { metadata, duration } of list) {
           const key = duration ? 'duration_ms' : 'count'
@@ -133,7 +133,7 @@ describe('prometheus: limits', () => {
   })
 
   it('keeps max_total_series over all metrics, and names each that has to overflow', async () => {
-    const { emit, page, describe, put, ledger } = harness({}, { max_total_series: 5 })
+    const { emit, page, describe, put, ledger } = drivePrometheus({}, { max_total_series: 5 })
     for (const name of ['a', 'b', 'c']) {
       for (let user = 0; user < 3; user++) emit(name, { count: 1, duration_ms: 1 }, { user })
     }
@@ -161,7 +161,7 @@ describe('prometheus: limits', () => {
   })
 
   it('bounds the whole page by bytes, too', async () => {
-    const { emit, page, state } = harness({}, { max_page_bytes: 20_000, health: false })
+    const { emit, page, state } = drivePrometheus({}, { max_page_bytes: 20_000, health: false })
     for (let i = 0; i < 100; i++) emit(`x.${i}`, { count: 1 }, { user: 'u'.repeat(1000) })
     const { text, samples } = await page()
     assert.equal(samples.filter(({ labels }) => labels.user).length, 19)
@@ -171,7 +171,7 @@ describe('prometheus: limits', () => {
   })
 
   it('bounds families and event names: a name per event costs neither memory nor the known families', () => {
-    const { emit, state, ledger } = harness({}, { max_metrics: 10 })
+    const { emit, state, ledger } = drivePrometheus({}, { max_metrics: 10 })
     for (let i = 0; i < 20_000; i++) emit(`job.${i}`, { count: 1 })
     assert.equal(state.families.length, 10)
     assert.ok(state.plans.size <= 4096)

@@ -1,13 +1,14 @@
 // One operation, one histogram: with outcome_label the durations of its good and its bad ends differ in a label.
 import assert from 'node:assert/strict'
 import { createTelemetry } from '../../../src/index.ts'
-import { harness } from './harness.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
+import { drivePrometheus } from './driven.ts'
 
 const took = (ms: number) => ({ duration_ms: ms })
 
 describe('prometheus: the outcome of an operation', () => {
   it('is in the name of two histograms, if nothing else is asked for', async () => {
-    const { emit, page } = harness()
+    const { emit, page } = drivePrometheus()
     emit('job.success', took(1000), { queue: 'mail' })
     emit('job.error', took(2000), { queue: 'mail' })
     const { value } = await page()
@@ -16,7 +17,7 @@ describe('prometheus: the outcome of an operation', () => {
   })
 
   it('is a label of one histogram with outcome_label, whatever the suffix is called', async () => {
-    const { emit, page } = harness({}, { outcome_label: true })
+    const { emit, page } = drivePrometheus({}, { outcome_label: true })
     emit('job.success', took(1000), { queue: 'mail' })
     emit('job.stop', took(2000), { queue: 'mail' })
     emit('job.error', took(4000), { queue: 'mail' })
@@ -28,7 +29,7 @@ describe('prometheus: the outcome of an operation', () => {
   })
 
   it('leaves other events and the counters alone', async () => {
-    const { emit, page } = harness({}, { outcome_label: true })
+    const { emit, page } = drivePrometheus({}, { outcome_label: true })
     emit('job.success', { ...took(1000), count: 1 })
     emit('job.done', took(1000))
     emit('.success', took(1000))
@@ -41,7 +42,7 @@ describe('prometheus: the outcome of an operation', () => {
   })
 
   it('moves a label of its name aside', async () => {
-    const { emit, page } = harness({}, { outcome_label: true })
+    const { emit, page } = drivePrometheus({}, { outcome_label: true })
     emit('job.success', took(1000), { outcome: 'mine', z: '1' })
     emit('job.error', took(2000), { outcome: 'mine', exported_outcome: 'theirs' })
     const { value } = await page()
@@ -51,7 +52,7 @@ describe('prometheus: the outcome of an operation', () => {
   })
 
   it('may be asked for, and no longer, under way: what was counted stays', async () => {
-    const { emit, page, put } = harness()
+    const { emit, page, put } = drivePrometheus()
     emit('job.success', took(1000))
     put({ outcome_label: true })
     emit('job.success', took(2000))
@@ -66,7 +67,7 @@ describe('prometheus: the outcome of an operation', () => {
 
   it('is that of a span, with the labels that the span was given while it ran', async () => {
     const telemetry = createTelemetry({
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      logger: quietLogger,
       drainOnExit: false,
       config: { env: {}, init: { prometheus: { port: 0, outcome_label: true } } },
     })

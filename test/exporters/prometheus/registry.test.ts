@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client'
-import { parsePage } from '../../support/prometheus-text.ts'
-import { harness } from './harness.ts'
+import { drivePrometheus } from './driven.ts'
+import { parsePage } from './strict-page.ts'
 
 const help = 'a "quoted" \\ help\nof two lines'
 
@@ -14,7 +14,7 @@ describe('prometheus: the registry', () => {
   it('of the user has its metrics on the page beside ours, whole and in both formats', async () => {
     const registry = new Registry()
     const registers = [registry]
-    const { emit, page } = harness({ registry }, { health: false })
+    const { emit, page } = drivePrometheus({ registry }, { health: false })
     const hits = new Counter({ name: 'hits_total', help, labelNames: ['way', 'nothing'], registers })
     hits.inc({ way: 'a"b\\c\nd' }, 3)
     new Counter({ name: 'oddly_named', help, registers }).inc(2)
@@ -41,7 +41,7 @@ describe('prometheus: the registry', () => {
   it('shows our metrics to whoever reads it, before and after the page was open, also after OpenMetrics', async () => {
     const registry = new Registry()
     const open = registry as unknown as Registry<'application/openmetrics-text; version=1.0.0; charset=utf-8'>
-    const { emit, page } = harness({ registry }, { health: false })
+    const { emit, page } = drivePrometheus({ registry }, { health: false })
     emit('job', { count: 2, duration_ms: 5 }, { queue: 'mail' })
     const read = async (format: 'text' | 'openmetrics') => parsePage(await registry.metrics(), format)
     assert.equal((await read('text')).value('job_total', { queue: 'mail' }), 2)
@@ -65,7 +65,7 @@ describe('prometheus: the registry', () => {
 
   it('may be reset and cleared: our counters never step back', async () => {
     const registry = new Registry()
-    const { emit, page } = harness({ registry }, { health: false })
+    const { emit, page } = drivePrometheus({ registry }, { health: false })
     emit('job', { count: 2 })
     registry.resetMetrics()
     assert.equal((await page()).value('job_total'), 2)
@@ -77,7 +77,7 @@ describe('prometheus: the registry', () => {
   it('gives its default labels to every series that has no such label of its own', async () => {
     const registry = new Registry()
     registry.setDefaultLabels({ app: 'shop', queue: 'none', le: '7' })
-    const { emit, page } = harness({ registry })
+    const { emit, page } = drivePrometheus({ registry })
     new Counter({ name: 'hits_total', help, labelNames: ['queue'], registers: [registry] }).inc({
       queue: 'own',
     })
@@ -94,7 +94,7 @@ describe('prometheus: the registry', () => {
 
   it('whose names an event would take makes the event give way', async () => {
     const registry = new Registry()
-    const { emit, page } = harness({ registry }, { health: false })
+    const { emit, page } = drivePrometheus({ registry }, { health: false })
     new Gauge({ name: 'job_total', help, registers: [registry] }).set(77)
     new Gauge({ name: 'db_duration_seconds_sum', help, registers: [registry] }).set(88)
     emit('job', { count: 1 })
@@ -108,7 +108,7 @@ describe('prometheus: the registry', () => {
 
   it('may have a gauge beside a counter of that name; OpenMetrics, where they would clash, has one of them', async () => {
     const registry = new Registry()
-    const { emit, page } = harness({ registry }, { health: false })
+    const { emit, page } = drivePrometheus({ registry }, { health: false })
     emit('job', { count: 1 })
     new Gauge({ name: 'job', help, registers: [registry] }).set(2)
     new Counter({ name: 'hits_total', help, registers: [registry] }).inc(3)
@@ -127,7 +127,7 @@ describe('prometheus: the registry', () => {
 
   it('whose later metric would break the page has it left off, and the status says so', async () => {
     const registry = new Registry()
-    const { emit, page, describe, warnings } = harness({ registry }, { health: false })
+    const { emit, page, describe, warnings } = drivePrometheus({ registry }, { health: false })
     emit('db', { count: 1, duration_ms: 1 })
     new Gauge({ name: 'db_duration_seconds_sum', help, registers: [registry] }).set(88)
     new Counter({ name: 'ok_total', help, registers: [registry] }).inc()
@@ -141,7 +141,7 @@ describe('prometheus: the registry', () => {
   })
 
   it("has prom-client's metrics of the process while default_metrics is true", async () => {
-    const { emit, page, put } = harness({}, { health: false, default_metrics: true })
+    const { emit, page, put } = drivePrometheus({}, { health: false, default_metrics: true })
     emit('job', { count: 1 })
     for (const format of ['text', 'openmetrics', 'text'] as const) {
       const { families, value } = await page(format)
@@ -158,7 +158,7 @@ describe('prometheus: the registry', () => {
   it('that has the default metrics already keeps its own', async () => {
     const registry = new Registry()
     new Gauge({ name: 'nodejs_heap_size_total_bytes', help, registers: [registry] }).set(42)
-    const { page, put } = harness({ registry }, { default_metrics: true })
+    const { page, put } = drivePrometheus({ registry }, { default_metrics: true })
     assert.equal((await page()).value('nodejs_heap_size_total_bytes'), 42)
     put({ default_metrics: false })
     assert.equal((await page()).value('nodejs_heap_size_total_bytes'), 42)
@@ -174,7 +174,7 @@ describe('prometheus: the registry', () => {
         this.set(1)
       },
     })
-    const { page, warnings } = harness({ registry })
+    const { page, warnings } = drivePrometheus({ registry })
     await assert.rejects(page(), /500/)
     assert.match(warnings.join(), /the collector broke/)
     broken = false
@@ -183,8 +183,8 @@ describe('prometheus: the registry', () => {
 
   it('may serve two exporters, each with its own counts', async () => {
     const registry = new Registry()
-    const one = harness({ registry }, { health: false })
-    const two = harness({ registry }, { health: false })
+    const one = drivePrometheus({ registry }, { health: false })
+    const two = drivePrometheus({ registry }, { health: false })
     one.emit('job', { count: 1 })
     two.emit('job', { count: 5 })
     assert.equal((await one.page()).value('job_total'), 1)

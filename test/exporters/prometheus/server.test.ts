@@ -5,19 +5,20 @@ import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import type { PrometheusClient } from '../../../src/exporters/prometheus/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
-import { type Harness, harness } from './harness.ts'
+import { type DrivenPrometheus, drivePrometheus } from './driven.ts'
 import { ask, raw } from './http-client.ts'
+import { parsePage } from './strict-page.ts'
 
-const portOf = (system: Harness, client: PrometheusClient): number => system.describe(client).port as number
+const portOf = (system: DrivenPrometheus, client: PrometheusClient): number =>
+  system.describe(client).port as number
 
 describe('prometheus: the HTTP server', () => {
-  let system: Harness
+  let system: DrivenPrometheus
   let client: PrometheusClient
   let port: number
 
   beforeEach(async () => {
-    system = harness({}, { health: false })
+    system = drivePrometheus({}, { health: false })
     client = await system.open()
     port = portOf(system, client)
     system.emit('job', { count: 1, duration_ms: 5 }, { queue: 'mail' })

@@ -7,18 +7,24 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { createTelemetry, metricsHandler, mock, prometheus, type Telemetry } from '../../../src/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
+import type { ConfigInit } from '../../../src/typed-init.ts'
+import { freePort } from '../../support/ports.ts'
+import { quietLogger } from '../../support/quiet-logger.ts'
 import { ask, raw } from './http-client.ts'
-
-const logger = { debug() {}, info() {}, warn() {}, error() {} }
+import { parsePage } from './strict-page.ts'
 
 describe('prometheus in a telemetry system', () => {
   const running: Telemetry[] = []
   const servers: Server[] = []
 
-  const create = (init: Record<string, unknown>): Telemetry => {
+  const create = (init: ConfigInit): Telemetry => {
     const types = [prometheus(), mock()]
-    const telemetry = createTelemetry({ types, config: { env: {}, init }, logger, drainOnExit: false })
+    const telemetry = createTelemetry({
+      types,
+      config: { env: {}, init },
+      logger: quietLogger,
+      drainOnExit: false,
+    })
     running.push(telemetry)
     return telemetry
   }
@@ -147,10 +153,3 @@ describe('prometheus in a telemetry system', () => {
 })
 
 /** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createNetServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

@@ -142,11 +142,7 @@ export const exporterChart: StagedChart = {
     'leaving.draining': [...serve, 'change that disables', 'commit'],
     'leaving.closing': [...serve, 'restart'],
     disabled: disable,
-    'leaving.reviving.opening': [...serve, 'change that disables', 'commit', 'change of client'],
-    'leaving.reviving.prepared': [
-      ...[...serve, 'change that disables', 'commit', 'change of client', 'candidate opens'],
-    ],
-    'enabling.closing': [...serve, 'change that disables', 'commit', 'drained', 'change of client'],
+    'enabling.reviving': [...serve, 'change that disables', 'commit', 'change of client'],
     'enabling.opening': [...disable, 'change of client'],
     'enabling.prepared': [...disable, 'change of client', 'candidate opens'],
     'stopping.draining': [...serve, 'stop'],

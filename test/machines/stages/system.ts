@@ -7,6 +7,7 @@ import {
 } from '../../../machines/index.ts'
 import {
   createFakeUnit,
+  createWorks,
   type Log,
   newClock,
   nextTimer,
@@ -22,22 +23,27 @@ const child = (log: Log) =>
   fromCallback<EventObject, { unit?: { id: string }; hasCrashed?: boolean; settings?: { enabled: boolean } }>(
     ({ receive, self, input }) => {
       const { hasCrashed, settings: given } = input
+      const name = self.id.replace(/#\d+$/, '')
       const notes = [hasCrashed && 'again', given?.enabled === false && 'disabled'].filter(Boolean)
-      log.push([`${self.id} starts`, ...notes].join(' '))
+      log.push([`${name} starts`, ...notes].join(' '))
       receive((event) => {
         if (event.type === 'test.die') throw new Error('dead')
         const { version, effect, withinMs } = event as Partial<Record<string, unknown>>
         const details = [version, effect, withinMs].filter((part) => part !== undefined)
-        log.push([`${self.id} < ${event.type}`, ...details].join(' '))
+        log.push([`${name} < ${event.type}`, ...details].join(' '))
       })
-      return () => void log.push(`${self.id} stops`)
+      return () => void log.push(`${name} stops`)
     },
   )
 
-/** The system's chart over three exporters; its children only note what they hear. A change adds a fourth. */
-export function stageSystem(inspect?: (event: InspectionEvent) => void) {
+/**
+ * The system's chart over three exporters; its children only note what they hear. A change adds a fourth.
+ * @param perTurn exporters that a stop tells and clears away in one turn of the event loop.
+ */
+export function stageSystem(inspect?: (event: InspectionEvent) => void, perTurn?: number) {
   const clock = newClock()
   const log: Log = []
+  const works = createWorks(log, clock)
   const handles = Object.fromEntries(
     ['one', 'two', 'three', 'new'].map((id) => [
       id,
@@ -48,13 +54,19 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void) {
 
   const actor = startStaged(
     systemMachine.provide({
-      actors: { exporter: child(log), delivery: child(log), breaker: child(log) } as never,
+      actors: {
+        exporter: child(log),
+        delivery: child(log),
+        breaker: child(log),
+        yield: works.placeholder('yield'),
+      } as never,
     }),
-    { exporters: ['one', 'two', 'three'].map(planned) },
+    { exporters: ['one', 'two', 'three'].map(planned), ...(perTurn && { perTurn }) },
     clock,
     inspect,
   )
   const snapshot = () => actor.getSnapshot() as ReturnType<typeof systemMachine.getInitialSnapshot>
+  const groups = () => snapshot().context.groups
   actor.on('config.settled', (event) => {
     const { version, accepted, refusals } = event as unknown as {
       version: number
@@ -91,7 +103,7 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void) {
     log,
     /** Its state, and whose answers are awaited. */
     show: (): string => [...leavesOf(snapshot().value), ...snapshot().context.awaiting].join(', '),
-    groups: () => snapshot().context.groups,
+    groups,
     commands: {
       'change of one and two': send({
         type: 'config.change',
@@ -115,6 +127,7 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void) {
       ...Object.fromEntries(
         ['one', 'two', 'three', 'new'].flatMap((id) => [
           [`${id} stops`, send({ type: 'exporter.stopped', id })],
+          [`${id} has ended`, send({ type: `xstate.done.actor.exporter:${id}` })],
           [`exporter ${id} crashes`, crash('exporter', id)],
         ]),
       ),
@@ -130,8 +143,10 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void) {
       'force open': send({ type: 'breaker.command', id: 'one', command: 'force_open' }),
       'force open of nobody': send({ type: 'breaker.command', id: 'nobody', command: 'reset' }),
       stop: send({ type: 'system.stop', timeoutMs: 3_000 }),
+      'more exporters': () => !groups().new && send({ type: 'exporters.add', exporters: [planned('new')] })(),
+      'others had their turn': works.done('yield'),
       'time passes': nextTimer(clock),
-    } as Record<string, () => boolean>,
+    } as Record<string, () => boolean | Promise<boolean>>,
   }
   return stage satisfies Stage
 }
@@ -150,7 +165,20 @@ export const systemChart: StagedChart = {
     'running.preparing, new': ['change that adds and removes'],
     'running.settling.committing, new, two': ['change that adds and removes', 'new is prepared'],
     'running.settling.aborting, new': ['change that adds and removes', 'new refuses'],
-    'stopping, one, two, three': ['stop'],
-    stopped: ['stop', 'one stops', 'two stops', 'three stops'],
+    'stopping.draining, one, two, three': ['stop'],
+    stopped: ['stop', 'one has ended', 'two has ended', 'three has ended'],
+  },
+}
+
+/** The same as one that takes a turn of the event loop for each exporter it stops. */
+export const slowlyStoppingSystem: StagedChart = {
+  start: (inspect) => stageSystem(inspect, 1),
+  ways: {
+    'stopping.yielding, one, two, three': ['stop'],
+    'stopping.draining, one, two, three': ['stop', 'others had their turn', 'others had their turn'],
+    'clearing.yielding': [
+      ...['stop', 'others had their turn', 'others had their turn'],
+      ...['one has ended', 'two has ended', 'three has ended'],
+    ],
   },
 }

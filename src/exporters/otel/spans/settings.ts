@@ -1,10 +1,10 @@
-import type { Config } from '../../exporter.ts'
+import type { OtelConfig } from '../schema.ts'
 import type { AttributeLimits } from './attributes.ts'
 
 /** What the keys of a configuration say about spans, read once for each configuration and not for each event. */
 export interface SpanSettings {
   /** Whose settings these are. */
-  readonly config: Config
+  readonly config: OtelConfig
   readonly samplingRate: number
   readonly maxActiveSpans: number
   readonly ttlMs: number
@@ -13,11 +13,11 @@ export interface SpanSettings {
   readonly encodes: boolean
 }
 
-export const spanSettings = (config: Config): SpanSettings => ({
+export const spanSettings = (config: OtelConfig): SpanSettings => ({
   config,
-  samplingRate: config.sampling_rate as number,
-  maxActiveSpans: config.max_active_spans as number,
-  ttlMs: (config.span_ttl as number) * 1000,
-  limits: { count: config.max_attributes as number, length: config.max_attribute_length as number },
+  samplingRate: config.sampling_rate,
+  maxActiveSpans: config.max_active_spans,
+  ttlMs: config.span_ttl * 1000,
+  limits: { count: config.max_attributes, length: config.max_attribute_length },
   encodes: config.client !== 'package',
 })

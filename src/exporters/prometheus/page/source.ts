@@ -1,9 +1,9 @@
 import type { Clock } from '../../../clock.ts'
 import { messageOf } from '../../../errors.ts'
 import type { Logger } from '../../../logger.ts'
-import type { Config } from '../../exporter.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Format, Labels } from '../names.ts'
+import type { PrometheusConfig } from '../settings.ts'
 import { healthOf } from './health.ts'
 import { encodePage, type Page, type PageForm, type Slices } from './page.ts'
 import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registry.ts'
@@ -16,7 +16,7 @@ export interface PageSource {
   readonly promClient: typeof import('prom-client')
   readonly clock: Clock
   readonly logger: Logger
-  readonly current: () => Config
+  readonly current: () => Pick<PrometheusConfig, 'health' | 'default_metrics'>
   readonly catchUp: () => void
   readonly status: () => unknown
   readonly slice: Slices

@@ -1,7 +1,7 @@
-import { type Convict, convictName, untyped } from '../src/config/convict.ts'
-import { convictOf, declare } from '../src/config/key-judge.ts'
-import { sharedVariables } from '../src/config/keys.ts'
-import type { KeySchema } from '../src/exporters/exporter.ts'
+import type { KeySchema } from '../exporters/exporter.ts'
+import { type Convict, convictName, untyped } from './convict.ts'
+import { convictOf, declare } from './key-judge.ts'
+import { sharedVariables } from './keys.ts'
 
 /** A key as convict's own schema has it, in plain JSON. For the reference and the JSON Schema. */
 export interface PublishedKey extends Pick<KeySchema, 'doc' | 'default' | 'change' | 'unit' | 'min' | 'max'> {
@@ -22,7 +22,8 @@ const variablesOf = (
   env: `TELEMETRY_${owner}${name.toUpperCase()}`,
   variables: [
     ...(owner !== '' && sharedVariables.has(name) ? [`TELEMETRY_${name.toUpperCase()}`] : []),
-    ...env.map((variable) => variable.name),
+    // One that is read twice stands where its value counts, which is the last place.
+    ...env.map((variable) => variable.name).filter((each, i, all) => all.lastIndexOf(each) === i),
   ],
 })
 

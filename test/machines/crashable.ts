@@ -1,13 +1,13 @@
 import type { AnyActorRef, EventObject } from 'xstate'
 import type { SystemEvent } from '../../machines/events.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
-import { type Rig, startRig } from '../delivery/harness.ts'
-import { coverage } from '../support/coverage.ts'
+import type { ConfigInit } from '../../src/typed-init.ts'
+import { type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
 export type Chart = 'exporter' | 'delivery' | 'breaker'
 
-/** A rig whose charts are watched for coverage, and whose actors crash in any state. */
-export interface CoveredRig extends Rig {
+/** A telemetry system on simulated time whose actors crash in any state. */
+export interface CrashableTelemetry extends SimulatedTelemetry {
   /** One of the exporter's actors dies, in whatever state it is. */
   crash(id?: string, chart?: Chart): Promise<void>
   /** Tells the root actor something, past the composition root. */
@@ -33,21 +33,22 @@ function poisonFor(chart: Chart): EventObject {
   return Object.defineProperties({ type }, Object.fromEntries(keys.map((key) => [key, { get: die }])))
 }
 
-export async function startCovered(
+const systemIdOf = (actor: AnyActorRef): unknown => (actor as { systemId?: unknown }).systemId
+
+export async function startCrashable(
   types: readonly AnyExporterDefinition[],
-  init: Record<string, unknown>,
-): Promise<CoveredRig> {
+  init: ConfigInit<readonly AnyExporterDefinition[]>,
+): Promise<CrashableTelemetry> {
   const actors: AnyActorRef[] = []
   let root: AnyActorRef | undefined
-  const rig = await startRig(types, init, undefined, (event) => {
-    coverage.inspect(event)
+  const rig = await startSimulated(types, init, undefined, (event) => {
     if (event.type !== '@xstate.actor') return
     const actor = event.actorRef as AnyActorRef
     actors.push(actor)
     if (actor.sessionId === event.rootId) root = actor
   })
   const actorOf = (chart: Chart, id = 'test'): AnyActorRef => {
-    const actor = actors.findLast((one) => one.id === `${chart}:${id}`)
+    const actor = actors.findLast((one) => systemIdOf(one) === `${chart}:${id}`)
     if (!actor) throw new Error(`there is no ${chart} of ${id}`)
     return actor
   }

@@ -2,11 +2,10 @@ import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { type Admin, type AdminOptions, createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, mock, type Telemetry } from '../../src/index.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 export const token = 'operators-token-0123456789'
 export const canary = 'canary-9f8e7d6c5b4a'
-
-const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 export interface Site {
   readonly telemetry: Telemetry
@@ -20,11 +19,11 @@ export async function openSite(options: AdminOptions = { token }): Promise<Site>
   const telemetry = createTelemetry({
     types: [mock()],
     config: { env: {}, init: { mock: { api_key: canary, endpoint: `mock://memory/?key=${canary}` } } },
-    logger: quiet,
+    logger: quietLogger,
     drainOnExit: false,
   })
   await telemetry.start()
-  const admin = createAdmin(telemetry, { logger: quiet, ...options })
+  const admin = createAdmin(telemetry, { logger: quietLogger, ...options })
   const { url } = await admin.listen()
   return {
     telemetry,

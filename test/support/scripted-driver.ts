@@ -1,10 +1,4 @@
-import assert from 'node:assert/strict'
-import type { systemMachine } from '../../machines/index.ts'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import type { Telemetry } from '../../src/contract.ts'
-import type { InspectObserver } from '../../src/control/control.ts'
-import { wireSystem } from '../../src/control/effects.ts'
-import type { LedgerStatus } from '../../src/delivery/ledger.ts'
 import type { Outcome } from '../../src/delivery/outcome.ts'
 import type {
   AnyExporterDefinition,
@@ -12,9 +6,6 @@ import type {
   ExportContext,
   OpenContext,
 } from '../../src/exporters/exporter.ts'
-import type { Logger } from '../../src/logger.ts'
-import { assembleTelemetry } from '../../src/telemetry.ts'
-import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
 
 /** One attempt, as the driver sees it. */
 export interface Call {
@@ -115,80 +106,3 @@ export function createDriver(
   }
   return driver
 }
-
-const silent = (): void => {}
-export const quietLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent }
-
-export interface Rig {
-  readonly telemetry: Telemetry
-  readonly clock: SimulatedClock
-  /** Advances the simulated time. */
-  pass(seconds: number): Promise<void>
-  /** Turns the event loop without moving the time. */
-  settle(): Promise<void>
-  emit(count: number, name?: string): void
-  ledger(id?: string): LedgerStatus
-  state(id?: string): string | undefined
-  breaker(id?: string): string | undefined
-  /** Stops it, in as much simulated time as it takes. */
-  end(timeoutMs?: number): ReturnType<Telemetry['stop']>
-}
-
-const rigs: Rig[] = []
-
-/** Ends what the tests of a file started: call it in `afterEach`. */
-export async function endRigs(): Promise<void> {
-  for (const rig of rigs.splice(0)) await rig.end()
-}
-
-/** A started telemetry system on simulated time, with `init` as its configuration. */
-export async function startRig(
-  types: readonly AnyExporterDefinition[],
-  init: Record<string, unknown>,
-  machine: typeof systemMachine = wireSystem(),
-  inspect?: InspectObserver,
-): Promise<Rig> {
-  const clock = createSimulatedClock()
-  const telemetry = assembleTelemetry(
-    { types, config: { init, env: {} }, clock, logger: quietLogger, drainOnExit: false, inspect },
-    machine,
-  )
-  const rig: Rig = {
-    telemetry,
-    clock,
-    pass: (seconds) => clock.advance(seconds * 1000),
-    settle: () => clock.settle(),
-    emit: (count, name = 'app.work') => {
-      for (let i = 0; i < count; i += 1) telemetry.emit(`${name}.${i}`)
-    },
-    ledger: (id = 'test') => telemetry.status().exporters[id]!.ledger,
-    state: (id = 'test') => telemetry.status().exporters[id]?.state,
-    breaker: (id = 'test') => telemetry.status().exporters[id]?.breaker,
-    async end(timeoutMs = 5000) {
-      let over = false
-      const stopping = telemetry.stop({ timeoutMs }).finally(() => {
-        over = true
-      })
-      await clock.until(() => over, { stepMs: 100 })
-      return stopping
-    },
-  }
-  rigs.push(rig)
-  await telemetry.start()
-  await clock.settle()
-  return rig
-}
-
-const sum = (counts: Readonly<Record<string, number | undefined>>): number =>
-  Object.values(counts).reduce<number>((total, count) => total + (count ?? 0), 0)
-
-/** The identity of semantics, section 9, with no part negative. */
-export function assertExact(ledger: LedgerStatus, message = ''): void {
-  const { accepted, delivered, dropped, pending, ambiguous } = ledger
-  const parts = { accepted, delivered, ambiguous, ...dropped, ...pending }
-  for (const [name, count] of Object.entries(parts))
-    assert.ok(Number.isSafeInteger(count) && count >= 0, `${message} ${name} is ${count}`)
-  assert.equal(delivered + sum(dropped) + sum(pending), accepted, `${message} ${JSON.stringify(ledger)}`)
-}
-
-export const totalPending = ({ pending }: LedgerStatus): number => sum(pending)

@@ -6,7 +6,7 @@ import type { DropReason } from '../../../src/delivery/ledger.ts'
 import type { Config } from '../../../src/exporters/exporter.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
-import { otelSchema } from '../../../src/exporters/otel/schema.ts'
+import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 import {
   createSpanState,
@@ -18,11 +18,12 @@ import {
 export const startOfTime = 1_700_000_000_000
 
 /** The defaults of the otel exporter's own keys, and `max_request_bytes`. */
-export const otelConfig = (changes: Config = {}): Config => ({
-  max_request_bytes: 4 * 1024 * 1024,
-  ...Object.fromEntries(Object.entries(otelSchema).map(([key, { default: value }]) => [key, value])),
-  ...changes,
-})
+export const otelConfig = (changes: Config = {}) =>
+  ({
+    max_request_bytes: 4 * 1024 * 1024,
+    ...Object.fromEntries(Object.entries(otelSchema).map(([key, { default: value }]) => [key, value])),
+    ...changes,
+  }) as unknown as OtelConfig
 
 const flat = (fields: object): unknown[] =>
   Object.entries(fields).flatMap(([key, value]) => [
@@ -80,7 +81,7 @@ export function attributesOf(flatAttributes: readonly unknown[]): Record<string,
  * Plays the unit around the driver: weights go where the contract of `Sink` says, and the ledger must add up after
  * every event.
  */
-export function createSpanHarness(changes: Config = {}) {
+export function driveSpans(changes: Config = {}) {
   let config = otelConfig(changes)
   const state = createSpanState()
   const items: SpanRecord[] = []

@@ -2,15 +2,15 @@ import type { TelemetryEvent } from '../../../src/bus/event.ts'
 import { EventRecord } from '../../../src/bus/snapshot.ts'
 import { createSystemClock } from '../../../src/clock.ts'
 import type { DropReason } from '../../../src/delivery/ledger.ts'
-import type { Config, OpenContext, Sink } from '../../../src/exporters/exporter.ts'
+import type { Config, ExporterDefinition, OpenContext, Sink } from '../../../src/exporters/exporter.ts'
 import type { State } from '../../../src/exporters/prometheus/aggregate/state.ts'
 import type { PrometheusClient, PrometheusOptions } from '../../../src/exporters/prometheus/index.ts'
 import { prometheus } from '../../../src/exporters/prometheus/index.ts'
-import { parsePage } from '../../support/prometheus-text.ts'
+import { parsePage } from './strict-page.ts'
 
 /** Plays the parts of the system around the driver, by the contract: sink, ledger, context. */
-export function harness(options: PrometheusOptions = {}, settings: Config = {}) {
-  const definition = prometheus(options)
+export function drivePrometheus(options: PrometheusOptions = {}, settings: Config = {}) {
+  const definition = prometheus(options) as unknown as ExporterDefinition<PrometheusClient, State, never>
   const defaults = Object.fromEntries(
     Object.entries(definition.schema).map(([key, { default: value }]) => [key, value]),
   )
@@ -134,4 +134,4 @@ export function harness(options: PrometheusOptions = {}, settings: Config = {}) 
   }
 }
 
-export type Harness = ReturnType<typeof harness>
+export type DrivenPrometheus = ReturnType<typeof drivePrometheus>

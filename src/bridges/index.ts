@@ -1,0 +1,8 @@
+export { type AllBridgesOptions, bridgeAll } from './all.ts'
+export type { BridgedTelemetry, Unsubscribe } from './bridge.ts'
+export { bridgeFastify } from './fastify.ts'
+export { bridgeHttpClient, type HttpClientBridgeOptions } from './http-client.ts'
+export { bridgeHttpServer, type HttpServerBridgeOptions } from './http-server.ts'
+export { setRoute } from './route.ts'
+export { bridgeTracingChannel, type TracingChannelOptions } from './tracing-channel.ts'
+export { bridgeUndici, type UndiciBridgeOptions, type UndiciRequest } from './undici.ts'
