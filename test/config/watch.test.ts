@@ -10,8 +10,9 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { SettledChange, StoreOptions } from '../../src/config/contract.ts'
+import { decidingEntries } from '../../src/config/sources/watch.ts'
 import { createStore, removeTemporary, temporaryDirectory, temporaryFile } from './fake.ts'
 
 const saying = (size: number): string => `[telemetry.otel]\nbatch_size = ${size}\n`
@@ -91,6 +92,10 @@ describe('a watched configuration file', () => {
     symlinkSync('..data/telemetry.toml', join(volume, 'telemetry.toml'))
     const outside = join(temporaryDirectory(), 'link.toml')
     symlinkSync(join(volume, 'telemetry.toml'), outside)
+    assert.deepEqual(
+      [...decidingEntries(outside).keys()],
+      [dirname(outside), volume, join(volume, '..2026_1')],
+    )
     const { store, next, size } = await watching(outside)
     for (const i of [2, 3, 4]) {
       version(i)

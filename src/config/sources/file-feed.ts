@@ -1,4 +1,3 @@
-import { unwatchFile, watchFile } from 'node:fs'
 import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
@@ -7,6 +6,7 @@ import type { Redactor } from '../presentation/redact.ts'
 import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
 import { sameVariables, type Variables } from './interpolate.ts'
+import { watchPath } from './watch.ts'
 
 export interface FileFeed {
   /** Reads the file now; what is wrong with it comes as problems. */
@@ -16,14 +16,6 @@ export interface FileFeed {
   status(): SourceStatus
   stop(): void
 }
-
-/**
- * Node compares what `stat` says of the path this often. It sees whatever the path leads to: a file that was renamed,
- * a Kubernetes volume whose `..data` was swapped, a network file system that sends no events.
- */
-const lookMs = 500
-/** An editor may write in several steps. */
-const quietMs = 50
 
 /** The file as a source: reads it, and keeps up with it. A file that is gone changes nothing. */
 export function createFileFeed(file: string, clock: Clock, logger: Logger, redactor: Redactor): FileFeed {
@@ -103,21 +95,8 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
     read,
     watch: (heard) => {
       if (stopped) return
-      const changed = guarded(heard)
-      let quiet: unknown
-      const lookIn = (ms: number): void => {
-        clock.clearTimeout(quiet)
-        quiet = clock.setTimeout(changed, ms)
-      }
-      const stir = (): void => lookIn(quietMs)
-      watchFile(file, { interval: lookMs, persistent: false }, stir)
-      unwatch = () => {
-        unwatchFile(file, stir)
-        clock.clearTimeout(quiet)
-      }
       status = { name: file, state: 'watching' }
-      // It may have changed between the reading and Node's first look.
-      lookIn(lookMs)
+      unwatch = watchPath(file, clock, guarded(heard))
     },
     status: () => status,
     stop: () => {
