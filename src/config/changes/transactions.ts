@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
 import type { ResolvedConfig } from '../judge.ts'
 import type { Source } from '../layers.ts'
@@ -44,13 +45,12 @@ export interface Transactions {
   stop(error: TelemetryError): void
 }
 
-/** Whether `path` is at or below one of the written paths. */
-function covers(written: ReadonlySet<string>, path: string): boolean {
-  if (written.has(path)) return true
-  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
-    if (written.has(path.slice(0, dot))) return true
-  }
-  return false
+/** A path and all that it lies below. */
+function upwards(path: string): string[] {
+  const paths = [path]
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1))
+    paths.push(path.slice(0, dot))
+  return paths
 }
 
 /** A table without keys writes only its own existence, so it covers nothing below it. */
@@ -66,25 +66,49 @@ function resultsOf(
   version: number,
   changes: readonly ValueChange[],
 ): PutResult[] {
-  const later = new Set<string>()
-  const results = requests.toReversed().map(({ steps }): PutResult => {
-    const superseded = steps.length > 0 && steps.every((step) => covers(later, covering(step)))
-    const claimed = new Set(steps.map(claiming))
-    const own = changes.filter(({ path }) => !superseded && covers(claimed, path) && !covers(later, path))
-    for (const step of steps) later.add(covering(step))
-    return { version, changes: own, ...(superseded && { superseded }) }
+  const lastWriter = new Map<string, number>()
+  const claimants = new Map<string, Set<number>>()
+  for (const [i, { steps }] of requests.entries()) {
+    for (const step of steps) {
+      lastWriter.set(covering(step), i)
+      const path = claiming(step)
+      claimants.set(path, (claimants.get(path) ?? new Set()).add(i))
+    }
+  }
+  const lastOver = (path: string): number =>
+    Math.max(...upwards(path).map((one) => lastWriter.get(one) ?? -1))
+  const own = requests.map((): ValueChange[] => [])
+  for (const change of changes) {
+    const last = lastOver(change.path)
+    const writers = new Set(upwards(change.path).flatMap((one) => [...(claimants.get(one) ?? [])]))
+    for (const i of writers) if (i >= last) own[i]!.push(change)
+  }
+  return requests.map(({ steps }, i) => {
+    const superseded = steps.length > 0 && steps.every((step) => lastOver(covering(step)) > i)
+    return superseded ? { version, changes: [], superseded } : { version, changes: own[i]! }
   })
-  return results.reverse()
 }
 
 /** The type of an exporter is fixed while it exists, so one that comes back as another takes two transactions. */
 const replacesExporter = (before: ResolvedConfig, after: ResolvedConfig): boolean =>
   [...after.exporters].some(([id, { schema }]) => (before.exporters.get(id)?.schema ?? schema) !== schema)
 
-/** Runs one transaction at a time; changes that arrive meanwhile form the next. */
+/** A large burst of changes is judged in several turns of the event loop. */
+const maxTurnMs = 10
+
+/** Runs one transaction at a time; changes that arrive meanwhile are judged, and form the next. */
 export function createTransactions(host: TransactionHost): Transactions {
   const { redactor } = host
-  const queue: Request[] = []
+  /** Changes that are not judged yet. The first may be invalid only after those before it, which may be refused. */
+  let waiting: Request[] = []
+  /** The next transaction: each change is valid after those before it. */
+  let batch: Request[] = []
+  /** What will be in force if the transaction under way and the next are accepted; undefined: what is in force. */
+  let expected: ResolvedConfig | undefined
+  /** How many changes may form a transaction, and what as many of the next make. Bisects what was refused. */
+  let limit = Number.POSITIVE_INFINITY
+  let expectedAtLimit: ResolvedConfig | undefined
+  let judging = false
   let running = false
   let stoppedWith: TelemetryError | undefined
 
@@ -100,7 +124,7 @@ export function createTransactions(host: TransactionHost): Transactions {
     return new TelemetryConfigError(problems, { omitted: error.omitted })
   }
 
-  const judges = (
+  const judged = (
     { source, steps }: Request,
     base: ResolvedConfig,
   ): ResolvedConfig | TelemetryConfigError => {
@@ -111,82 +135,97 @@ export function createTransactions(host: TransactionHost): Transactions {
     }
   }
 
-  /**
-   * Takes the requests that may run as one, each judged upon those before it. Refuses the invalid ones; one that only
-   * those before it make invalid waits until they are in force, since they may be refused themselves.
-   */
-  const nextBatch = (requests: Request[]) => {
-    const before = host.inForce().config
-    const batch: Request[] = []
-    let config = before
-    let read = 0
-    for (const request of requests) {
-      const after = judges(request, config)
-      if (after instanceof TelemetryConfigError) {
-        if (batch.length > 0 && !(judges(request, before) instanceof TelemetryConfigError)) break
-        request.reject(after)
-      } else {
-        config = after
-        batch.push(request)
-      }
-      read += 1
+  /** Judges the first change that waits. Returns false if there is none, or it has to wait on. */
+  const judgeNext = (): boolean => {
+    const [request] = waiting
+    if (!request) return false
+    const { config } = host.inForce()
+    const after = judged(request, expected ?? config)
+    if (after instanceof TelemetryConfigError) {
+      // Only the changes before it may make it invalid, and they may be refused themselves.
+      if (expected && expected !== config && !(judged(request, config) instanceof TelemetryConfigError))
+        return false
+      request.reject(after)
+    } else {
+      expected = after
+      if (batch.push(request) === limit) expectedAtLimit = after
     }
-    requests.splice(0, read)
-    return { batch, config }
+    waiting.shift()
+    return true
   }
 
-  const apply = async (batch: readonly Request[], config: ResolvedConfig): Promise<void> => {
+  const judgeWaiting = async (): Promise<void> => {
+    let since = performance.now()
+    while (judgeNext()) {
+      if (performance.now() - since < maxTurnMs) continue
+      await nextTurn()
+      since = performance.now()
+    }
+    judging = false
+    if (batch.length > 0 && !running) await runNext()
+  }
+
+  const wake = (): void => {
+    if (judging || waiting.length + batch.length === 0) return
+    judging = true
+    // A turn of the microtask queue gathers what the same code puts in a row.
+    queueMicrotask(() => void judgeWaiting())
+  }
+
+  /** Has changes, and the next transaction after them, judged anew. */
+  const judgeAnew = (requests: readonly Request[], base?: ResolvedConfig): void => {
+    waiting = [...requests, ...batch, ...waiting]
+    batch = []
+    expected = base
+    wake()
+  }
+
+  /** Returns the changes that are to be tried again, in smaller transactions. */
+  const apply = async (requests: Request[], config: ResolvedConfig): Promise<Request[]> => {
     const before = host.inForce()
-    const changes = diffValues(before.config, config, redactor)
-    const version = before.version + (changes.length > 0 ? 1 : 0)
-    if (changes.length > 0) {
-      const exporters = diffExporters(before.config, config)
-      await host.apply({ version, system: config.system.config, exporters })
+    if (requests.length > 1 && replacesExporter(before.config, config)) return requests
+    try {
+      const changes = diffValues(before.config, config, redactor)
+      const version = before.version + (changes.length > 0 ? 1 : 0)
+      if (changes.length > 0) {
+        const exporters = diffExporters(before.config, config)
+        await host.apply({ version, system: config.system.config, exporters })
+      }
+      host.commit({ version, config }, changes, [...new Set(requests.map(({ source }) => source))])
+      const results = resultsOf(requests, version, changes)
+      for (const [i, { resolve }] of requests.entries()) resolve(results[i]!)
+    } catch (error) {
+      // Interrupted by stop(): rejected as STOPPED, not as invalid.
+      if (!stoppedWith && requests.length > 1) return requests
+      for (const { reject } of requests) reject(stoppedWith ?? asRefusal(error))
     }
-    host.commit({ version, config }, changes, [...new Set(batch.map(({ source }) => source))])
-    const results = resultsOf(batch, version, changes)
-    for (const [i, { resolve }] of batch.entries()) resolve(results[i]!)
+    return []
   }
 
-  /** Runs requests in their order, as few transactions. Halves one that is refused, to reject only the offending change. */
-  const run = async (requests: Request[]): Promise<void> => {
-    while (requests.length > 0) {
-      if (stoppedWith) {
-        for (const { reject } of requests.splice(0)) reject(stoppedWith)
-        return
-      }
-      const { batch, config } = nextBatch(requests)
-      const half = Math.ceil(batch.length / 2)
-      const halves = [batch.slice(0, half), batch.slice(half)]
-      try {
-        if (batch.length > 1 && replacesExporter(host.inForce().config, config))
-          for (const part of halves) await run(part)
-        else if (batch.length > 0) await apply(batch, config)
-      } catch (error) {
-        // Interrupted by stop(): rejected as STOPPED, not as invalid.
-        if (stoppedWith) for (const { reject } of batch) reject(stoppedWith)
-        else if (batch.length === 1) batch[0]?.reject(asRefusal(error))
-        else for (const part of halves) await run(part)
-      }
-    }
+  const runNext = async (): Promise<void> => {
+    running = true
+    const isAll = batch.length <= limit
+    const config = (isAll ? expected : expectedAtLimit)!
+    const requests = batch.splice(0, limit)
+    if (!isAll) judgeAnew([], config)
+    const refused = await apply(requests, config)
+    limit = refused.length > 0 ? Math.ceil(refused.length / 2) : limit * 2
+    if (host.inForce().config !== config || limit < Number.POSITIVE_INFINITY) judgeAnew(refused)
+    if (waiting.length + batch.length === 0) limit = Number.POSITIVE_INFINITY
+    running = false
+    wake()
   }
 
   return {
     submit: (source, steps) =>
       new Promise((resolve, reject) => {
         if (stoppedWith) return reject(stoppedWith)
-        queue.push({ source, steps, resolve, reject })
-        if (running) return
-        running = true
-        // A turn of the microtask queue gathers what the same code puts in a row.
-        queueMicrotask(async () => {
-          while (queue.length > 0) await run(queue)
-          running = false
-        })
+        waiting.push({ source, steps, resolve, reject })
+        wake()
       }),
     stop: (error) => {
       stoppedWith = error
-      for (const { reject } of queue.splice(0)) reject(error)
+      for (const { reject } of [...batch.splice(0), ...waiting.splice(0)]) reject(error)
     },
   }
 }
