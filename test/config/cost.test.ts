@@ -138,6 +138,35 @@ describe('a change that adds exporters', () => {
   })
 })
 
+describe('a burst of ten thousand changes', () => {
+  for (const [name, value] of Object.entries<(i: number) => number>({
+    'of one key': (i) => (i % 1000) + 1,
+    'that are invalid': () => -1,
+    'of which every second is invalid': (i) => (i % 2 === 0 ? i + 1 : -1),
+  })) {
+    it(`${name} leaves turns of the event loop to others`, async () => {
+      const store = await started()
+      const ms = await shortest(maxMs, async () => {
+        const puts = Array.from({ length: 10_000 }, (_, i) => outcome(store.put('otel.batch_size', value(i))))
+        let longest = 0
+        let isOver = false
+        const all = Promise.all(puts).then(() => {
+          isOver = true
+        })
+        while (!isOver) {
+          const blockedFor = stopwatch()
+          await new Promise((resolve) => setImmediate(resolve))
+          longest = Math.max(longest, blockedFor())
+        }
+        await all
+        return longest
+      })
+      assert.ok(ms < maxMs, `${ms} ms`)
+      await store.stop()
+    })
+  }
+})
+
 describe('a hostile document of a remote source', () => {
   for (const [name, make] of Object.entries(hostileChanges)) {
     it(`of the shape "${name}" blocks neither the start nor a change`, async () => {

@@ -181,6 +181,24 @@ describe('a change of the configuration', () => {
     await store.stop()
   })
 
+  it('that is invalid is refused while another is under way, unless that one may make it valid', async () => {
+    const { apply, next } = gate()
+    const { store } = createStore({ init: { otel: {} }, apply })
+    await store.start()
+    const first = store.put('otel_eu', { type: 'otel' })
+    const one = await next()
+    const second = store.put('otel_eu.batch_size', 2)
+    await assert.rejects(store.put('otel.batch_size', 0), { code: 'CONFIG_INVALID_VALUE' })
+    await assert.rejects(store.put('otel_eu.batch_size', 0), { code: 'CONFIG_INVALID_VALUE' })
+    await assert.rejects(store.put('otel_us.batch_size', 1), { code: 'CONFIG_UNKNOWN_TYPE' })
+    one.done()
+    assert.equal((await first).version, 2)
+    const two = await next()
+    two.done()
+    assert.equal((await second).version, 3)
+    await store.stop()
+  })
+
   it('is not refused for the fault of another that it was merged with', async () => {
     const { store } = createStore({
       init: { otel: {}, page: {} },

@@ -51,6 +51,19 @@ describe('a watched configuration file', () => {
     await store.stop()
   })
 
+  it('is heard of long before it is looked at again, however it changes', async () => {
+    const file = temporaryFile(saying(1))
+    const { store, next } = await watching(file)
+    const begun = performance.now()
+    writeFileSync(file, saying(2))
+    await next()
+    writeFileSync(`${file}.tmp`, saying(3))
+    renameSync(`${file}.tmp`, file)
+    await next()
+    assert.ok(performance.now() - begun < 4000)
+    await store.stop()
+  })
+
   it('may be replaced by a rename, again and again', async () => {
     const file = temporaryFile(saying(1))
     const { store, next, size } = await watching(file)
