@@ -21,8 +21,12 @@ const presetsOf = (options: PresetOptions): Readonly<Record<string, readonly Any
   ({
     breaker: [breakerPreset(options), breakerPreset({ ...options, bypassed: true })],
     delivery: [deliveryPreset(options)],
-    exporter: [exporterPreset(options), exporterPreset({ ...options, hasCrashed: true })],
-    system: [systemPreset(options)],
+    exporter: [
+      exporterPreset(options),
+      exporterPreset({ ...options, hasCrashed: true }),
+      exporterPreset({ ...options, pulled: true }),
+    ],
+    system: [systemPreset(options), systemPreset({ ...options, perTurn: 1 })],
   }) as never
 
 /** Of very many paths, one per pair of states and event between them: the others differ in their data alone. */

@@ -7,6 +7,8 @@ export interface ExporterPresetOptions extends PresetOptions {
   readonly enabled?: boolean
   /** Whether an earlier life of it has crashed: then it starts by recovering. Default: false. */
   readonly hasCrashed?: boolean
+  /** Whether it is a pull exporter. Default: false. */
+  readonly pulled?: boolean
 }
 
 export const presetExporterSettings: ExporterSettings = {
@@ -23,9 +25,10 @@ const keys = ['endpoint']
 export function exporterPreset({
   enabled = true,
   hasCrashed = false,
+  pulled = false,
   ...options
 }: ExporterPresetOptions = {}): ChartPreset<typeof exporterMachine> {
-  const { unit } = createFakeUnit()
+  const { unit } = createFakeUnit([], { pulled })
   const [breaker, delivery, system] = ['breaker', 'delivery', 'system'].map((name) => createEar([], name))
   const settings = { ...presetExporterSettings, enabled }
   return createPreset(

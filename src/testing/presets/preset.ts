@@ -6,7 +6,7 @@ export interface PresetOptions {
    * in each state. Default: `state`.
    */
   readonly pathPer?: 'state' | 'transition'
-  /** How many transitions are looked at before the traversal counts as endless. Default: 100,000. */
+  /** How many transitions are looked at before the traversal counts as endless. Default: 1,000,000. */
   readonly limit?: number
 }
 
@@ -62,9 +62,13 @@ function internalEvents(
   return [...delays, ...works]
 }
 
+/** The ids of actors end in the number of their life, which grows without end. */
+const withoutLife = (key: string, value: unknown): unknown =>
+  key === 'type' && typeof value === 'string' ? value.replace(/#\d+$/, '') : value
+
 export function createPreset<Machine extends AnyStateMachine>(
   { machine, input, events, outputs = {}, project }: Vocabulary<Machine>,
-  { pathPer = 'state', limit = 100_000 }: PresetOptions,
+  { pathPer = 'state', limit = 1_000_000 }: PresetOptions,
 ): ChartPreset<Machine> {
   type Snapshot = SnapshotFrom<Machine>
   type Event = EventFromLogic<Machine>
@@ -87,6 +91,7 @@ export function createPreset<Machine extends AnyStateMachine>(
       serializeState: (snapshot, event, previous) =>
         JSON.stringify(
           pathPer === 'state' || !previous ? shown(snapshot) : [shown(snapshot), event, shown(previous)],
+          withoutLife,
         ),
     },
   }

@@ -17,11 +17,19 @@ const idle: ActorLogic<Snapshot<undefined>, EventObject, unknown> = {
 const version = 1
 const actors = ['exporter', 'delivery', 'breaker'] as const
 
+export interface SystemPresetOptions extends PresetOptions {
+  /** How many exporters a stop tells in a turn of the event loop. Default: 16, which is more than there are. */
+  readonly perTurn?: number
+}
+
 /**
  * Makes the preset of `systemMachine` over the exporters `one` and `two`; a change may add `three`. Its machine is the
  * system's with children that do nothing: their answers and crashes are events of the traversal.
  */
-export function systemPreset(options: PresetOptions = {}): ChartPreset<typeof systemMachine> {
+export function systemPreset({
+  perTurn,
+  ...options
+}: SystemPresetOptions = {}): ChartPreset<typeof systemMachine> {
   const planned = (id: string) => ({ unit: createFakeUnit([], { id }).handle, settings })
   const [one, two, three] = ['one', 'two', 'three'].map(planned)
   const change = (exporter: typeof one, effect: PlannedChange['effect']): PlannedChange => ({
@@ -36,10 +44,11 @@ export function systemPreset(options: PresetOptions = {}): ChartPreset<typeof sy
       machine: systemMachine.provide({
         actors: { exporter: idle, delivery: idle, breaker: idle } as never,
       }) as typeof systemMachine,
-      input: { exporters: [one!, two!] },
+      input: { exporters: [one!, two!], ...(perTurn !== undefined && { perTurn }) },
       events: ({ context: { groups, awaiting } }) => [
         changeOf(),
         ...(groups.one && groups.two ? [changeOf(change(one, 'rebuild'), change(two, 'rebuild'))] : []),
+        ...(groups.two ? [] : [{ type: 'exporters.add', exporters: [two!] }]),
         ...(groups.two && !groups.three ? [changeOf(change(three, 'add'), change(two, 'remove'))] : []),
         ...awaiting.flatMap((id) => [
           { type: 'config.prepared', id, version },
@@ -48,7 +57,7 @@ export function systemPreset(options: PresetOptions = {}): ChartPreset<typeof sy
         ]),
         ...Object.entries(groups).flatMap(([id, group]) => [
           { type: 'exporter.stopped', id },
-          { type: `xstate.done.actor.exporter:${id}` },
+          { type: `xstate.done.actor.${group.exporter.id}` },
           ...actors.map((actor) => ({
             type: `xstate.error.actor.${group[actor].id}`,
             error: { message: 'it crashed' },
