@@ -1,6 +1,6 @@
-import { exporterKeys, pushKeys } from '../../config/keys.ts'
 import type { LabelSettings } from '../../metrics/labels.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
+import { exporterKeys, pushKeys } from '../keys.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
 import { metrics } from '../otel/signal.ts'
 import { milliseconds, protocolVariables, sdkDisabled, signalExporter } from '../otel/variables.ts'
