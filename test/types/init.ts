@@ -24,6 +24,7 @@ export const plain = createTelemetry({
       max_value_length: 100,
       otel: { endpoint: 'http://localhost:4318', headers: { authorization: 'x' }, event_patterns: 'job.*' },
       otel_eu: { type: 'otel', endpoint: 'http://eu:4318', max_age: null },
+      otel_metrics: { temporality: 'delta', histogram: 'exponential', interval: 10, max_in_flight: 1 },
       prometheus: { port: null, labels: ['queue'] },
       datadog: { transport: 'dogstatsd', tags: { team: 'core' } },
     },
@@ -36,6 +37,8 @@ export const mistakes = [
   createTelemetry({ config: { init: { otel: { endpont: 'http://localhost:4318' } } } }),
   // @ts-expect-error: a number as a string
   createTelemetry({ config: { init: { otel: { batch_size: '10' } } } }),
+  // @ts-expect-error: a temporality that there is not
+  createTelemetry({ config: { init: { otel_metrics: { temporality: 'absolute' } } } }),
   // @ts-expect-error: a value that the key does not list
   createTelemetry({ config: { init: { otel: { compression: 'brotli' } } } }),
   // @ts-expect-error: a typo in the table of an exporter that names its type
