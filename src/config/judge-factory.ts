@@ -1,5 +1,6 @@
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
 import type { Convict } from './convict.ts'
+import { secretsOfProxyUrl } from './formats/proxy-url.ts'
 import { createJudge, type Judge, type ResolvedConfig } from './judge.ts'
 import { type SystemConfig, systemSchema } from './keys.ts'
 import type { Entry, Layers } from './layers.ts'
@@ -46,6 +47,7 @@ export function createJudgeFactory(
 
   /** A secret is known from when it is first read, whatever becomes of it. */
   const learn: OnJudged = (key, entry, verdict) => {
+    if (key.format === 'proxy-url') redactor.learn(secretsOfProxyUrl(entry.value), isLasting(entry))
     if (!isSensitive(key)) return
     const lasting = isLasting(entry)
     if (key.format === 'headers')
@@ -64,7 +66,8 @@ export function createJudgeFactory(
     remember: ({ exporters }) => {
       for (const { schema, config } of exporters.values()) {
         for (const [name, key] of schema.keys) {
-          if (key.format === 'headers') redactor.learnHeaders(config[name])
+          if (key.format === 'proxy-url') redactor.learn(secretsOfProxyUrl(config[name]))
+          else if (key.format === 'headers') redactor.learnHeaders(config[name])
           else if (isSensitive(key)) redactor.learn(config[name])
         }
       }

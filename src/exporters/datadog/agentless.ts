@@ -1,7 +1,7 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { OpenContext } from '../exporter.ts'
-import { type Compression, type HttpClient, openHttpClient } from '../http.ts'
+import { type Compression, type HttpClient, openHttpClient, proxyFor } from '../http.ts'
 import type { State } from './aggregate/contexts.ts'
 import { answerOf } from './answers.ts'
 import type { DatadogClient } from './client.ts'
@@ -27,6 +27,7 @@ export function openAgentless(
       url: base.href,
       headers: { 'dd-api-key': config.api_key ?? '', 'content-type': 'application/json' },
       compression: encoding,
+      proxy: proxyFor(base.href, config),
       clock,
       ...(forbidAddress && { forbidAddress }),
     })

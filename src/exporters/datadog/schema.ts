@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
+import { proxyKeys } from '../proxy-keys.ts'
 import { keyOf, plainTag, tagOf } from './names.ts'
 
 /** Datadog's sites, by the name that DD_SITE has (documentation: Getting started, Datadog sites). */
@@ -57,6 +58,7 @@ export const datadogSchema = {
     change: 'rebuild',
     doc: 'Base URL instead of https://api.<site>, for a proxy or a test; /api/v2/series and /api/v1/distribution_points are added.',
   },
+  ...proxyKeys,
   compression: {
     format: ['none', 'deflate', 'gzip'],
     default: 'deflate',

@@ -1,7 +1,7 @@
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { OpenContext } from '../exporter.ts'
-import { openHttpClient, outcomeOf } from '../http.ts'
+import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import type { OtelClient } from './client.ts'
 import { createEncoder } from './encode.ts'
@@ -25,6 +25,7 @@ export async function openNativeClient(
     compression,
     tls,
     tlsKeys,
+    proxy: proxyFor(url, config),
     ...(forbidAddress && { forbidAddress }),
     userAgent: `telemachine/${version}`,
     clock,

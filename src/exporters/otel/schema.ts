@@ -1,6 +1,7 @@
 import { headers, parseHeaderPairs } from '../../config/formats/headers.ts'
 import { exporterKeys, pushKeys } from '../../config/keys.ts'
 import type { ConfigOf, EcosystemVariable, ExporterSchema, KeySchema } from '../exporter.ts'
+import { proxyKeys } from '../proxy-keys.ts'
 import {
   compression,
   generallySpeaksProtobuf,
@@ -107,6 +108,7 @@ export const otelSchema = {
       { name: 'OTEL_EXPORTER_OTLP_HEADERS' },
     ],
   },
+  ...proxyKeys,
   compression: {
     format: ['none', 'gzip'],
     default: 'none',
