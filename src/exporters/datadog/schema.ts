@@ -157,15 +157,19 @@ export const datadogDefaults: Readonly<Record<string, unknown>> = {
   max_request_bytes: 500_000,
 }
 
-/** Rules across keys. */
-export function validate(config: DatadogConfig): readonly (readonly [key: string, message: string])[] {
+/** Rules across keys. `obtainsKey`: the program gives the API key by a function. */
+export function validate(
+  config: DatadogConfig,
+  obtainsKey = false,
+): readonly (readonly [key: string, message: string])[] {
   const problems: [string, string][] = []
   if (config.transport === 'dogstatsd' || config.enabled === false) return problems
   if (config.api_key === null || config.api_key.trim() === '') {
-    problems.push([
-      'api_key',
-      'is missing: the transport agentless needs an API key (DD_API_KEY); transport = "dogstatsd" needs none',
-    ])
+    if (!obtainsKey)
+      problems.push([
+        'api_key',
+        'is missing: the transport agentless needs an API key (DD_API_KEY); transport = "dogstatsd" needs none',
+      ])
   } else if (!/^[\x21-\x7e]+$/.test(config.api_key)) {
     problems.push(['api_key', 'must be visible ASCII characters without spaces'])
   }

@@ -108,6 +108,13 @@ export const otelSchema = {
       { name: 'OTEL_EXPORTER_OTLP_HEADERS' },
     ],
   },
+  headers_file: {
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'File with more headers of every request, stronger than `headers`: JSON, or lines such as `authorization = Bearer …`. It is read again when it changes, and after a 401 or 403.',
+  },
   ...proxyKeys,
   compression: {
     format: ['none', 'gzip'],
