@@ -23,12 +23,17 @@ export const proxyUrl: Format = {
   json: () => ({ type: 'string', maxLength: maxUrl }),
 }
 
-/** The secrets in the URL of a proxy: its password, and both in the ways in which a proxy may echo them. */
+/** Everything up to the last `@`, also where the password has characters that should have been encoded. */
+const userinfoOf = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(.*)@/is
+
+/**
+ * The secrets in the URL of a proxy, which may be invalid: its password (or the user, where there is none), and the ways
+ * in which a proxy, or a text that was cut at a `/` or `?`, may show it.
+ */
 export function secretsOfProxyUrl(value: unknown): string[] {
-  const [, userinfo] =
-    typeof value === 'string' ? (/^(?:[a-z][a-z0-9+.-]*:\/\/)?([^/?#]*)@/i.exec(value) ?? []) : []
+  const [, userinfo] = typeof value === 'string' ? (userinfoOf.exec(value) ?? []) : []
   if (!userinfo) return []
-  const [, user = '', password] = /^([^:]*)(?::(.*))?$/s.exec(userinfo) ?? []
+  const [, user = '', password = user] = /^([^:]*)(?::(.*))?$/s.exec(userinfo) ?? []
   let plain = userinfo
   try {
     plain = decodeURIComponent(userinfo)
@@ -36,5 +41,5 @@ export function secretsOfProxyUrl(value: unknown): string[] {
     // A stray % stands for itself.
   }
   const basic = Buffer.from(plain.includes(':') ? plain : `${plain}:`).toString('base64')
-  return [`Basic ${basic}`, password ?? user, plain.replace(/^[^:]*:/, '')]
+  return [`Basic ${basic}`, password, plain.replace(/^[^:]*:/s, ''), ...password.split(/[/?#@\s"'<>]/)]
 }
