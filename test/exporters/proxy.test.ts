@@ -162,7 +162,8 @@ describe('an exporter behind a proxy', () => {
     })
     emitSpan(telemetry, 1)
     await telemetry.flush({ timeoutMs: 500 })
-    const { lastError, ledger } = telemetry.status().exporters.otel!
+    const { lastError, ledger, client } = telemetry.status().exporters.otel!
+    assert.equal(client.proxy, `http://127.0.0.1:${through.port}`)
     assert.match(lastError!.message, /the proxy http:\/\/127.0.0.1:\d+ answered HTTP 407/)
     assert.deepEqual(ledger.dropped, { misdirected: 2 })
     await assert.rejects(telemetry.config.put('otel.proxy', `http://me:${password}@proxy.example/path`), {

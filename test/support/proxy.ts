@@ -30,6 +30,8 @@ export interface TestProxy {
   readonly asked: string[]
   /** Connections that were ever accepted, and those that are open. */
   readonly connections: { accepted: number; open: number }
+  /** Cuts every connection, and goes on listening. */
+  cut(): void
   /** Resolves when no connection is open. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -125,6 +127,9 @@ export async function startProxy(options: ProxyOptions = {}): Promise<TestProxy>
     port: (server.address() as AddressInfo).port,
     asked,
     connections,
+    cut() {
+      for (const socket of sockets) socket.destroy()
+    },
     async idle() {
       while (connections.open > 0) await once(server, 'left')
     },

@@ -27,12 +27,13 @@ export function openAgentless(
   const base = baseUrl(config)
   const prefix = base.pathname.replace(/\/+$/, '')
   const { compression } = config
+  const proxy = proxyFor(base.href, config)
   const http = (encoding: Compression): HttpClient =>
     openHttpClient({
       url: base.href,
       headers: { 'dd-api-key': config.api_key ?? '', 'content-type': 'application/json' },
       compression: encoding,
-      proxy: proxyFor(base.href, config),
+      proxy,
       clock,
       ...(forbidAddress && { forbidAddress }),
     })
@@ -118,7 +119,7 @@ export function openAgentless(
     close: async () => {
       await Promise.all([series.close(), distribution.close()])
     },
-    facts: { url: base.origin + prefix },
+    facts: { url: base.origin + prefix, ...(proxy && { proxy: new URL(proxy).origin }) },
   }
 }
 

@@ -69,6 +69,10 @@ export function otel(
     },
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
-    describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),
+    describe: (client, { open }) => ({
+      open_spans: open.size,
+      open_ids: open.ids,
+      ...(client?.proxy && { proxy: client.proxy }),
+    }),
   })
 }

@@ -27,13 +27,14 @@ export async function openNativeClient(
   ])
   const encoder = createEncoder(origin)
   const { endpoint: url, headers, compression } = config
+  const proxy = proxyFor(url, config)
   const http = openHttpClient({
     url,
     headers: { ...headers, 'content-type': 'application/x-protobuf' },
     compression,
     tls,
     tlsKeys,
-    proxy: proxyFor(url, config),
+    proxy,
     ...(forbidAddress && { forbidAddress }),
     userAgent: `telemachine/${version}`,
     clock,
@@ -65,6 +66,7 @@ export async function openNativeClient(
       })
       return outcome.type === 'delivered' && said ? { ...outcome, cause: said } : outcome
     },
+    proxy: proxy && new URL(proxy).origin,
     requestBytes: encoder.overheadBytes,
     close: () => http.close(),
   }

@@ -138,6 +138,7 @@ export async function openPackageClient(
     },
     // Its serializer keeps no promise of size.
     requestBytes: 0,
+    proxy: proxy?.origin,
     close,
   }
 }

@@ -2,6 +2,7 @@
 // name the proxy and say whether the destination can have heard anything.
 
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
@@ -150,6 +151,39 @@ describe('the HTTP transport behind a proxy', () => {
       assert(misnamed.type === 'failed')
       assert.match(misnamed.cause.message, /ERR_TLS_CERT_ALTNAME_INVALID/)
       assert.deepEqual(heard, [])
+    })
+
+    it('keeps no process alive, neither by an idle tunnel nor by one that is being asked for', async () => {
+      const { make, through } = await secure()
+      await make().close()
+      const silent = await proxy({ silent: true })
+      const module = new URL('../../../src/exporters/http.ts', import.meta.url).href
+      const ca = JSON.stringify(await pem('ca.pem'))
+      const script = `
+        const { openHttpClient } = await import(${JSON.stringify(module)})
+        const open = (port) => openHttpClient({
+          url: 'https://localhost:4318/v1/traces', tls: { ca: ${ca} }, proxy: 'http://127.0.0.1:' + port })
+        const kept = open(${through.port})
+        const awaited = setInterval(() => {}, 1000)
+        await kept.post(Buffer.from('x'))
+        await kept.post(Buffer.from('x'))
+        clearInterval(awaited)
+        void open(${silent.port}).post(Buffer.from('x'))
+        process.on('exit', () => console.log(kept.connections(), 'open'))`
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+      const [output] = await Promise.all([once(child.stdout, 'data'), once(child, 'exit')])
+      assert.equal(String(output[0]).trim(), '1 open')
+      assert.equal(through.asked.length, 1)
+    })
+
+    it('asks for another tunnel when the proxy has cut the one before', async () => {
+      const { make, tls, through } = await secure()
+      const http = make('localhost', { tls })
+      assert.equal((await http.post(body)).type, 'response')
+      through.cut()
+      while (http.connections() > 0) await new Promise((resolve) => setImmediate(resolve))
+      assert.deepEqual(outcomeOf(await http.post(body)), { type: 'delivered' })
+      assert.equal(through.asked.length, 2)
     })
 
     it('opens connections side by side for requests at the same time', async () => {
