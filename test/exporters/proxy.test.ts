@@ -137,6 +137,7 @@ describe('an exporter behind a proxy', () => {
         endpoint: 'https://collector.test/v1/traces',
         proxy: `http://me:${password}@127.0.0.1:${port}`,
         failure_threshold: 1,
+        initial_reset_timeout: 60,
       },
     })
     emitSpan(telemetry, 1)

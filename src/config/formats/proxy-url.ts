@@ -20,7 +20,6 @@ export const proxyUrl: Format = {
   validate: (value) => (typeof value === 'string' ? check(value) : refuse('a URL of a proxy, as a string')),
   coerce: (text) => withScheme(text.trim()),
   expand: (value) => (typeof value === 'string' ? withScheme(value) : value),
-  json: () => ({ type: 'string', maxLength: maxUrl }),
 }
 
 /** Everything up to the last `@`, also where the password has characters that should have been encoded. */

@@ -1,5 +1,5 @@
-import { headers as headersFormat } from '../../config/formats/headers.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
+import { wrongHeaders } from '../header-pairs.ts'
 import { type Attempt, failed } from './attempt.ts'
 import { redactor, secretsOf } from './redact.ts'
 
@@ -41,14 +41,11 @@ export const credentialsFailed = (message: string): TelemetryError =>
 
 /** A copy of headers that the format of the key `headers` accepts; throws `CREDENTIALS_FAILED`, never quoting a value. */
 export function checkObtained(value: unknown, what: string): ObtainedHeaders {
-  if (typeof value !== 'object' || value === null)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw credentialsFailed(`${what} gave no table of header names and values`)
   const copy = { ...(value as Record<string, string>) }
-  try {
-    headersFormat.validate(copy, {})
-  } catch (refusal) {
-    throw credentialsFailed(`${what} must give ${(refusal as { right?: string }).right ?? 'valid headers'}`)
-  }
+  const right = wrongHeaders(Object.entries(copy))
+  if (right !== undefined) throw credentialsFailed(`${what} must give ${right}`)
   return Object.freeze(copy)
 }
 

@@ -166,7 +166,11 @@ describe('headers that are obtained at runtime', () => {
     for (const [what, options, message] of failing)
       it(`leave the batch waiting when the function ${what}, in words that name it`, async () => {
         const { url, state } = await guarded('any')
-        const telemetry = await run(options, { endpoint: url, failure_threshold: 1 })
+        const telemetry = await run(options, {
+          endpoint: url,
+          failure_threshold: 1,
+          initial_reset_timeout: 60,
+        })
         emitSpans(telemetry)
         assert(!(await telemetry.flush({ timeoutMs: 300 })).complete)
         const { ledger, lastError, breaker } = exporter(telemetry)
