@@ -49,6 +49,7 @@ const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   name: string({ minLength: 1, maxLength: maxName }),
   host: string({ minLength: 1, maxLength: 253 }),
   'http-url': string({ maxLength: maxUrl, pattern: '^[hH][tT][tT][pP][sS]?://[^/]' }),
+  'proxy-url': string({ maxLength: maxUrl }),
   'file-path': string({ minLength: 1, maxLength: 4096 }),
   choice: ({ choices = [] }) => ({ enum: choices }),
 }

@@ -1,6 +1,7 @@
 import type { ConfigOf, EcosystemVariable, ExporterSchema, KeySchema } from '../exporter.ts'
 import { parseHeaderPairs, wrongHeaders } from '../header-pairs.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
+import { proxyKeys } from '../proxy-keys.ts'
 import {
   compression,
   generallySpeaksProtobuf,
@@ -103,6 +104,14 @@ export const otelSchema = {
       { name: 'OTEL_EXPORTER_OTLP_HEADERS' },
     ],
   },
+  headers_file: {
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: 'File with more headers of every request, stronger than `headers`: JSON, or lines such as `authorization = Bearer …`. It is read again when it changes, and after a 401 or 403.',
+  },
+  ...proxyKeys,
   compression: {
     format: ['none', 'gzip'],
     default: 'none',
