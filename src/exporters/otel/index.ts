@@ -1,7 +1,9 @@
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { OtelClient } from './client.ts'
-import { compact } from './encode/slabs.ts'
+import { certificateProblems } from './connection-keys.ts'
+import { compacting } from './encode/slabs.ts'
 import { type OtelSchema, otelSchema } from './schema.ts'
+import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
@@ -12,14 +14,7 @@ export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema
   return defineExporter<OtelClient, SpanState, SpanItem, OtelSchema, 'otel'>({
     type: 'otel',
     schema: otelSchema,
-    validate: ({ client_certificate, client_key }) =>
-      Boolean(client_certificate) === Boolean(client_key)
-        ? []
-        : [
-            client_key
-              ? ['client_certificate', 'must be given together with client_key']
-              : ['client_key', 'must be given together with client_certificate'],
-          ],
+    validate: certificateProblems,
     state: createSpanState,
     open: async (config, context) => {
       if (config.client === 'package') {
@@ -27,7 +22,7 @@ export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema
         return openPackageClient(config, context)
       }
       const { openNativeClient } = await import('./native-client.ts')
-      return openNativeClient(config, context)
+      return openNativeClient(config, context, traces)
     },
     accepts: concernsSpans,
     takesSdkSpans: true,
@@ -39,16 +34,11 @@ export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema
     },
     sizeOf: sizeOfItem,
     requestBytes: (client) => client.requestBytes,
-    export: async (client, batch, context) => {
-      let settled = false
-      try {
-        const outcome = await client.export(batch, context)
-        settled = outcome.type !== 'retry' && outcome.type !== 'too_large'
-        return outcome
-      } finally {
-        if (!settled) compact(batch.filter(isEncoded))
-      }
-    },
+    export: (client, batch, context) =>
+      compacting(
+        () => batch.filter(isEncoded),
+        () => client.export(batch, context),
+      ),
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
     describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),

@@ -1,21 +1,46 @@
+import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { OpenContext } from '../exporter.ts'
 import { openHttpClient, outcomeOf } from '../http.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
-import type { OtelClient } from './client.ts'
 import { createEncoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
 import { detectOrigin } from './resource.ts'
 import type { OtelConfig } from './schema.ts'
-import type { SpanState } from './spans.ts'
+import type { Signal } from './signal.ts'
+import type { SpanItem } from './span-item.ts'
 import { readTlsFiles } from './tls-files.ts'
 
-/** Our encoder and transport: every batch is tried once and its outcome is exact. */
+/** The keys that a connection is made of. */
+export type ConnectionConfig = Pick<
+  OtelConfig,
+  | 'endpoint'
+  | 'headers'
+  | 'compression'
+  | 'certificate'
+  | 'client_certificate'
+  | 'client_key'
+  | 'service_name'
+  | 'resource_attributes'
+>
+
+export interface NativeClient {
+  export(
+    batch: readonly SpanItem[],
+    attempt: { readonly signal: AbortSignal; readonly config: { readonly max_request_bytes: number } },
+  ): Promise<Outcome>
+  /** Bytes of a request beside its items, at most. */
+  readonly requestBytes: number
+  close(): Promise<void>
+}
+
+/** Our encoder and transport, for any signal: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
-  config: OtelConfig,
-  { clock, forbidAddress }: OpenContext<SpanState, OtelConfig>,
-): Promise<OtelClient> {
+  config: ConnectionConfig,
+  { clock, forbidAddress }: Pick<OpenContext<unknown>, 'clock' | 'forbidAddress'>,
+  carried: Signal,
+): Promise<NativeClient> {
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const encoder = createEncoder(origin)
   const { endpoint: url, headers, compression } = config
@@ -39,13 +64,13 @@ export async function openNativeClient(
       const outcome = outcomeOf(attempt, {
         now: clock.now(),
         redact: http.redact,
-        advice: (status) => statusAdvice(status, url),
+        advice: (status) => statusAdvice(status, url, carried),
         partialSuccess: (response, headers) => {
           const { rejected, message } = rejectedSpans(response, headers['content-type'])
           if (rejected > 0 || message !== '')
             said = new TelemetryError(
               'OTEL_PARTIAL_SUCCESS',
-              `the backend rejected ${rejected} of ${batch.length} spans: ${http.redact(message) || 'it did not say why'}`,
+              `the backend rejected ${rejected} of ${batch.length} ${carried.items}: ${http.redact(message) || 'it did not say why'}`,
             )
           return Math.min(rejected, batch.length)
         },
