@@ -1,5 +1,5 @@
-import { exporterKeys, pushKeys } from '../../config/keys.ts'
 import type { ConfigOf, ExporterSchema } from '../exporter.ts'
+import { exporterKeys, pushKeys } from '../keys.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
 import { logs } from '../otel/signal.ts'
 import {

@@ -1,5 +1,5 @@
-import { headers, parseHeaderPairs } from '../../config/formats/headers.ts'
 import type { EcosystemVariable } from '../exporter.ts'
+import { parseHeaderPairs, wrongHeaders } from '../header-pairs.ts'
 import type { Signal } from './signal.ts'
 
 type Variables = (name: string) => string | undefined
@@ -31,12 +31,9 @@ export function endpointVariables({ variable, path }: Signal): readonly Ecosyste
 const generalName = 'OTEL_EXPORTER_OTLP_HEADERS'
 
 /** The general headers; undefined where there are none or they are malformed. */
-function generalHeaders(text: string | undefined): Readonly<Record<string, string>> | undefined {
-  try {
-    return text === undefined ? undefined : (headers.coerce?.(text) as Readonly<Record<string, string>>)
-  } catch {
-    return undefined
-  }
+function generalHeaders(text: string | undefined): [string, string][] | undefined {
+  const pairs = text === undefined ? undefined : parseHeaderPairs(text)
+  return pairs && wrongHeaders(pairs) === undefined ? pairs : undefined
 }
 
 /** The signal's headers come on top of the general ones, as OpenTelemetry's exporters have it. */
@@ -45,8 +42,7 @@ function combinedHeaders(text: string, variable: Variables): unknown {
   const general = generalHeaders(variable(generalName))
   if (specific === undefined || general === undefined) return text
   const names = new Set(specific.map(([name]) => name.toLowerCase()))
-  const others = Object.entries(general).filter(([name]) => !names.has(name.toLowerCase()))
-  return Object.fromEntries([...others, ...specific])
+  return Object.fromEntries([...general.filter(([name]) => !names.has(name.toLowerCase())), ...specific])
 }
 
 export function headerVariables(signal: Signal): readonly EcosystemVariable[] {
