@@ -65,6 +65,8 @@ export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } 
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
 export { type OtelOptions, otel } from './exporters/otel/index.ts'
 export type { OtelSchema } from './exporters/otel/schema.ts'
+export { otelLogs } from './exporters/otel-logs/index.ts'
+export type { OtelLogsSchema } from './exporters/otel-logs/schema.ts'
 export { metricsHandler, type PrometheusOptions, prometheus } from './exporters/prometheus/index.ts'
 export type { PrometheusSchema } from './exporters/prometheus/settings.ts'
 export type * from './exporters/typed-config.ts'

@@ -7,12 +7,14 @@ import type {
 } from './exporters/exporter.ts'
 import type { MockSchema } from './exporters/mock.ts'
 import type { OtelSchema } from './exporters/otel/schema.ts'
+import type { OtelLogsSchema } from './exporters/otel-logs/schema.ts'
 import type { PrometheusSchema } from './exporters/prometheus/settings.ts'
 import type { CommonConfig, ExporterTable, PushConfig } from './exporters/typed-config.ts'
 
 /** The exporter types that telemachine comes with. */
 export type BuiltInType =
   | ExporterDefinition<unknown, unknown, unknown, OtelSchema, 'otel'>
+  | ExporterDefinition<unknown, unknown, unknown, OtelLogsSchema, 'otel_logs'>
   | PullExporterDefinition<unknown, unknown, PrometheusSchema, 'prometheus'>
   | ExporterDefinition<unknown, unknown, unknown, DatadogSchema, 'datadog'>
   | ExporterDefinition<unknown, unknown, unknown, MockSchema, 'mock'>

@@ -2,10 +2,17 @@ import { datadog } from './datadog/index.ts'
 import type { AnyExporterDefinition } from './exporter.ts'
 import { mock } from './mock.ts'
 import { otel } from './otel/index.ts'
+import { otelLogs } from './otel-logs/index.ts'
 import { prometheus } from './prometheus/index.ts'
 
 /** Every type telemachine comes with. */
-export const builtInTypes = (): AnyExporterDefinition[] => [otel(), prometheus(), datadog(), mock()]
+export const builtInTypes = (): AnyExporterDefinition[] => [
+  otel(),
+  otelLogs(),
+  prometheus(),
+  datadog(),
+  mock(),
+]
 
 /** The built-in types and those of an application. One of the same name takes the place of ours. */
 export function typesWith(own: readonly AnyExporterDefinition[] = []): readonly AnyExporterDefinition[] {

@@ -6,13 +6,19 @@ import type { Backend, BackendOptions } from './backend/contract.ts'
 import { type ConnectionFault, createFaultPlan, type RequestFault, takes } from './backend/faults.ts'
 import { createListener } from './backend/listener.ts'
 import { createRecord } from './backend/record.ts'
-import { type BackendRequest, formatOf, readBody } from './backend/request.ts'
+import { type BackendRequest, formatOf, noItems, readBody } from './backend/request.ts'
 import { createWaiting } from './backend/waiting.ts'
 import { encodeStatus } from './otlp/response.ts'
 
 /** Makes a backend; it listens once `listen()` is called. */
 export function createBackend(options: BackendOptions = {}): Backend {
-  const { host = '127.0.0.1', path = '/v1/traces', limit = 100_000, logLimit = 100 } = options
+  const {
+    host = '127.0.0.1',
+    path = '/v1/traces',
+    logsPath = '/v1/logs',
+    limit = 100_000,
+    logLimit = 100,
+  } = options
   const limits = {
     maxRequestBytes: options.maxRequestBytes ?? 64 * 2 ** 20,
     decode: options.decode ?? 'full',
@@ -49,8 +55,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
       headers: request.headers,
       bytes: 0,
       rawBytes: 0,
-      spans: [],
-      spanCount: 0,
+      ...noItems,
       accepted: 0,
       status: undefined,
       fault: undefined,
@@ -64,7 +69,15 @@ export function createBackend(options: BackendOptions = {}): Backend {
   const receive = (request: IncomingMessage, response: ServerResponse): void => {
     const format = formatOf(request.headers['content-type']) ?? 'protobuf'
     const wire = request.socket
-    const exchange: Exchange = { response, format, wire, reset: () => listener.reset(wire) }
+    const requested = request.url?.split('?')[0]
+    const signal = requested === path ? 'traces' : requested === logsPath ? 'logs' : undefined
+    const exchange: Exchange = {
+      response,
+      format,
+      signal: signal ?? 'traces',
+      wire,
+      reset: () => listener.reset(wire),
+    }
     record.count.requests += 1
     request.on('error', () => {})
     response.on('error', () => {})
@@ -74,7 +87,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
       answer(exchange, status, encodeStatus(format, problem), status === 405 ? { allow: 'POST' } : {})
       note(request, { ...seen, status })
     }
-    if (request.url?.split('?')[0] !== path) {
+    if (signal === undefined) {
       refuse(404, `not found: ${request.url}`)
       return
     }
@@ -118,13 +131,16 @@ export function createBackend(options: BackendOptions = {}): Backend {
     planned: RequestFault | undefined,
     refuse: (status: number, problem: string, seen?: Partial<BackendRequest>) => void,
   ): void => {
-    const read = readBody(body, request.headers, limits)
+    const { signal } = exchange
+    const read = readBody(body, signal, request.headers, limits)
     // A backend that is down does not judge what it is sent; one that works does.
     const decoded = 'problem' in read ? undefined : read
-    const seen = { bytes: body.length, rawBytes: 0, spans: [], spanCount: 0, ...decoded }
+    const seen = { bytes: body.length, rawBytes: 0, ...noItems, ...decoded }
+    const itemCount = seen.spanCount + seen.logRecordCount
     let fault = planned
     if (fault?.type === 'choose' && decoded) {
-      const blank = { method: 'POST', path, headers: request.headers, accepted: 0, status: undefined }
+      const asked = request.url ?? ''
+      const blank = { method: 'POST', path: asked, headers: request.headers, accepted: 0, status: undefined }
       fault = fault.choose({ ...blank, ...seen, fault })
     }
     if ('problem' in read && (!fault || takes(fault))) {
@@ -132,12 +148,12 @@ export function createBackend(options: BackendOptions = {}): Backend {
       return
     }
 
-    record.count.received += seen.spanCount
-    const rejected = fault?.type === 'partial' ? Math.min(Math.max(fault.rejected, 0), seen.spanCount) : 0
-    const accepted = !fault || takes(fault) ? seen.spanCount - rejected : 0
+    record.count.received += itemCount
+    const rejected = fault?.type === 'partial' ? Math.min(Math.max(fault.rejected, 0), itemCount) : 0
+    const accepted = !fault || takes(fault) ? itemCount - rejected : 0
     record.count.rejected += rejected
-    record.count.spanCount += accepted
-    record.keep(seen.spans.slice(0, accepted))
+    record.count[signal === 'traces' ? 'spanCount' : 'logRecordCount'] += accepted
+    record.keep(seen, accepted)
     const counters = record.count
     const answered = (): void => {
       counters.answered += accepted
@@ -157,16 +173,22 @@ export function createBackend(options: BackendOptions = {}): Backend {
     refusing = false
   }
 
+  const origin = (): string =>
+    `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+
   const backend: Backend = {
     get url() {
-      const name = host.includes(':') ? `[${host}]` : host
-      return `${tls ? 'https' : 'http'}://${name}:${port}${path}`
+      return origin() + path
+    },
+    get logsUrl() {
+      return origin() + logsPath
     },
     get port() {
       return port
     },
     certificate: tls?.cert?.toString(),
     spans: record.spans,
+    logRecords: record.logRecords,
     log: record.requests,
     get requests() {
       return record.count.requests
@@ -174,11 +196,14 @@ export function createBackend(options: BackendOptions = {}): Backend {
     get spanCount() {
       return record.count.spanCount
     },
+    get logRecordCount() {
+      return record.count.logRecordCount
+    },
     get received() {
       return record.count.received
     },
     get acceptedWithoutAnswer() {
-      return record.count.spanCount - record.count.answered
+      return record.count.spanCount + record.count.logRecordCount - record.count.answered
     },
     get rejected() {
       return record.count.rejected
@@ -195,6 +220,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
     stats: () => ({
       requests: backend.requests,
       spanCount: backend.spanCount,
+      logRecordCount: backend.logRecordCount,
       received: backend.received,
       acceptedWithoutAnswer: backend.acceptedWithoutAnswer,
       rejected: backend.rejected,
@@ -242,6 +268,13 @@ export function createBackend(options: BackendOptions = {}): Backend {
         () => record.count.spanCount >= spanCount,
         timeoutMs,
         () => `${record.count.spanCount} spans accepted of ${spanCount}, ${record.count.received} received`,
+      ),
+    waitForLogRecords: (logRecordCount, timeoutMs = 5000) =>
+      waiting.until(
+        () => record.count.logRecordCount >= logRecordCount,
+        timeoutMs,
+        () =>
+          `${record.count.logRecordCount} log records accepted of ${logRecordCount}, ${record.count.received} received`,
       ),
     waitForRequests: (requests, timeoutMs = 5000) =>
       waiting.until(

@@ -1,6 +1,6 @@
 export type { Backend, BackendOptions, BackendStats } from './backend/contract.ts'
 export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from './backend/faults.ts'
-export type { BackendRequest, ReceivedSpan } from './backend/request.ts'
+export type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
 export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
 export { exporterConformance } from './conformance.ts'
@@ -21,6 +21,12 @@ export { type LifecycleWorldOptions, lifecycleWorld } from './models/lifecycle-w
 export { rebuildModel, rebuildProjection } from './models/rebuild.ts'
 export { shutdownBacklog, shutdownModel } from './models/shutdown.ts'
 export type {
+  DecodedLogRecord,
+  DecodedLogsRequest,
+  DecodedResourceLogs,
+  DecodedScopeLogs,
+} from './otlp/log-messages.ts'
+export type {
   DecodedAttributes,
   DecodedLink,
   DecodedResource,
@@ -33,7 +39,14 @@ export type {
   DecodedValue,
 } from './otlp/messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
-export { countSpans, decodeTraceRequest, decodeTraceRequestJson } from './otlp-decode.ts'
+export {
+  countLogRecords,
+  countSpans,
+  decodeLogsRequest,
+  decodeLogsRequestJson,
+  decodeTraceRequest,
+  decodeTraceRequestJson,
+} from './otlp-decode.ts'
 export { type BreakerPresetOptions, breakerPreset } from './presets/breaker.ts'
 export { deliveryPreset } from './presets/delivery.ts'
 export { type ExporterPresetOptions, exporterPreset } from './presets/exporter.ts'

@@ -3,21 +3,27 @@ import { type Credentials, refuseForeign } from '../http/credentials.ts'
 import { fileCredentials } from '../http/headers-file.ts'
 import { functionCredentials, type HeadersFunction, type HeadersMemory } from '../http/headers-function.ts'
 import type { OtelConfig } from './schema.ts'
-import type { SpanState } from './spans.ts'
 
 /** How the headers of an exporter type are obtained at runtime. */
 export interface ObtainedBy {
   readonly headers?: HeadersFunction | undefined
   readonly headersTimeoutMs: number
   /** By the state of an exporter, which outlives its clients. */
-  readonly memories: WeakMap<SpanState, HeadersMemory>
+  readonly memories: WeakMap<object, HeadersMemory>
 }
+
+const configured: ObtainedBy = { headersTimeoutMs: 10_000, memories: new WeakMap() }
 
 /** The credentials of a client that opens, or undefined where `headers` of the configuration is all there is. */
 export async function openCredentials(
-  config: OtelConfig,
-  { clock, logger, state, forbidAddress }: OpenContext<SpanState, OtelConfig>,
-  { headers: obtain, headersTimeoutMs: timeoutMs, memories }: ObtainedBy,
+  config: Pick<OtelConfig, 'endpoint' | 'headers' | 'headers_file'>,
+  {
+    clock,
+    logger,
+    state,
+    forbidAddress,
+  }: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
+  { headers: obtain, headersTimeoutMs: timeoutMs, memories }: ObtainedBy = configured,
 ): Promise<Credentials | undefined> {
   const { headers_file: path } = config
   if (!obtain && !path) return undefined

@@ -2,9 +2,10 @@ import { TelemetryError } from '../../errors.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { HeadersFunction, HeadersMemory } from '../http/headers-function.ts'
 import type { OtelClient } from './client.ts'
-import { compact } from './encode/slabs.ts'
+import { compacting } from './encode/slabs.ts'
 import { problemsOf } from './rules.ts'
 import { type OtelSchema, otelSchema } from './schema.ts'
+import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
@@ -45,7 +46,7 @@ export function otel(
         return openPackageClient(config, context)
       }
       const { openNativeClient } = await import('./native-client.ts')
-      return openNativeClient(config, context, obtainedBy)
+      return openNativeClient(config, context, traces, obtainedBy)
     },
     accepts: concernsSpans,
     takesSdkSpans: true,
@@ -57,16 +58,11 @@ export function otel(
     },
     sizeOf: sizeOfItem,
     requestBytes: (client) => client.requestBytes,
-    export: async (client, batch, context) => {
-      let settled = false
-      try {
-        const outcome = await client.export(batch, context)
-        settled = outcome.type !== 'retry' && outcome.type !== 'too_large'
-        return outcome
-      } finally {
-        if (!settled) compact(batch.filter(isEncoded))
-      }
-    },
+    export: (client, batch, context) =>
+      compacting(
+        () => batch.filter(isEncoded),
+        () => client.export(batch, context),
+      ),
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
     describe: (client, { open }) => ({

@@ -3,6 +3,7 @@ import { messageOf, TelemetryError } from '../../errors.ts'
 import { connectionAdvice, isHttp2Frame, opensslReason } from '../http/advice.ts'
 import { classifyStatus } from '../http.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
+import { traces } from './signal.ts'
 
 /** What the package's exporters call back with; code 0 is success. */
 export interface PackageResult {
@@ -53,7 +54,7 @@ function describe(
     .slice(0, 300)
     .replace(/[:\s]+$/, '')
   if (typeof said === 'number') {
-    const advice = statusAdvice(said, endpoint.href)
+    const advice = statusAdvice(said, endpoint.href, traces)
     const words = [message, advice && `(${advice})`].filter(Boolean).join(' ')
     return new TelemetryError('HTTP_STATUS', `HTTP ${said}${words === '' ? '' : `: ${words}`}`)
   }

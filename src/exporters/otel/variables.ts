@@ -1,4 +1,6 @@
+import type { EcosystemVariable } from '../exporter.ts'
 import { parseResourceAttributes } from './resource.ts'
+import type { Signal } from './signal.ts'
 
 /**
  * What OpenTelemetry's variables say in terms of our keys. A reader throws for a text that is malformed or that asks for
@@ -39,30 +41,38 @@ export function sdkDisabled(text: string): boolean | undefined {
   return said === 'true' ? false : undefined
 }
 
-/** `OTEL_TRACES_EXPORTER`: a list, of which only `otlp` and `none` concern this exporter. */
-export function tracesExporter(text: string): boolean | undefined {
-  const names = text.split(',').map(word).filter(Boolean)
-  if (names.length > 0 && names.every((name) => name === 'otlp')) return undefined
-  if (names.includes('none') && !names.includes('otlp')) return false
-  throw new Error(
-    'must be otlp or none: this exporter speaks OTLP only; telemetry.otel.enabled switches it, and other exporters are tables of their own',
-  )
-}
-
-/** `OTEL_EXPORTER_OTLP_PROTOCOL`: there is one. */
-export function speaksProtobuf(text: string): undefined {
-  if (word(text) !== 'http/protobuf')
+/** `OTEL_TRACES_EXPORTER` and its like: a list, of which only `otlp` and `none` concern this exporter. */
+export const signalExporter =
+  ({ type }: Signal) =>
+  (text: string): boolean | undefined => {
+    const names = text.split(',').map(word).filter(Boolean)
+    if (names.length > 0 && names.every((name) => name === 'otlp')) return undefined
+    if (names.includes('none') && !names.includes('otlp')) return false
     throw new Error(
-      'must be http/protobuf, the only protocol of this exporter: set telemetry.otel.endpoint to the OTLP/HTTP endpoint of the collector, whose port is 4318 by default',
+      `must be otlp or none: this exporter speaks OTLP only; telemetry.${type}.enabled switches it, and other exporters are tables of their own`,
     )
-}
+  }
 
-/** The general variable says nothing where that of the signal does. */
-export const generallySpeaksProtobuf = (
-  text: string,
-  variable: (name: string) => string | undefined,
-): undefined =>
-  variable('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') === undefined ? speaksProtobuf(text) : undefined
+/**
+ * `OTEL_EXPORTER_OTLP_PROTOCOL` and that of the signal, beside which the general one says nothing. There is one protocol,
+ * so neither sets anything.
+ */
+export function protocolVariables({ variable: signal, type }: Signal): readonly EcosystemVariable[] {
+  const specific = `OTEL_EXPORTER_OTLP_${signal}_PROTOCOL`
+  const speaksProtobuf = (text: string): undefined => {
+    if (word(text) !== 'http/protobuf')
+      throw new Error(
+        `must be http/protobuf, the only protocol of this exporter: set telemetry.${type}.endpoint to the OTLP/HTTP endpoint of the collector, whose port is 4318 by default`,
+      )
+  }
+  return [
+    { name: specific, read: speaksProtobuf },
+    {
+      name: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+      read: (text, variable) => (variable(specific) === undefined ? speaksProtobuf(text) : undefined),
+    },
+  ]
+}
 
 const rates: ReadonlyMap<string, number> = new Map([
   ['always_on', 1],

@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { encodeStatus, encodeTraceResponse, type OtlpFormat } from '../otlp/response.ts'
+import { encodeResponse, encodeStatus, type OtlpFormat, type OtlpSignal } from '../otlp/response.ts'
 import type { RequestFault } from './faults.ts'
 
 export interface Exchange {
   readonly response: ServerResponse
   readonly format: OtlpFormat
+  readonly signal: OtlpSignal
   /** What an answer is written to when it is not HTTP as Node's server would say it. */
   readonly wire: Socket
   /** Resets the connection (RST). */
@@ -34,14 +35,14 @@ export function answer(
 
 /** Answers a request as OTLP wants it answered when all of it was taken. */
 export const answerSuccess = (exchange: Exchange): void =>
-  answer(exchange, 200, encodeTraceResponse(exchange.format))
+  answer(exchange, 200, encodeResponse(exchange.signal, exchange.format))
 
 /**
  * Plays a fault on a request whose body was read, as far as the fault reads it. `answered` is called when the
  * answer is given whole. Returns the status if there is a plain one.
  */
 export function play(fault: RequestFault, exchange: Exchange, answered: () => void): number | undefined {
-  const { format } = exchange
+  const { format, signal } = exchange
   switch (fault.type) {
     case 'status': {
       const headers: Record<string, string> = { ...fault.headers }
@@ -53,7 +54,7 @@ export function play(fault: RequestFault, exchange: Exchange, answered: () => vo
     }
     case 'partial': {
       const { rejected, message = 'refused by a scripted fault' } = fault
-      answer(exchange, 200, encodeTraceResponse(format, { rejected, message }))
+      answer(exchange, 200, encodeResponse(signal, format, { rejected, message }))
       answered()
       return 200
     }
@@ -103,13 +104,13 @@ const head = (format: OtlpFormat, length: number): string =>
 
 function drip(
   fault: Extract<RequestFault, { type: 'drip' }>,
-  { wire, format }: Exchange,
+  { wire, format, signal }: Exchange,
   answered: () => void,
 ): void {
   const { bytes = 1, intervalMs = 20, size = 64 } = fault
   const endless = !Number.isFinite(size)
   // A message without rejected spans is a warning: the client has nothing to mind but the waiting.
-  const body = encodeTraceResponse(format, { rejected: 0, message: '.'.repeat(endless ? 0 : size) })
+  const body = encodeResponse(signal, format, { rejected: 0, message: '.'.repeat(endless ? 0 : size) })
   const whole = Buffer.concat([Buffer.from(head(format, endless ? size : body.length)), body])
   let sent = 0
   const timer = setInterval(() => {

@@ -1,6 +1,6 @@
 import type { TlsOptions } from 'node:tls'
 import type { Fault, FaultOptions } from './faults.ts'
-import type { BackendRequest, ReceivedSpan } from './request.ts'
+import type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
 export interface BackendOptions {
   /** Default: `127.0.0.1`. */
@@ -9,15 +9,17 @@ export interface BackendOptions {
   readonly port?: number
   /** `true` makes a certificate for localhost, to be trusted with `ca: backend.certificate`. */
   readonly tls?: true | (TlsOptions & { readonly cert: string | Buffer })
-  /** Default: `/v1/traces`. */
+  /** Where spans are taken. Default: `/v1/traces`. */
   readonly path?: string
+  /** Where log records are taken. Default: `/v1/logs`. */
+  readonly logsPath?: string
   /** A longer body, decompressed or not, is answered 413. Default: 64 MiB. */
   readonly maxRequestBytes?: number
-  /** Spans kept in `spans`; the oldest go first. Default: 100,000. */
+  /** Spans kept in `spans`, and log records in `logRecords`; the oldest go first. Default: 100,000. */
   readonly limit?: number
   /** Requests kept in `log`. Default: 100. */
   readonly logLimit?: number
-  /** `count` does no more than count the spans of protobuf requests, for benchmarks. Default: `full`. */
+  /** `count` does no more than count what protobuf requests carry, for benchmarks. Default: `full`. */
   readonly decode?: 'full' | 'count'
 }
 
@@ -26,11 +28,13 @@ export interface BackendStats {
   readonly requests: number
   /** Spans accepted. */
   readonly spanCount: number
-  /** Spans that arrived, accepted or not, as far as their requests were read. */
+  /** Log records accepted. */
+  readonly logRecordCount: number
+  /** Spans and log records that arrived, accepted or not, as far as their requests were read. */
   readonly received: number
   /** Of the accepted ones, those whose sender has had no whole answer (yet): it may well send them again. */
   readonly acceptedWithoutAnswer: number
-  /** Spans refused in partial successes. */
+  /** Spans and log records refused in partial successes. */
   readonly rejected: number
   /** Requests that were not HTTP, not OTLP, or not what they said they were. */
   readonly malformed: number
@@ -47,11 +51,15 @@ export interface BackendStats {
 export interface Backend extends BackendStats {
   /** Such as `http://127.0.0.1:4318/v1/traces`, once it listens. */
   readonly url: string
+  /** Where log records are sent to, such as `http://127.0.0.1:4318/v1/logs`. */
+  readonly logsUrl: string
   readonly port: number
   /** The server's certificate in PEM, with `tls`. */
   readonly certificate: string | undefined
   /** The accepted spans, oldest first. */
   readonly spans: readonly ReceivedSpan[]
+  /** The accepted log records, oldest first. */
+  readonly logRecords: readonly ReceivedLogRecord[]
   /** The latest requests, oldest first. */
   readonly log: readonly BackendRequest[]
   /** The counters, as one plain object. */
@@ -70,7 +78,7 @@ export interface Backend extends BackendStats {
   fault(fault: Fault, options?: FaultOptions): void
   /** Forgets all faults; resolves when the port is open again, if it was refusing. Hung requests stay hung. */
   clear(): Promise<void>
-  /** Forgets the spans, the log and the counters. */
+  /** Forgets the spans, the log records, the log of requests and the counters. */
   forget(): void
   /** Calls back for each request, once its answer is decided. Returns the way to stop that. */
   onRequest(listener: (request: BackendRequest) => void): () => void
@@ -78,6 +86,8 @@ export interface Backend extends BackendStats {
   waitFor(holds: () => boolean, timeoutMs?: number): Promise<void>
   /** Resolves when so many spans are accepted in all. */
   waitForSpans(spanCount: number, timeoutMs?: number): Promise<void>
+  /** Resolves when so many log records are accepted in all. */
+  waitForLogRecords(logRecordCount: number, timeoutMs?: number): Promise<void>
   /** Resolves when so many requests have arrived in all, at least with their headers. */
   waitForRequests(requests: number, timeoutMs?: number): Promise<void>
 }

@@ -1,38 +1,48 @@
-import type { BackendRequest, ReceivedSpan } from './request.ts'
+import type { BackendRequest, Items, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
 /** What the public counters of a backend are made of, see BackendStats. */
 export interface Counters {
   requests: number
   spanCount: number
+  logRecordCount: number
   received: number
-  /** Accepted spans whose sender was answered whole. */
+  /** Accepted spans and log records whose sender was answered whole. */
   answered: number
   rejected: number
   malformed: number
 }
 
-/** What a backend remembers: counters, and the latest spans and requests. */
+/** What a backend remembers: counters, and the latest spans, log records and requests. */
 export interface BackendRecord {
   /** Replaced by `forget`: an answer that ends later counts where its request did. */
   readonly count: Counters
   readonly spans: readonly ReceivedSpan[]
+  readonly logRecords: readonly ReceivedLogRecord[]
   readonly requests: readonly BackendRequest[]
-  keep(accepted: readonly ReceivedSpan[]): void
+  /** Keeps the first `accepted` items of a request. */
+  keep(items: Items, accepted: number): void
   log(request: BackendRequest): void
   forget(): void
+}
+
+function append<Item>(kept: Item[], more: readonly Item[], limit: number): void {
+  for (const item of more) kept.push(item)
+  if (kept.length > limit) kept.splice(0, kept.length - limit)
 }
 
 const nothing = (): Counters => ({
   requests: 0,
   spanCount: 0,
+  logRecordCount: 0,
   received: 0,
   answered: 0,
   rejected: 0,
   malformed: 0,
 })
 
-export function createRecord(spanLimit: number, requestLimit: number): BackendRecord {
+export function createRecord(itemLimit: number, requestLimit: number): BackendRecord {
   const spans: ReceivedSpan[] = []
+  const logRecords: ReceivedLogRecord[] = []
   const requests: BackendRequest[] = []
   let count = nothing()
   return {
@@ -40,10 +50,11 @@ export function createRecord(spanLimit: number, requestLimit: number): BackendRe
       return count
     },
     spans,
+    logRecords,
     requests,
-    keep(accepted) {
-      for (const span of accepted) spans.push(span)
-      if (spans.length > spanLimit) spans.splice(0, spans.length - spanLimit)
+    keep(items, accepted) {
+      append(spans, items.spans.slice(0, accepted), itemLimit)
+      append(logRecords, items.logRecords.slice(0, accepted), itemLimit)
     },
     log(request) {
       requests.push(request)
@@ -52,6 +63,7 @@ export function createRecord(spanLimit: number, requestLimit: number): BackendRe
     forget() {
       count = nothing()
       spans.length = 0
+      logRecords.length = 0
       requests.length = 0
     },
   }

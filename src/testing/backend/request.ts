@@ -1,13 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { messageOf } from '../../errors.ts'
-import type { DecodedResource, DecodedScope, DecodedSpan, DecodedTraceRequest } from '../otlp/messages.ts'
-import type { OtlpFormat } from '../otlp/response.ts'
-import { countSpans, decodeTraceRequest, decodeTraceRequestJson } from '../otlp-decode.ts'
+import type { DecodedLogRecord } from '../otlp/log-messages.ts'
+import type { DecodedResource, DecodedScope, DecodedSpan } from '../otlp/messages.ts'
+import type { OtlpFormat, OtlpSignal } from '../otlp/response.ts'
 import type { RequestFault } from './faults.ts'
+import { itemReaders } from './item-readers.ts'
 
 /** A span as a backend keeps it: with what its request said once for many spans. */
 export interface ReceivedSpan extends DecodedSpan {
+  readonly resource: DecodedResource | null
+  readonly scope: DecodedScope | null
+}
+
+/** A log record as a backend keeps it. */
+export interface ReceivedLogRecord extends DecodedLogRecord {
   readonly resource: DecodedResource | null
   readonly scope: DecodedScope | null
 }
@@ -21,19 +28,27 @@ export interface BackendRequest {
   readonly bytes: number
   /** Bytes of the body after decompression. */
   readonly rawBytes: number
-  /** Empty where the body was not read, not decoded or only counted. */
+  /** Empty where the body was not read, not decoded or only counted, and in a request with logs. */
   readonly spans: readonly ReceivedSpan[]
   readonly spanCount: number
-  /** The spans counted as accepted. */
+  /** As `spans`, of a request with logs. */
+  readonly logRecords: readonly ReceivedLogRecord[]
+  readonly logRecordCount: number
+  /** The spans or log records counted as accepted. */
   readonly accepted: number
   /** The status answered; undefined where there is none, or not a plain one. */
   readonly status: number | undefined
   readonly fault: RequestFault | undefined
 }
 
+/** What a request carries: of its signal; nothing of the other. */
+export type Items = Pick<BackendRequest, 'spans' | 'spanCount' | 'logRecords' | 'logRecordCount'>
+
+export const noItems: Items = { spans: [], spanCount: 0, logRecords: [], logRecordCount: 0 }
+
 /** What a body turned out to be, or the error status it deserves. */
 export type ReadBody =
-  | { readonly spans: readonly ReceivedSpan[]; readonly spanCount: number; readonly rawBytes: number }
+  | (Items & { readonly rawBytes: number })
   | { readonly status: number; readonly problem: string }
 
 export interface BodyLimits {
@@ -49,7 +64,12 @@ export function formatOf(contentType: string | undefined): OtlpFormat | undefine
 }
 
 /** Decompresses and decodes a whole body. */
-export function readBody(body: Buffer, headers: IncomingHttpHeaders, limits: BodyLimits): ReadBody {
+export function readBody(
+  body: Buffer,
+  signal: OtlpSignal,
+  headers: IncomingHttpHeaders,
+  limits: BodyLimits,
+): ReadBody {
   const format = formatOf(headers['content-type'])
   if (!format) return { status: 415, problem: `content type ${headers['content-type'] ?? '(none)'}` }
   const encoding = headers['content-encoding']?.trim().toLowerCase() || 'identity'
@@ -67,21 +87,10 @@ export function readBody(body: Buffer, headers: IncomingHttpHeaders, limits: Bod
   }
   if (raw.length > limits.maxRequestBytes) return { status: 413, problem: `${raw.length} bytes` }
   try {
-    if (limits.decode === 'count' && format === 'protobuf')
-      return { spans: [], spanCount: countSpans(raw), rawBytes: raw.length }
-    const spans = spansOf(
-      format === 'json' ? decodeTraceRequestJson(raw.toString()) : decodeTraceRequest(raw),
-    )
-    return { spans, spanCount: spans.length, rawBytes: raw.length }
+    const { count, decode } = itemReaders[signal]
+    const counted = limits.decode === 'count' && format === 'protobuf'
+    return { ...noItems, ...(counted ? count(raw) : decode(raw, format)), rawBytes: raw.length }
   } catch (error) {
     return { status: 400, problem: messageOf(error) }
   }
-}
-
-function spansOf(request: DecodedTraceRequest): ReceivedSpan[] {
-  const spans: ReceivedSpan[] = []
-  for (const { resource, scopeSpans } of request.resourceSpans)
-    for (const { scope, spans: decoded } of scopeSpans)
-      for (const span of decoded) spans.push(Object.assign(span, { resource, scope }))
-  return spans
 }

@@ -65,6 +65,7 @@ function readScalar(field: Field, value: unknown, where: string): unknown {
       return checkScalar(fail, type, Number(readInteger(value, where)))
     case 'kind':
     case 'statusCode':
+    case 'severityNumber':
       if (typeof value !== 'number') throw malformed(where, 'is not a number, as OTLP/JSON wants its enums')
       return checkScalar(fail, type, value)
     default:

@@ -94,6 +94,7 @@ export type Scalar =
   | 'parentSpanId'
   | 'kind'
   | 'statusCode'
+  | 'severityNumber'
 
 export interface Field {
   readonly number: number
@@ -119,22 +120,22 @@ export interface Message {
   readonly only?: string
 }
 
-const field = (number: number, name: string, type: Field['type'], many?: Field['many']): Field => ({
+export const field = (number: number, name: string, type: Field['type'], many?: Field['many']): Field => ({
   number,
   name,
   type,
   many,
 })
 
-const byNumber = (fields: readonly Field[]): (Field | undefined)[] => {
+export const byNumber = (fields: readonly Field[]): (Field | undefined)[] => {
   const table: (Field | undefined)[] = []
   for (const each of fields) table[each.number] = each
   return table
 }
 
-const anyValue: Message = { name: 'AnyValue', fields: [], oneof: true, create: () => ({}) }
+export const anyValue: Message = { name: 'AnyValue', fields: [], oneof: true, create: () => ({}) }
 
-const keyValue: Message = {
+export const keyValue: Message = {
   name: 'KeyValue',
   fields: byNumber([field(1, 'key', 'string'), field(2, 'value', anyValue)]),
   create: () => ({ key: '', value: null }),
@@ -176,7 +177,7 @@ const entityRef: Message = {
   create: () => ({ schemaUrl: '', type: '', idKeys: [], descriptionKeys: [] }),
 }
 
-const resource: Message = {
+export const resource: Message = {
   name: 'Resource',
   fields: byNumber([
     field(1, 'attributes', keyValue, 'attributes'),
@@ -186,7 +187,7 @@ const resource: Message = {
   create: () => ({ attributes: {}, droppedAttributesCount: 0, entityRefs: [] }),
 }
 
-const scope: Message = {
+export const scope: Message = {
   name: 'InstrumentationScope',
   fields: byNumber([
     field(1, 'name', 'string'),

@@ -5,11 +5,21 @@ export interface PartialSuccess {
   readonly message: string
 }
 
-/** An `ExportTraceServiceResponse`; without a partial success it is empty, as for a request taken whole. */
-export function encodeTraceResponse(format: OtlpFormat, partial?: PartialSuccess): Buffer {
+/** What requests of OTLP carry. */
+export type OtlpSignal = 'traces' | 'logs'
+
+const rejectedNames = { traces: 'rejectedSpans', logs: 'rejectedLogRecords' } as const
+
+/** The response of a signal's export service; without a partial success it is empty, as for a request taken whole. */
+export function encodeResponse(signal: OtlpSignal, format: OtlpFormat, partial?: PartialSuccess): Buffer {
   if (format === 'json') {
     const body = partial
-      ? { partialSuccess: { rejectedSpans: String(partial.rejected), errorMessage: partial.message } }
+      ? {
+          partialSuccess: {
+            [rejectedNames[signal]]: String(partial.rejected),
+            errorMessage: partial.message,
+          },
+        }
       : {}
     return Buffer.from(JSON.stringify(body))
   }
