@@ -1,6 +1,9 @@
 import type { Change, KeySchema } from '../../exporters/exporter.ts'
+import type { JsonSchema } from '../formats/format.ts'
+import { formats } from '../formats/formats.ts'
+import { choice } from '../formats/strings.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
-import { type SystemConfig, systemSchema } from '../keys.ts'
+import { guardedKeys, type SystemConfig, systemSchema } from '../keys.ts'
 import type { LayerName, Source } from '../layers.ts'
 import { isProblem, parsePath, pathOf } from '../paths.ts'
 import type { Held } from '../resolve.ts'
@@ -22,7 +25,33 @@ export interface Explanation {
   readonly unit?: string
   readonly change: Change
   readonly sensitive: boolean
+  /** The name of the key's format; `choice` for a key that lists its values. */
+  readonly format: string
+  /** JSON Schema of the values that the format takes, or of a few more. */
+  readonly schema: JsonSchema
+  /** `null` is a value of the key. */
+  readonly nullable: boolean
+  /** The admin API and remote sources cannot change the key. */
+  readonly guarded: boolean
 }
+
+/** What a value of the key may be. */
+function rulesOf(
+  path: string,
+  key: KeySchema,
+): Pick<Explanation, 'format' | 'schema' | 'nullable' | 'guarded'> {
+  const isChoice = typeof key.format !== 'string'
+  const format = isChoice ? choice : formats.get(key.format as string)
+  return {
+    format: isChoice ? 'choice' : (key.format as string),
+    schema: format?.json(isChoice ? { choices: key.format as readonly string[] } : key) ?? {},
+    nullable: key.nullable === true,
+    // A file that somebody else names would be read with the rights of this process.
+    guarded: key.format === 'file-path' || guardedPaths.has(path),
+  }
+}
+
+const guardedPaths: ReadonlySet<string> = new Set(guardedKeys.map((name) => pathOf(undefined, name)))
 
 function explainKey(
   path: string,
@@ -51,6 +80,7 @@ function explainKey(
     ...(key.unit !== undefined && { unit: key.unit }),
     change: key.change,
     sensitive: isSensitive(key),
+    ...rulesOf(path, key),
   }
 }
 
@@ -64,7 +94,11 @@ function explainExporter({ id, schema, held, type }: Resolved, redactor: Redacto
     doc: 'The type of the exporter. Default: its id.',
   }
   return [
-    explainKey(pathOf(id, 'type'), typeKey, type ? [type] : [], schema.type, redactor),
+    {
+      ...explainKey(pathOf(id, 'type'), typeKey, type ? [type] : [], schema.type, redactor),
+      // The type of a living exporter does not change.
+      guarded: true,
+    },
     ...[...schema.keys].map(([name, key]) =>
       explainKey(pathOf(id, name), key, held.get(name) ?? [], schema.defaults.get(name), redactor),
     ),
