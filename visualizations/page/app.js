@@ -96,6 +96,7 @@ let reading
 /** Reads the samples, and again whenever there is a new one. @param {AbortSignal} signal */
 async function readSamples(signal) {
   clearTimeout(reading)
+  if (signal.aborted) return
   let pause = drawMs
   try {
     pause = await samples.read()
@@ -103,7 +104,8 @@ async function readSamples(signal) {
   } catch {
     // The stream of events says that the server is gone.
   }
-  if (!signal.aborted) reading = setTimeout(readSamples, pause, signal)
+  clearTimeout(reading)
+  reading = setTimeout(readSamples, pause, signal)
 }
 
 async function showConfiguration() {

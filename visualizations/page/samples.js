@@ -17,13 +17,17 @@ export function createSampleStore() {
   /** @type {Map<string, any>} */
   const now = new Map()
   let newest = 0
+  /** Counts how often everything was forgotten. */
+  let life = 0
   let oldest = Number.POSITIVE_INFINITY
 
   return {
     /** Reads the samples that are new. */
     async read() {
+      const mine = life
       const { at, exporters, period_ms: periodMs } = await getJson(`samples?since=${newest}`)
-      // The server has started again, or its clock was set back: what was read before is of another time.
+      if (mine !== life) return periodMs
+      // The machine has slept: what was read before may be older than the hour.
       if (at.length > 0 && newest > 0 && at[0] - newest > 2 * periodMs) series.clear()
       for (const id of series.keys()) if (!Object.hasOwn(exporters, id)) series.delete(id)
       for (const [id, { delivered, waiting, dropped }] of /** @type {[string, any][]} */ (
@@ -55,6 +59,7 @@ export function createSampleStore() {
     forget() {
       series.clear()
       newest = 0
+      life += 1
     },
     /** @param {Record<string, any>} exporters */
     setNow(exporters) {
