@@ -34,6 +34,8 @@ export function createLog(onFresh) {
   /** @type {any[]} */
   let history = []
   let isFirst = true
+  // What scrolls has to be reached by the keyboard.
+  for (const id of ['transitions', 'changes']) byId(id).tabIndex = 0
 
   return {
     /** Transitions of an exporter, oldest first. @param {string} id */

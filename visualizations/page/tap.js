@@ -18,6 +18,8 @@ function line({ name, time, measurements, metadata }) {
 /** Live events that match a glob, the newest first. Nothing is asked for before somebody starts it. */
 export function createTap() {
   const [form, list, status, error] = ['tap-form', 'tap-events', 'tap-status', 'tap-error'].map(byId)
+  // What scrolls has to be reached by the keyboard.
+  list.tabIndex = 0
   const pattern = byId('tap-pattern')
   const start = byId('tap-start')
   const pause = byId('tap-stop')
