@@ -27,7 +27,7 @@ describe('tools of the live page', function () {
   }
   const row = (place: string, id: string) =>
     stage.page.waitForSelector(`#overview-rows tr:${place}[data-overview=${id}]`)
-  const focused = (id: string) => stage.page.waitForFunction(`document.activeElement.id === '${id}'`)
+  const focused = (id: string) => stage.until(`document.activeElement.id === '${id}'`)
   const openForm = (id: string) => stage.page.locator(`[data-exporter=${id}] summary`).click()
 
   describe('the overview', () => {
@@ -68,7 +68,7 @@ describe('tools of the live page', function () {
       const { page } = stage
       await page.locator('[data-overview=prometheus] [data-cell=state]').click()
       await focused('exporter-prometheus')
-      await page.waitForFunction(
+      await stage.until(
         "document.querySelector('#exporter-prometheus').getBoundingClientRect().top < innerHeight",
       )
       await page.locator('[data-overview=otel] a').press('Enter')
@@ -81,7 +81,7 @@ describe('tools of the live page', function () {
       await page.locator('[data-overview=otel] a').focus()
       await telemetry.config.put('otel.enabled', false)
       await row('last-child', 'otel')
-      await page.waitForFunction("document.activeElement.closest('[data-overview=otel]')")
+      await stage.until("document.activeElement.closest('[data-overview=otel]')")
     })
   })
 
@@ -97,7 +97,7 @@ describe('tools of the live page', function () {
       await events.filter({ hasText: 'mail.success' }).first().waitFor()
       await events.filter({ hasText: '"duration_ms":3' }).first().waitFor()
       assert.equal(await events.filter({ hasText: 'job.start' }).count(), 0)
-      await page.getByRole('button', { name: 'Stop' }).click()
+      await page.getByRole('button', { name: 'Stop', exact: true }).click()
       await page.getByText(/stopped after \d+ events/).waitFor()
       await focused('tap-start')
       while (telemetry.handlers().some(({ id }) => id.includes('tap'))) await new Promise(setImmediate)
@@ -110,7 +110,7 @@ describe('tools of the live page', function () {
       await page.getByLabel('Events that match').fill('x'.repeat(300))
       await page.keyboard.press('Enter')
       await page.locator('#tap-error').getByText('at most 16 patterns of at most 256 characters').waitFor()
-      await page.getByRole('button', { name: 'Start' }).waitFor()
+      await page.getByRole('button', { name: 'Start', exact: true }).waitFor()
     })
   })
 
@@ -135,12 +135,12 @@ describe('tools of the live page', function () {
       const { page } = stage
       const card = page.locator('[data-exporter=otel]')
       // One of the first bars: of half an hour ago.
-      await page.waitForFunction(
+      await stage.until(
         "[...document.querySelectorAll('[data-exporter=otel] rect[data-reason=unmatched_end]')].some((bar) => Number(bar.getAttribute('x')) < 20)",
       )
       await card.locator('.reasons [data-reason=unmatched_end]').getByText('unmatched end').waitFor()
       await card.getByText('30 min ago').first().waitFor()
-      await page.waitForFunction(
+      await stage.until(
         "document.querySelector('[data-exporter=otel] .sparkline.delivered .line').getAttribute('points').split(' ').length > 100",
       )
       await page.waitForSelector('[data-exporter=otel] [data-mark="breaker forced_open"]', {
@@ -170,7 +170,7 @@ describe('tools of the live page', function () {
       assert.equal(stage.telemetry.config.get('otel.overflow'), 'drop_oldest')
       await stage.page.getByLabel('Unset telemetry.otel.overflow').click()
       await stage.page.locator('#review [value=apply]').click()
-      await stage.page.waitForFunction(
+      await stage.until(
         "document.querySelector('[name=\"telemetry.otel.overflow\"]').value === 'drop_newest'",
       )
     })
@@ -259,7 +259,7 @@ describe('tools of the live page', function () {
       await page.evaluate(axeSource)
       telemetry.breaker('otel').forceOpen()
       await stage.lit('breaker.forced_open')
-      await page.waitForFunction("document.querySelectorAll('.recent, .taken').length === 0")
+      await stage.until("document.querySelectorAll('.recent, .taken').length === 0")
       await stage.openForm()
       await openForm('prometheus')
       await page.locator('#system-configuration summary').click()

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { createAdmin } from '../../src/admin/index.ts'
+import { createSimulatedClock } from '../../src/testing/index.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { token } from './site.ts'
 import { openBrowser, openStage, type Stage } from './stage.ts'
@@ -179,8 +180,25 @@ describe('live page', function () {
 
   it('has its portrait taken when asked', async function () {
     if (!process.env.UPDATE_SCREENSHOT) return this.skip()
+    await stage.close()
+    // Half an hour of which the admin API saw a burst of ends without starts.
+    const clock = createSimulatedClock({ startAt: Date.now() - 1_800_000 })
+    stage = await openStage(browser!, {
+      clock,
+      before: async ({ emit }) => {
+        for (let i = 0; i < 180; i += 1) {
+          for (let k = 0; k < 20 + 15 * Math.sin(i / 9); k += 1) {
+            emit('job.start', {}, { correlation_id: `${i} ${k}` })
+            emit('job.success', { duration_ms: 3 }, { correlation_id: `${i} ${k}` })
+            if (i > 60 && i < 72) emit('job.success', {}, { correlation_id: `nobody's ${i} ${k}` })
+          }
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          clock.increment(10_000)
+        }
+      },
+    })
     await stage.signIn()
-    await stage.page.waitForTimeout(25_000)
+    await stage.page.waitForTimeout(5_000)
     await stage.telemetry.config.putFrom('admin', { 'otel.batch_size': 256, 'otel.reset_timeout': 20 })
     stage.backends[0]!.fault({ type: 'refuse' })
     await stage.lit('breaker.open')

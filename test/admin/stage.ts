@@ -38,6 +38,8 @@ export interface Stage {
   signIn(): Promise<void>
   /** Resolves when a state of the otel exporter's charts is lit. */
   lit(state: string, className?: string): Promise<unknown>
+  /** Resolves when an expression is true in the page. The page's policy forbids the `eval` of waitForFunction. */
+  until(expression: string): Promise<void>
   /** The field of a key of the otel exporter. */
   field(name: string): ReturnType<Page['locator']>
   openForm(): Promise<void>
@@ -117,6 +119,10 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     },
     lit: (state, className = 'active') =>
       page.waitForSelector(`[data-exporter=otel] .${className}[data-state="${state}"]`),
+    until: async (expression) => {
+      const inNextFrame = `new Promise(requestAnimationFrame).then(() => Boolean(${expression}))`
+      while (!(await page.evaluate(inNextFrame)));
+    },
     field: (name) => page.locator(`[name="telemetry.otel.${name}"]`),
     openForm: () => page.locator('[data-exporter=otel] summary').click(),
     submit: async () => {

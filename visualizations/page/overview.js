@@ -57,7 +57,7 @@ export function createOverview(goTo) {
         const share = Math.round((queueShare ?? 0) * 100)
         say(waiting, share > 0 ? `${count(pending)} (${share}%)` : count(pending))
         waiting.dataset.tone = share > 80 ? 'bad' : share > 50 ? 'warn' : ''
-        say(dropped, lossRate > 0 ? `${count(lost)}, ${count(Math.max(lossRate, 1))}/s` : count(lost))
+        say(dropped, lossRate > 0 ? `${count(lost)} (+${count(Math.max(lossRate, 1))}/s)` : count(lost))
         dropped.dataset.tone = lossRate > 0 ? 'bad' : lost > 0 ? 'warn' : ''
         // What is pulled sends nothing by itself, and has no circuit breaker.
         say(breaker, status.pulled ? 'none' : words(status.breaker))
