@@ -53,6 +53,13 @@ export const timeOf = (at) => new Date(at).toLocaleTimeString('en-GB')
 /** @param {string} state */
 export const words = (state) => state.replaceAll('_', ' ')
 
+/** What scrolls has to be reached by the keyboard. @param {any} element @param {string} name */
+export function makeScrollable(element, name) {
+  element.tabIndex = 0
+  element.setAttribute('role', 'group')
+  element.setAttribute('aria-label', name)
+}
+
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let fading
 

@@ -1,5 +1,5 @@
 import { patchConfig, unsetConfig } from './api.js'
-import { byId, h, say, toast } from './dom.js'
+import { byId, h, makeScrollable, say, toast } from './dom.js'
 import { shown } from './values.js'
 
 /** @param {any[]} changes values to put, or one to unset */
@@ -28,6 +28,7 @@ export function review(changes) {
   const dialog = byId('review')
   const apply = dialog.querySelector('[value=apply]')
   say(dialog.querySelector('.error'), '')
+  makeScrollable(dialog.querySelector('.scroll'), 'Changes')
   dialog.querySelector('tbody').replaceChildren(...changes.map(row))
   return new Promise((resolve, reject) => {
     const done = new AbortController()
