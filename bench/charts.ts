@@ -34,7 +34,7 @@ function withCharts(): () => void {
     deliveryMachine.provide({
       actors: { exportWave: fromPromise(() => nextTurn().then(() => report)) as never },
     }),
-    { input: { unit, breaker } },
+    { input: { unit, breaker: breaker as never } },
   ).start()
   delivery.send({ type: 'delivery.start' })
   return () => tell(batch)

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { severity } from '../../src/cli/online/rates.ts'
 import { Refusal } from '../../src/config/formats/format.ts'
-import { formats } from '../../src/config/formats/formats.ts'
+import { formats } from '../../src/config/formats.ts'
+import { valueSchema } from '../../src/config/value-schemas.ts'
 import { createTelemetry, datadog, otel, prometheus } from '../../src/index.ts'
 
 interface Rules {
@@ -62,7 +63,7 @@ describe('rules of the live page', () => {
         const key = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) }
         if (!serverTakes(format, value, key)) return
         taken += 1
-        const explanation = { format, schema: formats.get(format)!.json(key), nullable: false }
+        const explanation = { format, schema: valueSchema({ format, ...key }), nullable: false }
         assert.equal(judge(explanation, value), '')
       }),
       { numRuns: 20_000 },
@@ -96,7 +97,7 @@ describe('rules of the live page', () => {
     ]
     for (const [format, value] of bad) {
       const key = format === 'integer' ? { min: 1, max: 100 } : {}
-      const said = judge({ format, schema: formats.get(format)!.json(key), nullable: false }, value)
+      const said = judge({ format, schema: valueSchema({ format, ...key }), nullable: false }, value)
       try {
         formats.get(format)!.validate(value, key)
         assert.fail(`${format} takes ${JSON.stringify(value)}`)

@@ -4,13 +4,13 @@ import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../error
 import { isRecord } from '../formats/format.ts'
 import type { Entry, Place } from '../layers.ts'
 import { pathOf } from '../paths.ts'
-import { problemAt } from '../shown/problems.ts'
-import type { Redactor } from '../shown/redact.ts'
+import { problemAt } from '../presentation/problems.ts'
+import type { Redactor } from '../presentation/redact.ts'
 import { type ReadDocument, readDocument, refusedDocument } from './document.ts'
 import { interpolate, type NotInterpolated, type Variables } from './interpolate.ts'
 import { jsonPositions } from './positions/json.ts'
-import { OutlineError, type Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
+import { OutlineError, type Positions } from './positions.ts'
 import { tomlNow } from './toml.ts'
 
 /** No configuration is larger, and reading more would block the process. */

@@ -1,13 +1,11 @@
 import type { Change, KeySchema } from '../../exporters/exporter.ts'
-import type { JsonSchema } from '../formats/format.ts'
-import { formats } from '../formats/formats.ts'
-import { choice } from '../formats/strings.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
-import { guardedKeys, type SystemConfig, systemSchema } from '../keys.ts'
+import { guardedKeys } from '../keys.ts'
 import type { LayerName, Source } from '../layers.ts'
 import { isProblem, parsePath, pathOf } from '../paths.ts'
-import type { Held } from '../resolve.ts'
+import type { Held, ResolvedKeys } from '../resolve.ts'
 import { isSensitive } from '../schema.ts'
+import { type JsonSchema, valueSchema } from '../value-schemas.ts'
 import { shownValue, whereOf } from './problems.ts'
 import type { Redactor } from './redact.ts'
 
@@ -35,23 +33,27 @@ export interface Explanation {
   readonly guarded: boolean
 }
 
+const guardedPaths: ReadonlySet<string> = new Set(guardedKeys.map((name) => pathOf(undefined, name)))
+
 /** What a value of the key may be. */
 function rulesOf(
   path: string,
   key: KeySchema,
 ): Pick<Explanation, 'format' | 'schema' | 'nullable' | 'guarded'> {
-  const isChoice = typeof key.format !== 'string'
-  const format = isChoice ? choice : formats.get(key.format as string)
+  const { min, max } = key
+  const limits = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) }
+  const rules =
+    typeof key.format === 'string'
+      ? { format: key.format, ...limits }
+      : { format: 'choice', choices: key.format }
   return {
-    format: isChoice ? 'choice' : (key.format as string),
-    schema: format?.json(isChoice ? { choices: key.format as readonly string[] } : key) ?? {},
+    format: rules.format,
+    schema: valueSchema(rules),
     nullable: key.nullable === true,
     // A file that somebody else names would be read with the rights of this process.
     guarded: key.format === 'file-path' || guardedPaths.has(path),
   }
 }
-
-const guardedPaths: ReadonlySet<string> = new Set(guardedKeys.map((name) => pathOf(undefined, name)))
 
 function explainKey(
   path: string,
@@ -86,68 +88,53 @@ function explainKey(
 
 const hasPlace = (entry: Held['entry']): boolean => entry.from !== undefined || entry.file !== undefined
 
-function explainExporter({ id, schema, held, type }: Resolved, redactor: Redactor): Explanation[] {
-  const typeKey: KeySchema = {
-    format: 'name',
-    default: null,
-    change: 'replace',
-    doc: 'The type of the exporter. Default: its id.',
-  }
-  return [
+const explainKeys = ({ id, schema, held }: ResolvedKeys, redactor: Redactor): Explanation[] =>
+  [...schema.keys].map(([name, key]) =>
+    explainKey(pathOf(id, name), key, held.get(name) ?? [], schema.defaults.get(name), redactor),
+  )
+
+const typeKey: KeySchema = {
+  format: 'name',
+  default: null,
+  change: 'replace',
+  doc: 'The type of the exporter. Default: its id.',
+}
+
+export const explainConfig = ({ exporters, system }: ResolvedConfig, redactor: Redactor): Explanation[] => [
+  ...explainKeys(system, redactor),
+  ...[...exporters.values()].flatMap((one) => [
     {
-      ...explainKey(pathOf(id, 'type'), typeKey, type ? [type] : [], schema.type, redactor),
+      ...explainKey(pathOf(one.id, 'type'), typeKey, one.type ? [one.type] : [], one.schema.type, redactor),
       // The type of a living exporter does not change.
       guarded: true,
     },
-    ...[...schema.keys].map(([name, key]) =>
-      explainKey(pathOf(id, name), key, held.get(name) ?? [], schema.defaults.get(name), redactor),
-    ),
-  ]
+    ...explainKeys(one, redactor),
+  ]),
+]
+
+/** The value of a key as it may be seen; undefined for a key that does not exist. */
+export function shownKey({ schema, config, held }: ResolvedKeys, name: string, redactor: Redactor): unknown {
+  const key = schema.keys.get(name)
+  return key && shownValue(key, config[name], held.get(name)?.[0]?.entry, redactor)
 }
 
-export function explainConfig({ exporters, system }: ResolvedConfig, redactor: Redactor): Explanation[] {
-  const ours = Object.entries(systemSchema).map(([name, key]) =>
-    explainKey(pathOf(undefined, name), key, system.held.get(name) ?? [], key.default, redactor),
-  )
-  return [...ours, ...[...exporters.values()].flatMap((one) => explainExporter(one, redactor))]
-}
-
-/** An exporter's configuration as it may be seen. */
-export const shownConfig = (
-  { schema, config, held }: Resolved,
-  redactor: Redactor,
-): Record<string, unknown> =>
+/** All keys of an exporter, or of telemachine itself, as they may be seen. */
+export const shownConfig = (resolved: ResolvedKeys, redactor: Redactor): Record<string, unknown> =>
   Object.fromEntries(
-    [...schema.keys].map(([name, key]) => [
-      name,
-      shownValue(key, config[name], held.get(name)?.[0]?.entry, redactor),
-    ]),
-  )
-
-const shownSystem = ({ system }: ResolvedConfig, name: string, redactor: Redactor): unknown =>
-  shownValue(
-    systemSchema[name as keyof SystemConfig],
-    system.config[name as keyof SystemConfig],
-    system.held.get(name)?.[0]?.entry,
-    redactor,
+    [...resolved.schema.keys.keys()].map((name) => [name, shownKey(resolved, name, redactor)]),
   )
 
 /** The effective value at a path as it may be seen: of a key, a table of them, or everything. Undefined where nothing is. */
-export function shownAt(config: ResolvedConfig, path: string, redactor: Redactor): unknown {
+export function shownAt({ system, exporters }: ResolvedConfig, path: string, redactor: Redactor): unknown {
   const target = parsePath(path)
   if (isProblem(target)) return undefined
-  if (target.kind === 'system') return shownSystem(config, target.key, redactor)
+  if (target.kind === 'system') return shownKey(system, target.key, redactor)
   const table = (resolved: Resolved) => ({ type: resolved.schema.type, ...shownConfig(resolved, redactor) })
   if (target.kind === 'root') {
-    const ours = Object.keys(systemSchema).map((name) => [name, shownSystem(config, name, redactor)])
-    return Object.fromEntries([...ours, ...[...config.exporters].map(([id, one]) => [id, table(one)])])
+    const tables = [...exporters].map(([id, one]) => [id, table(one)])
+    return { ...shownConfig(system, redactor), ...Object.fromEntries(tables) }
   }
-  const resolved = config.exporters.get(target.id)
-  if (!resolved) return undefined
-  if (target.kind === 'exporter') return table(resolved)
-  if (target.key === 'type') return resolved.schema.type
-  const key = resolved.schema.keys.get(target.key)
-  return (
-    key && shownValue(key, resolved.config[target.key], resolved.held.get(target.key)?.[0]?.entry, redactor)
-  )
+  const resolved = exporters.get(target.id)
+  if (!resolved || target.kind === 'exporter') return resolved && table(resolved)
+  return target.key === 'type' ? resolved.schema.type : shownKey(resolved, target.key, redactor)
 }
