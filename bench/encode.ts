@@ -3,7 +3,7 @@
  * Spans have a parent and 4 attributes; names and keys repeat, one string value of each span never does.
  */
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
-import { createSpanSlabs } from '../src/exporters/otel/encode/slabs.ts'
+import { createSpanSlabs } from '../src/exporters/otel/encode/span-slabs.ts'
 import { createEncoder } from '../src/exporters/otel/encode.ts'
 import { noEvents, noLinks, type SpanRecord } from '../src/exporters/otel/span-record.ts'
 import { toReadableSpans } from '../test/exporters/otel/readable-span.ts'

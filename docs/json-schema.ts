@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in the configuration look like this.
 import type { PublishedKey } from '../src/config/published.ts'
-import { type JsonSchema, valueSchema } from './value-schemas.ts'
+import { type JsonSchema, valueSchema } from '../src/config/value-schemas.ts'
 
 type Keys = ReadonlyMap<string, PublishedKey>
 

@@ -41,6 +41,7 @@ export type { Outcome } from './delivery/outcome.ts'
 export type { TelemetryErrorCode } from './error-codes.ts'
 export { type ConfigProblem, TelemetryConfigError, TelemetryError } from './errors.ts'
 export { builtInTypes } from './exporters/built-in.ts'
+export type { ApiKeyAnswer, ApiKeyFunction } from './exporters/datadog/api-key.ts'
 export { type DatadogOptions, datadog } from './exporters/datadog/index.ts'
 export type { DatadogSchema } from './exporters/datadog/schema.ts'
 export {
@@ -53,11 +54,19 @@ export {
   type PullExporterDefinition,
   type Sink,
 } from './exporters/exporter.ts'
+export type {
+  HeadersAnswer,
+  HeadersFunction,
+  HeadersReason,
+  HeadersRequest,
+} from './exporters/http/headers-function.ts'
 export type * from './exporters/key.ts'
 export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } from './exporters/mock.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
-export { otel } from './exporters/otel/index.ts'
+export { type OtelOptions, otel } from './exporters/otel/index.ts'
 export type { OtelSchema } from './exporters/otel/schema.ts'
+export { otelLogs } from './exporters/otel-logs/index.ts'
+export type { OtelLogsSchema } from './exporters/otel-logs/schema.ts'
 export { type OtelMetricsOptions, otelMetrics } from './exporters/otel-metrics/index.ts'
 export type { OtelMetricsSchema } from './exporters/otel-metrics/settings.ts'
 export { metricsHandler, type PrometheusOptions, prometheus } from './exporters/prometheus/index.ts'

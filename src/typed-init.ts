@@ -7,6 +7,7 @@ import type {
 } from './exporters/exporter.ts'
 import type { MockSchema } from './exporters/mock.ts'
 import type { OtelSchema } from './exporters/otel/schema.ts'
+import type { OtelLogsSchema } from './exporters/otel-logs/schema.ts'
 import type { OtelMetricsSchema } from './exporters/otel-metrics/settings.ts'
 import type { PrometheusSchema } from './exporters/prometheus/settings.ts'
 import type { CommonConfig, ExporterTable, PushConfig } from './exporters/typed-config.ts'
@@ -14,6 +15,7 @@ import type { CommonConfig, ExporterTable, PushConfig } from './exporters/typed-
 /** The exporter types that telemachine comes with. */
 export type BuiltInType =
   | ExporterDefinition<unknown, unknown, unknown, OtelSchema, 'otel'>
+  | ExporterDefinition<unknown, unknown, unknown, OtelLogsSchema, 'otel_logs'>
   | ExporterDefinition<unknown, unknown, unknown, OtelMetricsSchema, 'otel_metrics'>
   | PullExporterDefinition<unknown, unknown, PrometheusSchema, 'prometheus'>
   | ExporterDefinition<unknown, unknown, unknown, DatadogSchema, 'datadog'>

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createSystemClock } from '../clock.ts'
+import { type Clock, createSystemClock } from '../clock.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
 import { type Answer, writeAnswer } from '../http-server/answer.ts'
 import { inUrl, isLoopback } from '../http-server/host.ts'
@@ -10,6 +10,7 @@ import { createFeed, eventHeaders } from './feed.ts'
 import { createGate } from './gate.ts'
 import type { AdminTelemetry } from './port.ts'
 import { createRoutes, type Stream } from './routes.ts'
+import { createSamples } from './samples.ts'
 import { createTaps, tapHeaders } from './tap.ts'
 
 export interface AdminOptions {
@@ -34,6 +35,8 @@ export interface AdminOptions {
   readonly requestTimeoutMs?: number
   /** pino-shaped. Default: warnings and errors to stderr. */
   readonly logger?: Logger
+  /** Times the samples of the last hour. Default: the system's. A test may give a simulated one. */
+  readonly clock?: Clock
 }
 
 export interface Admin {
@@ -60,11 +63,11 @@ function basePathOf(path: string | undefined): string {
 
 /**
  * The admin API and the live page of a telemetry system. Nothing listens until `listen`, or until `handler` is
- * mounted. @throws TelemetryError `ADMIN_TOKEN_REQUIRED`, `ADMIN_TOKEN_INVALID`, `ADMIN_BASE_PATH_INVALID`.
+ * mounted; counters are sampled every 10 s from now on, for a history of the last hour. @throws TelemetryError `ADMIN_TOKEN_REQUIRED`, `ADMIN_TOKEN_INVALID`, `ADMIN_BASE_PATH_INVALID`.
  */
 export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {}): Admin {
   const { token, allowUnauthenticatedLoopback = false, host = '127.0.0.1', port = 0 } = options
-  const { requestTimeoutMs = 10_000 } = options
+  const { requestTimeoutMs = 10_000, clock = createSystemClock() } = options
   const logger = guardedLogger(options.logger ?? stderrLogger)
   const basePath = basePathOf(options.basePath)
   const names = [...loopbackNames, inUrl(host), ...(options.allowedHosts ?? [])]
@@ -74,7 +77,8 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     hosts: new Set(names.map((name) => name.toLowerCase())),
     origins: new Set((options.allowedOrigins ?? []).map((origin) => origin.toLowerCase())),
   })
-  const routeOf = createRoutes(telemetry, gate)
+  const samples = createSamples(telemetry, clock)
+  const routeOf = createRoutes(telemetry, gate, samples)
   const feed = createFeed(telemetry)
   const taps = createTaps(telemetry)
   let server: Promise<HttpServer> | undefined
@@ -139,17 +143,20 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
       if (token === undefined && !isLoopback(host)) {
         throw new TelemetryError('ADMIN_TOKEN_REQUIRED', `the admin API needs a token to listen on ${host}`)
       }
-      const clock = createSystemClock()
-      server ??= openHttpServer({ host, port, handler, clock, logger, requestTimeoutMs }).catch((error) => {
-        server = undefined
-        throw error
-      })
+      const serverClock = createSystemClock()
+      server ??= openHttpServer({ host, port, handler, clock: serverClock, logger, requestTimeoutMs }).catch(
+        (error) => {
+          server = undefined
+          throw error
+        },
+      )
       return { url: `http://${inUrl(host)}:${(await server).port}/` }
     },
     async close() {
       closed = true
       feed.close()
       taps.close()
+      samples.close()
       await (await server?.catch(() => undefined))?.close(0)
     },
   }

@@ -135,5 +135,5 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
 /** Without its configuration: that is fetched when its version changes, not ten times a second. */
 function exporterOf(exporter: ExporterStatus): Record<string, unknown> {
   const { config, probeInMs, ...rest } = exporter
-  return { ...rest, pulled: !hasBreaker(exporter) }
+  return { ...rest, pulled: !hasBreaker(exporter), queueSize: config.queue_size ?? null }
 }

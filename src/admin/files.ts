@@ -26,13 +26,23 @@ const chartPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancest
 
 const assets = [
   'style.css',
-  'app.js',
+  'panels.css',
   'api.js',
+  'app.js',
   'card.js',
   'chart.js',
   'configuration.js',
   'dom.js',
+  'field.js',
+  'judge.js',
+  'log.js',
+  'overview.js',
   'plot.js',
+  'review.js',
+  'samples.js',
+  'severity.js',
+  'tap.js',
+  'timeline.js',
   'values.js',
 ] as const
 const machines = ['breaker', 'delivery', 'exporter', 'system'] as const

@@ -7,6 +7,7 @@ import { readJson } from './body.ts'
 import { createFiles, isFile } from './files.ts'
 import type { Access, Gate } from './gate.ts'
 import type { AdminTelemetry } from './port.ts'
+import type { Samples } from './samples.ts'
 
 export interface Call {
   readonly request: IncomingMessage
@@ -36,7 +37,11 @@ function refusalOf(error: unknown): Answer {
 }
 
 /** Finds what a path offers; the parts of it that name exporters are not judged yet. */
-export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: string) => Route | undefined {
+export function createRoutes(
+  telemetry: AdminTelemetry,
+  gate: Gate,
+  samples: Samples,
+): (path: string) => Route | undefined {
   const files = createFiles()
 
   const state = (id: string): unknown => {
@@ -104,6 +109,7 @@ export function createRoutes(telemetry: AdminTelemetry, gate: Gate): (path: stri
   const fixed = new Map<string, Route>([
     ['status', get(({ request }) => ok(telemetry.status({ history: asksFor(request, 'history') })))],
     ['config', { access: 'api', methods: { GET: () => ok(telemetry.config.explain()), PATCH: patchConfig } }],
+    ['samples', get(({ request }) => ok(samples.after(sinceOf(request))))],
     ['events', get(() => 'events')],
     ['tap', get(() => 'tap')],
     ['healthz', { access: 'probe', methods: { GET: health } }],
@@ -153,6 +159,10 @@ const get = (answer: (call: Call) => Answer | Stream): Route => ({
   access: 'api',
   methods: { GET: answer },
 })
+
+/** What `?since=` says, in epoch milliseconds; 0 without it. */
+const sinceOf = ({ url = '' }: IncomingMessage): number =>
+  Number(new URLSearchParams(url.split('?')[1]).get('since') ?? 0) || 0
 
 const asksFor = ({ url = '' }: IncomingMessage, name: string): boolean =>
   ['', '1', 'true'].includes(new URLSearchParams(url.split('?')[1]).get(name) ?? 'no')

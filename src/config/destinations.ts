@@ -21,7 +21,9 @@ const originOf = (value: unknown): string | undefined =>
 
 /** Where a value of a key makes the exporter send to. */
 function destinationOf(key: KeySchema, value: unknown): string | undefined {
-  if (key.format === 'http-url') return typeof value === 'string' ? value : undefined
+  // A proxy sees the headers of plain http, so it is a destination too.
+  if (key.format === 'http-url' || key.format === 'proxy-url')
+    return typeof value === 'string' ? value : undefined
   return typeof value === 'string' ? key.destination?.(value) : undefined
 }
 

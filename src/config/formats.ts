@@ -3,6 +3,7 @@ import type { Format } from './formats/format.ts'
 import { headers } from './formats/headers.ts'
 import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
 import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
+import { proxyUrl } from './formats/proxy-url.ts'
 import { filePath, host, httpUrl, name, path, string } from './formats/strings.ts'
 
 /** Every format that a key may declare by its name. A key that lists its values has the format `choice`. */
@@ -24,6 +25,7 @@ export const formats: ReadonlyMap<string, Format> = new Map(
     name,
     host,
     'http-url': httpUrl,
+    'proxy-url': proxyUrl,
     'file-path': filePath,
   } satisfies Record<keyof FormatValues, Format>),
 )

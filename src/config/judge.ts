@@ -1,5 +1,6 @@
 import type { Config } from '../exporters/exporter.ts'
 import { createDestinations } from './destinations.ts'
+import { secretsOfProxyUrl } from './formats/proxy-url.ts'
 import { guardedKeys, type SystemConfig, systemSchema } from './keys.ts'
 import {
   exporterIds,
@@ -186,6 +187,7 @@ export function rememberSecrets({ exporters }: ResolvedConfig, redactor: Redacto
   for (const { schema, config } of exporters.values()) {
     for (const [name, key] of schema.keys) {
       if (key.format === 'headers') redactor.learnHeaders(config[name])
+      else if (key.format === 'proxy-url') redactor.learn(secretsOfProxyUrl(config[name]))
       else if (isSensitive(key)) redactor.learn(config[name])
     }
   }

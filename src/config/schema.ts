@@ -2,6 +2,7 @@ import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, KeySchema } from '../exporters/exporter.ts'
 import { commonKeys } from '../exporters/keys.ts'
 import type { Convict } from './convict.ts'
+import { secretsOfProxyUrl } from './formats/proxy-url.ts'
 import { formats } from './formats.ts'
 import { isSensitive, keyJudgeOf, type Verdict } from './key-judge.ts'
 import { systemSchema } from './keys.ts'
@@ -45,6 +46,7 @@ export function createSchema(
   const learn = (key: KeySchema, entry: Entry, made: Verdict): void => {
     if (key.format === 'headers')
       redactor?.learnHeaders('value' in made ? made.value : entry.value, isLasting(entry))
+    else if (key.format === 'proxy-url') redactor?.learn(secretsOfProxyUrl(entry.value), isLasting(entry))
     else if (isSensitive(key)) redactor?.learn(entry.value, isLasting(entry))
   }
 

@@ -33,10 +33,10 @@ import { createProblems } from './problem-list.ts'
 import { createSchemas, type Schemas } from './schema.ts'
 import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
-import { loadToml, tomlNow } from './sources/file.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
+import { loadToml, tomlNow } from './sources/toml.ts'
 
 /** What the program says is bounded by its author, not by what a network sends. */
 const maxInitValues = 100_000

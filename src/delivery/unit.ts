@@ -133,6 +133,11 @@ export function createUnit(options: UnitOptions): Unit {
   })
   const { queue, ship, flushes, intake } = pipeline
 
+  const readsScope = (): boolean => {
+    if (definition.readsScope === undefined) return definition.ignoresScope !== true
+    return asked(() => definition.readsScope?.(config()), true) !== false
+  }
+
   const subscribe = (): void => {
     subscribed = true
     // A driver that throws here gets everything, and answers for it event by event.
@@ -140,7 +145,7 @@ export function createUnit(options: UnitOptions): Unit {
     inbox.subscribe(config().event_patterns as readonly string[], {
       accepts: accepts && ((name) => asked(() => accepts.call(definition, name), true) !== false),
       ignoresTime: definition.ignoresTime === true,
-      ignoresScope: definition.ignoresScope === true,
+      ignoresScope: !readsScope(),
       pulled,
       handOverAt: handOverAt(config()),
     })

@@ -2,12 +2,14 @@ import { datadog } from './datadog/index.ts'
 import type { AnyExporterDefinition } from './exporter.ts'
 import { mock } from './mock.ts'
 import { otel } from './otel/index.ts'
+import { otelLogs } from './otel-logs/index.ts'
 import { otelMetrics } from './otel-metrics/index.ts'
 import { prometheus } from './prometheus/index.ts'
 
 /** Every type telemachine comes with. */
 export const builtInTypes = (): AnyExporterDefinition[] => [
   otel(),
+  otelLogs(),
   otelMetrics(),
   prometheus(),
   datadog(),

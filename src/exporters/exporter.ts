@@ -104,6 +104,11 @@ export interface ExporterDefinition<
   readonly ignoresTime?: boolean
   /** `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per event. */
   readonly ignoresScope?: boolean
+  /**
+   * Whether `ingest` reads `event.scope` under a configuration, for a type that does so under some only: asked for each
+   * configuration that comes into force. Default: it does unless `ignoresScope` is true.
+   */
+  readsScope?(config: ConfigOf<Schema>): boolean
   /** `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf` takes out of their events. */
   readonly takesSdkSpans?: boolean
   /**
@@ -166,6 +171,7 @@ const optional = [
   'validate',
   'state',
   'accepts',
+  'readsScope',
   'configure',
   'ingest',
   'tick',

@@ -2,13 +2,15 @@ import type { RequestOptions } from 'node:http'
 import { deflate, gzip } from 'node:zlib'
 import { type Clock, createSystemClock } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
-import { type ForbidAddress, refuseForbidden } from './http/address.ts'
+import { type ForbidAddress, refuseForbidden, refuseUnresolved } from './http/address.ts'
 import type { TlsKeys } from './http/advice.ts'
 import { type Attempt, beginRequest, failed } from './http/attempt.ts'
 import { checkHeaders, checkUrl } from './http/check.ts'
 import { openConnections } from './http/connections.ts'
+import { type HttpProxy, parseProxy } from './http/proxy.ts'
 import { redactor, secretsOf } from './http/redact.ts'
 import type { TlsMaterial } from './http/tls.ts'
+import { serverNameOf } from './http/tunnel.ts'
 
 export type { ForbidAddress } from './http/address.ts'
 export type { TlsKeys } from './http/advice.ts'
@@ -20,6 +22,7 @@ export {
   outcomeOf,
   type StatusClass,
 } from './http/outcome.ts'
+export { type ProxySettings, proxyFor } from './http/proxy.ts'
 export { redactor } from './http/redact.ts'
 export { parseRetryAfter } from './http/retry-after.ts'
 export { readTls, type TlsMaterial } from './http/tls.ts'
@@ -46,6 +49,11 @@ export interface HttpClientOptions {
   readonly keepAlive?: boolean
   /** Checked against the address itself, after the name was resolved. */
   readonly forbidAddress?: ForbidAddress
+  /**
+   * The URL of a proxy, with or without credentials; `proxyFor` chooses one. Plain http is sent to it in absolute form,
+   * https through a tunnel (CONNECT). Default: none.
+   */
+  readonly proxy?: string | undefined
   /** Runs `timeoutMs`. Default: the system clock. */
   readonly clock?: Clock
 }
@@ -64,7 +72,7 @@ export interface PostOptions {
 export interface HttpClient {
   /**
    * One request, tried once: no retry (not even on a kept connection that turns out dead: the server may have acted),
-   * no redirect, no proxy. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
+   * no redirect. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
    * `close()`. The body must not change until then.
    */
   post(body: Uint8Array, options?: PostOptions): Promise<Attempt>
@@ -88,20 +96,31 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
   const secure = url.protocol === 'https:'
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const { forbidAddress, compression = 'none', clock = createSystemClock() } = options
-  if (forbidAddress) refuseForbidden(url, forbidAddress)
+  const proxy = options.proxy === undefined ? undefined : parseProxy(options.proxy)
+  if (forbidAddress) {
+    refuseForbidden(url, forbidAddress)
+    if (proxy) refuseForbidden(proxy.url, forbidAddress)
+    if (proxy) refuseUnresolved(hostname)
+  }
+  const forwarded = proxy !== undefined && !secure
 
   const headers = {
     ...checkHeaders({ 'user-agent': options.userAgent ?? 'telemachine', ...checkHeaders(options.headers) }),
     'accept-encoding': 'identity',
     ...(compression !== 'none' && { 'content-encoding': compression }),
+    ...(forwarded && proxy.authorization !== undefined && { 'proxy-authorization': proxy.authorization }),
+    ...(forwarded && { host: url.host }),
   }
-  const connections = openConnections(options, secure)
-  const base: RequestOptions = {
+  const connections = openConnections({ ...options, proxy }, secure)
+  /** An absolute-form request names its origin, so that the proxy knows where it goes. */
+  const target = (path: string): string => (forwarded ? `${url.origin}${path}` : path)
+  const base: RequestOptions & { servername?: string } = {
     agent: connections.agent,
     method: 'POST',
-    hostname,
-    port: url.port,
-    path: `${url.pathname}${url.search}`,
+    ...(forwarded
+      ? { hostname: proxy.hostname, port: proxy.port, servername: serverNameOf(proxy) }
+      : { hostname, port: url.port || (proxy ? 443 : '') }),
+    path: target(`${url.pathname}${url.search}`),
     maxHeaderSize,
     insecureHTTPParser: false,
   }
@@ -115,14 +134,15 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
   ) =>
     beginRequest(
       {
-        secure,
+        secure: forwarded ? proxy.secure : secure,
         body,
+        via: proxy && { proxy, forwarded },
         from: shown(url, path),
         tlsKeys: options.tlsKeys,
         maxResponseBytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
         options: {
           ...base,
-          path: path ?? base.path,
+          path: path === undefined ? base.path : target(path),
           headers: { ...headers, ...checkHeaders(extra), 'content-length': body.byteLength },
         },
       },
@@ -132,7 +152,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
   const post: HttpClient['post'] = (body, options = {}) =>
     new Promise((resolve) => {
       const { signal, timeoutMs, path } = options
-      const from = shown(url, path)
+      const from = `${shown(url, path)}${throughProxy(proxy)}`
       if (closing)
         return resolve(failed(new TelemetryError('HTTP_CLOSED', `the client of ${from} is closed`)))
       if (signal?.aborted) return resolve(failed(abortError(signal, from)))
@@ -175,11 +195,19 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
     return closing
   }
 
-  return { post, close, redact: redactor(secretsOf(headers, url)), connections: connections.count }
+  return {
+    post,
+    close,
+    redact: redactor([...secretsOf(headers, url), ...(proxy?.secrets ?? [])]),
+    connections: connections.count,
+  }
 }
 
 /** As far as a URL may be shown: without its query. */
 const shown = (url: URL, path = url.pathname): string => `${url.origin}${path.replace(/[?#].*$/s, '')}`
+
+const throughProxy = (proxy: HttpProxy | undefined): string =>
+  proxy === undefined ? '' : ` through the proxy ${proxy.origin}`
 
 const invalid = (thrown: unknown, from: string): TelemetryError =>
   thrown instanceof TelemetryError

@@ -22,6 +22,8 @@ export interface FormatValues {
   readonly path: string
   /** An http or https URL without credentials. */
   readonly 'http-url': string
+  /** An http or https URL of a proxy, with or without credentials and without a path; empty for none. */
+  readonly 'proxy-url': string
   /** The path of a file. */
   readonly 'file-path': string
   /** Globs of event names. A configuration may give a single one without a list. */

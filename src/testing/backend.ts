@@ -6,7 +6,7 @@ import type { Backend, BackendOptions } from './backend/contract.ts'
 import { type ConnectionFault, createFaultPlan, type RequestFault, takes } from './backend/faults.ts'
 import { createListener } from './backend/listener.ts'
 import { createRecord } from './backend/record.ts'
-import { type BackendRequest, formatOf, noItems, readBody } from './backend/request.ts'
+import { type BackendRequest, counterNames, formatOf, noItems, readBody } from './backend/request.ts'
 import { createWaiting } from './backend/waiting.ts'
 import { encodeStatus } from './otlp/response.ts'
 import { type OtlpSignal, signalPaths } from './otlp/signals.ts'
@@ -14,9 +14,14 @@ import { type OtlpSignal, signalPaths } from './otlp/signals.ts'
 /** Makes a backend; it listens once `listen()` is called. */
 export function createBackend(options: BackendOptions = {}): Backend {
   const { host = '127.0.0.1', limit = 100_000, logLimit = 100 } = options
-  const { path = signalPaths.traces, metricsPath = signalPaths.metrics } = options
+  const {
+    path = signalPaths.traces,
+    logsPath = signalPaths.logs,
+    metricsPath = signalPaths.metrics,
+  } = options
   const signals = new Map<string | undefined, OtlpSignal>([
     [metricsPath, 'metrics'],
+    [logsPath, 'logs'],
     [path, 'traces'],
   ])
   const limits = {
@@ -128,20 +133,16 @@ export function createBackend(options: BackendOptions = {}): Backend {
     refuse: (status: number, problem: string, seen?: Partial<BackendRequest>) => void,
   ): void => {
     const { signal } = exchange
-    const read = readBody(body, request.headers, limits, signal)
+    const read = readBody(body, signal, request.headers, limits)
     // A backend that is down does not judge what it is sent; one that works does.
     const decoded = 'problem' in read ? undefined : read
     const seen = { bytes: body.length, rawBytes: 0, ...noItems, ...decoded }
-    const items = seen.spanCount + seen.pointCount
+    const counter = counterNames[signal]
+    const itemCount = seen[counter]
     let fault = planned
     if (fault?.type === 'choose' && decoded) {
-      const blank = {
-        method: 'POST',
-        path: request.url ?? path,
-        headers: request.headers,
-        accepted: 0,
-        status: undefined,
-      }
+      const asked = request.url ?? ''
+      const blank = { method: 'POST', path: asked, headers: request.headers, accepted: 0, status: undefined }
       fault = fault.choose({ ...blank, ...seen, fault })
     }
     if ('problem' in read && (!fault || takes(fault))) {
@@ -149,13 +150,12 @@ export function createBackend(options: BackendOptions = {}): Backend {
       return
     }
 
-    record.count.received += items
-    const rejected = fault?.type === 'partial' ? Math.min(Math.max(fault.rejected, 0), items) : 0
-    const accepted = !fault || takes(fault) ? items - rejected : 0
+    record.count.received += itemCount
+    const rejected = fault?.type === 'partial' ? Math.min(Math.max(fault.rejected, 0), itemCount) : 0
+    const accepted = !fault || takes(fault) ? itemCount - rejected : 0
     record.count.rejected += rejected
-    record.count[signal === 'metrics' ? 'pointCount' : 'spanCount'] += accepted
-    record.keepSpans(seen.spans.slice(0, accepted))
-    record.keepPoints(seen.points.slice(0, accepted))
+    record.count[counter] += accepted
+    record.keep(seen, accepted)
     const counters = record.count
     const answered = (): void => {
       counters.answered += accepted
@@ -175,23 +175,34 @@ export function createBackend(options: BackendOptions = {}): Backend {
     refusing = false
   }
 
-  const urlOf = (at: string): string => {
-    const name = host.includes(':') ? `[${host}]` : host
-    return `${tls ? 'https' : 'http'}://${name}:${port}${at}`
-  }
+  const untilAccepted =
+    (counter: (typeof counterNames)[OtlpSignal], items: string) =>
+    (wanted: number, timeoutMs = 5000): Promise<void> =>
+      waiting.until(
+        () => record.count[counter] >= wanted,
+        timeoutMs,
+        () => `${record.count[counter]} ${items} accepted of ${wanted}, ${record.count.received} received`,
+      )
+
+  const origin = (): string =>
+    `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 
   const backend: Backend = {
     get url() {
-      return urlOf(path)
+      return origin() + path
+    },
+    get logsUrl() {
+      return origin() + logsPath
     },
     get metricsUrl() {
-      return urlOf(metricsPath)
+      return origin() + metricsPath
     },
     get port() {
       return port
     },
     certificate: tls?.cert?.toString(),
     spans: record.spans,
+    logRecords: record.logRecords,
     points: record.points,
     log: record.requests,
     get requests() {
@@ -200,6 +211,9 @@ export function createBackend(options: BackendOptions = {}): Backend {
     get spanCount() {
       return record.count.spanCount
     },
+    get logRecordCount() {
+      return record.count.logRecordCount
+    },
     get pointCount() {
       return record.count.pointCount
     },
@@ -207,7 +221,8 @@ export function createBackend(options: BackendOptions = {}): Backend {
       return record.count.received
     },
     get acceptedWithoutAnswer() {
-      return record.count.spanCount + record.count.pointCount - record.count.answered
+      const { spanCount, logRecordCount, pointCount, answered } = record.count
+      return spanCount + logRecordCount + pointCount - answered
     },
     get rejected() {
       return record.count.rejected
@@ -224,6 +239,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
     stats: () => ({
       requests: backend.requests,
       spanCount: backend.spanCount,
+      logRecordCount: backend.logRecordCount,
       pointCount: backend.pointCount,
       received: backend.received,
       acceptedWithoutAnswer: backend.acceptedWithoutAnswer,
@@ -267,18 +283,9 @@ export function createBackend(options: BackendOptions = {}): Backend {
     cutConnections: () => listener.cut(),
     waitFor: (holds, timeoutMs = 5000) =>
       waiting.until(holds, timeoutMs, () => `not yet, with ${JSON.stringify(backend.stats())}`),
-    waitForSpans: (spanCount, timeoutMs = 5000) =>
-      waiting.until(
-        () => record.count.spanCount >= spanCount,
-        timeoutMs,
-        () => `${record.count.spanCount} spans accepted of ${spanCount}, ${record.count.received} received`,
-      ),
-    waitForPoints: (pointCount, timeoutMs = 5000) =>
-      waiting.until(
-        () => record.count.pointCount >= pointCount,
-        timeoutMs,
-        () => `${record.count.pointCount} data points accepted of ${pointCount}`,
-      ),
+    waitForSpans: untilAccepted('spanCount', 'spans'),
+    waitForLogRecords: untilAccepted('logRecordCount', 'log records'),
+    waitForPoints: untilAccepted('pointCount', 'data points'),
     waitForRequests: (requests, timeoutMs = 5000) =>
       waiting.until(
         () => record.count.requests >= requests,

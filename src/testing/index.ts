@@ -1,7 +1,7 @@
 export type { Backend, BackendOptions, BackendStats } from './backend/contract.ts'
 export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from './backend/faults.ts'
 export { type MetricTotal, metricTotals, type ReceivedPoint } from './backend/points.ts'
-export type { BackendRequest, ReceivedSpan } from './backend/request.ts'
+export type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
 export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
 export { exporterConformance } from './conformance.ts'
@@ -21,6 +21,12 @@ export { lifecycleModel } from './models/lifecycle.ts'
 export { type LifecycleWorldOptions, lifecycleWorld } from './models/lifecycle-world.ts'
 export { rebuildModel, rebuildProjection } from './models/rebuild.ts'
 export { shutdownBacklog, shutdownModel } from './models/shutdown.ts'
+export type {
+  DecodedLogRecord,
+  DecodedLogsRequest,
+  DecodedResourceLogs,
+  DecodedScopeLogs,
+} from './otlp/log-messages.ts'
 export type {
   DecodedAttributes,
   DecodedLink,
@@ -47,7 +53,10 @@ export type {
 } from './otlp/metrics-messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
 export {
+  countLogRecords,
   countSpans,
+  decodeLogsRequest,
+  decodeLogsRequestJson,
   decodeMetricsRequest,
   decodeMetricsRequestJson,
   decodeTraceRequest,

@@ -1,4 +1,5 @@
 import { decodeJson } from './otlp/json.ts'
+import { type DecodedLogsRequest, logsRequest } from './otlp/log-messages.ts'
 import { type DecodedTraceRequest, traceRequest } from './otlp/messages.ts'
 import { type DecodedMetricsRequest, metricsRequest } from './otlp/metrics-messages.ts'
 import { countField, decodeProtobuf, type ProtobufOptions } from './otlp/protobuf.ts'
@@ -22,6 +23,21 @@ export function decodeTraceRequestJson(text: string): DecodedTraceRequest {
 /** The number of spans in a request, by its framing alone: about a hundred times as fast as decoding it. */
 export function countSpans(bytes: Uint8Array): number {
   return countField(traceRequest, bytes, ['resourceSpans', 'scopeSpans', 'spans'])
+}
+
+/** {@link decodeTraceRequest} for an `ExportLogsServiceRequest`. */
+export function decodeLogsRequest(bytes: Uint8Array, options?: ProtobufOptions): DecodedLogsRequest {
+  return decodeProtobuf(logsRequest, bytes, options) as DecodedLogsRequest
+}
+
+/** {@link decodeLogsRequest} for OTLP/JSON. */
+export function decodeLogsRequestJson(text: string): DecodedLogsRequest {
+  return decodeJson(logsRequest, text) as DecodedLogsRequest
+}
+
+/** The number of log records in a request, by its framing alone. */
+export function countLogRecords(bytes: Uint8Array): number {
+  return countField(logsRequest, bytes, ['resourceLogs', 'scopeLogs', 'logRecords'])
 }
 
 /** {@link decodeTraceRequest} for an OTLP `ExportMetricsServiceRequest`. */

@@ -21,16 +21,16 @@ export const otlp: Protocol = {
   path: '/v1/traces',
   problem(body, { headers, method, url }) {
     if (method !== 'POST' || !url?.startsWith('/v1/traces')) return `${method} ${url}`
-    const read = readBody(body, headers, limits)
+    const read = readBody(body, 'traces', headers, limits)
     return 'problem' in read ? read.problem : undefined
   },
   count(body, { headers }, rejected) {
-    const read = readBody(body, headers, limits)
+    const read = readBody(body, 'traces', headers, limits)
     return 'problem' in read ? 0 : 2 * Math.max(read.spanCount - rejected, 0)
   },
   partial: (rejected, message) => ({
     type: 'application/x-protobuf',
-    body: encodeResponse('protobuf', 'traces', { rejected, message }),
+    body: encodeResponse('traces', 'protobuf', { rejected, message }),
   }),
 }
 

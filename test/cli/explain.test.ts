@@ -44,6 +44,7 @@ describe('telemachine explain', function () {
       found.map(({ types, key }) => [types, key.default, key.change]),
       [
         [['otel'], 1, 'hot'],
+        [['otel_logs'], 1, 'hot'],
         [['datadog'], 10, 'hot'],
         [['mock'], 0.01, 'hot'],
       ],

@@ -9,9 +9,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { createTelemetry } from '../../src/index.ts'
 import { counter, distribution, lastValue, sum } from '../../src/metrics/declared.ts'
 import { drivePrometheus } from '../exporters/prometheus/driven.ts'
 import { freePort } from '../support/ports.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 
 /** Absent tools skip a developer's run, aloud, and fail CI. */
 function needs(context: Mocha.Context, tool: string): void {
@@ -167,12 +169,14 @@ describe('interop: a Prometheus server', () => {
     needs(this, 'prometheus')
     directory = await mkdtemp(join(tmpdir(), 'telemachine-prometheus-'))
   })
-  after(async () => {
+  afterEach(async () => {
     if (server && server.exitCode === null) {
       const exited = once(server, 'exit')
       server.kill('SIGKILL')
       await exited
     }
+  })
+  after(async () => {
     if (directory) await rm(directory, { recursive: true, force: true })
   })
 
@@ -206,6 +210,41 @@ describe('interop: a Prometheus server', () => {
     }
   })
 
+  it('stores the exemplars of the page, and returns them', async function () {
+    this.timeout(60_000)
+    const telemetry = createTelemetry({
+      logger: quietLogger,
+      drainOnExit: false,
+      config: { env: {}, init: { prometheus: { port: 0, exemplars: true } } },
+    })
+    await telemetry.start()
+    try {
+      const page = String(telemetry.status().exporters.prometheus?.client.url)
+      const api = await startServer(new URL(page).host)
+      let ids: object = {}
+      telemetry.span('job', {}, ({ traceparent }) => {
+        const [, traceId, spanId] = traceparent.split('-')
+        ids = { trace_id: traceId, span_id: spanId }
+        telemetry.emit('step.done', { count: 2, duration_ms: 30 })
+      })
+      const stored = async (name: string): Promise<{ labels: object; value: string }[]> => {
+        const asked = `query=${name}&start=${Date.now() / 1000 - 60}&end=${Date.now() / 1000 + 60}`
+        const { data } = (await (await fetch(`${api}/api/v1/query_exemplars?${asked}`)).json()) as {
+          data: { exemplars: { labels: object; value: string }[] }[]
+        }
+        return data.flatMap(({ exemplars }) => exemplars)
+      }
+      await until(async () => (await stored('step_done_total')).length > 0)
+      const [counted] = await stored('step_done_total')
+      assert.deepEqual([counted?.labels, counted?.value], [ids, '2'])
+      await until(async () => (await stored('step_done_duration_seconds_bucket')).length > 0)
+      const [timed] = await stored('step_done_duration_seconds_bucket')
+      assert.deepEqual([timed?.labels, timed?.value], [ids, '0.03'])
+    } finally {
+      await telemetry.stop()
+    }
+  })
+
   async function startServer(target: string): Promise<string> {
     const port = await freePort()
     const file = join(directory, 'prometheus.yml')
@@ -218,8 +257,9 @@ scrape_configs:
 `,
     )
     const flags = [
+      '--enable-feature=exemplar-storage',
       `--config.file=${file}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--storage.tsdb.path=${join(directory, `data-${port}`)}`,
       `--web.listen-address=127.0.0.1:${port}`,
     ]
     server = spawn('prometheus', [...flags, '--log.level=error'], { stdio: 'ignore' })

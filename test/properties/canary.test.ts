@@ -24,6 +24,7 @@ import {
   TelemetryConfigError,
 } from '../../src/index.ts'
 import { createSafeInspector } from '../../src/inspect/index.ts'
+import { startProxy } from '../support/proxy.ts'
 
 /** Every marked secret has it, in clear, and nothing else does. */
 const mark = /c4nary/i
@@ -103,6 +104,12 @@ describe('secrets, with the real exporters and backends that echo them', () => {
         ].join('\n'),
       )
 
+      const proxy = await startProxy({ credentials: 'shop:c4nary-proxy' })
+      closing.push(() => proxy.close())
+      const through = `http://shop:c4nary-proxy@127.0.0.1:${proxy.port}`
+      const locked = `http://shop:c4nary-locked@127.0.0.1:${proxy.port}`
+      const headers = () => ({ 'x-api-key': 'c4nary-obtained', 'x-shop': 'c4nary shop' })
+
       const out: string[] = []
       const keep = (value: unknown): void => {
         out.push(everything(value))
@@ -111,7 +118,7 @@ describe('secrets, with the real exporters and backends that echo them', () => {
       const logger: Logger = { debug: log, info: log, warn: log, error: log }
       const recorder = mock()
       const telemetry = createTelemetry({
-        types: [otel(), datadog(), prometheus(), recorder],
+        types: [client === 'native' ? otel({ headers }) : otel(), datadog(), prometheus(), recorder],
         logger,
         inspect: createSafeInspector({ next: keep }),
         config: {
@@ -126,8 +133,15 @@ describe('secrets, with the real exporters and backends that echo them', () => {
             TELEMETRY_OTEL_EU_HEADERS: 'authorization=Basic%20c2hvcDpjNG5hcnktYmFzaWM=',
           },
           init: {
-            otel: { client, flush_interval: 0, retry_attempts: 0, timeout: 1 },
+            otel: { client, flush_interval: 0, retry_attempts: 0, timeout: 1, proxy: through },
             otel_eu: { type: 'otel', endpoint: `${backend.url}/v1/traces`, flush_interval: 0, client },
+            otel_locked: {
+              type: 'otel',
+              endpoint: `${backend.url}/v1/traces`,
+              flush_interval: 0,
+              client,
+              proxy: locked,
+            },
             datadog: { flush_interval: 0.01, aggregation_interval: 0.01 },
             prometheus: { port: 0 },
             mock: { event_patterns: ['*'] },
@@ -163,6 +177,13 @@ describe('secrets, with the real exporters and backends that echo them', () => {
         ['datadog.api_key', { c4nary: 'c4nary' }],
         ['datadog.api_key', `c4nary${'x'.repeat(9000)}`],
         ['datadog.api_url', 'https://user:c4nary@127.0.0.1'],
+        ['otel.proxy', 'http://user:c4nary@127.0.0.1/path'],
+        ['otel.proxy', 'http://user:c4nary/slash@127.0.0.1'],
+        ['otel.proxy', 'http://user:c4nary?query@127.0.0.1'],
+        ['otel.proxy', 'http://user:c4nary blank@127.0.0.1'],
+        ['otel.proxy', 'socks5://user:c4nary@127.0.0.1'],
+        ['otel.proxy', 'user:c4nary@127.0.0.1/path'],
+        ['otel.proxy', 'http://c4nary-user@127.0.0.1/path'],
       ]
       for (const [path, value] of bad) {
         keep(await telemetry.config.put(path, value).catch((error) => [error, String(error.stack)]))
@@ -203,6 +224,7 @@ describe('secrets, with the real exporters and backends that echo them', () => {
         'c4nary-path',
         'c4nary-query',
         'c4nary-datadog-key',
+        ...(client === 'native' ? ['c4nary-obtained'] : []),
       ])
         assert.match(backend.heard(), new RegExp(secret), 'it was sent')
       const found = out

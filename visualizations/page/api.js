@@ -78,8 +78,18 @@ export async function follow({ signal, onEvent, onLink, onRefused }) {
   }
 }
 
-/** @param {Response} response */
-async function* events(response) {
+/**
+ * Live events that match any of the globs, until `signal` ends it. `{ skipped }` counts those that were left out.
+ * @param {string[]} patterns @param {AbortSignal} signal
+ */
+export async function* openTap(patterns, signal) {
+  const query = new URLSearchParams(patterns.map((pattern) => ['pattern', pattern]))
+  const response = await ask(`tap?${query}`, { signal })
+  for await (const line of blocks(response, '\n')) if (line !== '') yield JSON.parse(line)
+}
+
+/** @param {Response} response @param {string} separator */
+async function* blocks(response, separator) {
   const reader = /** @type {ReadableStream} */ (response.body)
     .pipeThrough(new TextDecoderStream())
     .getReader()
@@ -88,12 +98,17 @@ async function* events(response) {
     const { value, done } = await reader.read()
     if (done) return
     text += value
-    const blocks = text.split('\n\n')
-    text = blocks.pop() ?? ''
-    for (const block of blocks) {
-      const topic = /^event: (.*)$/m.exec(block)?.[1]
-      const data = /^data: (.*)$/m.exec(block)?.[1]
-      if (topic !== undefined && data !== undefined) yield { topic, data }
-    }
+    const whole = text.split(separator)
+    text = whole.pop() ?? ''
+    yield* whole
+  }
+}
+
+/** @param {Response} response */
+async function* events(response) {
+  for await (const block of blocks(response, '\n\n')) {
+    const topic = /^event: (.*)$/m.exec(block)?.[1]
+    const data = /^data: (.*)$/m.exec(block)?.[1]
+    if (topic !== undefined && data !== undefined) yield { topic, data }
   }
 }

@@ -1,9 +1,15 @@
-import { follow, getJson, patchConfig, Refusal, unsetConfig, useToken } from './api.js'
+import { follow, getJson, Refusal, useToken } from './api.js'
 import { createCard } from './card.js'
 import { createChart } from './chart.js'
 import { createConfiguration } from './configuration.js'
-import { byId, count, h, say, timeOf, toast, words } from './dom.js'
-import { shown } from './values.js'
+import { byId, count, h, say, toast } from './dom.js'
+import { createLog } from './log.js'
+import { createOverview } from './overview.js'
+import { review } from './review.js'
+import { createSampleStore } from './samples.js'
+import { createTap } from './tap.js'
+
+const drawMs = 1000
 
 /** @type {Map<string, ReturnType<typeof createCard>>} */
 const cards = new Map()
@@ -13,9 +19,12 @@ byId('system-configuration').append(systemConfiguration.element)
 
 let following = new AbortController()
 let version = -1
-/** @type {any[]} */
-let lastHistory = []
-let isFirstHistory = true
+const overview = createOverview((id) => cards.get(id)?.show())
+const log = createLog((entry) => cards.get(entry.id)?.recall(entry))
+const samples = createSampleStore()
+const tap = createTap()
+/** @type {Record<string, any>} */
+let current = {}
 
 function createSystem() {
   /** @type {ReturnType<typeof createChart> | undefined} */
@@ -30,62 +39,6 @@ function createSystem() {
       chart.light(value)
     },
   }
-}
-
-/** Shows the differences and applies them when told to: values to put, or one to unset. @param {any[]} changes @returns {Promise<any>} */
-function review(changes) {
-  const dialog = byId('review')
-  const [error, body] = [dialog.querySelector('.error'), dialog.querySelector('tbody')]
-  const apply = dialog.querySelector('[value=apply]')
-  say(error, '')
-  body.replaceChildren(
-    ...changes.map(({ path, before, shown: after }) =>
-      h(
-        'tr',
-        {},
-        h('th', { scope: 'row' }, path.replace(/^telemetry\./, '')),
-        h('td', { className: 'old' }, shown(before)),
-        h('td', { className: 'new' }, after),
-      ),
-    ),
-  )
-  return new Promise((resolve, reject) => {
-    const done = new AbortController()
-    const { signal } = done
-    /** @type {Refusal | undefined} */
-    let refused
-    const end = (/** @type {any} */ result) => {
-      done.abort()
-      dialog.close()
-      if (refused) reject(refused)
-      else resolve(result)
-    }
-    dialog.addEventListener('close', () => end(undefined), { signal })
-    dialog.querySelector('[value=cancel]').addEventListener('click', () => end(undefined), { signal })
-    apply.addEventListener(
-      'click',
-      async () => {
-        apply.disabled = true
-        try {
-          const result = changes[0].unset
-            ? await unsetConfig(changes[0].path)
-            : await patchConfig(Object.fromEntries(changes.map(({ path, after }) => [path, after])))
-          toast(`In force as version ${result.version}`)
-          end(result)
-        } catch (thrown) {
-          refused = /** @type {Refusal} */ (thrown)
-          const { length } = refused.problems ?? []
-          toast(`Refused: ${length > 1 ? `${length} problems` : refused.message}`, 'bad')
-          end(undefined)
-        } finally {
-          apply.disabled = false
-        }
-      },
-      { signal },
-    )
-    dialog.showModal()
-    apply.focus()
-  })
 }
 
 /** Milliseconds that the server's clock is ahead of ours. */
@@ -121,50 +74,38 @@ function showState({ system, bus, exporters }) {
     card.element.remove()
     cards.delete(id)
   }
+  const isFirst = Object.keys(current).length === 0
+  current = exporters
+  samples.setNow(exporters)
+  // A state that changes is news at once; the rates can wait for the next drawing.
+  overview.update(exporters)
+  if (isFirst) draw()
 }
 
-/** @param {any} entry */
-const keyOf = ({ at, kind, id, to }) => `${at} ${kind} ${id} ${to}`
-
-/** @param {any} entry */
-function line({ at, kind, id, from, to, message }) {
-  const what =
-    kind === 'config'
-      ? [h('strong', {}, `version ${to} `), message]
-      : [
-          h('strong', {}, id ?? 'system'),
-          ` ${kind} `,
-          from ? h('span', { className: 'quiet' }, words(from), ' → ') : null,
-          h('em', {}, words(to ?? '')),
-          message ? h('span', { className: 'quiet' }, ` ${message}`) : null,
-        ]
-  const refused = kind === 'crash' || message?.startsWith('refused')
-  return h('li', refused ? { className: 'bad' } : {}, h('time', {}, timeOf(at)), h('span', {}, ...what))
+/** Everything that moves with the time. */
+function draw() {
+  if (byId('board').hidden || document.visibilityState === 'hidden') return
+  const at = Date.now() + skew
+  overview.update(current)
+  overview.draw((id) => samples.of(id, at))
+  for (const [id, card] of cards) card.draw(samples.of(id, at), log.of(id))
 }
 
-/** @param {any[]} history */
-function showHistory(history) {
-  const before = new Set(lastHistory.map(keyOf))
-  const fresh = isFirstHistory ? [] : history.filter((entry) => !before.has(keyOf(entry)))
-  lastHistory = history
-  isFirstHistory = false
-  const latest = history.toReversed()
-  const fill = (/** @type {string} */ id, /** @type {any[]} */ entries) =>
-    byId(id).replaceChildren(
-      ...(entries.length ? entries.slice(0, 40).map(line) : [h('li', { className: 'quiet' }, 'none yet')]),
-    )
-  fill(
-    'transitions',
-    latest.filter(({ kind }) => kind !== 'config'),
-  )
-  fill(
-    'changes',
-    latest.filter(({ kind }) => kind === 'config'),
-  )
-  for (const entry of fresh) cards.get(entry.id)?.recall(entry)
-  const spoken = fresh.filter(({ kind }) => kind !== 'config').slice(-3)
-  if (spoken.length)
-    say(byId('announcer'), spoken.map(({ id, kind, to }) => `${id} ${kind} ${words(to)}`).join(', '))
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let reading
+/** Reads the samples, and again whenever there is a new one. @param {AbortSignal} signal */
+async function readSamples(signal) {
+  clearTimeout(reading)
+  if (signal.aborted) return
+  let pause = drawMs
+  try {
+    pause = await samples.read()
+    draw()
+  } catch {
+    // The stream of events says that the server is gone.
+  }
+  clearTimeout(reading)
+  reading = setTimeout(readSamples, pause, signal)
 }
 
 async function showConfiguration() {
@@ -179,7 +120,7 @@ async function showConfiguration() {
 function onEvent(topic, data) {
   if (topic === 'clock') skew = data - Date.now()
   else if (topic === 'state') showState(data)
-  else if (topic === 'history') showHistory(data)
+  else if (topic === 'history') log.show(data)
   else if (topic === 'config') say(byId('version'), `configuration version ${data.version}`)
   const latest = topic === 'config' ? data.version : version
   if (latest === version) return
@@ -193,11 +134,15 @@ function onLink(linked) {
   say(pill, linked ? 'live' : 'reconnecting…')
   pill.dataset.tone = linked ? 'good' : 'warn'
   document.body.classList.toggle('stale', !linked)
-  if (linked) version = -1
+  if (!linked) return
+  version = -1
+  samples.forget()
+  readSamples(following.signal)
 }
 
 function askForToken(/** @type {string} */ why = '') {
   following.abort()
+  tap.stop()
   useToken(undefined)
   byId('board').hidden = true
   byId('sign-out').hidden = true
@@ -246,7 +191,8 @@ byId('sign-out').addEventListener('click', () => askForToken())
 for (const button of document.querySelectorAll('dialog [value=cancel]'))
   button.addEventListener('click', () => button.closest('dialog')?.close())
 setInterval(() => {
-  for (const card of cards.values()) card.sample()
+  for (const card of cards.values()) card.tick()
 }, 100)
+setInterval(draw, drawMs)
 
 connect(undefined)

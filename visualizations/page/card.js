@@ -2,7 +2,9 @@ import { command } from './api.js'
 import { createChart } from './chart.js'
 import { createConfiguration } from './configuration.js'
 import { count, h, say, timeOf, toast, words } from './dom.js'
-import { createLedgerBar, createSparkline } from './plot.js'
+import { createLedgerBar } from './plot.js'
+import { createRates, toneOfBreaker, toneOfState } from './severity.js'
+import { createTimeline } from './timeline.js'
 
 /** States as the history names them, and where in the charts they are. */
 const places = {
@@ -25,8 +27,6 @@ const places = {
   },
 }
 
-const sampleMs = 500
-
 /**
  * One exporter: what it does, what became of its events, and what may be done to it.
  * @param {string} id
@@ -34,14 +34,14 @@ const sampleMs = 500
  */
 export function createCard(id, host) {
   const heading = `exporter-${id}`
+  const title = h('h2', { id: heading, tabIndex: -1 }, id)
   const type = h('span', { className: 'quiet' })
   const state = h('span', { className: 'pill', 'data-field': 'state' })
   const breaker = h('span', { className: 'pill', 'data-field': 'breaker' })
   const error = h('p', { className: 'last-error', 'data-field': 'error', hidden: true })
   const facts = h('dl', { className: 'facts' })
   const ledger = createLedgerBar()
-  const throughput = createSparkline('delivered', '/s', 'delivered')
-  const queue = createSparkline('waiting', 'events', 'pending')
+  const timeline = createTimeline()
   const charts = {
     exporter: createChart('exporter', { title: `${id}: exporter` }),
     delivery: createChart('delivery', { title: `${id}: delivery` }),
@@ -77,7 +77,7 @@ export function createCard(id, host) {
     h(
       'header',
       {},
-      h('h2', { id: heading }, id),
+      title,
       type,
       state,
       breaker,
@@ -92,7 +92,7 @@ export function createCard(id, host) {
       breakerButtons,
     ),
     error,
-    h('div', { className: 'numbers' }, ledger.element, throughput.element, queue.element),
+    h('div', { className: 'numbers' }, ledger.element, ...timeline.elements),
     facts,
     h(
       'div',
@@ -106,7 +106,7 @@ export function createCard(id, host) {
 
   /** @type {any} */
   let now
-  let sampled = { at: performance.now(), delivered: 0, fresh: true }
+  const rates = createRates()
 
   /** @param {HTMLButtonElement} pressed @param {string} path @param {string} what */
   async function run(pressed, path, what) {
@@ -140,8 +140,7 @@ export function createCard(id, host) {
           : ', probe due'
     const failures = now.breaker === 'closed' && now.failures > 0 ? `, ${now.failures} failed in a row` : ''
     say(breaker, `breaker ${words(now.breaker)}${wait}${failures}`)
-    breaker.dataset.tone =
-      { closed: 'good', open: 'bad', forced_open: 'bad', half_open: 'warn' }[now.breaker] ?? 'calm'
+    breaker.dataset.tone = toneOfBreaker(now.breaker)
   }
 
   function showFacts() {
@@ -181,15 +180,7 @@ export function createCard(id, host) {
       breakerButtons.hidden = breaker.hidden = charts.breaker.element.hidden = status.pulled
       say(type, status.type === id ? '' : status.type)
       say(state, words(status.state))
-      state.dataset.tone =
-        {
-          serving: 'good',
-          failed: 'bad',
-          retrying: 'bad',
-          restarting: 'bad',
-          disabled: 'calm',
-          stopped: 'calm',
-        }[status.state] ?? 'warn'
+      state.dataset.tone = toneOfState(status.state)
       say(enabling, ['disabled', 'draining'].includes(status.state) ? 'Enable' : 'Disable')
       enabling.setAttribute('aria-label', `${enabling.textContent} ${id}`)
       showBreaker()
@@ -215,19 +206,17 @@ export function createCard(id, host) {
       for (const place of /** @type {any} */ (places)[kind][to] ?? [])
         charts[/** @type {'exporter'} */ (kind)].recall(place)
     },
-    /** Called twice a second, and more often. */
-    sample() {
+    /** Called ten times a second: the time until a probe runs. */
+    tick: showBreaker,
+    /** Called every second or so. @param {any} series @param {any[]} transitions */
+    draw(series, transitions) {
       if (!now) return
-      showBreaker()
-      const at = performance.now()
-      if (at - sampled.at < sampleMs) return
-      const { delivered, pending } = now.ledger
-      const rate = sampled.fresh
-        ? 0
-        : Math.max(0, ((delivered - sampled.delivered) / (at - sampled.at)) * 1000)
-      sampled = { at, delivered, fresh: false }
-      throughput.push(rate)
-      queue.push(pending.buffered + pending.held + pending.queued + pending.in_flight)
+      timeline.draw(series, transitions, rates.add(now.ledger, performance.now()).rate)
+    },
+    /** Brings the card into view, and its heading the focus. */
+    show() {
+      title.focus({ preventScroll: true })
+      element.scrollIntoView({ block: 'start' })
     },
   }
 }

@@ -1,5 +1,5 @@
 import { getText } from './api.js'
-import { byId, h } from './dom.js'
+import { byId, h, makeScrollable } from './dom.js'
 
 /** Charts by machine, each fetched once. @type {Map<string, Promise<Document>>} */
 const sources = new Map()
@@ -103,6 +103,7 @@ export function createChart(name, { title }) {
     const dialog = byId('enlarged')
     dialog.querySelector('h2').textContent = title
     const place = dialog.querySelector('.scroll')
+    makeScrollable(place, title)
     place.replaceChildren(frame)
     dialog.addEventListener(
       'close',

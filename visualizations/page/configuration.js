@@ -1,16 +1,6 @@
 import { h, say } from './dom.js'
-import { kindOf, readField, shown, textOf } from './values.js'
-
-const layers = {
-  default: 'default',
-  environment: 'environment',
-  file: 'file',
-  init: 'program',
-  runtime: 'runtime',
-}
-
-/** @param {string} layer */
-const nameOf = (layer) => /** @type {any} */ (layers)[layer] ?? layer
+import { createField, nameOfLayer } from './field.js'
+import { kindOf, shown } from './values.js'
 
 /**
  * A form over `GET /config`: one field per key, with its meaning and where its value comes from. It never holds a
@@ -19,6 +9,7 @@ const nameOf = (layer) => /** @type {any} */ (layers)[layer] ?? layer
  * @param {(changes: any[]) => Promise<any>} review resolves when applied; rejects with the problems
  */
 export function createConfiguration(title, review) {
+  /** @type {Map<string, ReturnType<typeof createField>>} */
   const fields = new Map()
   const rows = h('div', { className: 'keys' })
   const general = h('p', { className: 'error', role: 'alert' })
@@ -47,104 +38,7 @@ export function createConfiguration(title, review) {
       row.hidden = !`${explanation.path} ${explanation.doc}`.toLowerCase().includes(wanted)
   }
 
-  /** @param {any} explanation */
-  function makeField(explanation) {
-    const { path, doc } = explanation
-    const name = path.split('.').at(-1)
-    const id = `key-${path}`
-    const kind = kindOf(explanation)
-    const describedBy = `${id}-doc ${id}-error`
-    const common = { id, name: path, 'aria-describedby': describedBy, oninput: () => changed(field) }
-    const input =
-      kind === 'boolean'
-        ? h('input', { ...common, type: 'checkbox', role: 'switch' })
-        : kind === 'choice'
-          ? h(
-              'select',
-              common,
-              ...explanation.format.map((/** @type {string} */ one) => h('option', { value: one }, one)),
-            )
-          : kind === 'list' || kind === 'table'
-            ? h('textarea', { ...common, rows: 2, spellcheck: false })
-            : h('input', {
-                ...common,
-                type: kind === 'secret' ? 'password' : 'text',
-                autocomplete: 'off',
-                spellcheck: false,
-                inputMode: kind === 'number' ? 'decimal' : 'text',
-              })
-    const badge = h('span', { className: 'badge' })
-    const unset = h(
-      'button',
-      {
-        type: 'button',
-        className: 'plain unset',
-        'aria-label': `Unset ${path}`,
-        hidden: true,
-        onclick: () => remove(field),
-      },
-      'Unset',
-    )
-    const problem = h('p', { id: `${id}-error`, className: 'error', 'data-error-for': path })
-    const row = h(
-      'div',
-      { className: 'key' },
-      h('label', { for: id }, name),
-      h('span', { className: 'origin' }, unset, badge),
-      h(
-        'div',
-        { className: 'input' },
-        input,
-        explanation.unit ? h('span', { className: 'unit' }, explanation.unit) : null,
-      ),
-      problem,
-      h('p', { id: `${id}-doc`, className: 'doc' }, doc),
-    )
-    /** `text`: what the field says while nobody changes it; nothing yet. @type {any} */
-    const field = { explanation, kind, input, badge, unset, problem, row, text: undefined }
-    rows.append(row)
-    fields.set(path, field)
-    return field
-  }
-
-  /** Shows what is in force, unless somebody is changing it. @param {any} field */
-  function fill(field) {
-    const { explanation, input, badge, unset, kind } = field
-    const { layer, from, shadows } = explanation
-    say(badge, nameOf(layer))
-    badge.dataset.layer = layer
-    unset.hidden = layer !== 'runtime'
-    const below = shadows.map((/** @type {any} */ one) => `${one.layer}: ${shown(one.value)}`).join('\n')
-    badge.title = [from && `from ${from}`, explanation.source, below && `instead of\n${below}`]
-      .filter(Boolean)
-      .join('\n')
-    const isTouched = field.text !== undefined && readText(field) !== field.text
-    field.text = textOf(explanation, kind)
-    if (isTouched) return
-    if (kind === 'boolean') input.checked = explanation.value === true
-    else input.value = field.text
-    if (kind === 'secret') input.placeholder = explanation.value === null ? 'none' : 'set; type to replace'
-    else if (kind !== 'boolean' && kind !== 'choice')
-      input.placeholder = explanation.value === null ? 'none' : ''
-    if (kind === 'table' && explanation.sensitive)
-      input.placeholder = Object.keys(explanation.value ?? {}).length
-        ? `set: ${Object.keys(explanation.value).join(', ')}; a JSON object replaces them`
-        : 'none; a JSON object of names and values'
-    if (kind === 'list') input.rows = Math.min(Math.max(field.text.split('\n').length, 1), 5)
-    field.row.classList.remove('changed')
-  }
-
-  /** @param {any} field */
-  const readText = ({ kind, input }) => (kind === 'boolean' ? String(input.checked) : input.value)
-
-  const pending = () => [...fields.values()].filter((field) => readText(field) !== field.text)
-
-  /** @param {any} field */
-  function changed(field) {
-    field.row.classList.toggle('changed', readText(field) !== field.text)
-    complain(field, '')
-    count()
-  }
+  const pending = () => [...fields.values()].filter((field) => field.isChanged())
 
   function count() {
     const { length } = pending()
@@ -152,43 +46,25 @@ export function createConfiguration(title, review) {
     say(summary, length === 0 ? '' : `${length} ${length === 1 ? 'change' : 'changes'} not applied`)
   }
 
-  /** @param {any} field @param {string} message */
-  function complain({ problem, input }, message) {
-    say(problem, message)
-    if (message) input.setAttribute('aria-invalid', 'true')
-    else input.removeAttribute('aria-invalid')
-  }
-
   /** @param {Event} event */
   async function submit(event) {
     event.preventDefault()
     say(general, '')
-    const changes = pending().map((field) => {
-      const { explanation, kind } = field
-      const after = readField(explanation, kind, readText(field))
-      return {
-        path: explanation.path,
-        before: explanation.value,
-        after,
-        shown: explanation.sensitive ? 'a new secret' : shown(after),
-      }
-    })
-    if (changes.length === 0) return
-    const applied = await review(changes).then(
-      (done) => done,
-      (refused) => {
-        place(refused)
-        return false
-      },
-    )
-    if (!applied) return
-    for (const { path } of changes) {
-      const field = fields.get(path)
-      if (field?.kind === 'secret' || field?.explanation.sensitive) field.input.value = field.text = ''
-      else if (field) field.text = readText(field)
-      field?.row.classList.remove('changed')
-      if (field) complain(field, '')
+    const changed = pending()
+    if (changed.length === 0) return
+    const changes = changed.map(({ explanation, value }) => ({
+      path: explanation.path,
+      before: explanation.value,
+      after: value(),
+      shown: explanation.sensitive ? 'a new secret' : shown(value()),
+    }))
+    try {
+      if (!(await review(changes))) return
+    } catch (refused) {
+      place(refused)
+      return
     }
+    for (const field of changed) field.settle()
     count()
   }
 
@@ -197,9 +73,9 @@ export function createConfiguration(title, review) {
     const { path, value, sensitive, shadows } = field.explanation
     const below = sensitive ? 'the secret below it' : shown(shadows[0]?.value)
     say(general, '')
-    complain(field, '')
+    field.complain('')
     await review([
-      { path, before: value, unset: true, shown: `${below} (${nameOf(shadows[0]?.layer)})` },
+      { path, before: value, unset: true, shown: `${below} (${nameOfLayer(shadows[0]?.layer)})` },
     ]).catch(place)
   }
 
@@ -207,14 +83,14 @@ export function createConfiguration(title, review) {
   function place(refused) {
     const rest = []
     let first
-    for (const field of fields.values()) complain(field, '')
+    for (const field of fields.values()) field.complain('')
     for (const { path, message } of refused.problems ?? []) {
       const field = fields.get(path)
       if (!field) {
         rest.push(message)
         continue
       }
-      complain(field, message)
+      field.complain(message)
       field.row.hidden = false
       first ??= field
     }
@@ -226,11 +102,18 @@ export function createConfiguration(title, review) {
   function reset(/** @type {Event} */ event) {
     event.preventDefault()
     say(general, '')
-    for (const field of fields.values()) {
-      if (field.kind === 'boolean') field.input.checked = field.explanation.value === true
-      else field.input.value = field.text
-      changed(field)
-    }
+    for (const field of fields.values()) field.discard()
+  }
+
+  /** @param {any} explanation */
+  function fieldOf(explanation) {
+    const known = fields.get(explanation.path)
+    if (known && known.kind === kindOf(explanation)) return known
+    const made = createField(explanation, { onInput: count, onUnset: remove })
+    if (known) known.row.replaceWith(made.row)
+    else rows.append(made.row)
+    fields.set(explanation.path, made)
+    return made
   }
 
   return {
@@ -243,12 +126,7 @@ export function createConfiguration(title, review) {
         row.remove()
         fields.delete(path)
       }
-      for (const explanation of explanations) {
-        const known = fields.get(explanation.path)
-        if (known && known.kind === kindOf(explanation)) known.explanation = explanation
-        else known?.row.remove()
-        fill(known && known.explanation === explanation ? known : makeField(explanation))
-      }
+      for (const explanation of explanations) fieldOf(explanation).fill(explanation)
       count()
     },
   }

@@ -53,9 +53,19 @@ export const timeOf = (at) => new Date(at).toLocaleTimeString('en-GB')
 /** @param {string} state */
 export const words = (state) => state.replaceAll('_', ' ')
 
-/** A few words that fade; read out by screen readers. @param {string} text @param {'good' | 'bad'} kind */
+/** What scrolls has to be reached by the keyboard. @param {any} element @param {string} name */
+export function makeScrollable(element, name) {
+  element.tabIndex = 0
+  element.setAttribute('role', 'group')
+  element.setAttribute('aria-label', name)
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let fading
+
+/** A few words in their own place of the header, for some seconds; read out by screen readers. @param {string} text @param {'good' | 'bad'} kind */
 export function toast(text, kind = 'good') {
-  const note = h('p', { className: `toast ${kind}` }, text)
-  byId('toasts').append(note)
-  setTimeout(() => note.remove(), kind === 'bad' ? 9000 : 4500)
+  clearTimeout(fading)
+  byId('toasts').replaceChildren(h('p', { className: `toast ${kind}`, title: text }, text))
+  fading = setTimeout(() => byId('toasts').replaceChildren(), kind === 'bad' ? 9000 : 4500)
 }

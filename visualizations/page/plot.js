@@ -1,4 +1,4 @@
-import { count, h, s, say, words } from './dom.js'
+import { count, h, say, words } from './dom.js'
 
 /**
  * Where the events of an exporter went: one bar, and its legend with the numbers.
@@ -63,56 +63,6 @@ export function createLedgerBar() {
       const waiting = `in the bus ${count(buffered)}, held ${count(held)}, queued ${count(queued)}, in flight ${count(inFlight)}`
       const { item } = part('pending', 'pending', 'pending')
       if (item.title !== waiting) item.title = waiting
-    },
-  }
-}
-
-const samples = 120
-const [width, height] = [240, 44]
-
-/**
- * The last minute of a number.
- * @param {string} label
- * @param {string} unit
- * @param {string} kind
- */
-export function createSparkline(label, unit, kind) {
-  const line = s('polyline', { class: 'line' })
-  const area = s('polygon', { class: 'area' })
-  const svg = s(
-    'svg',
-    { class: 'spark', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-    area,
-    line,
-  )
-  const number = h('strong', {}, '0')
-  const peak = h('span', { className: 'quiet' }, '')
-  const element = h(
-    'div',
-    { className: `sparkline ${kind}` },
-    h('p', { className: 'caption' }, label, ' ', number, ` ${unit}`, h('span', { className: 'gap' }), peak),
-    svg,
-  )
-  /** @type {number[]} */
-  const values = []
-
-  return {
-    element,
-    /** @param {number} value */
-    push(value) {
-      values.push(value)
-      if (values.length > samples) values.shift()
-      const most = Math.max(...values)
-      const step = width / (samples - 1)
-      const x0 = width - (values.length - 1) * step
-      const points = values.map((one, i) => {
-        const y = height - 2 - (most === 0 ? 0 : (one / most) * (height - 6))
-        return `${(x0 + i * step).toFixed(1)},${y.toFixed(1)}`
-      })
-      line.setAttribute('points', points.join(' '))
-      area.setAttribute('points', `${x0.toFixed(1)},${height} ${points.join(' ')} ${width},${height}`)
-      say(number, count(value))
-      say(peak, most > 0 ? `peak ${count(most)}` : '')
     },
   }
 }

@@ -1,17 +1,19 @@
 /** How configuration values become text in a field, and text becomes values. The server judges; nothing is guessed away here. */
 
-/** @typedef {'boolean' | 'choice' | 'number' | 'text' | 'list' | 'table' | 'secret' | 'loose'} Kind */
+/** @typedef {'boolean' | 'choice' | 'number' | 'text' | 'list' | 'table' | 'secret' | 'fixed'} Kind */
 
 /** @param {any} explanation @returns {Kind} */
-export function kindOf({ value, sensitive, format, unit, shadows }) {
-  if (Array.isArray(format)) return 'choice'
-  const known = [value, ...shadows.map((/** @type {any} */ one) => one.value)].find((one) => one !== null)
-  if (typeof known === 'boolean') return 'boolean'
-  if (Array.isArray(known)) return 'list'
-  if (typeof known === 'object' && known !== null) return 'table'
-  if (sensitive) return 'secret'
-  if (typeof known === 'number' || unit !== undefined) return 'number'
-  return typeof known === 'string' ? 'text' : 'loose'
+export function kindOf({ value, sensitive, guarded, schema }) {
+  if (guarded) return 'fixed'
+  if (schema.enum) return 'choice'
+  const { type } = schema.anyOf ? schema.anyOf[0] : schema
+  if (type === 'boolean') return 'boolean'
+  if (type === 'number' || type === 'integer') return 'number'
+  if (type === 'object') return 'table'
+  // Tags are a list or a table.
+  if (type === 'array')
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? 'table' : 'list'
+  return sensitive ? 'secret' : 'text'
 }
 
 /** For people. @param {unknown} value */
@@ -21,10 +23,11 @@ export function shown(value) {
 }
 
 /** The text of a field that shows the value in force. @param {any} explanation @param {Kind} kind */
-export function textOf({ value, sensitive }, kind) {
+export function textOf({ value, sensitive, nullable }, kind) {
   if (kind === 'boolean') return String(value === true)
   if (sensitive || value === null) return ''
-  if (kind === 'list') return value.join('\n')
+  // An empty field of a key that may be null means null.
+  if (kind === 'list') return value.length === 0 && nullable ? '[]' : value.join('\n')
   if (kind === 'table') return Object.keys(value).length === 0 ? '' : JSON.stringify(value, null, 1)
   return String(value)
 }
@@ -41,24 +44,28 @@ function jsonOr(text) {
   }
 }
 
+/** One element a line, or JSON. @param {any} schema @param {string} text */
+function readList(schema, text) {
+  if (/^\s*[[{]/.test(text)) {
+    const read = jsonOr(text)
+    if (typeof read === 'object') return read
+  }
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  return schema.items?.type === 'number' ? lines.map(numberOr) : lines
+}
+
 /** What a field's text says. @param {any} explanation @param {Kind} kind @param {string} text */
-export function readField({ value }, kind, text) {
+export function readField({ nullable, schema }, kind, text) {
+  if (kind !== 'boolean' && text.trim() === '' && (nullable || kind === 'number')) return null
   switch (kind) {
     case 'boolean':
       return text === 'true'
     case 'number':
-      return text.trim() === '' ? null : numberOr(text)
-    case 'list': {
-      const lines = text.split('\n').filter((line) => line.trim() !== '')
-      const numeric =
-        Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'number')
-      return numeric ? lines.map(numberOr) : lines
-    }
+      return numberOr(text)
+    case 'list':
+      return readList(schema, text)
     case 'table':
       return text.trim() === '' ? {} : jsonOr(text)
-    case 'loose':
-      if (text === '') return null
-      return /^\s*[[{]/.test(text) ? jsonOr(text) : numberOr(text)
     case 'secret':
       return text === '' ? null : text
     default:

@@ -47,7 +47,8 @@ export async function knownKeys(definitions: readonly AnyExporterDefinition[]): 
 
 const meansTheSame = (a: PublishedKey, b: PublishedKey): boolean => facts(a) === facts(b)
 
-const facts = ({ env: _own, variables: _all, ...key }: PublishedKey): string => JSON.stringify(key)
+/** The variables too: those of OpenTelemetry differ from signal to signal. */
+const facts = ({ env: _own, ...key }: PublishedKey): string => JSON.stringify(key)
 
 /** Common keys come first, as in the reference. */
 export const isCommon = (name: string): boolean =>

@@ -1,9 +1,11 @@
 import type { Change, KeySchema } from '../../exporters/exporter.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
+import { guardedKeys } from '../keys.ts'
 import type { LayerName, Source } from '../layers.ts'
 import { isProblem, parsePath, pathOf } from '../paths.ts'
 import type { Held, ResolvedKeys } from '../resolve.ts'
 import { isSensitive } from '../schema.ts'
+import { type JsonSchema, valueSchema } from '../value-schemas.ts'
 import { shownValue, whereOf } from './problems.ts'
 import type { Redactor } from './redact.ts'
 
@@ -21,6 +23,36 @@ export interface Explanation {
   readonly unit?: string
   readonly change: Change
   readonly sensitive: boolean
+  /** The name of the key's format; `choice` for a key that lists its values. */
+  readonly format: string
+  /** JSON Schema of the values that the format takes, or of a few more. */
+  readonly schema: JsonSchema
+  /** `null` is a value of the key. */
+  readonly nullable: boolean
+  /** The admin API and remote sources cannot change the key. */
+  readonly guarded: boolean
+}
+
+const guardedPaths: ReadonlySet<string> = new Set(guardedKeys.map((name) => pathOf(undefined, name)))
+
+/** What a value of the key may be. */
+function rulesOf(
+  path: string,
+  key: KeySchema,
+): Pick<Explanation, 'format' | 'schema' | 'nullable' | 'guarded'> {
+  const { min, max } = key
+  const limits = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) }
+  const rules =
+    typeof key.format === 'string'
+      ? { format: key.format, ...limits }
+      : { format: 'choice', choices: key.format }
+  return {
+    format: rules.format,
+    schema: valueSchema(rules),
+    nullable: key.nullable === true,
+    // A file that somebody else names would be read with the rights of this process.
+    guarded: key.format === 'file-path' || guardedPaths.has(path),
+  }
 }
 
 function explainKey(
@@ -50,6 +82,7 @@ function explainKey(
     ...(key.unit !== undefined && { unit: key.unit }),
     change: key.change,
     sensitive: isSensitive(key),
+    ...rulesOf(path, key),
   }
 }
 
@@ -70,7 +103,11 @@ const typeKey: KeySchema = {
 export const explainConfig = ({ exporters, system }: ResolvedConfig, redactor: Redactor): Explanation[] => [
   ...explainKeys(system, redactor),
   ...[...exporters.values()].flatMap((one) => [
-    explainKey(pathOf(one.id, 'type'), typeKey, one.type ? [one.type] : [], one.schema.type, redactor),
+    {
+      ...explainKey(pathOf(one.id, 'type'), typeKey, one.type ? [one.type] : [], one.schema.type, redactor),
+      // The type of a living exporter does not change.
+      guarded: true,
+    },
     ...explainKeys(one, redactor),
   ]),
 ]

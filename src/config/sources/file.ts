@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { TelemetryErrorCode } from '../../error-codes.ts'
 import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../errors.ts'
 import { isRecord } from '../formats/format.ts'
@@ -12,25 +11,7 @@ import { interpolate, type NotInterpolated, type Variables } from './interpolate
 import { jsonPositions } from './positions/json.ts'
 import { tomlPositions } from './positions/toml.ts'
 import { OutlineError, type Positions } from './positions.ts'
-
-type Toml = Pick<typeof import('smol-toml'), 'parse' | 'TomlError'>
-
-let toml: Toml | undefined
-
-/** Loads the parser, which nobody without a TOML file has to wait for. */
-export async function loadToml(): Promise<void> {
-  toml ??= await import('smol-toml')
-}
-
-/** The parser, at once: also before {@link loadToml}, unless the application was bundled without its packages. */
-export function tomlNow(): Toml | undefined {
-  try {
-    toml ??= createRequire(import.meta.url)('smol-toml') as Toml
-  } catch {
-    // The start will have it.
-  }
-  return toml
-}
+import { tomlNow } from './toml.ts'
 
 /** No configuration is larger, and reading more would block the process. */
 const maxFileBytes = 1024 * 1024

@@ -1,9 +1,11 @@
 import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { OpenContext } from '../exporter.ts'
-import { type Compression, type HttpClient, openHttpClient } from '../http.ts'
+import { sendAuthorized } from '../http/credentials.ts'
+import { type Compression, type HttpClient, openHttpClient, proxyFor } from '../http.ts'
 import type { State } from './aggregate/contexts.ts'
 import { answerOf } from './answers.ts'
+import { type KeyObtainedBy, openApiKey } from './api-key.ts'
 import type { DatadogClient } from './client.ts'
 import { isPending, type MetricItem, type Part, parts } from './item.ts'
 import { type Payload, payloadsOf } from './payload.ts'
@@ -17,16 +19,21 @@ const paths: Readonly<Record<Part, string>> = {
 /** Straight to Datadog's API: each request is tried once and its outcome is exact. */
 export function openAgentless(
   config: DatadogConfig,
-  { clock, logger, forbidAddress }: OpenContext<State, DatadogConfig>,
+  context: OpenContext<State, DatadogConfig>,
+  obtainedBy: KeyObtainedBy,
 ): DatadogClient {
+  const { clock, logger, forbidAddress } = context
+  const credentials = openApiKey(config, context, obtainedBy)
   const base = baseUrl(config)
   const prefix = base.pathname.replace(/\/+$/, '')
   const { compression } = config
+  const proxy = proxyFor(base.href, config)
   const http = (encoding: Compression): HttpClient =>
     openHttpClient({
       url: base.href,
       headers: { 'dd-api-key': config.api_key ?? '', 'content-type': 'application/json' },
       compression: encoding,
+      proxy,
       clock,
       ...(forbidAddress && { forbidAddress }),
     })
@@ -34,6 +41,15 @@ export function openAgentless(
   // Its published encodings are deflate and none.
   const distribution = compression === 'gzip' ? http('deflate') : series
   const https: Readonly<Record<Part, HttpClient>> = { series, distribution }
+
+  /** One request, with the API key that is valid now. */
+  const post = async (client: HttpClient, body: Uint8Array, signal: AbortSignal, path: string) => {
+    const attempt = await sendAuthorized(credentials, signal, (headers = {}) =>
+      client.post(body, { signal, path, headers }),
+    )
+    const redact = (text: string): string => client.redact(credentials?.redact(text) ?? text)
+    return { attempt, ...answerOf(attempt, { now: clock.now(), redact }) }
+  }
 
   /** Marks what became of one body's items; returns an outcome that ends the attempt. */
   const settle = (
@@ -81,8 +97,7 @@ export function openAgentless(
       const waiting = payloadsOf(pending, part, originOf(current), limit)
       for (let payload = waiting.shift(); payload; payload = waiting.shift()) {
         const path = `${prefix}${paths[part]}${base.search}`
-        const attempt = await https[part].post(payload.body, { signal, path })
-        const { outcome, errors } = answerOf(attempt, { now: clock.now(), redact: https[part].redact })
+        const { outcome, errors } = await post(https[part], payload.body, signal, path)
         const stopped = settle(payload, part, outcome, errors, state)
         if (stopped?.type === 'misdirected') return misdirect(batch, stopped)
         if (stopped) return stopped
@@ -97,15 +112,14 @@ export function openAgentless(
     send,
     probe: async ({ signal }) => {
       const path = `${prefix}${paths.series}${base.search}`
-      const attempt = await series.post(Buffer.from('{"series":[]}'), { signal, path })
-      const { outcome } = answerOf(attempt, { now: clock.now(), redact: series.redact })
+      const { attempt, outcome } = await post(series, Buffer.from('{"series":[]}'), signal, path)
       // The key is judged before the body, and an empty one is not what an exporter sends.
       return attempt.type === 'response' && attempt.status === 400 ? { type: 'delivered' } : outcome
     },
     close: async () => {
       await Promise.all([series.close(), distribution.close()])
     },
-    facts: { url: base.origin + prefix },
+    facts: { url: base.origin + prefix, ...(proxy && { proxy: new URL(proxy).origin }) },
   }
 }
 

@@ -13,6 +13,7 @@ export function classifyDatadog(status: number): StatusClass {
     case 401:
     case 403:
     case 404:
+    case 407:
       return 'misdirected'
     case 413:
       return 'too_large'
@@ -69,7 +70,7 @@ export function answerOf(
   })
   if (attempt.type === 'failed') return { outcome, errors }
   const { status, from } = attempt
-  if (outcome.type === 'misdirected' && status !== 404) {
+  if (outcome.type === 'misdirected' && status !== 404 && status !== 407) {
     const cause = new TelemetryError(
       'DATADOG_API_KEY_REFUSED',
       `Datadog refused the API key: ${from} answered HTTP ${status}. Check api_key, and that it belongs to the organisation of this site`,

@@ -1,8 +1,11 @@
+import { TelemetryError } from '../../errors.ts'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
+import type { HeadersMemory } from '../http/headers-function.ts'
 import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
 import { ingest } from './aggregate/ingest.ts'
 import { handOver } from './aggregate/window.ts'
+import type { ApiKeyFunction } from './api-key.ts'
 import { type DatadogClient, exportItems } from './client.ts'
 import type { MetricItem } from './item.ts'
 import { metricName } from './names.ts'
@@ -11,6 +14,11 @@ import { type DatadogSchema, datadogDefaults, datadogSchema, validate } from './
 export interface DatadogOptions<Type extends string = string> {
   /** Metrics beside those inferred from `count` and `duration_ms`; `lastValue()` is a gauge. */
   readonly metrics?: readonly DeclaredMetric[]
+  /**
+   * Obtains the API key instead of `api_key`, for the transport `agentless`: before the first batch, before it expires,
+   * after a 401 or 403, and when the destination changes.
+   */
+  readonly apiKey?: ApiKeyFunction
   /** The name configurations call it by. Default: `datadog`. */
   readonly type?: Type
 }
@@ -18,18 +26,22 @@ export interface DatadogOptions<Type extends string = string> {
 /**
  * Metrics for Datadog: `<event>.count` from `count`, the distribution `<event>.duration_ms` from `duration_ms`, and
  * what is declared; to its API, or to a local agent.
- * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name.
+ * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name, `EXPORTER_DEFINITION_INVALID` when
+ * `apiKey` is not a function.
  */
 export function datadog<const Type extends string = 'datadog'>(
   options: DatadogOptions<Type> = {},
 ): ExporterDefinition<unknown, unknown, unknown, DatadogSchema, Type> {
-  const { metrics = [], type = 'datadog' as Type } = options
+  const { metrics = [], type = 'datadog' as Type, apiKey } = options
+  if (apiKey !== undefined && typeof apiKey !== 'function')
+    throw new TelemetryError('EXPORTER_DEFINITION_INVALID', 'datadog({ apiKey }) must be a function')
+  const obtainedBy = { apiKey, memories: new WeakMap<State, HeadersMemory>() }
   assertDistinct(metrics, ({ text }) => [metricName(text)])
   return defineExporter<DatadogClient, State, MetricItem, DatadogSchema, Type>({
     type,
     schema: datadogSchema,
     defaults: datadogDefaults,
-    validate,
+    validate: (config) => validate(config, apiKey !== undefined),
     state: () => createState(metrics),
     // Each loads what it needs when it is first used.
     open: async (config, context) => {
@@ -38,7 +50,7 @@ export function datadog<const Type extends string = 'datadog'>(
         return openDogStatsd(config)
       }
       const { openAgentless } = await import('./agentless.ts')
-      return openAgentless(config, context)
+      return openAgentless(config, context, obtainedBy)
     },
     ignoresTime: true,
     ignoresScope: true,

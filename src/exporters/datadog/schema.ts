@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
+import { proxyKeys } from '../proxy-keys.ts'
 import { keyOf, plainTag, tagOf } from './names.ts'
 
 /** Datadog's sites, by the name that DD_SITE has (documentation: Getting started, Datadog sites). */
@@ -57,6 +58,7 @@ export const datadogSchema = {
     change: 'rebuild',
     doc: 'Base URL instead of https://api.<site>, for a proxy or a test; /api/v2/series and /api/v1/distribution_points are added.',
   },
+  ...proxyKeys,
   compression: {
     format: ['none', 'deflate', 'gzip'],
     default: 'deflate',
@@ -155,15 +157,19 @@ export const datadogDefaults: Readonly<Record<string, unknown>> = {
   max_request_bytes: 500_000,
 }
 
-/** Rules across keys. */
-export function validate(config: DatadogConfig): readonly (readonly [key: string, message: string])[] {
+/** Rules across keys. `obtainsKey`: the program gives the API key by a function. */
+export function validate(
+  config: DatadogConfig,
+  obtainsKey = false,
+): readonly (readonly [key: string, message: string])[] {
   const problems: [string, string][] = []
   if (config.transport === 'dogstatsd' || config.enabled === false) return problems
   if (config.api_key === null || config.api_key.trim() === '') {
-    problems.push([
-      'api_key',
-      'is missing: the transport agentless needs an API key (DD_API_KEY); transport = "dogstatsd" needs none',
-    ])
+    if (!obtainsKey)
+      problems.push([
+        'api_key',
+        'is missing: the transport agentless needs an API key (DD_API_KEY); transport = "dogstatsd" needs none',
+      ])
   } else if (!/^[\x21-\x7e]+$/.test(config.api_key)) {
     problems.push(['api_key', 'must be visible ASCII characters without spaces'])
   }

@@ -31,6 +31,18 @@ export function refuseForbidden(url: URL, forbid: ForbidAddress): void {
 }
 
 /**
+ * Throws `HTTP_ADDRESS_FORBIDDEN` for a host name: behind a proxy it is the proxy that resolves it, so that nobody here
+ * can check the address that is connected to.
+ */
+export function refuseUnresolved(hostname: string): void {
+  if (isIP(hostname) === 0)
+    throw new TelemetryError(
+      'HTTP_ADDRESS_FORBIDDEN',
+      `the proxy resolves ${hostname}, so its address cannot be checked: list it in telemetry.allowed_destinations, or in no_proxy`,
+    )
+}
+
+/**
  * Resolves a name to its permitted addresses only. The socket connects to what this returns, so a name that changes
  * its address between a check and the connection gains nothing.
  */

@@ -15,6 +15,8 @@ import {
   opensslReason,
   type TlsKeys,
 } from './advice.ts'
+import { type HttpProxy, ProxyAnswerError } from './proxy.ts'
+import { proxyProblem } from './tunnel.ts'
 
 /**
  * How one request ended. Expected failures are values; a post never rejects.
@@ -52,6 +54,8 @@ export interface RequestPlan {
   readonly maxResponseBytes: number
   readonly from: string
   readonly tlsKeys?: TlsKeys | undefined
+  /** The proxy that the request goes through; `forwarded`: as an absolute-form request, not through a tunnel. */
+  readonly via?: { readonly proxy: HttpProxy; readonly forwarded: boolean } | undefined
 }
 
 // The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
@@ -77,13 +81,21 @@ export function beginRequest(
 
   const fail = (error: unknown): void => {
     if (stopResponse !== undefined) return
+    // Wrong credentials for the proxy are answered before the destination hears of the request.
+    if (error instanceof ProxyAnswerError && error.status === 407) {
+      const { status, proxy: from } = error
+      end({ type: 'response', status, headers: {}, body: new Uint8Array(), from })
+      return
+    }
     const problem = problemOf(error, plan)
     // The server's TLS refused us after ours was content, which a connection that was used before cannot meet.
     if (!request.reusedSocket && isCertificateAlert(problem)) sent = 'nothing'
     end(failed(describe(error, problem, plan, sent), sent))
   }
 
-  const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(plan.options)
+  const abandoned = plan.via && !plan.via.forwarded ? new AbortController() : undefined
+  const options = abandoned ? { ...plan.options, abandoned: abandoned.signal } : plan.options
+  const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(options)
   const request = context.with(context.active().setValue(suppressTracing, true), start)
 
   request.on('socket', (socket) => {
@@ -105,8 +117,9 @@ export function beginRequest(
       // Also when the server answered before it read the whole request: nobody would ever free that socket.
       if (cut !== undefined || !request.writableFinished) request.destroy()
       const { headers } = response
+      const from = status === 407 && plan.via ? `the proxy ${plan.via.proxy.origin}` : plan.from
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-      end({ type: 'response', status, headers, body, from: plan.from, ...(cut !== undefined && { cut }) })
+      end({ type: 'response', status, headers, body, from, ...(cut !== undefined && { cut }) })
     }
 
     stopResponse = () => finish('stopped')
@@ -126,6 +139,7 @@ export function beginRequest(
   return (cause) => {
     if (stopResponse !== undefined) stopResponse()
     else end(failed(cause, sent))
+    abandoned?.abort()
     request.destroy()
   }
 }
@@ -138,6 +152,9 @@ function describe(
   sent: 'nothing' | 'maybe',
 ): TelemetryError {
   if (error instanceof TelemetryError) return error
+  const { via } = plan
+  if (via?.forwarded && sent === 'nothing') return proxyProblem(via.proxy, error)
+  const to = via === undefined ? plan.from : `${plan.from} through the proxy ${via.proxy.origin}`
   const { code, reason } = problem
   const advice = connectionAdvice(problem, plan.tlsKeys)
   const why = code ?? (error === undefined ? 'closed' : messageOf(error))
@@ -145,13 +162,10 @@ function describe(
     advice === undefined ? '' : `: ${advice}`
   }`
   if (code?.startsWith('HPE_'))
-    return new TelemetryError(
-      'HTTP_RESPONSE_INVALID',
-      `${plan.from} answered something that is not HTTP ${because}`,
-    )
+    return new TelemetryError('HTTP_RESPONSE_INVALID', `${to} answered something that is not HTTP ${because}`)
   return sent === 'nothing'
-    ? new TelemetryError('HTTP_CONNECT_FAILED', `cannot connect to ${plan.from} ${because}`)
-    : new TelemetryError('HTTP_NO_RESPONSE', `no response from ${plan.from} ${because}`)
+    ? new TelemetryError('HTTP_CONNECT_FAILED', `cannot connect to ${to} ${because}`)
+    : new TelemetryError('HTTP_NO_RESPONSE', `no response from ${to} ${because}`)
 }
 
 function problemOf(error: unknown, { options }: RequestPlan): ConnectionProblem {

@@ -4,12 +4,17 @@ import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { markOwn } from '../../own-traffic.ts'
 import { type ForbidAddress, guardedLookup } from './address.ts'
-import { secureContextOf, type TlsMaterial } from './tls.ts'
+import type { HttpProxy } from './proxy.ts'
+import { proxySecureContextOf, secureContextOf, type TlsMaterial } from './tls.ts'
+import { openTunnel, silentMs } from './tunnel.ts'
 
 export interface ConnectionOptions {
   readonly keepAlive?: boolean
   readonly tls?: TlsMaterial
   readonly forbidAddress?: ForbidAddress
+  readonly proxy?: HttpProxy | undefined
+  /** Also plain http goes through the proxy by CONNECT, for callers that do not write absolute-form requests. */
+  readonly alwaysTunnel?: boolean
 }
 
 /** The connections of one client, which no other shares. */
@@ -28,31 +33,77 @@ const letProcessEnd = (socket: Socket | Duplex): void => {
   if ('unref' in socket && typeof socket.unref === 'function') socket.unref()
 }
 
+/** What a request passes on to the connection that is opened for it. */
+interface Dial {
+  readonly host?: string
+  readonly port?: number | string
+  readonly abandoned?: AbortSignal
+}
+
+type Created = (error: Error | null, socket?: Duplex) => void
+
 export function openConnections(options: ConnectionOptions, secure: boolean): Connections {
+  const { proxy, tls, forbidAddress, alwaysTunnel = false } = options
+  const tunnels = proxy !== undefined && (secure || alwaysTunnel)
+  const sockets = new Set<Socket | Duplex>()
+
   const settings: AgentOptions & { lookup?: LookupFunction } = {
     keepAlive: options.keepAlive ?? true,
     // Acts on idle sockets only; Node shortens it to what a `Keep-Alive: timeout=` of the server allows.
     timeout: idleMs,
     scheduling: 'lifo',
-    ...(options.forbidAddress && { lookup: guardedLookup(options.forbidAddress) }),
+    ...(forbidAddress && { lookup: guardedLookup(forbidAddress) }),
   }
-  const agent = markOwn(
+  const toProxy = (overrides: AgentOptions = {}): Agent =>
+    proxy?.secure
+      ? new TlsAgent({
+          ...settings,
+          ...overrides,
+          ...(tls?.ca && { secureContext: proxySecureContextOf(tls.ca) }),
+        })
+      : new Agent({ ...settings, ...overrides })
+  const toDestination = (): Agent =>
     secure
-      ? new TlsAgent({ ...settings, ...(options.tls && { secureContext: secureContextOf(options.tls) }) })
-      : new Agent(settings),
-  )
+      ? new TlsAgent({ ...settings, ...(tls && { secureContext: secureContextOf(tls) }) })
+      : new Agent(settings)
 
-  const sockets = new Set<Socket | Duplex>()
-  const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (...args) => {
-    const socket = connect(...args)
-    if (socket) {
-      letProcessEnd(socket)
-      sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
+  /** Every connection of the agent is counted, can be destroyed, and keeps no process alive. */
+  const tracked = (agent: Agent): Agent => {
+    const connect = agent.createConnection.bind(agent)
+    agent.createConnection = (...args) => {
+      const socket = connect(...args)
+      if (socket) {
+        letProcessEnd(socket)
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+      }
+      return socket
     }
-    return socket
+    return agent
   }
+
+  /** Each connection of the agent to the destination goes through a tunnel, and TLS begins at its end. */
+  const tunnelled = (agent: Agent, through: HttpProxy): Agent => {
+    const dialer = markOwn(tracked(toProxy({ keepAlive: false, timeout: silentMs })))
+    const connect = agent.createConnection.bind(agent) as (options: object) => Duplex | null | undefined
+    const create = (dial: Dial, created: Created): undefined => {
+      const { host = '', port = 0, abandoned } = dial
+      const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`
+      openTunnel({ proxy: through, agent: dialer, authority, abandoned }, (error, raw) => {
+        if (error || !raw) return created(error)
+        letProcessEnd(raw)
+        const socket = secure ? connect({ ...dial, socket: raw }) : raw
+        socket?.once('close', () => raw.destroy())
+        created(null, socket ?? undefined)
+      })
+    }
+    agent.createConnection = create as unknown as Agent['createConnection']
+    return agent
+  }
+
+  const agent = markOwn(
+    tunnels ? tunnelled(toDestination(), proxy) : tracked(proxy ? toProxy() : toDestination()),
+  )
 
   // Node holds the process again for a kept connection that is used once more.
   const reuse = agent.reuseSocket.bind(agent)

@@ -10,7 +10,7 @@ export type StatusClass = 'delivered' | 'retry' | 'misdirected' | 'too_large' | 
 
 /**
  * OTLP/HTTP: 429, 502, 503 and 504 may be tried again, everything else is final. 401, 403 and 404 say that the key
- * or the address is wrong, not the data.
+ * or the address is wrong, not the data; 407 says it of the credentials for the proxy.
  */
 export function classifyStatus(status: number): StatusClass {
   if (status >= 200 && status < 300) return 'delivered'
@@ -23,6 +23,7 @@ export function classifyStatus(status: number): StatusClass {
     case 401:
     case 403:
     case 404:
+    case 407:
       return 'misdirected'
     case 413:
       return 'too_large'
@@ -93,6 +94,9 @@ export function outcomeOf(attempt: Attempt, rules: OutcomeRules = {}): Outcome {
   }
 }
 
+const proxyAdvice =
+  "it wants a user and a password, or others: write them into the proxy's URL, http://user:password@host:port"
+
 type Response = Extract<Attempt, { type: 'response' }>
 
 function rejectedItems(attempt: Response, rules: OutcomeRules): number {
@@ -115,7 +119,7 @@ function statusError(attempt: Response, rules: OutcomeRules): HttpStatusError {
     )
   }
   const said = excerpt(body, rules.redact)
-  const advice = rules.advice?.(status)
+  const advice = status === 407 ? proxyAdvice : rules.advice?.(status)
   return new HttpStatusError(
     status,
     `${from} answered HTTP ${status}${said === '' ? '' : `: ${said}`}${advice === undefined ? '' : ` (${advice})`}`,

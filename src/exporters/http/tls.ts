@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import * as tls from 'node:tls'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { TelemetryError } from '../../errors.ts'
 
@@ -48,6 +49,21 @@ export function secureContextOf(material: TlsMaterial): SecureContext {
     const code = (error as NodeJS.ErrnoException).code ?? 'malformed'
     throw new TelemetryError('TLS_INVALID', `the TLS certificates or key cannot be used (${code})`)
   }
+}
+
+/** Node 22 and later can list all authorities that Node trusts, those of NODE_EXTRA_CA_CERTS included. */
+const trusted = (): readonly string[] =>
+  'getCACertificates' in tls && typeof tls.getCACertificates === 'function'
+    ? (tls.getCACertificates('default') as readonly string[])
+    : tls.rootCertificates
+
+/**
+ * For TLS to a proxy: trusts `ca` beside the authorities that Node trusts, and has no certificate of the client, which
+ * is meant for the destination. Throws a TelemetryError `TLS_INVALID`.
+ */
+export function proxySecureContextOf(ca: string): SecureContext {
+  secureContextOf({ ca })
+  return createSecureContext({ ca: [...trusted(), ca] })
 }
 
 /** OpenSSL silently trusts nobody when it cannot read the authorities. */

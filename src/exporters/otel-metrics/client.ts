@@ -2,8 +2,10 @@ import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { ExportContext, OpenContext } from '../exporter.ts'
-import { openHttpClient, outcomeOf } from '../http.ts'
+import { sendAuthorized } from '../http/credentials.ts'
+import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import { statusAdvice, tlsKeys } from '../otel/advice.ts'
+import { openCredentials } from '../otel/credentials.ts'
 import { rejectedSpans } from '../otel/export-response.ts'
 import { detectOrigin } from '../otel/resource.ts'
 import { metrics } from '../otel/signal.ts'
@@ -22,43 +24,58 @@ export interface MetricsClient {
   ): Promise<Outcome>
   /** Bytes of a request beside its pieces, at most. */
   readonly requestBytes: number
+  /** The proxy it goes through, without credentials. */
+  readonly proxy?: string | undefined
   close(): Promise<void>
 }
 
 /** Each request is tried once, and its outcome is exact. */
 export async function openMetricsClient(
   config: OtelMetricsConfig,
-  { clock, forbidAddress }: OpenContext<State, OtelMetricsConfig>,
+  context: OpenContext<State, OtelMetricsConfig>,
 ): Promise<MetricsClient> {
-  const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
+  const { clock, forbidAddress } = context
+  const [tls, origin, credentials] = await Promise.all([
+    readTlsFiles(config),
+    detectOrigin(config),
+    openCredentials(config, context),
+  ])
   const requests = createRequests(origin)
   const { endpoint: url, headers, compression } = config
+  const proxy = proxyFor(url, config)
   const http = openHttpClient({
-    ...{ url, compression, tls, tlsKeys, clock },
+    ...{ url, compression, tls, tlsKeys, proxy, clock },
     headers: { ...headers, 'content-type': 'application/x-protobuf' },
     ...(forbidAddress && { forbidAddress }),
     userAgent: `telemachine/${version}`,
   })
+  const redact = (text: string): string => http.redact(credentials?.redact(text) ?? text)
+
   return {
     async post(bytes, pieces, { signal }) {
       const points = pieces.reduce((sum, piece) => sum + piece.points, 0)
+      const body = requests.join(bytes, pieces)
+      const attempt = await sendAuthorized(credentials, signal, (obtained = {}) =>
+        http.post(body, { signal, headers: obtained }),
+      )
       let cause: TelemetryError | undefined
-      const outcome = outcomeOf(await http.post(requests.join(bytes, pieces), { signal }), {
+      const outcome = outcomeOf(attempt, {
         now: clock.now(),
-        redact: http.redact,
+        redact,
         advice: (status) => statusAdvice(status, url, metrics),
         partialSuccess: (response, received) => {
           const { rejected, message } = rejectedSpans(response, received['content-type'])
           if (rejected > 0 || message !== '')
             cause = new TelemetryError(
               'OTEL_PARTIAL_SUCCESS',
-              `the backend rejected ${rejected} of ${points} data points: ${http.redact(message) || 'it did not say why'}`,
+              `the backend rejected ${rejected} of ${points} data points: ${redact(message) || 'it did not say why'}`,
             )
           return Math.min(rejected, points)
         },
       })
       return outcome.type === 'delivered' && cause ? { ...outcome, cause } : outcome
     },
+    proxy: proxy && new URL(proxy).origin,
     requestBytes: requests.overheadBytes,
     close: () => http.close(),
   }

@@ -48,7 +48,8 @@ export function otelMetrics<const Type extends string = 'otel_metrics'>(
     },
     close: (client) => client.close(),
     probe: (client, context) => client.post(Buffer.alloc(0), [], context),
-    describe: (_client, state) => ({
+    describe: (client, state) => ({
+      ...(client?.proxy && { proxy: client.proxy }),
       metrics: state.families.length,
       series: state.totalSeries,
       ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),

@@ -9,5 +9,7 @@ export interface OtelClient {
   export(batch: readonly SpanItem[], context: ExportContext<SpanState, OtelConfig>): Promise<Outcome>
   /** Bytes of a request beside its spans, at most. */
   readonly requestBytes: number
+  /** The proxy it goes through, without credentials. */
+  readonly proxy?: string | undefined
   close(context: { readonly deadline: number }): Promise<void>
 }

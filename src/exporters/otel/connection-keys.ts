@@ -1,4 +1,5 @@
 import type { EcosystemVariable, ExporterSchema, KeySchema } from '../exporter.ts'
+import { proxyKeys } from '../proxy-keys.ts'
 import type { Signal } from './signal.ts'
 import { endpointVariables, headerVariables, otlp } from './signal-variables.ts'
 import { compression, milliseconds, resourceAttributes } from './variables.ts'
@@ -44,6 +45,14 @@ export const connectionKeys = (signal: Signal, batchTimeout: string) =>
       doc: 'Headers of every request, such as an API key.',
       env: headerVariables(signal),
     },
+    headers_file: {
+      format: 'file-path',
+      default: null,
+      nullable: true,
+      change: 'rebuild',
+      doc: 'File with more headers of every request, stronger than `headers`: JSON, or lines such as `authorization = Bearer …`. It is read again when it changes, and after a 401 or 403.',
+    },
+    ...proxyKeys,
     compression: {
       format: ['none', 'gzip'],
       default: 'none',

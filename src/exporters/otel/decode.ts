@@ -1,5 +1,5 @@
 import { readFields } from './encode/protobuf-reader.ts'
-import type { EncodedSpan } from './encoded-span.ts'
+import type { EncodedItem } from './encoded-item.ts'
 import type { AttributeValue, SpanEvent, SpanLink, SpanRecord, TraceId } from './span-record.ts'
 
 /** What of a message's fields is kept while it is read. */
@@ -9,7 +9,7 @@ type Mutable<Message> = { -readonly [Key in keyof Message]: Message[Key] }
  * The record that was encoded, for the package's client: it serializes spans itself, and what waits when an operator
  * switches to it has been encoded already. Text is as UTF-8 has it, -0 is 0.
  */
-export function decodeSpan({ bytes, start, end }: EncodedSpan): SpanRecord {
+export function decodeSpan({ bytes, start, end }: EncodedItem): SpanRecord {
   let span: SpanRecord | undefined
   readFields(bytes.subarray(start, end), (_spans, value) => {
     span = readSpan(value as Buffer)

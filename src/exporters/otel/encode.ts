@@ -12,16 +12,19 @@ import {
 } from './encode/protobuf-writer.ts'
 import { writeSdkSpan } from './encode/sdk-span.ts'
 import { writeSpan } from './encode/span.ts'
-import type { EncodedSpan } from './encoded-span.ts'
+import type { EncodedItem } from './encoded-item.ts'
 import type { SpanOrigin } from './resource.ts'
 import { isEncoded, isSdkSpan, type SpanItem } from './span-item.ts'
 
 export type { SpanOrigin as EncoderOptions } from './resource.ts'
 
 export interface Encoder {
-  /** The bytes of an ExportTraceServiceRequest (opentelemetry-proto v1), the caller's to keep. */
+  /**
+   * The bytes of an ExportTraceServiceRequest (opentelemetry-proto v1), the caller's to keep. Of encoded log records,
+   * whose request has fields of the same numbers, it is an ExportLogsServiceRequest.
+   */
   encode(items: readonly SpanItem[]): Uint8Array
-  /** Bytes that a request takes beside its spans: resource, scope and framing; at most. */
+  /** Bytes that a request takes beside its items: resource, scope and framing; at most. */
   readonly overheadBytes: number
 }
 
@@ -40,7 +43,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
   const overheadBytes = 3 * (1 + longestLength) + resourceHead.length + scopeHead.length
 
   /** The usual batch: spans of our own, encoded when they finished. */
-  const join = (spans: readonly EncodedSpan[]): Uint8Array => {
+  const join = (spans: readonly EncodedItem[]): Uint8Array => {
     let size = scopeHead.length
     for (const { start, end } of spans) size += end - start
     const resourceSpans = resourceHead.length + 1 + varintSize(size) + size
@@ -129,9 +132,9 @@ function open(writer: ProtobufWriter, tag: number, head: Buffer): number {
   return start
 }
 
-const areEncoded = (items: readonly SpanItem[]): items is readonly EncodedSpan[] => items.every(isEncoded)
+const areEncoded = (items: readonly SpanItem[]): items is readonly EncodedItem[] => items.every(isEncoded)
 
-function writeEncoded(writer: ProtobufWriter, { bytes, start, end }: EncodedSpan): void {
+function writeEncoded(writer: ProtobufWriter, { bytes, start, end }: EncodedItem): void {
   ensure(writer, end - start)
   put(writer, bytes.subarray(start, end))
 }
@@ -142,7 +145,7 @@ function put(writer: ProtobufWriter, bytes: Uint8Array): void {
 }
 
 /** Spans that finished one after the other lie so in memory: they are copied together. */
-function putAll(writer: ProtobufWriter, spans: readonly EncodedSpan[]): void {
+function putAll(writer: ProtobufWriter, spans: readonly EncodedItem[]): void {
   for (let i = 0; i < spans.length; ) {
     const { bytes, start } = spans[i]!
     let { end } = spans[i]!

@@ -1,25 +1,44 @@
+import { TelemetryError } from '../../errors.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
+import type { HeadersFunction, HeadersMemory } from '../http/headers-function.ts'
 import type { OtelClient } from './client.ts'
-import { compact } from './encode/slabs.ts'
+import { compacting } from './encode/slabs.ts'
+import { problemsOf } from './rules.ts'
 import { type OtelSchema, otelSchema } from './schema.ts'
+import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
-/** The OTLP exporter: spans from events, sent over HTTP as protobuf. Loads what it needs when it first opens. */
-export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema, 'otel'> {
+export interface OtelOptions {
+  /**
+   * Obtains headers that expire, such as `authorization`; they win over those of the configuration. It is called before
+   * the first batch, before they expire, after a 401 or 403, and when the destination changes. Each exporter of the type
+   * `otel` calls it for itself.
+   */
+  readonly headers?: HeadersFunction
+  /** How long one call of `headers` may take, in milliseconds. Default: 10,000. */
+  readonly headersTimeoutMs?: number
+}
+
+/**
+ * The OTLP exporter: spans from events, sent over HTTP as protobuf. Loads what it needs when it first opens.
+ * @throws TelemetryError `EXPORTER_DEFINITION_INVALID` when an option is invalid.
+ */
+export function otel(
+  options: OtelOptions = {},
+): ExporterDefinition<unknown, unknown, unknown, OtelSchema, 'otel'> {
+  const { headers, headersTimeoutMs = 10_000 } = options
+  if (headers !== undefined && typeof headers !== 'function')
+    throw new TelemetryError('EXPORTER_DEFINITION_INVALID', 'otel({ headers }) must be a function')
+  if (!(headersTimeoutMs > 0))
+    throw new TelemetryError('EXPORTER_DEFINITION_INVALID', 'otel({ headersTimeoutMs }) must be above 0')
+  const obtainedBy = { headers, headersTimeoutMs, memories: new WeakMap<SpanState, HeadersMemory>() }
   return defineExporter<OtelClient, SpanState, SpanItem, OtelSchema, 'otel'>({
     type: 'otel',
     schema: otelSchema,
-    validate: ({ client_certificate, client_key }) =>
-      Boolean(client_certificate) === Boolean(client_key)
-        ? []
-        : [
-            client_key
-              ? ['client_certificate', 'must be given together with client_key']
-              : ['client_key', 'must be given together with client_certificate'],
-          ],
+    validate: (config) => problemsOf(config, headers !== undefined),
     state: createSpanState,
     open: async (config, context) => {
       if (config.client === 'package') {
@@ -27,7 +46,7 @@ export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema
         return openPackageClient(config, context)
       }
       const { openNativeClient } = await import('./native-client.ts')
-      return openNativeClient(config, context)
+      return openNativeClient(config, context, traces, obtainedBy)
     },
     accepts: concernsSpans,
     takesSdkSpans: true,
@@ -39,18 +58,17 @@ export function otel(): ExporterDefinition<unknown, unknown, unknown, OtelSchema
     },
     sizeOf: sizeOfItem,
     requestBytes: (client) => client.requestBytes,
-    export: async (client, batch, context) => {
-      let settled = false
-      try {
-        const outcome = await client.export(batch, context)
-        settled = outcome.type !== 'retry' && outcome.type !== 'too_large'
-        return outcome
-      } finally {
-        if (!settled) compact(batch.filter(isEncoded))
-      }
-    },
+    export: (client, batch, context) =>
+      compacting(
+        () => batch.filter(isEncoded),
+        () => client.export(batch, context),
+      ),
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
-    describe: (_client, { open }) => ({ open_spans: open.size, open_ids: open.ids }),
+    describe: (client, { open }) => ({
+      open_spans: open.size,
+      open_ids: open.ids,
+      ...(client?.proxy && { proxy: client.proxy }),
+    }),
   })
 }

@@ -4,10 +4,11 @@ import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { OpenContext } from '../exporter.ts'
-import { refuseForbidden } from '../http/address.ts'
+import { refuseForbidden, refuseUnresolved } from '../http/address.ts'
 import { openConnections } from '../http/connections.ts'
+import { parseProxy } from '../http/proxy.ts'
 import { secretsOf } from '../http/redact.ts'
-import { redactor } from '../http.ts'
+import { proxyFor, redactor } from '../http.ts'
 import type { OtelClient } from './client.ts'
 import { decodeSpan } from './decode.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
@@ -32,21 +33,28 @@ const concurrencyLimit = 2000
 /**
  * OpenTelemetry's own `OTLPTraceExporter`, unmodified. It retries by itself inside `timeout` and hides Retry-After,
  * partial success and which of 429, 502, 503 and 504 it met: outcomes are what it reports. A retry it still has
- * planned when it is given up on keeps its timer (and so the process) until then; the retry itself is refused.
+ * planned when it is given up on keeps its timer (and so the process) until then; the retry itself is refused. Behind a
+ * proxy every connection is a tunnel (CONNECT), also of plain http, and each failure is ambiguous.
  */
 export async function openPackageClient(
   config: OtelConfig,
   { clock, forbidAddress }: OpenContext<SpanState, OtelConfig>,
 ): Promise<OtelClient> {
   const url = new URL(config.endpoint)
-  if (forbidAddress) refuseForbidden(url, forbidAddress)
+  const chosen = proxyFor(url.href, config)
+  const proxy = chosen === undefined ? undefined : parseProxy(chosen)
+  if (forbidAddress) {
+    refuseForbidden(url, forbidAddress)
+    if (proxy) refuseForbidden(proxy.url, forbidAddress)
+    if (proxy) refuseUnresolved(url.hostname.replace(/^\[(.*)\]$/, '$1'))
+  }
   const { headers } = config
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const connections = openConnections(
-    { tls, ...(forbidAddress && { forbidAddress }) },
+    { tls, proxy, alwaysTunnel: true, ...(forbidAddress && { forbidAddress }) },
     url.protocol === 'https:',
   )
-  const redact = redactor(secretsOf(headers, url))
+  const redact = redactor([...secretsOf(headers, url), ...(proxy?.secrets ?? [])])
   const readable = createReadableSpans(origin)
   const underWay = new Set<Promise<unknown>>()
   let established = 0
@@ -87,7 +95,7 @@ export async function openPackageClient(
       if (signal.aborted) return resolve({ type: 'retry', cause: gaveUp() })
       const before = established
       const kept = connections.count() > 0
-      const mayHaveArrived = (): boolean => kept || established > before
+      const mayHaveArrived = (): boolean => proxy !== undefined || kept || established > before
       const onAbort = (): void => resolve({ type: 'retry', ambiguous: true, cause: gaveUp() })
       signal.addEventListener('abort', onAbort, { once: true })
       const spans = batch.map((item) => {
@@ -130,6 +138,7 @@ export async function openPackageClient(
     },
     // Its serializer keeps no promise of size.
     requestBytes: 0,
+    proxy: proxy?.origin,
     close,
   }
 }

@@ -13,5 +13,8 @@ export interface Signal {
 export const traces: Signal = { variable: 'TRACES', path: 'v1/traces', items: 'spans', type: 'otel' }
 export const logs: Signal = { variable: 'LOGS', path: 'v1/logs', items: 'log records', type: 'otel_logs' }
 export const metrics: Signal = {
-  ...{ variable: 'METRICS', path: 'v1/metrics', items: 'data points', type: 'otel_metrics' },
+  variable: 'METRICS',
+  path: 'v1/metrics',
+  items: 'data points',
+  type: 'otel_metrics',
 }

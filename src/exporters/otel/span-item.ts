@@ -1,4 +1,4 @@
-import { type EncodedSpan, encoded } from './encoded-span.ts'
+import { type EncodedItem, encoded } from './encoded-item.ts'
 import type { ReadableSpan } from './readable-span.ts'
 import type { SpanRecord } from './span-record.ts'
 
@@ -7,8 +7,8 @@ import type { SpanRecord } from './span-record.ts'
  * `client = "package"` (each client takes both: the key may change while they wait), or one that an OpenTelemetry SDK
  * has finished.
  */
-export type SpanItem = EncodedSpan | SpanRecord | ReadableSpan
+export type SpanItem = EncodedItem | SpanRecord | ReadableSpan
 
-export const isEncoded = (item: SpanItem): item is EncodedSpan => encoded in item
+export const isEncoded = (item: SpanItem): item is EncodedItem => encoded in item
 
 export const isSdkSpan = (item: SpanItem): item is ReadableSpan => 'spanContext' in item

@@ -55,7 +55,7 @@ export function prometheus<const Type extends string = 'prometheus'>(
     },
     open,
     ignoresTime: true,
-    ignoresScope: true,
+    readsScope: ({ exemplars }) => exemplars,
     ingest,
     release: ({ server }) => server?.release(),
     close: (client, { deadline }) => client.close(deadline),

@@ -101,6 +101,12 @@ export const prometheusSchema = {
     change: 'hot',
     doc: 'Makes one histogram of the durations of an operation: X_duration_seconds with a label outcome, "success" or "error", instead of X_success_duration_seconds and X_error_duration_seconds.',
   },
+  exemplars: {
+    format: 'boolean',
+    default: false,
+    change: 'hot',
+    doc: 'Adds to counters and buckets, on a page in OpenMetrics, the trace and span id of the latest event that they counted within a sampled span. Costs looking for the active span per event.',
+  },
   health: {
     format: 'boolean',
     default: true,
@@ -119,10 +125,11 @@ export interface Settings extends SeriesLimits, LabelSettings {
   readonly max_metrics: number
   readonly buckets: readonly number[]
   readonly outcome_label: boolean
+  readonly exemplars: boolean
 }
 
 const limits = ['max_metrics', 'max_series', 'max_total_series', 'max_metric_bytes', 'max_page_bytes']
-const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', ...limits]
+const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', 'exemplars', ...limits]
 
 /** A configuration's settings; a key it lacks has its default. */
 export const readSettings = (config: Config): Settings =>

@@ -36,7 +36,7 @@ export function answer(
 
 /** Answers a request as OTLP wants it answered when all of it was taken. */
 export const answerSuccess = (exchange: Exchange): void =>
-  answer(exchange, 200, encodeResponse(exchange.format, exchange.signal))
+  answer(exchange, 200, encodeResponse(exchange.signal, exchange.format))
 
 /**
  * Plays a fault on a request whose body was read, as far as the fault reads it. `answered` is called when the
@@ -55,7 +55,7 @@ export function play(fault: RequestFault, exchange: Exchange, answered: () => vo
     }
     case 'partial': {
       const { rejected, message = 'refused by a scripted fault' } = fault
-      answer(exchange, 200, encodeResponse(format, signal, { rejected, message }))
+      answer(exchange, 200, encodeResponse(signal, format, { rejected, message }))
       answered()
       return 200
     }
@@ -111,7 +111,7 @@ function drip(
   const { bytes = 1, intervalMs = 20, size = 64 } = fault
   const endless = !Number.isFinite(size)
   // A message without rejected spans is a warning: the client has nothing to mind but the waiting.
-  const body = encodeResponse(format, signal, { rejected: 0, message: '.'.repeat(endless ? 0 : size) })
+  const body = encodeResponse(signal, format, { rejected: 0, message: '.'.repeat(endless ? 0 : size) })
   const whole = Buffer.concat([Buffer.from(head(format, endless ? size : body.length)), body])
   let sent = 0
   const timer = setInterval(() => {

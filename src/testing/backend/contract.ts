@@ -1,7 +1,7 @@
 import type { TlsOptions } from 'node:tls'
 import type { Fault, FaultOptions } from './faults.ts'
 import type { ReceivedPoint } from './points.ts'
-import type { BackendRequest, ReceivedSpan } from './request.ts'
+import type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
 export interface BackendOptions {
   /** Default: `127.0.0.1`. */
@@ -10,17 +10,19 @@ export interface BackendOptions {
   readonly port?: number
   /** `true` makes a certificate for localhost, to be trusted with `ca: backend.certificate`. */
   readonly tls?: true | (TlsOptions & { readonly cert: string | Buffer })
-  /** Where traces are taken. Default: `/v1/traces`. */
+  /** Where spans are taken. Default: `/v1/traces`. */
   readonly path?: string
+  /** Where log records are taken. Default: `/v1/logs`. */
+  readonly logsPath?: string
   /** Where metrics are taken. Default: `/v1/metrics`. */
   readonly metricsPath?: string
   /** A longer body, decompressed or not, is answered 413. Default: 64 MiB. */
   readonly maxRequestBytes?: number
-  /** Spans kept in `spans`, and data points in `points`; the oldest go first. Default: 100,000. */
+  /** Spans kept in `spans`, log records in `logRecords`, data points in `points`; the oldest go first. Default: 100,000. */
   readonly limit?: number
   /** Requests kept in `log`. Default: 100. */
   readonly logLimit?: number
-  /** `count` does no more than count the spans of protobuf requests, for benchmarks. Default: `full`. */
+  /** `count` does no more than count what protobuf requests carry, for benchmarks. Default: `full`. */
   readonly decode?: 'full' | 'count'
 }
 
@@ -29,13 +31,15 @@ export interface BackendStats {
   readonly requests: number
   /** Spans accepted. */
   readonly spanCount: number
+  /** Log records accepted. */
+  readonly logRecordCount: number
   /** Data points of metrics accepted. */
   readonly pointCount: number
-  /** Spans and data points that arrived, accepted or not, as far as their requests were read. */
+  /** Spans, log records and data points that arrived, accepted or not, as far as their requests were read. */
   readonly received: number
   /** Of the accepted ones, those whose sender has had no whole answer (yet): it may well send them again. */
   readonly acceptedWithoutAnswer: number
-  /** Spans and data points refused in partial successes. */
+  /** Spans, log records and data points refused in partial successes. */
   readonly rejected: number
   /** Requests that were not HTTP, not OTLP, or not what they said they were. */
   readonly malformed: number
@@ -52,13 +56,17 @@ export interface BackendStats {
 export interface Backend extends BackendStats {
   /** Such as `http://127.0.0.1:4318/v1/traces`, once it listens. */
   readonly url: string
-  /** As `url`, for metrics: `http://127.0.0.1:4318/v1/metrics`. */
+  /** Where log records are sent to, such as `http://127.0.0.1:4318/v1/logs`. */
+  readonly logsUrl: string
+  /** Where metrics are sent to, such as `http://127.0.0.1:4318/v1/metrics`. */
   readonly metricsUrl: string
   readonly port: number
   /** The server's certificate in PEM, with `tls`. */
   readonly certificate: string | undefined
   /** The accepted spans, oldest first. */
   readonly spans: readonly ReceivedSpan[]
+  /** The accepted log records, oldest first. */
+  readonly logRecords: readonly ReceivedLogRecord[]
   /** The accepted data points of metrics, oldest first. */
   readonly points: readonly ReceivedPoint[]
   /** The latest requests, oldest first. */
@@ -79,7 +87,7 @@ export interface Backend extends BackendStats {
   fault(fault: Fault, options?: FaultOptions): void
   /** Forgets all faults; resolves when the port is open again, if it was refusing. Hung requests stay hung. */
   clear(): Promise<void>
-  /** Forgets the spans, the data points, the log and the counters. */
+  /** Forgets the spans, the log records, the data points, the log of requests and the counters. */
   forget(): void
   /** Calls back for each request, once its answer is decided. Returns the way to stop that. */
   onRequest(listener: (request: BackendRequest) => void): () => void
@@ -87,6 +95,8 @@ export interface Backend extends BackendStats {
   waitFor(holds: () => boolean, timeoutMs?: number): Promise<void>
   /** Resolves when so many spans are accepted in all. */
   waitForSpans(spanCount: number, timeoutMs?: number): Promise<void>
+  /** Resolves when so many log records are accepted in all. */
+  waitForLogRecords(logRecordCount: number, timeoutMs?: number): Promise<void>
   /** Resolves when so many data points are accepted in all. */
   waitForPoints(pointCount: number, timeoutMs?: number): Promise<void>
   /** Resolves when so many requests have arrived in all, at least with their headers. */

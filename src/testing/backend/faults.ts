@@ -1,7 +1,7 @@
 import type { BackendRequest } from './request.ts'
 
 /**
- * What a backend does to a request. `accepted` says whether the spans count as taken. It defaults to true where
+ * What a backend does to a request. `accepted` says whether the spans or log records count as taken. It defaults to true where
  * the fault answers 200 or cuts the connection after the whole body, else to false.
  */
 export type RequestFault =
@@ -17,7 +17,7 @@ export type RequestFault =
       readonly when?: 'before' | 'after'
       readonly accepted?: boolean
     }
-  /** 200, and the last `rejected` spans refused. More than there are is said as it is. */
+  /** 200, and the last `rejected` spans or log records refused. More than there are is said as it is. */
   | { readonly type: 'partial'; readonly rejected: number; readonly message?: string }
   /** No answer, ever: nothing is read, or the beginning of the body, or all of it. */
   | { readonly type: 'hang'; readonly when?: When; readonly accepted?: boolean }
@@ -97,7 +97,7 @@ export function createFaultPlan<F>(): FaultPlan<F> {
   }
 }
 
-/** Whether the spans of a request that met this fault count as taken. */
+/** Whether the items of a request that met this fault count as taken. */
 export function takes(fault: RequestFault): boolean {
   if ('accepted' in fault && fault.accepted !== undefined) return fault.accepted
   switch (fault.type) {

@@ -1,21 +1,22 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { gunzipSync, inflateSync } from 'node:zlib'
 import { messageOf } from '../../errors.ts'
-import type { DecodedResource, DecodedScope, DecodedSpan, DecodedTraceRequest } from '../otlp/messages.ts'
+import type { DecodedLogRecord } from '../otlp/log-messages.ts'
+import type { DecodedResource, DecodedScope, DecodedSpan } from '../otlp/messages.ts'
 import type { OtlpFormat } from '../otlp/response.ts'
 import type { OtlpSignal } from '../otlp/signals.ts'
-import {
-  countSpans,
-  decodeMetricsRequest,
-  decodeMetricsRequestJson,
-  decodeTraceRequest,
-  decodeTraceRequestJson,
-} from '../otlp-decode.ts'
 import type { RequestFault } from './faults.ts'
-import { pointsOf, type ReceivedPoint } from './points.ts'
+import { itemReaders } from './item-readers.ts'
+import type { ReceivedPoint } from './points.ts'
 
 /** A span as a backend keeps it: with what its request said once for many spans. */
 export interface ReceivedSpan extends DecodedSpan {
+  readonly resource: DecodedResource | null
+  readonly scope: DecodedScope | null
+}
+
+/** A log record as a backend keeps it. */
+export interface ReceivedLogRecord extends DecodedLogRecord {
   readonly resource: DecodedResource | null
   readonly scope: DecodedScope | null
 }
@@ -29,26 +30,47 @@ export interface BackendRequest {
   readonly bytes: number
   /** Bytes of the body after decompression. */
   readonly rawBytes: number
-  /** Empty where the body was not read, not decoded or only counted. */
+  /** Empty where the body was not read, not decoded or only counted, and in a request of another signal. */
   readonly spans: readonly ReceivedSpan[]
   readonly spanCount: number
-  /** The data points of a request of metrics. */
+  /** As `spans`, of a request with logs. */
+  readonly logRecords: readonly ReceivedLogRecord[]
+  readonly logRecordCount: number
+  /** As `spans`, of a request with metrics. */
   readonly points: readonly ReceivedPoint[]
   readonly pointCount: number
-  /** The spans, or data points, counted as accepted. */
+  /** The spans, log records or data points counted as accepted. */
   readonly accepted: number
   /** The status answered; undefined where there is none, or not a plain one. */
   readonly status: number | undefined
   readonly fault: RequestFault | undefined
 }
 
-type ReadItems = Pick<BackendRequest, 'spans' | 'spanCount' | 'points' | 'pointCount'>
+/** What a request carries: of its signal; nothing of the others. */
+export type Items = Pick<
+  BackendRequest,
+  'spans' | 'spanCount' | 'logRecords' | 'logRecordCount' | 'points' | 'pointCount'
+>
 
-export const noItems: ReadItems = { spans: [], spanCount: 0, points: [], pointCount: 0 }
+export const noItems: Items = {
+  spans: [],
+  spanCount: 0,
+  logRecords: [],
+  logRecordCount: 0,
+  points: [],
+  pointCount: 0,
+}
+
+/** The count of a signal's items. */
+export const counterNames = {
+  traces: 'spanCount',
+  logs: 'logRecordCount',
+  metrics: 'pointCount',
+} as const satisfies Record<OtlpSignal, keyof Items>
 
 /** What a body turned out to be, or the error status it deserves. */
 export type ReadBody =
-  | (ReadItems & { readonly rawBytes: number })
+  | (Items & { readonly rawBytes: number })
   | { readonly status: number; readonly problem: string }
 
 export interface BodyLimits {
@@ -66,9 +88,9 @@ export function formatOf(contentType: string | undefined): OtlpFormat | undefine
 /** Decompresses and decodes a whole body. */
 export function readBody(
   body: Buffer,
+  signal: OtlpSignal,
   headers: IncomingHttpHeaders,
   limits: BodyLimits,
-  signal: OtlpSignal = 'traces',
 ): ReadBody {
   const format = formatOf(headers['content-type'])
   if (!format) return { status: 415, problem: `content type ${headers['content-type'] ?? '(none)'}` }
@@ -87,28 +109,10 @@ export function readBody(
   }
   if (raw.length > limits.maxRequestBytes) return { status: 413, problem: `${raw.length} bytes` }
   try {
-    const rawBytes = raw.length
-    if (signal === 'metrics') {
-      const points = pointsOf(
-        format === 'json' ? decodeMetricsRequestJson(raw.toString()) : decodeMetricsRequest(raw),
-      )
-      return { ...noItems, points, pointCount: points.length, rawBytes }
-    }
-    if (limits.decode === 'count' && format === 'protobuf')
-      return { ...noItems, spanCount: countSpans(raw), rawBytes }
-    const spans = spansOf(
-      format === 'json' ? decodeTraceRequestJson(raw.toString()) : decodeTraceRequest(raw),
-    )
-    return { ...noItems, spans, spanCount: spans.length, rawBytes }
+    const { count, decode } = itemReaders[signal]
+    const counted = limits.decode === 'count' && format === 'protobuf'
+    return { ...noItems, ...(counted ? count(raw) : decode(raw, format)), rawBytes: raw.length }
   } catch (error) {
     return { status: 400, problem: messageOf(error) }
   }
-}
-
-function spansOf(request: DecodedTraceRequest): ReceivedSpan[] {
-  const spans: ReceivedSpan[] = []
-  for (const { resource, scopeSpans } of request.resourceSpans)
-    for (const { scope, spans: decoded } of scopeSpans)
-      for (const span of decoded) spans.push(Object.assign(span, { resource, scope }))
-  return spans
 }

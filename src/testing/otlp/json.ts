@@ -80,6 +80,7 @@ function readScalar(field: Field, value: unknown, where: string): unknown {
     case 'kind':
     case 'statusCode':
     case 'temporality':
+    case 'severityNumber':
       if (typeof value !== 'number') throw malformed(where, 'is not a number, as OTLP/JSON wants its enums')
       return checkScalar(fail, type, value)
     default:

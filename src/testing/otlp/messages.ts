@@ -99,6 +99,7 @@ export type Scalar =
   | 'parentSpanId'
   | 'kind'
   | 'statusCode'
+  | 'severityNumber'
 
 export interface Field {
   readonly number: number
@@ -140,7 +141,7 @@ export const byNumber = (fields: readonly Field[]): (Field | undefined)[] => {
   return table
 }
 
-const anyValue: Message = { name: 'AnyValue', fields: [], oneof: true, create: () => ({}) }
+export const anyValue: Message = { name: 'AnyValue', fields: [], oneof: true, create: () => ({}) }
 
 export const keyValue: Message = {
   name: 'KeyValue',

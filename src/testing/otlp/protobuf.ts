@@ -168,6 +168,7 @@ const wireTypes: Readonly<Record<string, number>> = {
   kind: 0,
   statusCode: 0,
   temporality: 0,
+  severityNumber: 0,
   double: 1,
   fixed64: 1,
   count64: 1,
@@ -203,7 +204,7 @@ export function countField(message: Message, bytes: Uint8Array, path: readonly s
     while (at < end) {
       const tag = varint(end)
       const field = of.fields[Math.floor(tag / 8)]
-      // Down to the spans all fields of these messages are length-delimited.
+      // Down to the spans or log records all fields of these messages are length-delimited.
       if (!field || (tag & 7) !== 2) throw malformed(of.name, `unknown field ${Math.floor(tag / 8)}`)
       const length = varint(end)
       const next = at + length

@@ -7,8 +7,8 @@ export interface PartialSuccess {
   readonly message: string
 }
 
-/** The response of an OTLP service; without a partial success it is empty, as for a request taken whole. */
-export function encodeResponse(format: OtlpFormat, signal: OtlpSignal, partial?: PartialSuccess): Buffer {
+/** The response of a signal's export service; without a partial success it is empty, as for a request taken whole. */
+export function encodeResponse(signal: OtlpSignal, format: OtlpFormat, partial?: PartialSuccess): Buffer {
   if (format === 'json') {
     const body = partial
       ? {

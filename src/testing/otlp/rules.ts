@@ -60,9 +60,17 @@ export function complete(message: Message, into: Record<string, unknown>): unkno
   return into
 }
 
+/** Of enums. */
+const maxima: Readonly<Record<string, number>> = {
+  kind: 5,
+  statusCode: 2,
+  temporality: 2,
+  severityNumber: 24,
+}
+
 /** Checks the values that a scalar's wire type alone would let through. */
 export function checkScalar(fail: Fail, type: Field['type'], value: number): number {
-  const most = type === 'kind' ? 5 : type === 'statusCode' || type === 'temporality' ? 2 : 0xffffffff
+  const most = maxima[type as string] ?? 0xffffffff
   if (!(Number.isInteger(value) && value >= 0 && value <= most))
     throw fail(`${value} is not between 0 and ${most}`)
   return value

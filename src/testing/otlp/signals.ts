@@ -1,14 +1,16 @@
 /** The kinds of telemetry that a backend takes. */
-export type OtlpSignal = 'traces' | 'metrics'
+export type OtlpSignal = 'traces' | 'logs' | 'metrics'
 
 /** Where OTLP/HTTP has them, below a base URL. */
 export const signalPaths: Readonly<Record<OtlpSignal, string>> = {
   traces: '/v1/traces',
+  logs: '/v1/logs',
   metrics: '/v1/metrics',
 }
 
 /** What a partial success calls the items that were rejected, in OTLP/JSON. */
 export const rejectedNames: Readonly<Record<OtlpSignal, string>> = {
   traces: 'rejectedSpans',
+  logs: 'rejectedLogRecords',
   metrics: 'rejectedDataPoints',
 }

@@ -5,7 +5,7 @@ import { spanHex, traceHex } from '../../../src/bus/trace-id.ts'
 import type { DropReason } from '../../../src/delivery/ledger.ts'
 import type { Config } from '../../../src/exporters/exporter.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
-import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
+import type { EncodedItem } from '../../../src/exporters/otel/encoded-item.ts'
 import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 import {
@@ -112,7 +112,7 @@ export function driveSpans(changes: Config = {}) {
       return now - startOfTime
     },
     item: (item, weight = 1) => {
-      const record = decodeSpan(item as EncodedSpan)
+      const record = decodeSpan(item as EncodedItem)
       take(weight)
       delivered += weight
       items.push(record)

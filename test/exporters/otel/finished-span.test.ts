@@ -8,7 +8,7 @@ import { Scope, type SpanNote } from '../../../src/bus/span-scope.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { writeFinishedSpan } from '../../../src/exporters/otel/encode/finished-span.ts'
 import { createWriter } from '../../../src/exporters/otel/encode/protobuf-writer.ts'
-import { createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
+import { createSpanSlabs } from '../../../src/exporters/otel/encode/span-slabs.ts'
 import { OpenSpan, OpenTrace } from '../../../src/exporters/otel/spans/open-span.ts'
 import { finishSpan } from '../../../src/exporters/otel/spans/record.ts'
 

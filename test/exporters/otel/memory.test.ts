@@ -9,8 +9,9 @@ import type { Outcome } from '../../../src/delivery/outcome.ts'
 import type { ExportContext } from '../../../src/exporters/exporter.ts'
 import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
-import { compact, createSpanSlabs } from '../../../src/exporters/otel/encode/slabs.ts'
-import type { EncodedSpan } from '../../../src/exporters/otel/encoded-span.ts'
+import { compact } from '../../../src/exporters/otel/encode/slabs.ts'
+import { createSpanSlabs } from '../../../src/exporters/otel/encode/span-slabs.ts'
+import type { EncodedItem } from '../../../src/exporters/otel/encoded-item.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
 import type { OtelConfig } from '../../../src/exporters/otel/schema.ts'
 import { SdkSpanEvent } from '../../../src/exporters/otel/sdk-span.ts'
@@ -20,14 +21,14 @@ import { driveSpans, eventOf, otelConfig } from './driven-spans.ts'
 import { toReadableSpans } from './readable-span.ts'
 import { plainSpan } from './span-arbitraries.ts'
 
-const sizeOf = (spans: readonly EncodedSpan[]): number =>
+const sizeOf = (spans: readonly EncodedItem[]): number =>
   spans.reduce((sum, { start, end }) => sum + end - start, 0)
 
 /** What the spans keep in memory: each buffer once. */
-const heldBy = (spans: readonly EncodedSpan[]): number =>
+const heldBy = (spans: readonly EncodedItem[]): number =>
   [...new Set(spans.map(({ bytes }) => bytes.buffer))].reduce((sum, buffer) => sum + buffer.byteLength, 0)
 
-const spansOf = (count: number, textOf: (i: number) => string = () => 'x'): EncodedSpan[] => {
+const spansOf = (count: number, textOf: (i: number) => string = () => 'x'): EncodedItem[] => {
   const slabs = createSpanSlabs()
   return Array.from({ length: count }, (_, i) =>
     slabs.encode(plainSpan({ name: `span ${i}`, attributes: ['k', textOf(i)] })),
@@ -50,7 +51,7 @@ describe('spans that wait', () => {
     requestBytes: 0,
     close: async () => {},
   })
-  const attempt = (batch: readonly EncodedSpan[], answer: () => Promise<Outcome>) =>
+  const attempt = (batch: readonly EncodedItem[], answer: () => Promise<Outcome>) =>
     definition.export!(answering(answer), batch, context)
 
   it('after failures keep no more than their bytes and a slab, however few of a slab are left', async () => {
@@ -61,7 +62,7 @@ describe('spans that wait', () => {
       [1, 50],
     ] as const) {
       const spans = spansOf(20_000)
-      const left: EncodedSpan[] = []
+      const left: EncodedItem[] = []
       for (let i = 0; i < spans.length; i += batchSize) {
         const batch = spans.slice(i, i + batchSize)
         const fails = (i / batchSize) % kept === 0
@@ -95,7 +96,7 @@ describe('spans that wait', () => {
     )
     assert.equal(heldBy(thrown), sizeOf(thrown))
     const settled = spansOf(10)
-    const [{ bytes }] = settled as [EncodedSpan]
+    const [{ bytes }] = settled as [EncodedItem]
     await attempt(settled, async () => ({ type: 'refused', cause: new Error('no') }))
     assert.equal(settled[0]!.bytes, bytes)
   })
@@ -121,13 +122,13 @@ describe('spans that wait', () => {
   it('that are bigger than a slab have memory of exactly their size, and waste none of the slab', () => {
     const otel = driveSpans()
     const { state, slabs } = { state: otel.state, slabs: otel.state.slabs }
-    const encoded: EncodedSpan[] = []
+    const encoded: EncodedItem[] = []
     const sink = {
       state,
       config: otelConfig(),
       now: 0,
       monotonic: 0,
-      item: (item: unknown) => encoded.push(item as EncodedSpan) > 0,
+      item: (item: unknown) => encoded.push(item as EncodedItem) > 0,
       hold: () => true,
       drop: () => {},
     }

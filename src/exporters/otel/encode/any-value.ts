@@ -93,6 +93,13 @@ function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: KnownText,
 /** Four bytes as one little-endian word. */
 const pack = (a: number, b: number, c: number, d: number): number => a | (b << 8) | (c << 16) | (d << 24)
 
+/** A field that is an AnyValue. Makes its own room. */
+export function writeAnyValueField(writer: ProtobufWriter, tag: number, value: unknown): void {
+  ensure(writer, 1)
+  writeByte(writer, tag)
+  writeAnyValue(writer, value)
+}
+
 /** A length-prefixed AnyValue; null, undefined and what OTLP has no type for is an empty one. */
 function writeAnyValue(writer: ProtobufWriter, value: unknown): void {
   const start = openMessage(writer, 1)

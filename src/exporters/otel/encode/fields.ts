@@ -16,8 +16,8 @@ import {
 const traceIdBytes = 16
 const spanIdBytes = 8
 
-/** The field `spans` of ScopeSpans, with room for the ids that come first; two bytes are left for its length. */
-export function openSpan(writer: ProtobufWriter): number {
+/** The field `spans` of ScopeSpans, or `log_records` of ScopeLogs, with room for the ids that come first; two bytes are left for its length. */
+export function openItem(writer: ProtobufWriter): number {
   ensure(writer, 48)
   writeByte(writer, 0x12)
   return openMessage(writer, 2)

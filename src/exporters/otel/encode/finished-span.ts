@@ -13,7 +13,7 @@ import type { OpenSpan } from '../spans/open-span.ts'
 import { epoch, exceptionEvent, flagsOf, internal, kinds, notesOf, statusCodes } from '../spans/record.ts'
 import { writeKnownKeyValue } from './any-value.ts'
 import {
-  openSpan,
+  openItem,
   writeCount,
   writeFlags,
   writeName,
@@ -56,7 +56,7 @@ export function writeFinishedSpan(
   if (start.fields.length + end.fields.length > maxFields) return false
   if (notes !== undefined && notes.events.length + notes.droppedEvents > 0) return false
   const before = writer.at
-  const opened = openSpan(writer)
+  const opened = openItem(writer)
   writeTraceId(writer, 0x0a, trace)
   writeSpanId(writer, 0x12, span.spanHigh, span.spanLow)
   writeTextField(writer, 0x1a, trace.traceState)

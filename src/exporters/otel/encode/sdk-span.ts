@@ -2,7 +2,7 @@ import { readSpanId, readTraceId, readWords } from '../../../bus/trace-id.ts'
 import type { ReadableSpan } from '../readable-span.ts'
 import { attributesOf, writeAttributes } from './any-value.ts'
 import {
-  openSpan,
+  openItem,
   writeCount,
   writeFlags,
   writeLinkFlags,
@@ -21,7 +21,7 @@ const isRemoteBit = 0x200
 export function writeSdkSpan(writer: ProtobufWriter, span: ReadableSpan): void {
   const { traceId, spanId, traceFlags, traceState } = span.spanContext()
   const parent = span.parentSpanContext
-  const start = openSpan(writer)
+  const start = openItem(writer)
   writeIds(writer, traceId, spanId)
   writeTextField(writer, 0x1a, traceState?.serialize() ?? '')
   ensure(writer, 10)

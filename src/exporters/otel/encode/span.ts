@@ -1,7 +1,7 @@
 import type { SpanEvent, SpanLink, SpanRecord } from '../span-record.ts'
 import { writeAttributes } from './any-value.ts'
 import {
-  openSpan,
+  openItem,
   writeCount,
   writeFlags,
   writeLinkFlags,
@@ -16,7 +16,7 @@ import { closeMessage, ensure, openMessage, type ProtobufWriter, writeByte } fro
 
 /** A span as a field of its ScopeSpans. */
 export function writeSpan(writer: ProtobufWriter, span: SpanRecord): void {
-  const start = openSpan(writer)
+  const start = openItem(writer)
   writeTraceId(writer, 0x0a, span.traceId)
   writeSpanId(writer, 0x12, span.spanHigh, span.spanLow)
   writeTextField(writer, 0x1a, span.traceState)

@@ -7,6 +7,7 @@ import type { Config } from '../../exporter.ts'
 import { type FamilyNames, familyNames, labelName, metricName, occupiedNames } from '../names.ts'
 import { type Operation, operationOf } from '../outcome.ts'
 import { readSettings, type Settings } from '../settings.ts'
+import type { Exemplars } from './exemplars.ts'
 import { createFamily, type Family } from './families.ts'
 import { layoutOf } from './layout.ts'
 
@@ -22,6 +23,8 @@ export interface State extends Aggregate<Accumulation> {
   /** What all families have together, in series and in bytes of the page. */
   readonly totals: { series: number; bytes: number }
   settings: Settings
+  /** Undefined while exemplars are switched off. */
+  exemplars: Exemplars | undefined
   /** Equal for settings that treat labels and limits alike; empty before the first configuration. */
   fingerprint: string
   /** Set by the first open, or by the user from the start. */
@@ -44,7 +47,7 @@ export function createState(
   const state: State = {
     ...emptyAggregate<Accumulation>(),
     ...{ families: [], names: new Map(), inferred: new Map(), undecided: [] },
-    ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}), fingerprint: '' },
+    ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}), exemplars: undefined, fingerprint: '' },
     ...{ registry, taken: () => false, announce: () => {}, conflicts: [] },
   }
   for (const name of reserved) state.names.set(name, undefined)
@@ -65,6 +68,7 @@ export function configure(state: State, config: Config): void {
   if (fingerprint === state.fingerprint) return
   state.fingerprint = fingerprint
   state.settings = settings
+  state.exemplars = settings.exemplars ? (state.exemplars ?? new WeakMap()) : undefined
   state.labelRule = labelRule(settings, labelName, true)
   state.maxRemembered = 8 * settings.max_total_series + 4096
   forgetPlans(state)

@@ -1,4 +1,5 @@
 import type { Accumulation } from '../../../metrics/accumulation.ts'
+import { type Exemplars, exemplarText } from '../aggregate/exemplars.ts'
 import type { Family } from '../aggregate/families.ts'
 import type { Format, Labels } from '../names.ts'
 import { boundText, escapeHelp, escapeLabelValue, numberText } from '../names.ts'
@@ -28,15 +29,21 @@ export interface PlainSample {
 
 export const endOfOpenMetrics = '# EOF\n'
 
-/** `fixed` are labels that every series gets unless it has its own of that name. */
+/**
+ * `fixed` are labels that every series gets unless it has its own of that name. `exemplars`: those to show, which only
+ * OpenMetrics has.
+ */
 export function* renderFamilies(
   families: readonly Family[],
   format: Format,
   fixed: Labels,
+  exemplars?: Exemplars | undefined,
 ): Generator<string> {
   for (const family of families) {
     if (family.series.size === 0 && !family.overflow) continue
-    yield* family.type === 'histogram' ? histogram(family, format, fixed) : numbers(family, format, fixed)
+    yield* family.type === 'histogram'
+      ? histogram(family, format, fixed, exemplars)
+      : numbers(family, format, fixed, exemplars)
   }
 }
 
@@ -44,15 +51,22 @@ function head(name: string, type: string, help: string, format: Format): string 
   return `# HELP ${name} ${escapeHelp(help, format)}\n# TYPE ${name} ${type}\n`
 }
 
-function* numbers(family: Family, format: Format, fixed: Labels): Generator<string> {
+function* numbers(
+  family: Family,
+  format: Format,
+  fixed: Labels,
+  exemplars: Exemplars | undefined,
+): Generator<string> {
   const { name, base, type, help, series, overflow } = family
   yield head(format === 'text' ? name : base, type, help, format)
-  for (const one of series.values()) yield line(name, withFixed(one.text, fixed), one.value)
-  if (overflow) yield line(name, withFixed(overflow.text, fixed), overflow.value)
+  const shown = (one: Accumulation): string =>
+    line(name, withFixed(one.text, fixed), one.value, exemplarText(exemplars, one))
+  for (const one of series.values()) yield shown(one)
+  if (overflow) yield shown(overflow)
 }
 
-const line = (name: string, labels: string, value: number): string =>
-  labels === '' ? `${name} ${value}\n` : `${name}{${labels}} ${value}\n`
+const line = (name: string, labels: string, value: number, exemplar = ''): string =>
+  `${labels === '' ? name : `${name}{${labels}}`} ${value}${exemplar}\n`
 
 function withFixed(text: string, fixed: Labels): string {
   let all = text
@@ -64,12 +78,17 @@ function withFixed(text: string, fixed: Labels): string {
   return all
 }
 
-function* histogram(family: Family, format: Format, fixed: Labels): Generator<string> {
+function* histogram(
+  family: Family,
+  format: Format,
+  fixed: Labels,
+  exemplars: Exemplars | undefined,
+): Generator<string> {
   const { name, help, series, overflow } = family
   const bounds = [...family.buckets, Infinity].map((bound) => `le="${boundText(bound, format)}"} `)
   yield head(name, 'histogram', help, format)
-  for (const one of series.values()) yield histogramLines(name, bounds, one, fixed)
-  if (overflow) yield histogramLines(name, bounds, overflow, fixed)
+  for (const one of series.values()) yield histogramLines(name, bounds, one, fixed, exemplars)
+  if (overflow) yield histogramLines(name, bounds, overflow, fixed, exemplars)
 }
 
 function histogramLines(
@@ -77,6 +96,7 @@ function histogramLines(
   bounds: readonly string[],
   series: Accumulation,
   fixed: Labels,
+  exemplars: Exemplars | undefined,
 ): string {
   const labels = withFixed(series.text, fixed)
   const start = labels === '' ? `${name}_bucket{` : `${name}_bucket{${labels},`
@@ -85,7 +105,7 @@ function histogramLines(
   let below = 0
   for (let i = 0; i < bounds.length; i++) {
     below += counts[i]!
-    text += `${start + bounds[i]! + below}\n`
+    text += `${start + bounds[i]! + below + exemplarText(exemplars, series, i)}\n`
   }
   return text + line(`${name}_sum`, labels, series.value) + line(`${name}_count`, labels, series.count)
 }

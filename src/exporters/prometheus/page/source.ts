@@ -16,7 +16,7 @@ export interface PageSource {
   readonly promClient: typeof import('prom-client')
   readonly clock: Clock
   readonly logger: Logger
-  readonly current: () => Pick<PrometheusConfig, 'health' | 'default_metrics'>
+  readonly current: () => Pick<PrometheusConfig, 'health' | 'default_metrics' | 'exemplars'>
   readonly catchUp: () => void
   readonly status: () => unknown
   readonly slice: Slices
@@ -71,7 +71,8 @@ function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
   }
 
   function* pieces(format: Format, fixed: Labels, foreign: readonly PlainFamily[]): Generator<string> {
-    yield* renderFamilies(state.families, format, fixed)
+    const exemplars = format === 'openmetrics' && current().exemplars ? state.exemplars : undefined
+    yield* renderFamilies(state.families, format, fixed, exemplars)
     for (const family of foreign) yield* renderPlain(family, format)
     if (current().health !== false) {
       const health = healthOf(attempt('the status could not be read', status), state)

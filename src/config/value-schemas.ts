@@ -1,8 +1,8 @@
-import { maxElements } from '../src/config/formats/format.ts'
-import { maxSeconds } from '../src/config/formats/numbers.ts'
-import { maxName, maxString, maxUrl } from '../src/config/formats/strings.ts'
-import type { PublishedKey } from '../src/config/published.ts'
-import { maxHeaders } from '../src/exporters/header-pairs.ts'
+import { maxHeaders } from '../exporters/header-pairs.ts'
+import { maxElements } from './formats/format.ts'
+import { maxSeconds } from './formats/numbers.ts'
+import { maxName, maxString, maxUrl } from './formats/strings.ts'
+import type { PublishedKey } from './published.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -49,11 +49,12 @@ const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   name: string({ minLength: 1, maxLength: maxName }),
   host: string({ minLength: 1, maxLength: 253 }),
   'http-url': string({ maxLength: maxUrl, pattern: '^[hH][tT][tT][pP][sS]?://[^/]' }),
+  'proxy-url': string({ maxLength: maxUrl }),
   'file-path': string({ minLength: 1, maxLength: 4096 }),
   choice: ({ choices = [] }) => ({ enum: choices }),
 }
 
-export function valueSchema(key: PublishedKey): JsonSchema {
+export function valueSchema(key: Limits & Pick<PublishedKey, 'format'>): JsonSchema {
   const schema = valueSchemas[key.format]
   if (!schema) throw new Error(`no JSON Schema for the format ${key.format}`)
   return schema(key)

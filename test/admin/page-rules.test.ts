@@ -1,0 +1,123 @@
+// The page judges values while they are typed, and ranks exporters, by rules that the server and the terminal have too.
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { severity } from '../../src/cli/online/rates.ts'
+import { Refusal } from '../../src/config/formats/format.ts'
+import { formats } from '../../src/config/formats.ts'
+import { valueSchema } from '../../src/config/value-schemas.ts'
+import { createTelemetry, datadog, otel, prometheus } from '../../src/index.ts'
+
+interface Rules {
+  judge(explanation: unknown, value: unknown): string
+  severity: typeof severity
+}
+
+const rules = async (file: string): Promise<Rules> =>
+  (await import(new URL(`../../visualizations/page/${file}`, import.meta.url).href)) as Rules
+
+const texts = fc.oneof(
+  fc.string(),
+  fc.webUrl(),
+  fc.constantFrom(
+    '',
+    '/',
+    '/metrics',
+    'localhost',
+    'http://[::1]:4318/',
+    'HTTPS://a',
+    '*.example.com',
+    'a.*',
+  ),
+)
+const values = fc.oneof(
+  texts,
+  fc.integer({ min: -2, max: 100_000 }),
+  fc.double(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.array(texts, { maxLength: 4 }),
+  fc.array(fc.integer({ min: 0, max: 50 }), { maxLength: 4 }),
+  fc.dictionary(texts, texts, { maxKeys: 3 }),
+)
+const limits = fc.record({
+  min: fc.constantFrom(undefined, 0, 1),
+  max: fc.constantFrom(undefined, 10, 65_535),
+})
+
+const serverTakes = (format: string, value: unknown, key: { min?: number; max?: number }): boolean => {
+  try {
+    formats.get(format)!.validate(value, key)
+    return true
+  } catch (error) {
+    if (error instanceof Refusal) return false
+    throw error
+  }
+}
+
+describe('rules of the live page', () => {
+  it('refuse nothing that the server takes', async () => {
+    const { judge } = await rules('judge.js')
+    let taken = 0
+    fc.assert(
+      fc.property(fc.constantFrom(...formats.keys()), values, limits, (format, value, { min, max }) => {
+        const key = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) }
+        if (!serverTakes(format, value, key)) return
+        taken += 1
+        const explanation = { format, schema: valueSchema({ format, ...key }), nullable: false }
+        assert.equal(judge(explanation, value), '')
+      }),
+      { numRuns: 20_000 },
+    )
+    assert.ok(taken > 1000, `${taken} values were valid`)
+  })
+
+  it('refuse nothing that is in force by default', async () => {
+    const { judge } = await rules('judge.js')
+    const telemetry = createTelemetry({
+      types: [otel(), prometheus(), datadog()],
+      config: { env: {} },
+      drainOnExit: false,
+    })
+    const explanations = telemetry.config.explain()
+    assert.ok(explanations.length > 0)
+    for (const one of explanations) assert.equal(judge(one, one.value), '', one.path)
+  })
+
+  it('refuse numbers, texts and lists as the server does, in the same words', async () => {
+    const { judge } = await rules('judge.js')
+    const bad: [string, unknown][] = [
+      ['integer', 0],
+      ['integer', 1.5],
+      ['number', 'often'],
+      ['port', 70_000],
+      ['seconds', -1],
+      ['http-url', 'ftp://backup'],
+      ['path', 'metrics'],
+      ['buckets', [2, 1]],
+    ]
+    for (const [format, value] of bad) {
+      const key = format === 'integer' ? { min: 1, max: 100 } : {}
+      const said = judge({ format, schema: valueSchema({ format, ...key }), nullable: false }, value)
+      try {
+        formats.get(format)!.validate(value, key)
+        assert.fail(`${format} takes ${JSON.stringify(value)}`)
+      } catch (error) {
+        assert.ok(error instanceof Refusal)
+        assert.ok(said.startsWith(error.message), `${said} for ${error.message}`)
+      }
+    }
+  })
+
+  it('rank exporters as the terminal does', async () => {
+    const page = await rules('severity.js')
+    for (const state of ['serving', 'disabled', 'failed', 'retrying', 'restarting', 'opening', 'stopped'])
+      for (const breaker of ['closed', 'open', 'forced_open', 'half_open', 'disabled'])
+        for (const lossRate of [0, 2])
+          for (const queueShare of [undefined, 0.2, 0.7]) {
+            const view = { status: { state, breaker }, lossRate, queueShare } as unknown as Parameters<
+              typeof severity
+            >[0]
+            assert.equal(page.severity(view), severity(view), JSON.stringify(view))
+          }
+  })
+})
