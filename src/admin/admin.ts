@@ -12,6 +12,7 @@ import type { AdminTelemetry } from './port.ts'
 import { createRoutes, type Stream } from './routes.ts'
 import { createTaps, tapHeaders } from './tap.ts'
 
+/** The options of {@link createAdmin}. */
 export interface AdminOptions {
   /** Bearer token of every request but the page's own files and the probes. 1 to 1,024 visible ASCII characters. */
   readonly token?: string
@@ -36,6 +37,7 @@ export interface AdminOptions {
   readonly logger?: Logger
 }
 
+/** The admin API of a telemetry system, made by {@link createAdmin}. */
 export interface Admin {
   /** For `http.createServer`, Express (`app.use('/admin', admin.handler)`) or Fastify's raw request. Never throws. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void

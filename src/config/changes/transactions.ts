@@ -5,6 +5,7 @@ import type { Redactor } from '../shown/redact.ts'
 import { foldSteps, keysOf, type Step, writtenBy } from './changes.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
 
+/** What a change of the configuration altered. */
 export interface PutResult {
   readonly version: number
   /** Effective values that this change altered, as they may be seen. */
