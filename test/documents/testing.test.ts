@@ -1,5 +1,5 @@
-// The test files of docs/testing.md pass, in node:test as they stand. In Vitest and Jest the package itself is run by
-// `npm run test:matrix`.
+// The test files of docs/testing.md pass in node:test as they stand. Vitest and Jest are not installed here: what the
+// package does in them is tested by `npm run test:matrix`.
 import assert from 'node:assert/strict'
 import { runNode } from '../package/packed.ts'
 import { createPlace, filesOf, type Place } from './place.ts'
