@@ -2,6 +2,7 @@ import type { TlsOptions } from 'node:tls'
 import type { Fault, FaultOptions } from './faults.ts'
 import type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
+/** The options of {@link createBackend}. */
 export interface BackendOptions {
   /** Default: `127.0.0.1`. */
   readonly host?: string

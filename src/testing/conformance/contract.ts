@@ -1,3 +1,4 @@
+/** An event to emit in a test, as `telemetry.emit()` takes it. */
 export interface ConformanceEvent {
   readonly name: string
   readonly measurements?: Readonly<Record<string, number>>
@@ -7,6 +8,7 @@ export interface ConformanceEvent {
 /** A part of the exporter's table. */
 export type Keys = Readonly<Record<string, unknown>>
 
+/** The options of {@link exporterConformance}. */
 export interface ConformanceOptions {
   /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
   readonly config?: Keys | (() => Keys)

@@ -11,6 +11,7 @@ import { createSimulatedClock } from '../simulated.ts'
 import { gateExporter } from './gated-exporter.ts'
 import type { lifecycleModel } from './lifecycle.ts'
 
+/** The options of {@link lifecycleWorld}. */
 export interface LifecycleWorldOptions {
   /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
   readonly config?: Keys | (() => Keys)
