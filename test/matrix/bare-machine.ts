@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, realpathSync, symlinkSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { createFolder } from '../package/packed.ts'
+
+const isWindows = process.platform === 'win32'
+
+/** The file of a command, as the shell that runs this finds it. */
+const fileOf = (command: string): string =>
+  realpathSync(execFileSync('/bin/sh', ['-c', `command -v ${command}`], { encoding: 'utf8' }).trim())
+
+/** How npm reaches the registry: its settings for that, and what it has downloaded already. */
+function registryOf(): Record<string, string> {
+  const config = (key: string): string =>
+    execFileSync('npm', ['config', 'get', key], { encoding: 'utf8', shell: isWindows }).trim()
+  return { npm_config_userconfig: config('userconfig'), npm_config_cache: config('cache') }
+}
+
+/**
+ * The environment of a machine on which nothing is installed but the running Node.js, npm and git: an empty home, and
+ * no other program in the PATH. `npm run` of this repository would add the tools of this repository to it.
+ */
+export function createBareMachine(): Readonly<Record<string, string | undefined>> {
+  const home = createFolder()
+  if (isWindows) {
+    const path = process.env.PATH!.split(delimiter).filter((folder) => !folder.includes('node_modules'))
+    return { ...withoutNpm(), ...registryOf(), USERPROFILE: home, PATH: path.join(delimiter) }
+  }
+  const programs = join(home, 'bin')
+  mkdirSync(programs)
+  symlinkSync(process.execPath, join(programs, 'node'))
+  for (const command of ['npm', 'npx', 'git', 'sh', 'env'])
+    symlinkSync(fileOf(command), join(programs, command))
+  return { ...registryOf(), HOME: home, PATH: programs, TMPDIR: process.env.TMPDIR }
+}
+
+const withoutNpm = (): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV)/i.test(name)))
