@@ -12,7 +12,11 @@ const fileOf = (command: string): string =>
 /** How npm reaches the registry: its settings for that, and what it has downloaded already. */
 function registryOf(): Record<string, string> {
   const config = (key: string): string =>
-    execFileSync('npm', ['config', 'get', key], { encoding: 'utf8', shell: isWindows }).trim()
+    execFileSync('npm', ['config', 'get', key], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      shell: isWindows,
+    }).trim()
   return { npm_config_userconfig: config('userconfig'), npm_config_cache: config('cache') }
 }
 
