@@ -28,16 +28,22 @@ async function freePort(): Promise<number> {
 const moved = (text: string, ports: ReadonlyMap<string, number>): string =>
   [...ports].reduce((all, [from, to]) => all.replaceAll(new RegExp(`\\b${from}\\b`, 'g'), String(to)), text)
 
+const running = new Set<ChildProcess>()
+
 /** A shell of the newcomer; `output` is what it has printed so far. */
 function shell(command: string, cwd: string, env: NodeJS.ProcessEnv) {
-  // With `exec` a signal reaches the program, and not the shell around it.
-  const child: ChildProcess = spawn('sh', ['-c', command], { cwd, env })
+  // A process group of its own, so that what it started can be ended with it.
+  const child: ChildProcess = spawn('sh', ['-c', command], { cwd, env, detached: true })
+  running.add(child)
   const shown = { output: '' }
   for (const stream of [child.stdout!, child.stderr!])
     stream.setEncoding('utf8').on('data', (text: string) => {
       shown.output += text
     })
-  const ended = once(child, 'close').then(([code]) => code as number | null)
+  const ended = once(child, 'close').then(([code]) => {
+    running.delete(child)
+    return code as number | null
+  })
   return {
     child,
     ended,
@@ -54,7 +60,12 @@ function shell(command: string, cwd: string, env: NodeJS.ProcessEnv) {
 const unlessWindows = process.platform === 'win32' ? describe.skip : describe
 
 unlessWindows('a newcomer who follows the README', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
+
+  // After a failure.
+  after(() => {
+    for (const { pid } of running) process.kill(-pid!, 'SIGKILL')
+  })
 
   it('reaches spans, metrics, the live page and the command', async () => {
     const folder = createFolder()
@@ -77,6 +88,7 @@ unlessWindows('a newcomer who follows the README', function () {
     assert.equal(await installation.ended, 0, installation.output())
     writeFileSync(join(folder, 'app.mjs'), moved(blocksOf('js')[0]!, ports))
 
+    // With `exec` a signal reaches the program, and not the shell around it.
     const service = shell(start!.replace('node ', 'exec node '), folder, env)
     try {
       await service.prints(/The live page: (http:\S+)/)
