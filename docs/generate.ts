@@ -3,10 +3,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { convictNow } from '../src/config/convict.ts'
-import { exporterKeys, pushKeys, systemSchema } from '../src/config/keys.ts'
-import { createSchema, createTypeSchema, type PublishedKey, type TypeSchema } from '../src/config/schema.ts'
+import { systemSchema } from '../src/config/keys.ts'
+import { ownerOf, type PublishedKey, published } from '../src/config/published.ts'
+import { createTypeSchema, type TypeSchema } from '../src/config/schema.ts'
 import { builtInTypes } from '../src/exporters/built-in.ts'
 import type { KeySchema } from '../src/exporters/exporter.ts'
+import { exporterKeys, pushKeys } from '../src/exporters/keys.ts'
 import { configurationSchema } from './json-schema.ts'
 
 const page = fileURLToPath(new URL('./configuration.md', import.meta.url))
@@ -16,12 +18,14 @@ const end = '<!-- end of keys -->'
 
 const convict = convictNow()!
 
-const published = (keys: Readonly<Record<string, KeySchema>>, owner: string) =>
-  createSchema(new Map(Object.entries(keys)), owner, convict).published()
+const publishedRecord = (keys: Readonly<Record<string, KeySchema>>, owner: string) =>
+  published(new Map(Object.entries(keys)), owner, convict)
 
-const system = published(systemSchema, '')
-const common = published(exporterKeys, '<EXPORTER>_')
-const push = published(pushKeys, '<EXPORTER>_')
+const publishedType = ({ keys, type }: TypeSchema) => published(keys, ownerOf(type), convict)
+
+const system = publishedRecord(systemSchema, '')
+const common = publishedRecord(exporterKeys, '<EXPORTER>_')
+const push = publishedRecord(pushKeys, '<EXPORTER>_')
 const types = builtInTypes().map((definition) => createTypeSchema(definition, convict))
 
 const code = (value: unknown): string =>
@@ -55,7 +59,7 @@ function typeSection(schema: TypeSchema): string {
       JSON.stringify([value, doc, variables])
     return !base || facts(base) !== facts(key)
   }
-  const own = [...schema.published()].filter(isOwn)
+  const own = [...publishedType(schema)].filter(isOwn)
   const kind = schema.definition.export
     ? 'the keys of every exporter and of those that push'
     : 'the keys of every exporter'
@@ -86,7 +90,7 @@ export function withReference(text: string): string {
 
 /** The JSON Schema of a configuration file, as a text. */
 export const jsonSchema = (): string =>
-  `${JSON.stringify(configurationSchema(system, types), undefined, 2)}\n`
+  `${JSON.stringify(configurationSchema(system, new Map(types.map((schema) => [schema.type, publishedType(schema)]))), undefined, 2)}\n`
 
 export const readPage = (): string => readFileSync(page, 'utf8')
 export const readJsonSchema = (): string => readFileSync(schemaFile, 'utf8')

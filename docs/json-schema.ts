@@ -1,8 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in the configuration look like this.
-import type { JsonSchema } from '../src/config/formats/format.ts'
-import { formats } from '../src/config/formats/formats.ts'
-import { choice } from '../src/config/formats/strings.ts'
-import type { PublishedKey, TypeSchema } from '../src/config/schema.ts'
+import type { PublishedKey } from '../src/config/published.ts'
+import { type JsonSchema, valueSchema } from './value-schemas.ts'
 
 type Keys = ReadonlyMap<string, PublishedKey>
 
@@ -10,8 +8,8 @@ const reference = (name: string): JsonSchema => ({ $ref: `#/definitions/${name}`
 
 /** What a key may be in a file, with what editors show of it. */
 function property(key: PublishedKey): JsonSchema {
-  const { format, doc, unit, nullable, sensitive, variables } = key
-  const value = (formats.get(format) ?? choice).json(key)
+  const { doc, unit, nullable, sensitive, variables } = key
+  const value = valueSchema(key)
   const notes = [
     doc,
     unit && `Unit: ${unit}.`,
@@ -34,13 +32,13 @@ const properties = (keys: Keys): Record<string, JsonSchema> =>
  * belong to the application. It is made from convict's schemas, so it takes whatever they take. `anyOf` instead of
  * `if`: editors complete keys from it.
  */
-export function configurationSchema(system: Keys, types: readonly TypeSchema[]): JsonSchema {
-  const names = types.map(({ type }) => type)
-  const ofType = ({ type, published }: TypeSchema): JsonSchema => ({
+export function configurationSchema(system: Keys, types: ReadonlyMap<string, Keys>): JsonSchema {
+  const names = [...types.keys()]
+  const ofType = (type: string, keys: Keys): JsonSchema => ({
     type: 'object',
     properties: {
       type: { description: 'The type of the exporter. Default: its id.', const: type },
-      ...properties(published()),
+      ...properties(keys),
     },
     additionalProperties: false,
   })
@@ -79,7 +77,7 @@ export function configurationSchema(system: Keys, types: readonly TypeSchema[]):
           { properties: { type: { type: 'string', not: { enum: names } } } },
         ],
       },
-      ...Object.fromEntries(types.map((schema) => [`exporter_${schema.type}`, ofType(schema)])),
+      ...Object.fromEntries([...types].map(([type, keys]) => [`exporter_${type}`, ofType(type, keys)])),
     },
   }
 }

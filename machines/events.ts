@@ -13,8 +13,12 @@ type NoPayload = {}
 /** What one exported batch told about the backend; `neutral` is alive but refusing, `cancelled` says nothing. */
 export type ExportResult = 'success' | 'failure' | 'neutral' | 'misdirected' | 'cancelled'
 
-/** How a configuration change acts on an exporter. `none`: it is disabled before and after, or only becomes so. */
-export type ChangeEffect = 'hot' | 'open' | 'replace' | 'disable' | 'none'
+/**
+ * How a configuration change acts on an exporter. `hot`: its client reads the new values. `rebuild`: a new client opens
+ * beside the old one, if there is one. `replace`: the old client closes before the new one opens. `none`: the exporter
+ * is disabled before and after.
+ */
+export type ChangeEffect = 'add' | 'remove' | 'disable' | 'hot' | 'rebuild' | 'replace' | 'none'
 
 export interface Permit {
   readonly generation: number
@@ -149,7 +153,6 @@ export interface PlannedExporter {
 
 /** One exporter's part of a configuration change. `settings`: as they are once it is in force. */
 export interface PlannedChange extends PlannedExporter {
-  readonly action: 'add' | 'remove' | 'update'
   readonly effect: ChangeEffect
   readonly keys: readonly string[]
 }

@@ -61,6 +61,8 @@ export const noChange = (settings: ExporterSettings): StagedChange => ({
 const effectOf = (event: ExporterEvent): ChangeEffect =>
   event.type === 'config.prepare' ? event.effect : 'none'
 
+const openingEffects: ReadonlySet<ChangeEffect> = new Set(['add', 'rebuild', 'replace'])
+
 const errorOf = (event: unknown): unknown => (event as { error?: unknown }).error
 
 const reasonOf = (event: unknown): string => {
@@ -76,8 +78,8 @@ export interface UnitInput {
 export const unitInput = ({ context }: { context: ExporterContext }): UnitInput => ({ unit: context.unit })
 
 export const candidateInput =
-  (effect: 'open' | 'replace') =>
-  ({ context }: { context: ExporterContext }): UnitInput & { effect: 'open' | 'replace' } => ({
+  (effect: 'rebuild' | 'replace') =>
+  ({ context }: { context: ExporterContext }): UnitInput & { effect: 'rebuild' | 'replace' } => ({
     unit: context.unit,
     effect,
   })
@@ -99,7 +101,7 @@ export const exporterSetup = setup({
     /** Opens a client with the configuration in force. Rejects with an OpenFailure. */
     open: fromPromise<void, UnitInput>(never),
     /** Opens a candidate with the staged configuration: beside the client, or instead of it (`replace`). */
-    prepare: fromPromise<void, UnitInput & { effect: ChangeEffect }>(never),
+    prepare: fromPromise<void, UnitInput & { effect: 'rebuild' | 'replace' }>(never),
     /** Resolves when every replaced client has finished what it had in flight, and is closed. */
     retire: fromPromise<void, UnitInput>(never),
     /** Closes every client. */
@@ -115,12 +117,13 @@ export const exporterSetup = setup({
     hasCrashed: ({ context }) => context.hasCrashed,
     isEnabled: ({ context }) => context.settings.enabled,
     tooOften: (_, { crashes }: FenceReport) => exceedsIntensity(crashes, defaultRestartPolicy),
-    opensClient: ({ event }) => effectOf(event) === 'open' || effectOf(event) === 'replace',
-    opensBeside: ({ event }) => effectOf(event) === 'open',
-    enables: ({ context, event }) => effectOf(event) === 'open' && !context.settings.enabled,
+    opensClient: ({ event }) =>
+      event.type === 'config.prepare' && event.settings.enabled && openingEffects.has(event.effect),
+    opensBeside: ({ event }) => effectOf(event) === 'rebuild',
+    enables: ({ context, event }) => effectOf(event) === 'rebuild' && !context.settings.enabled,
     /** A client that is pulled from gives its address back first. */
     enablesBeside: ({ context, event }) =>
-      effectOf(event) === 'open' && !context.settings.enabled && !context.pulled,
+      effectOf(event) === 'rebuild' && !context.settings.enabled && !context.pulled,
     disables: ({ context }) => context.change.effect === 'disable',
   },
   actions: {

@@ -12,7 +12,7 @@ const takeOver = [
 ] as const
 
 /** A change opens a candidate. It serves once the change is committed; else the exporter is `before` again. */
-const replacing = (effect: 'open' | 'replace', before: 'serving' | 'opening') => {
+const replacing = (effect: 'rebuild' | 'replace', before: 'serving' | 'opening') => {
   const back = `#exporter.active.client.${before}`
   return {
     tags: 'replacing',
@@ -157,7 +157,7 @@ export const exporterMachine = exporterSetup.createMachine({
         reviving: {
           invoke: {
             src: 'prepare',
-            input: candidateInput('open'),
+            input: candidateInput('rebuild'),
             onDone: 'prepared',
             onError: { target: '#exporter.leaving', actions: 'refuse' },
           },
@@ -219,7 +219,7 @@ export const exporterMachine = exporterSetup.createMachine({
               },
             },
             /** The old client serves until the candidate does. */
-            replacing: replacing('open', 'serving'),
+            replacing: replacing('rebuild', 'serving'),
             /** No client serves: the old one makes room for the candidate, or there was none. */
             recreating: replacing('replace', 'opening'),
           },

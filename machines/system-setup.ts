@@ -74,12 +74,12 @@ export const exportersOf = (event: unknown): readonly PlannedExporter[] =>
 /** What a change adds, disabled until the change is committed. */
 export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExporter[] =>
   changes
-    .filter(({ action }) => action === 'add')
+    .filter(({ effect }) => effect === 'add')
     .map(({ unit, settings }) => ({ unit, settings: { ...settings, enabled: false } }))
 
 /** What an exporter is asked to prepare; one that a change removes is not asked. */
 const preparationOf = ({ version, changes }: Transaction, id: string) => {
-  const change = changes.find(({ unit, action }) => unit.id === id && action !== 'remove')
+  const change = changes.find(({ unit, effect }) => unit.id === id && effect !== 'remove')
   if (!change) return undefined
   const { effect, settings, keys } = change
   return { type: 'config.prepare' as const, version, effect, settings, keys }
@@ -147,7 +147,7 @@ export const systemSetup = setup({
     beginTransaction: assign(({ context, event }) => {
       if (event.type !== 'config.change') return context
       const { version, changes } = event
-      const asked = changes.filter(({ action }) => action !== 'remove')
+      const asked = changes.filter(({ effect }) => effect !== 'remove')
       return { transaction: { version, changes, refusals: [] }, awaiting: asked.map(({ unit }) => unit.id) }
     }),
     askPrepare: enqueueActions(({ context: { groups, transaction, awaiting }, enqueue }) => {
@@ -175,11 +175,11 @@ export const systemSetup = setup({
     commitAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
       const settled = { ...groups }
       const told: string[] = []
-      for (const { unit, action, settings, keys } of transaction.changes) {
+      for (const { unit, effect, settings, keys } of transaction.changes) {
         const group = groups[unit.id]
         if (!group) continue
         told.push(unit.id)
-        const leaving = action === 'remove'
+        const leaving = effect === 'remove'
         settled[unit.id] = leaving ? { ...group, leaving } : { ...group, settings }
         if (leaving) enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
         else enqueue.sendTo(group.exporter, { type: 'config.commit', version: transaction.version, keys })
@@ -190,11 +190,11 @@ export const systemSetup = setup({
     abortAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
       const settled = { ...groups }
       const told: string[] = []
-      for (const { unit, action, keys } of transaction.changes) {
+      for (const { unit, effect, keys } of transaction.changes) {
         const group = groups[unit.id]
-        if (!group || action === 'remove') continue
+        if (!group || effect === 'remove') continue
         told.push(unit.id)
-        const leaving = action === 'add'
+        const leaving = effect === 'add'
         settled[unit.id] = { ...group, leaving }
         if (leaving) enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
         else enqueue.sendTo(group.exporter, { type: 'config.abort', version: transaction.version, keys })

@@ -15,12 +15,12 @@ export type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
 export type { SystemClock } from './clock.ts'
 export { type Clock, createSystemClock } from './clock.ts'
 export type { ValueChange } from './config/changes/plan.ts'
-export type { SourceStatus } from './config/contract.ts'
+export type { PutResult } from './config/changes/transactions.ts'
+export type { ConfigOptions, ConfigSource, ConfigStatus, SourceStatus } from './config/contract.ts'
 export type { SystemConfig } from './config/keys.ts'
 export type { LayerName, Source } from './config/layers.ts'
-export type { Explanation } from './config/shown/explain.ts'
-export type { Subscriber } from './config/shown/subscribers.ts'
-export type { ConfigOptions, ConfigSource, ConfigStatus, PutResult } from './config/store.ts'
+export type { Explanation } from './config/presentation/explain.ts'
+export type { Subscriber } from './config/presentation/subscribers.ts'
 export type {
   BreakerControl,
   FlushOptions,

@@ -1,5 +1,5 @@
 import type { Bus, BusStatus } from './bus/bus.ts'
-import type { ConfigStatus, ConfigStore } from './config/store.ts'
+import type { ConfigStatus, ConfigStore } from './config/contract.ts'
 import type { Control } from './control/control.ts'
 import type { HistoryEntry } from './control/recorder.ts'
 import type { BreakerState, ExporterState } from './control/states.ts'

@@ -26,7 +26,7 @@ export interface SubscribeOptions {
   readonly ignoresTime?: boolean | undefined
   /** The receiver does not read `scope`. Default false. */
   readonly ignoresScope?: boolean | undefined
-  /** The receiver does nothing until it is asked, and then flushes the inbox: events may wait up to a second. Default false. */
+  /** The receiver does nothing until it is asked, and then flushes the inbox: events may wait a little longer. Default false. */
   readonly pulled?: boolean | undefined
   /** This many events go over on the next turn, without waiting longer. Default 512. */
   readonly handOverAt?: number | undefined
@@ -82,8 +82,11 @@ export const handOverAfterMs = 10
  * requests/s a third of what telemetry adds to a request.
  */
 export const steadyHandOverAfterMs = 50
-/** How long events wait for a receiver that is asked for them: who asks has them handed over first. */
-const pulledHandOverAfterMs = 1_000
+/**
+ * How long events wait for a receiver that is asked for them, unless others are handed over before. Much longer, and they
+ * would survive into V8's old generation.
+ */
+const pulledHandOverAfterMs = 100
 /** An inbox that holds so many events or bytes hands them over at once, in the middle of a turn. */
 export const handOverNowAt = 4096
 const handOverNowBytes = 1024 * 1024
@@ -151,17 +154,16 @@ export function createInboxTable({
   }
 
   const setTimer = (pace: Pace): void => {
-    const handOverNow = (): void => outside(() => handOverListed(pace))
     try {
       clock.setTimeout(() => {
         pace.timerSet = false
         if (pace === quick) handedOverAt = monotonic()
-        handOverNow()
+        flush()
       }, pace.afterMs())
       pace.timerSet = true
     } catch {
       // A clock that fails must not keep events back.
-      setImmediate(handOverNow)
+      setImmediate(flush)
     }
   }
 
@@ -170,7 +172,7 @@ export function createInboxTable({
     const { pace } = inbox
     inbox.listed = true
     pace.listed.push(inbox)
-    if (!pace.timerSet) outside(() => setTimer(pace))
+    if (!pace.timerSet && !quick.timerSet) outside(() => setTimer(pace))
   }
 
   const handOverListed = (pace: Pace): void => {

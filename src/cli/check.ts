@@ -1,4 +1,4 @@
-import type { ConfigStore } from '../config/store.ts'
+import type { ConfigStore } from '../config/contract.ts'
 import { TelemetryConfigError } from '../errors.ts'
 import {
   type Command,

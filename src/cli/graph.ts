@@ -1,4 +1,6 @@
-import type { ConfigStore, ExporterConfig } from '../config/store.ts'
+import type { ExporterConfig } from '../config/changes/plan.ts'
+import type { ConfigStore } from '../config/contract.ts'
+import { redactUrl } from '../config/presentation/redact.ts'
 import { TelemetryConfigError } from '../errors.ts'
 import {
   type Command,
@@ -91,7 +93,8 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
   const file = configurationFile(positionals[0])
   const store = await openConfiguration(file, values, context)
   try {
-    context.terminal.print(mermaid(await started(store, file), store.redactor.url))
+    const { text } = store.redactor
+    context.terminal.print(mermaid(await started(store, file), (url) => text(redactUrl(url))))
     return exitCodes.fine
   } finally {
     await store.stop()

@@ -5,9 +5,9 @@ import type { Logger } from '../logger.ts'
 import type { ConfigPlan, ExporterConfig, ValueChange } from './changes/plan.ts'
 import type { PutResult } from './changes/transactions.ts'
 import type { SystemConfig } from './keys.ts'
-import type { Explanation } from './shown/explain.ts'
-import type { Redactor } from './shown/redact.ts'
-import type { Subscriber } from './shown/subscribers.ts'
+import type { Explanation } from './presentation/explain.ts'
+import type { Redactor } from './presentation/redact.ts'
+import type { Subscriber } from './presentation/subscribers.ts'
 
 /** A remote store of configuration. */
 export interface ConfigSource {

@@ -1,12 +1,21 @@
-import { createDestinations } from './changes/destinations.ts'
-import { guardedKeys, type SystemConfig } from './keys.ts'
-import { exporterIds, isUntrusted, type Layers, strongestFirst, type Table } from './layers.ts'
+import type { Config } from '../exporters/exporter.ts'
+import { createDestinations } from './destinations.ts'
+import { guardedKeys, type SystemConfig, systemSchema } from './keys.ts'
+import {
+  exporterIds,
+  isUntrusted,
+  type Layers,
+  noTable,
+  strongestFirst,
+  type Table,
+  type Tables,
+} from './layers.ts'
 import { pathOf } from './paths.ts'
+import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
+import type { Redactor } from './presentation/redact.ts'
 import { createProblems, type ProblemList } from './problem-list.ts'
 import { type Held, hints, type ResolvedKeys, resolveExporter, resolveKeys, type Said } from './resolve.ts'
-import type { Schema, TypeSchema } from './schema.ts'
-import { nearest, problemAt, valueProblem } from './shown/problems.ts'
-import type { Redactor } from './shown/redact.ts'
+import { isSensitive, type Schemas, type TypeSchema } from './schema.ts'
 import type { Environment } from './sources/environment.ts'
 
 /** An exporter as all layers together make it. */
@@ -17,18 +26,14 @@ export interface Resolved extends ResolvedKeys {
   readonly type: Held | undefined
   /** An untrusted source named its destination: the transport must check the address it connects to. */
   readonly guarded: boolean
-  /** What it was made of: with the same again it is the same. */
+  /** What it was made of: with the same tables again it is the same. */
   readonly said: readonly Said[]
-  readonly allowed: readonly string[]
-  /** Nothing is wrong with it. */
-  readonly sound: boolean
 }
 
 /** The keys of telemachine itself, as all layers together make them. */
-export interface ResolvedSystem extends Omit<ResolvedKeys, 'config'> {
-  readonly config: SystemConfig
+interface ResolvedSystem extends ResolvedKeys {
+  readonly config: Config & SystemConfig
   readonly said: readonly Said[]
-  readonly sound: boolean
 }
 
 /** Layers, and everything they amount to. */
@@ -40,7 +45,7 @@ export interface ResolvedConfig {
   readonly peers: ReadonlyMap<string, TypeSchema>
 }
 
-export interface Judgement {
+interface Judgement {
   readonly config: ResolvedConfig
   readonly problems: ProblemList
 }
@@ -55,23 +60,32 @@ export interface JudgeOptions {
 }
 
 /**
- * Judges layers: resolves everything they amount to and lists everything wrong with it. What is as it was in `base` is
- * taken from there, so a change costs as much as what it touches.
+ * Judges layers: resolves everything they amount to and lists everything wrong with it. After the start `base` is a
+ * valid configuration: exporters whose tables are the same there are taken over, so that a change of one exporter
+ * among a hundred takes as long as one of the only exporter.
  */
 export type Judge = (layers: Layers, base?: ResolvedConfig, options?: JudgeOptions) => Judgement
 
 const sameSaid = (a: readonly Said[], b: readonly Said[]): boolean =>
-  a.length === b.length && a.every(([, table], i) => sameTable(table, b[i]![1]))
+  a.length === b.length && a.every(([, table], i) => table === b[i]![1])
 
-const sameTable = (a: Table | undefined, b: Table | undefined): boolean =>
-  a === b ||
-  (a !== undefined &&
-    b !== undefined &&
-    a.size === b.size &&
-    [...a].every(([key, entry]) => b.get(key) === entry))
+const systemKeySchemas = new Map(Object.entries(systemSchema))
+const systemDefaults = new Map([...systemKeySchemas].map(([name, key]) => [name, key.default]))
 
-const samePeers = (a: ResolvedConfig['peers'], b: ResolvedConfig['peers']): boolean =>
-  a.size === b.size && [...a].every(([id, schema]) => b.get(id) === schema)
+/** Layers that nobody has judged yet: without exporters, and with the defaults of telemachine's own keys. */
+export const unjudged = (layers: Layers): ResolvedConfig => ({
+  layers,
+  exporters: new Map(),
+  system: {
+    id: undefined,
+    schema: { keys: systemKeySchemas, defaults: systemDefaults },
+    config: Object.fromEntries(systemDefaults) as Config & SystemConfig,
+    held: new Map(),
+    warnings: [],
+    said: [],
+  },
+  peers: new Map(),
+})
 
 const typeKey = { format: 'name', default: null, change: 'replace', doc: '' } as const
 
@@ -85,49 +99,29 @@ function typeOf(id: string, ordered: Ordered): { readonly name: unknown; readonl
   return { name: id, held: undefined }
 }
 
-export function createJudge(
-  schemas: ReadonlyMap<string, TypeSchema>,
-  systemKeys: Schema,
-  environment: Environment,
-  redactor: Redactor,
-): Judge {
+/** Makes the judge of one configuration, as one environment has it. */
+export function createJudge(schemas: Schemas, environment: Environment, redactor: Redactor): Judge {
   const destinations = createDestinations()
 
-  const system = (
-    ordered: Ordered,
-    base: ResolvedConfig | undefined,
-    problems: ProblemList,
-  ): ResolvedSystem => {
-    const said: Said[] = ordered.map(([layer, tables]) => [layer, tables.system])
-    said.push(['environment', environment.system])
-    if (base?.system.sound && sameSaid(base.system.said, said)) return base.system
-    const before = problems.count
-    const resolved = resolveKeys(undefined, systemKeys, said, problems, redactor)
+  const system = (said: readonly Said[], problems: ProblemList): ResolvedSystem => {
+    const resolved = resolveKeys(undefined, schemas.system, said, problems, redactor)
     for (const key of guardedKeys) {
       const entry = resolved.held.get(key)?.[0]?.entry
       if (!entry || !isUntrusted(entry.source)) continue
       const path = pathOf(undefined, key)
-      problems.add(path, () =>
-        problemAt(
-          'CONFIG_FORBIDDEN',
-          path,
-          entry,
-          'can only be set by the environment, the file, init and the program',
-        ),
-      )
+      const why = 'can only be set by the environment, the file, init and the program'
+      problems.add(path, () => problemAt('CONFIG_FORBIDDEN', path, entry, why))
     }
-    const config = resolved.config as unknown as SystemConfig
-    return { ...resolved, config, said, sound: problems.count === before }
+    return { ...resolved, config: resolved.config as Config & SystemConfig, said }
   }
 
-  const unknownType = (id: string, ordered: Ordered, problems: ProblemList): void => {
+  const unknownType = (id: string, held: Held | undefined, problems: ProblemList): void => {
     const path = pathOf(id, 'type')
-    const { held } = typeOf(id, ordered)
     problems.add(held ? path : pathOf(id), () => {
-      const right = `one of ${[...schemas.keys()].join(', ')}`
+      const right = `one of ${[...schemas.types.keys()].join(', ')}`
       if (held)
         return { ...valueProblem(path, typeKey, held.entry, right, redactor), code: 'CONFIG_UNKNOWN_TYPE' }
-      const meant = nearest(id, schemas.keys())
+      const meant = nearest(id, schemas.types.keys())
       const message = `${pathOf(id)} is not the name of an exporter type: give it a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
       return { code: 'CONFIG_UNKNOWN_TYPE', path, message }
     })
@@ -139,66 +133,60 @@ export function createJudge(
     problems.add(path, () => ({ code: 'CONFIG_TYPE_FIXED', path, message }))
   }
 
-  const exporter = (
-    id: string,
-    type: Held | undefined,
-    schema: TypeSchema,
-    said: readonly Said[],
-    allowed: readonly string[],
-    problems: ProblemList,
-  ): Resolved => {
-    const before = problems.count
-    const keys = resolveExporter(id, schema, said, problems, redactor)
-    const guarded = destinations.check({ id, schema, ...keys }, allowed, problems)
-    const warnings = [...keys.warnings, ...hints(id, schema, keys.config, redactor)]
-    return { ...keys, warnings, id, schema, type, guarded, said, allowed, sound: problems.count === before }
-  }
-
-  const peersOf = (
-    ids: readonly string[],
-    ordered: Ordered,
-    base: ResolvedConfig | undefined,
-  ): ResolvedConfig['peers'] => {
-    const peers = new Map<string, TypeSchema>()
-    for (const id of ids) {
-      const schema = schemas.get(typeOf(id, ordered).name as string)
-      if (schema) peers.set(id, schema)
-    }
-    return base && samePeers(base.peers, peers) ? base.peers : peers
-  }
-
   return (layers, base, { maxAdded = Number.POSITIVE_INFINITY, isOwn, beforeStart = false } = {}) => {
     const problems = createProblems(isOwn)
     const ordered = strongestFirst(layers)
-    const ours = system(ordered, base, problems)
+    const said = (tablesOf: (tables: Tables) => Table | undefined, weakest: readonly Table[]): Said[] => [
+      ...ordered.map(([layer, tables]): Said => [layer, tablesOf(tables)]),
+      ...weakest.map((table): Said => ['environment', table]),
+    ]
+    const saidBySystem = said(({ system }) => system, [environment.system])
+    const isSameSystem = !beforeStart && base !== undefined && sameSaid(base.system.said, saidBySystem)
+    const ours = isSameSystem ? base.system : system(saidBySystem, problems)
     const ids = exporterIds(layers)
     const exporters = new Map<string, Resolved>()
+    const peers = new Map<string, TypeSchema>()
     const added = ids.filter((id) => !base?.exporters.has(id)).length
     if (added > maxAdded) {
       const message = `the change adds ${added} exporters, but one change may add at most ${maxAdded} (${pathOf(undefined, 'max_exporters')})`
       problems.add('telemetry', () => ({ code: 'CONFIG_TOO_MANY_EXPORTERS', path: 'telemetry', message }))
-      return { config: { layers, exporters, system: ours, peers: new Map() }, problems }
+      return { config: { layers, exporters, system: ours, peers }, problems }
     }
-    const peers = peersOf(ids, ordered, base)
-    const allowed = ours.config.allowed_destinations
-    for (const id of ids) {
-      const schema = peers.get(id)
-      if (!schema) {
-        unknownType(id, ordered, problems)
-        continue
-      }
-      const said: Said[] = ordered.map(([layer, tables]) => [layer, tables.exporters.get(id)])
-      for (const table of [environment.own(id, peers), ...environment.shared(schema)])
-        said.push(['environment', table])
+    const typesOf = new Map(ids.map((id) => [id, typeOf(id, ordered)]))
+    for (const [id, { name, held }] of typesOf) {
+      const schema = schemas.types.get(name as string)
+      if (schema) peers.set(id, schema)
+      else unknownType(id, held, problems)
+    }
+    const own = environment.own(peers)
+    for (const [id, schema] of peers) {
+      const saidById = said(
+        (tables) => tables.exporters.get(id),
+        [own.get(id) ?? noTable, ...environment.shared(schema)],
+      )
       const old = base?.exporters.get(id)
-      if (old?.sound && old.schema === schema && old.allowed === allowed && sameSaid(old.said, said)) {
+      if (old?.schema === schema && isSameSystem && sameSaid(old.said, saidById)) {
         exporters.set(id, old)
         continue
       }
       if (old && old.schema !== schema && !beforeStart)
         refuseOtherType(id, old.schema.type, schema.type, problems)
-      exporters.set(id, exporter(id, typeOf(id, ordered).held, schema, said, allowed, problems))
+      const keys = resolveExporter(id, schema, saidById, problems, redactor)
+      const guarded = destinations.check({ ...keys, id, schema }, ours.config.allowed_destinations, problems)
+      const warnings = [...keys.warnings, ...hints(id, schema, keys.config, redactor)]
+      const type = typesOf.get(id)?.held
+      exporters.set(id, { ...keys, warnings, id, schema, type, guarded, said: saidById })
     }
     return { config: { layers, exporters, system: ours, peers }, problems }
+  }
+}
+
+/** Keeps the secrets that are in force known, however many others were tried since they were put. */
+export function rememberSecrets({ exporters }: ResolvedConfig, redactor: Redactor): void {
+  for (const { schema, config } of exporters.values()) {
+    for (const [name, key] of schema.keys) {
+      if (key.format === 'headers') redactor.learnHeaders(config[name])
+      else if (isSensitive(key)) redactor.learn(config[name])
+    }
   }
 }

@@ -2,7 +2,7 @@ import type convictModule from 'convict'
 import type { KeySchema } from '../exporters/exporter.ts'
 import { type Convict, convictName, type DeclaredKey, typed, untyped } from './convict.ts'
 import { isRecord, Refusal } from './formats/format.ts'
-import { formats } from './formats/formats.ts'
+import { formats } from './formats.ts'
 
 /** What convict says of a value: the value in the shape drivers see, or what would have been right. */
 export type Verdict = { readonly value: unknown } | { readonly right: string }

@@ -52,63 +52,47 @@ export interface Place {
   readonly key: string
 }
 
-/** Changes of one layer: each table is copied once, however many of its keys change. */
-export interface TablesDraft {
-  /** Adds an empty table, if there is none. */
-  table(id: string): void
-  set(place: Place, entry: Entry): void
-  /** A table that loses its last key is removed: an exporter made of single keys ends when they are unset. */
-  unset(place: Place): void
-  removeTable(id: string): void
-  clear(): void
-  done(): Tables
-}
-
-export function draftOf(tables: Tables): TablesDraft {
-  let system = new Map(tables.system)
+/** Changes of one layer. Tables that do not change stay the same objects; each that does is copied once. */
+export function draftOf(tables: Tables) {
+  let { system } = tables
   let exporters = new Map(tables.exporters)
-  let copies = new Map<string, Map<string, Entry>>()
+  const copies = new WeakSet<Table>()
 
-  /** A copy of a table that may be written to. */
-  const writable = (id: string): Map<string, Entry> => {
-    let copy = copies.get(id)
-    if (copy === undefined || exporters.get(id) !== copy) {
-      copy = new Map(exporters.get(id))
-      copies.set(id, copy)
-      exporters.set(id, copy)
-    }
+  const writable = (table: Table = noTable): Map<string, Entry> => {
+    if (copies.has(table)) return table as Map<string, Entry>
+    const copy = new Map(table)
+    copies.add(copy)
     return copy
   }
 
   return {
-    table: (id) => {
-      if (!exporters.has(id)) exporters.set(id, new Map())
+    /** Adds an empty table, if there is none. */
+    table: (id: string): void => {
+      if (!exporters.has(id)) exporters.set(id, writable())
     },
-    set: ({ id, key }, entry) => {
-      if (id === undefined) system.set(key, entry)
-      else writable(id).set(key, entry)
+    set: ({ id, key }: Place, entry: Entry): void => {
+      const table = writable(id === undefined ? system : exporters.get(id)).set(key, entry)
+      if (id === undefined) system = table
+      else exporters.set(id, table)
     },
-    unset: ({ id, key }) => {
-      if (id === undefined) {
-        system.delete(key)
-      } else if (exporters.get(id)?.has(key)) {
-        const table = writable(id)
-        table.delete(key)
-        if (table.size === 0) exporters.delete(id)
-      }
+    /** A table that loses its last key is removed: an exporter made of single keys ends when they are unset. */
+    unset: ({ id, key }: Place): void => {
+      const old = id === undefined ? system : exporters.get(id)
+      if (!old?.has(key)) return
+      const table = writable(old)
+      table.delete(key)
+      if (id === undefined) system = table
+      else if (table.size > 0) exporters.set(id, table)
+      else exporters.delete(id)
     },
-    removeTable: (id) => void exporters.delete(id),
-    clear: () => {
-      system = new Map()
+    removeTable: (id: string): void => void exporters.delete(id),
+    clear: (): void => {
+      system = noTable
       exporters = new Map()
-      copies = new Map()
     },
-    done: () => ({ system: sameEntries(system, tables.system) ? tables.system : system, exporters }),
+    done: (): Tables => ({ system, exporters }),
   }
 }
-
-const sameEntries = (a: Table, b: Table): boolean =>
-  a.size === b.size && [...a].every(([key, entry]) => b.get(key) === entry)
 
 /** The changing layers, strongest first, each under the name it is shown by. */
 export function strongestFirst(layers: Layers): readonly (readonly [LayerName, Tables])[] {

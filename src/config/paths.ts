@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../errors.ts'
+import { polluting } from './formats/format.ts'
 import { systemKeys } from './keys.ts'
 
 /** What a path names: a whole exporter, one of its keys, a key of telemachine itself, or everything. */
@@ -8,10 +9,8 @@ export type Target =
   | { readonly kind: 'exporter'; readonly id: string }
   | { readonly kind: 'key'; readonly id: string; readonly key: string }
 
-const longestPath = 256
+const maxPath = 256
 const exporterId = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
-const polluting = new Set(['__proto__', 'constructor', 'prototype'])
-
 export const isPolluting = (name: string): boolean => polluting.has(name)
 
 export const isExporterId = (name: string): boolean =>
@@ -21,10 +20,14 @@ export const isExporterId = (name: string): boolean =>
 export const pathOf = (id: string | undefined, key?: string): string =>
   ['telemetry', id, key].filter((part) => part !== undefined).join('.')
 
+/** The path of what a path names. */
+export const pathOfTarget = (target: Target): string =>
+  pathOf('id' in target ? target.id : undefined, 'key' in target ? target.key : undefined)
+
 /** A name as a message may carry it: bounded, and without control characters. */
 export function shownName(name: string): string {
   const clean = name.replace(/[^\x20-\x7e\xa0-\uffff]/g, '?')
-  return clean.length > longestPath ? `${clean.slice(0, 64)}…` : clean
+  return clean.length > maxPath ? `${clean.slice(0, 64)}…` : clean
 }
 
 const refuse = (path: string, why: string): ConfigProblem => ({
@@ -38,7 +41,7 @@ export function parsePath(path: unknown): Target | ConfigProblem {
   if (typeof path !== 'string') {
     return { code: 'CONFIG_PATH', path: '', message: 'a configuration path must be a string' }
   }
-  if (path.length > longestPath) return refuse(path, `it is longer than ${longestPath} characters`)
+  if (path.length > maxPath) return refuse(path, `it is longer than ${maxPath} characters`)
   const parts = path.split('.')
   const bad = parts.find(isPolluting)
   if (bad !== undefined) return refuse(path, `${bad} is reserved`)

@@ -3,10 +3,10 @@ import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Entry, LayerName, Table } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
+import type { Redactor } from './presentation/redact.ts'
 import { createProblems, type ProblemList } from './problem-list.ts'
 import type { Schema, TypeSchema } from './schema.ts'
-import { nearest, problemAt, valueProblem } from './shown/problems.ts'
-import type { Redactor } from './shown/redact.ts'
 
 /** A value that a layer gives to a key, in the shape drivers see. */
 export interface Held {
@@ -20,6 +20,9 @@ export type Said = readonly [layer: LayerName, table: Table | undefined]
 
 /** Keys with the values that all layers together give them. */
 export interface ResolvedKeys {
+  /** The exporter; undefined for the keys of telemachine itself. */
+  readonly id: string | undefined
+  readonly schema: Pick<Schema, 'keys' | 'defaults'>
   readonly config: Config
   /** Per key what the layers above the defaults say, strongest first; keys that no layer names are missing. */
   readonly held: ReadonlyMap<string, readonly Held[]>
@@ -77,7 +80,7 @@ export function resolveKeys(
     else problems.add(path, say)
   }
   // A variable that is read twice for a key says the same twice.
-  return { config: Object.freeze(config), held, warnings: [...new Set(warnings)] }
+  return { id, schema, config: Object.freeze(config), held, warnings: [...new Set(warnings)] }
 }
 
 /** Keys that a type does not have, in any layer. */

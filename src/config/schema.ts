@@ -1,24 +1,15 @@
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, KeySchema } from '../exporters/exporter.ts'
-import { type Convict, convictName, untyped } from './convict.ts'
-import { formats } from './formats/formats.ts'
-import { convictOf, declare, keyJudgeOf, type Verdict } from './key-judge.ts'
-import { commonKeys, sharedVariables } from './keys.ts'
+import { commonKeys } from '../exporters/keys.ts'
+import type { Convict } from './convict.ts'
+import { formats } from './formats.ts'
+import { isSensitive, keyJudgeOf, type Verdict } from './key-judge.ts'
+import { systemSchema } from './keys.ts'
 import type { Entry } from './layers.ts'
 import { isPolluting } from './paths.ts'
+import type { Redactor } from './presentation/redact.ts'
 
 export { isSensitive, type Verdict } from './key-judge.ts'
-
-/** A key as convict's own schema has it, in plain JSON. For the reference and the JSON Schema. */
-export interface PublishedKey extends Pick<KeySchema, 'doc' | 'default' | 'change' | 'unit' | 'min' | 'max'> {
-  readonly format: string
-  readonly choices?: readonly string[]
-  readonly nullable: boolean
-  readonly sensitive: boolean
-  /** The variable of one exporter, and those that speak to several, strongest first. */
-  readonly env: string
-  readonly variables: readonly string[]
-}
 
 /** The keys of one exporter type, or of telemachine itself. convict holds their declarations and judges their values. */
 export interface Schema {
@@ -27,30 +18,34 @@ export interface Schema {
   readonly defaults: ReadonlyMap<string, unknown>
   /** What convict says of an entry that has a value. An entry is judged once. */
   verdict(name: string, entry: Entry): Verdict
-  /** convict's own schema. */
-  published(): ReadonlyMap<string, PublishedKey>
 }
-
-/** Hears of each entry when it is judged. */
-export type OnJudged = (key: KeySchema, entry: Entry, verdict: Verdict) => void
 
 export interface TypeSchema extends Schema {
   readonly type: string
   readonly definition: AnyExporterDefinition
 }
 
-/** Makes the schema of keys. `owner` is the part of a variable that names whose they are, such as `OTEL_`. */
+/** What operators wrote down is bounded by them; what comes at runtime is not. */
+const isLasting = ({ source }: Entry): boolean =>
+  source === 'environment' || source === 'file' || source === 'init'
+
+/** Makes the schema of keys. Teaches the redactor each secret that is judged, whatever becomes of it. */
 export function createSchema(
   keys: ReadonlyMap<string, KeySchema>,
-  owner: string,
   convict: Convict,
-  onJudged: OnJudged = () => {},
+  redactor?: Redactor,
 ): Schema {
   const defaults = new Map<string, unknown>()
   for (const [name, key] of keys) {
     const { fallback } = keyJudgeOf(key, convict)
     if ('right' in fallback) throw new TypeError(`the default of ${name} must be ${fallback.right}`)
     defaults.set(name, fallback.value)
+  }
+
+  const learn = (key: KeySchema, entry: Entry, made: Verdict): void => {
+    if (key.format === 'headers')
+      redactor?.learnHeaders('value' in made ? made.value : entry.value, isLasting(entry))
+    else if (isSensitive(key)) redactor?.learn(entry.value, isLasting(entry))
   }
 
   const verdicts = new WeakMap<Entry, Verdict>()
@@ -61,40 +56,11 @@ export function createSchema(
     const key = keys.get(name)!
     const made = keyJudgeOf(key, convict).judge(entry.value, entry.text === true)
     verdicts.set(entry, made)
-    onJudged(key, entry, made)
+    learn(key, entry, made)
     return made
   }
 
-  const variablesOf = (name: string, { env = [] }: KeySchema): Pick<PublishedKey, 'env' | 'variables'> => ({
-    env: `TELEMETRY_${owner}${name.toUpperCase()}`,
-    variables: [
-      ...(owner !== '' && sharedVariables.has(name) ? [`TELEMETRY_${name.toUpperCase()}`] : []),
-      // One that is read twice stands where its value counts, which is the last place.
-      ...env.map((variable) => variable.name).filter((each, i, all) => all.lastIndexOf(each) === i),
-    ],
-  })
-
-  const published = (): ReadonlyMap<string, PublishedKey> => {
-    const declared = [...keys].map(
-      ([name, key]) => [name, { ...declare(key), ...variablesOf(name, key) }] as const,
-    )
-    const whole = convictOf(Object.fromEntries(declared), convict)
-    const { _cvtProperties: properties } = whole.getSchema() as unknown as {
-      readonly _cvtProperties: Readonly<Record<string, PublishedKey>>
-    }
-    return new Map(
-      Object.entries(properties).map(([name, key]) => [
-        name,
-        {
-          ...key,
-          format: key.format.replace(convictName(''), ''),
-          default: untyped(whole.default(name)),
-        },
-      ]),
-    )
-  }
-
-  return { keys, defaults, verdict, published }
+  return { keys, defaults, verdict }
 }
 
 const invalid = (type: unknown, why: string): TelemetryError =>
@@ -137,28 +103,33 @@ function mergedKeys({
 export function createTypeSchema(
   definition: AnyExporterDefinition,
   convict: Convict,
-  onJudged?: OnJudged,
+  redactor?: Redactor,
 ): TypeSchema {
   const { type } = definition
   const keys = mergedKeys(definition)
   try {
-    const schema = createSchema(keys, `${type.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_`, convict, onJudged)
-    return { ...schema, type, definition }
+    return { ...createSchema(keys, convict, redactor), type, definition }
   } catch (error) {
     throw invalid(type, messageOf(error))
   }
 }
 
-/** The schemas of all types, by name; throws `EXPORTER_DEFINITION_INVALID`, also for a name given twice. */
-export function createTypeSchemas(
-  types: readonly AnyExporterDefinition[],
+/** All schemas of one configuration. */
+export interface Schemas {
+  readonly types: ReadonlyMap<string, TypeSchema>
+  readonly system: Schema
+}
+
+/** Throws `EXPORTER_DEFINITION_INVALID`, also for a type that is given twice. */
+export function createSchemas(
+  definitions: readonly AnyExporterDefinition[],
   convict: Convict,
-  onJudged?: OnJudged,
-): ReadonlyMap<string, TypeSchema> {
-  const schemas = new Map<string, TypeSchema>()
-  for (const definition of types) {
-    if (schemas.has(definition.type)) throw invalid(definition.type, 'it is given twice')
-    schemas.set(definition.type, createTypeSchema(definition, convict, onJudged))
+  redactor: Redactor,
+): Schemas {
+  const types = new Map<string, TypeSchema>()
+  for (const definition of definitions) {
+    if (types.has(definition.type)) throw invalid(definition.type, 'it is given twice')
+    types.set(definition.type, createTypeSchema(definition, convict, redactor))
   }
-  return schemas
+  return { types, system: createSchema(new Map(Object.entries(systemSchema)), convict, redactor) }
 }

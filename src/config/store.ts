@@ -1,46 +1,42 @@
 import { TelemetryConfigError, TelemetryError } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
-import { judgedAmong, judgedChange } from './changes/admission.ts'
-import { keysOf, ownProblems, type ReadChange, readPut, readUnset } from './changes/changes.ts'
-import { diffValues, type ExporterConfig, exporterConfig, type ValueChange } from './changes/plan.ts'
+import { diffValues, type ExporterConfig, exporterConfig } from './changes/plan.ts'
 import {
-  createTransactions,
-  type InForce,
-  type PutResult,
-  type Transactions,
-} from './changes/transactions.ts'
+  foldSteps,
+  keysOf,
+  ownProblems,
+  type ReadChange,
+  readPut,
+  readUnset,
+  type Step,
+  unknownTargets,
+} from './changes/steps.ts'
+import { createTransactions, type InForce, type PutResult } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Convict, convictNow, loadConvict } from './convict.ts'
-import type { Judge } from './judge.ts'
-import { createJudgeFactory, unjudged } from './judge-factory.ts'
+import {
+  createJudge,
+  type Judge,
+  type JudgeOptions,
+  type ResolvedConfig,
+  rememberSecrets,
+  unjudged,
+} from './judge.ts'
 import { noTables, type Source } from './layers.ts'
 import { shownName } from './paths.ts'
+import { explainConfig, shownAt, shownConfig } from './presentation/explain.ts'
+import { createRedactor } from './presentation/redact.ts'
+import { createReports } from './presentation/reports.ts'
+import { createSubscribers } from './presentation/subscribers.ts'
+import { createWarnings, fileWarnings, optionWarnings } from './presentation/warnings.ts'
 import { createProblems } from './problem-list.ts'
-import { explainConfig, shownAt, shownConfig } from './shown/explain.ts'
-import { createRedactor } from './shown/redact.ts'
-import { createReports } from './shown/reports.ts'
-import { createSubscribers } from './shown/subscribers.ts'
-import { createWarnings, fileWarnings, optionWarnings } from './shown/warnings.ts'
+import { createSchemas, type Schemas } from './schema.ts'
 import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
+import { loadToml, tomlNow } from './sources/file.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
-import { loadToml, tomlNow } from './sources/toml.ts'
-
-export type { ConfigPlan, ExporterChange, ExporterConfig, ValueChange } from './changes/plan.ts'
-export type { PutResult } from './changes/transactions.ts'
-export type {
-  ConfigOptions,
-  ConfigSource,
-  ConfigStatus,
-  ConfigStore,
-  SettledChange,
-  SourceStatus,
-  StoreOptions,
-} from './contract.ts'
-export type { SystemConfig } from './keys.ts'
-export type { Explanation } from './shown/explain.ts'
 
 /** What the program says is bounded by its author, not by what a network sends. */
 const maxInitValues = 100_000
@@ -53,26 +49,25 @@ const maxForeign = 100
 
 /** The configuration: layers, what they amount to, and one transaction at a time to change it. */
 export function createConfigStore(options: StoreOptions): ConfigStore {
-  const { clock } = options
+  const { clock, types } = options
   const logger = guardedLogger(options.logger)
   const redactor = createRedactor()
   const subscribers = createSubscribers(logger, redactor)
   const reports = createReports(clock, logger, redactor)
   const warnings = createWarnings(logger)
-  const typeNames = new Set(options.types.map(({ type }) => type))
+  const typeNames = new Set(types.map(({ type }) => type))
   const init = readDocument(options.init ?? {}, {
     source: 'init',
     wrapping: 'optional',
     maxValues: maxInitValues,
   })
   const file = options.file === undefined ? undefined : createFileFeed(options.file, clock, logger, redactor)
-  const judges = createJudgeFactory(options.types, redactor)
+  let schemas: Schemas | undefined
   let judge: Judge | undefined
   let phase: 'new' | 'starting' | 'started' | 'stopped' = 'new'
   let starting: Promise<unknown> = Promise.resolve()
-  let transactions: Transactions | undefined
   let foreign: readonly string[] = []
-  let before: InForce = {
+  let inForce: InForce = {
     version: 0,
     config: unjudged({
       file: noTables,
@@ -81,9 +76,6 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       runtime: noTables,
     }),
   }
-
-  const inForce = (): InForce => transactions?.inForce() ?? before
-
   let variables: Variables = {}
   let environment = createEnvironment(variables)
 
@@ -95,40 +87,70 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     return file?.read(variables)
   }
 
-  /** What can be known before the start. What is wrong with it is reported by the start. */
+  const makeJudge = (convict: Convict): Judge => {
+    schemas ??= createSchemas(types, convict, redactor)
+    judge = createJudge(schemas, environment, redactor)
+    return judge
+  }
+
+  /** What can be known before the start. start() reports its problems. */
   const lookAhead = (convict: Convict): void => {
     const read = readSources()
-    judge = judges.make(convict, environment)
     const tables = read?.problems.count === 0 ? read.tables : noTables
-    before = { version: 0, config: judge({ ...before.config.layers, file: tables }).config }
+    inForce = { version: 0, config: makeJudge(convict)({ ...inForce.config.layers, file: tables }).config }
   }
 
   warnings.about('options', optionWarnings(options))
   const present = convictNow()
   if (present) lookAhead(present)
 
-  const committed = (now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void => {
-    judges.remember(now.config)
-    warnings.announce(now.config)
-    subscribers.notify(changes)
-    reports.applied(sources.join(', '), now.version, changes)
+  /** Returns what a change makes of a configuration; throws a TelemetryConfigError with every problem it makes there. */
+  const judged = (
+    source: Source,
+    steps: readonly Step[],
+    base: ResolvedConfig,
+    judgeOptions: JudgeOptions = {},
+  ): ResolvedConfig => {
+    const problems = createProblems()
+    unknownTargets(steps, base.peers, source, problems)
+    const maxAdded = base.system.config.max_exporters
+    const judgement = judge!(foldSteps(base.layers, steps), base, { maxAdded, ...judgeOptions })
+    problems.addAll(judgement.problems)
+    if (problems.count > 0) throw problems.error()
+    return judgement.config
   }
 
-  const refused = (source: Source, error: TelemetryConfigError, keys: readonly string[] = []): void =>
-    reports.rejected(source, inForce().version, error, keys)
+  const transactions = createTransactions({
+    inForce: () => inForce,
+    judge: judged,
+    apply: options.apply,
+    commit: (next, changes, sources) => {
+      inForce = next
+      if (changes.length === 0) return
+      rememberSecrets(next.config, redactor)
+      warnings.announce(next.config)
+      subscribers.notify(changes)
+      reports.applied(sources.join(', '), next.version, changes)
+    },
+    redactor,
+  })
 
-  const landEarly = (given: ReadChange, source: Source): PutResult => {
+  const refused = (source: Source, error: unknown, steps: readonly Step[] = []): void => {
+    if (error instanceof TelemetryConfigError) reports.rejected(source, inForce.version, error, keysOf(steps))
+  }
+
+  const landEarly = (steps: readonly Step[], source: Source): PutResult => {
     // The layers may be incomplete: a change answers for its own keys only.
-    const isOwn = ownProblems(given.steps)
-    const config = judgedChange(judge!, given, source, before.config, { isOwn, beforeStart: true })
-    const changes = diffValues(before.config, config, redactor)
-    before = { version: 0, config }
+    const isOwn = ownProblems(steps)
+    const config = judged(source, steps, inForce.config, { isOwn, beforeStart: true })
+    const changes = diffValues(inForce.config, config, redactor)
+    inForce = { version: 0, config }
     subscribers.notify(changes)
     return { version: 0, changes }
   }
 
-  const change = async (source: Source, given: ReadChange): Promise<PutResult> => {
-    if (!transactions && (!judge || (file && tomlNow() === undefined))) {
+  const change = async (source: Source, { steps, problems }: ReadChange): Promise<PutResult> => {
+    if (phase === 'new' && (!judge || (file && tomlNow() === undefined))) {
       const convict = await loadConvict()
       if (file) await loadToml()
       if (phase === 'new') lookAhead(convict)
@@ -137,13 +159,11 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     if (phase === 'starting') await starting.catch(() => {})
     if (phase === 'stopped') throw stopped()
     try {
-      const into = transactions
-      if (!into) return landEarly(given, source)
-      const { steps } = given
-      const after = judgedAmong(into, judge!, given, source)
-      return await new Promise((resolve, reject) => into.submit({ source, steps, resolve, reject }, after))
+      if (problems.count > 0) throw problems.error()
+      if (phase === 'new') return landEarly(steps, source)
+      return await transactions.submit(source, steps)
     } catch (error) {
-      if (error instanceof TelemetryConfigError) refused(source, error, keysOf(given.steps))
+      refused(source, error, steps)
       throw error
     }
   }
@@ -161,18 +181,19 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     warnings.about('file', fileWarnings(options.file!, document, typeNames))
   }
 
-  /** Documents heard before there are transactions. */
+  /** Documents heard before the end of the start. */
   const waiting = new Map<number, ReadChange>()
 
   const feeds = (options.remote ?? []).map((source, index) => {
     const name = source.name ?? `remote ${index + 1}`
     const heard = (document: unknown): void => {
-      const read = readDocument(document, { source: 'remote', wrapping: 'optional', from: name })
-      const given: ReadChange = {
-        steps: [{ type: 'remote', index, tables: read.tables }],
-        problems: read.problems,
-      }
-      if (transactions || phase === 'stopped') changeUnasked('remote', given)
+      const { tables, problems } = readDocument(document, {
+        source: 'remote',
+        wrapping: 'optional',
+        from: name,
+      })
+      const given: ReadChange = { steps: [{ type: 'remote', index, tables }], problems }
+      if (phase === 'started' || phase === 'stopped') changeUnasked('remote', given)
       else waiting.set(index, given)
     }
     const lost = (error: string): void =>
@@ -183,9 +204,8 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   const begin = async (): Promise<void> => {
     if (file && tomlNow() === undefined) await loadToml()
     const read = readSources()
-    judge = judges.make(await loadConvict(), environment)
-    const layers = { ...before.config.layers, file: read?.tables ?? noTables }
-    const judgement = judge(layers, before.config, { beforeStart: true })
+    const layers = { ...inForce.config.layers, file: read?.tables ?? noTables }
+    const judgement = makeJudge(await loadConvict())(layers, inForce.config, { beforeStart: true })
     const problems = createProblems()
     for (const found of [init.problems, read?.problems, judgement.problems]) if (found) problems.addAll(found)
     if (problems.count > 0) throw problems.error()
@@ -193,9 +213,10 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     if (phase === 'stopped') throw stopped()
     let { config } = judgement
     // A bad document in a store that a fleet shares must not keep each of its processes from starting.
-    for (const [, given] of waiting) {
+    for (const given of waiting.values()) {
       try {
-        config = judgedChange(judge, given, 'remote', config)
+        if (given.problems.count > 0) throw given.problems.error()
+        config = judged('remote', given.steps, config)
       } catch (error) {
         if (!(error instanceof TelemetryConfigError)) throw error
         refused('remote', error)
@@ -210,16 +231,16 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
         .map((name) => `environment variable ${name} names no key of its exporter`),
     )
     warnings.announce(config)
-    before = { version: 1, config }
-    transactions = createTransactions(before, { judge, apply: options.apply, committed, refused, redactor })
-    await file?.watch((document) => {
+    inForce = { version: 1, config }
+    phase = 'started'
+    file?.watch((document) => {
       if (document.problems.count === 0) heardFile(document)
       changeUnasked('file', { ...document, steps: [{ type: 'file', tables: document.tables }] })
     })
   }
 
   const exporters = (): ReadonlyMap<string, ExporterConfig> =>
-    new Map([...inForce().config.exporters].map(([id, resolved]) => [id, exporterConfig(resolved)]))
+    new Map([...inForce.config.exporters].map(([id, resolved]) => [id, exporterConfig(resolved)]))
 
   const start = async (): Promise<ReadonlyMap<string, ExporterConfig>> => {
     if (phase === 'stopped') throw stopped()
@@ -230,7 +251,6 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     try {
       await starting
       if ((phase as string) === 'stopped') throw stopped()
-      phase = 'started'
       return exporters()
     } catch (error) {
       for (const feed of feeds) feed.stop()
@@ -244,23 +264,23 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   return {
     start,
     exporters,
-    system: () => inForce().config.system.config,
+    system: () => inForce.config.system.config,
     get: (path, fallback) => {
-      const value = shownAt(inForce().config, path, redactor)
+      const value = shownAt(inForce.config, path, redactor)
       return value ?? fallback ?? value
     },
     put: (...given: unknown[]) => change('put', readPut(given, 'put')),
     putFrom: (source, changes) => change(source, readPut([changes], source)),
     unset: (paths) => change('put', readUnset(paths, 'put')),
     unsetFrom: (source, paths) => change(source, readUnset(paths, source)),
-    explain: () => explainConfig(inForce().config, redactor),
+    explain: () => explainConfig(inForce.config, redactor),
     subscribe: subscribers.add,
     redacted: (id) => {
-      const resolved = inForce().config.exporters.get(id)
+      const resolved = inForce.config.exporters.get(id)
       return resolved ? shownConfig(resolved, redactor) : {}
     },
     status: () => ({
-      version: inForce().version,
+      version: inForce.version,
       ...reports.status(),
       sources: [
         ...(file ? [file.status()] : []),
@@ -269,7 +289,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
           return { name, ...rest, ...(error !== undefined && { error: redactor.text(error) }) }
         }),
       ],
-      warnings: warnings.list(inForce().config),
+      warnings: warnings.list(inForce.config),
       foreign,
       subscriber_errors: subscribers.errors(),
     }),
@@ -279,7 +299,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       phase = 'stopped'
       file?.stop()
       for (const feed of feeds) feed.stop()
-      transactions?.stop(stopped())
+      transactions.stop(stopped())
     },
   }
 }

@@ -1,16 +1,16 @@
 import { TelemetryError } from '../errors.ts'
 
 /** The longest time a call may be given: Node fires a longer timer at once. */
-const longestMs = 2 ** 31 - 1
+const maxMs = 2 ** 31 - 1
 
 /** @throws TelemetryError `TIMEOUT_INVALID`. */
 export function checkedTimeout(call: string, timeoutMs: unknown, otherwise: number): number {
   if (timeoutMs === undefined) return otherwise
-  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= longestMs) return timeoutMs
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= maxMs) return timeoutMs
   const got = typeof timeoutMs === 'string' ? JSON.stringify(timeoutMs) : String(timeoutMs)
   throw new TelemetryError(
     'TIMEOUT_INVALID',
-    `${call}: timeoutMs must be a number of milliseconds from 0 to ${longestMs}, for example ${otherwise} (got ${got})`,
+    `${call}: timeoutMs must be a number of milliseconds from 0 to ${maxMs}, for example ${otherwise} (got ${got})`,
   )
 }
 

@@ -1,6 +1,6 @@
-import type { ChangeEffect, PlannedChange } from '../../machines/index.ts'
-import { isForbiddenAddress } from '../config/changes/destinations.ts'
+import type { PlannedChange } from '../../machines/index.ts'
 import type { ConfigPlan, ExporterChange, ExporterConfig } from '../config/changes/plan.ts'
+import { isForbiddenAddress } from '../config/destinations.ts'
 import type { Setup } from '../delivery/clients.ts'
 import { settingsOf } from '../delivery/settings.ts'
 import type { Unit } from '../delivery/unit.ts'
@@ -11,17 +11,6 @@ export const setupOf = ({ config, guarded }: ExporterConfig): Setup => ({
   config,
   forbidAddress: guarded ? isForbiddenAddress : undefined,
 })
-
-/** What a changed configuration asks of the exporter's chart. */
-function effectOf({ action, change, before, after }: ExporterChange): ChangeEffect {
-  const was = action !== 'add' && before?.config.enabled !== false
-  const is = action !== 'remove' && after?.config.enabled !== false
-  if (action === 'remove' || (!was && !is)) return 'none'
-  if (!is) return 'disable'
-  if (!was) return 'open'
-  if (change === 'hot') return 'hot'
-  return change === 'replace' ? 'replace' : 'open'
-}
 
 /** Carries validated plans through the charts: prepared everywhere, then in force everywhere or nowhere. */
 export interface Changes {
@@ -47,18 +36,16 @@ export function createChanges(
     if (stopped) throw new TelemetryError('STOPPED', 'telemetry has stopped')
   }
 
-  const planned = (change: ExporterChange): PlannedChange[] => {
-    const { id, action, after, keys } = change
-    const unit = action === 'add' && after ? addUnit(id, after) : units.get(id)
+  const planned = ({ id, effect, after, keys }: ExporterChange): PlannedChange[] => {
+    const unit = effect === 'add' && after ? addUnit(id, after) : units.get(id)
     if (!unit) return []
-    if (action === 'update' && after) unit.stage(setupOf(after))
-    const settings = settingsOf(after?.config ?? unit.config())
-    return [{ unit, action, effect: effectOf(change), settings, keys }]
+    if (effect !== 'add' && after) unit.stage(setupOf(after))
+    return [{ unit, effect, settings: settingsOf(after?.config ?? unit.config()), keys }]
   }
 
   return {
     async apply({ version, exporters }, control) {
-      for (const { id, action } of exporters) if (action === 'add') await departure(id)
+      for (const { id, effect } of exporters) if (effect === 'add') await departure(id)
       const changes = exporters.flatMap(planned)
       if (changes.length === 0) return
       const refusals = await control.change(version, changes)

@@ -1,6 +1,5 @@
 import { fromPromise } from 'xstate'
 import {
-  type ChangeEffect,
   deliveryMachine,
   exporterMachine,
   type FenceReport,
@@ -24,8 +23,8 @@ export const wireExporter = (): typeof exporterMachine =>
     actors: {
       fence: fromPromise<FenceReport, UnitInput>(({ input }) => lifeOf(input).fence()),
       open: fromPromise<void, UnitInput>(({ input, signal }) => lifeOf(input).open(signal)),
-      prepare: fromPromise<void, UnitInput & { effect: ChangeEffect }>(({ input, signal }) =>
-        lifeOf(input).prepare(signal, input.effect === 'replace'),
+      prepare: fromPromise<void, UnitInput & { effect: 'rebuild' | 'replace' }>(({ input, signal }) =>
+        lifeOf(input).prepare(signal, input.effect),
       ),
       retire: fromPromise<void, UnitInput>(({ input }) => lifeOf(input).retire()),
       close: fromPromise<void, UnitInput>(({ input }) => lifeOf(input).close()),

@@ -22,13 +22,13 @@ export interface Recorder {
   history(): HistoryEntry[]
 }
 
-const longestText = 1_024
+const maxText = 1_024
 
 /** Cuts between characters, never inside one. */
 function short(text: string): string {
-  if (text.length <= longestText) return text
-  const last = text.charCodeAt(longestText - 2)
-  const end = last >= 0xd800 && last <= 0xdbff ? longestText - 2 : longestText - 1
+  if (text.length <= maxText) return text
+  const last = text.charCodeAt(maxText - 2)
+  const end = last >= 0xd800 && last <= 0xdbff ? maxText - 2 : maxText - 1
   return `${text.slice(0, end)}…`
 }
 

@@ -39,8 +39,8 @@ export interface Clients {
   readonly current: ClientSlot | undefined
   /** Opens the current client. Rejects with the driver's error, or EXPORTER_OPEN_TIMEOUT. */
   open(setup: Setup, signal: AbortSignal): Promise<void>
-  /** Opens a candidate; `instead` closes the current client first (same port, other host). */
-  prepare(setup: Setup, signal: AbortSignal, instead: boolean): Promise<void>
+  /** Opens a candidate; `replace` closes the current client first (same port, other host). */
+  prepare(setup: Setup, signal: AbortSignal, effect: 'rebuild' | 'replace'): Promise<void>
   swap(): void
   discard(): void
   /** Resolves when every retiring client is closed. */
@@ -210,16 +210,16 @@ export function createClients(options: {
       await makeRoom()
       current = keep(await openSlot(setup, signal, since), signal, since)
     },
-    async prepare(setup, signal, instead) {
+    async prepare(setup, signal, effect) {
       const since = epoch
-      if (instead && current) {
+      if (effect === 'replace' && current) {
         const old = sendAway(current)
         current = undefined
         if (old) {
           cutSlot(old.slot)
           await old.closed
         }
-      } else if (instead) await retired()
+      } else if (effect === 'replace') await retired()
       await makeRoom()
       candidate = keep(await openSlot(setup, signal, since), signal, since)
     },

@@ -23,6 +23,10 @@ export function createFlushes(settledBefore: () => number): Flushes {
   const waiting: { readonly position: number; resolve(settled: boolean): void }[] = []
   let requestedTo = 0
 
+  /** A turn later, when the charts have heard of it as well: a status that is read then agrees. */
+  const end = ({ resolve }: (typeof waiting)[number], settled: boolean): void =>
+    void setImmediate(() => resolve(settled))
+
   const wake = (): void => {
     if (waiting.length === 0) return
     const position = settledBefore()
@@ -30,7 +34,7 @@ export function createFlushes(settledBefore: () => number): Flushes {
       const flush = waiting[i] as (typeof waiting)[number]
       if (position < flush.position) continue
       waiting.splice(i, 1)
-      flush.resolve(true)
+      end(flush, true)
     }
   }
 
@@ -58,7 +62,7 @@ export function createFlushes(settledBefore: () => number): Flushes {
     fail() {
       requestedTo = 0
       wake()
-      for (const { resolve } of waiting.splice(0)) resolve(false)
+      for (const flush of waiting.splice(0)) end(flush, false)
     },
     wake,
   }

@@ -18,7 +18,7 @@ import { backoffMs } from './retry.ts'
 export interface UnitLife extends UnitPort {
   /** Rejects with an OpenFailure. */
   open(signal: AbortSignal): Promise<void>
-  prepare(signal: AbortSignal, instead: boolean): Promise<void>
+  prepare(signal: AbortSignal, effect: 'rebuild' | 'replace'): Promise<void>
   exportWave(scope: WaveScope): Promise<WaveReport>
   drain(probe: boolean, withinMs: number): Promise<WaveReport>
   retire(): Promise<void>
@@ -129,8 +129,8 @@ export function createLives(options: {
           throw Object.assign(errors.redacted(error), { retryInMs: backoffMs(openFailures, random()) })
         }
       }),
-      prepare: works((signal, instead) =>
-        clients.prepare(configuration.next(), signal, instead).catch((error) => {
+      prepare: works((signal, effect) =>
+        clients.prepare(configuration.next(), signal, effect).catch((error) => {
           throw errors.redacted(error)
         }),
       ),

@@ -87,7 +87,6 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
             .map((change) =>
               pick(change, {
                 id: ({ unit }) => (isRecord(unit) ? nameOf(unit.id) : undefined),
-                action: name('action'),
                 effect: name('effect'),
                 keys,
               }),

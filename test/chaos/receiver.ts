@@ -83,6 +83,11 @@ export async function createReceiver(options: {
   })
 
   const receive = (request: IncomingMessage, response: ServerResponse): void => {
+    // The schedule's own scrape, of a page whose port was freed and is this receiver's by now.
+    if (request.method === 'GET') {
+      response.writeHead(404).end()
+      return
+    }
     requests += 1
     request.on('error', () => {})
     response.on('error', () => {})

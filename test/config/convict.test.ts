@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import convict from 'convict'
 import { convictName, convictNow, untyped } from '../../src/config/convict.ts'
 import type { Format } from '../../src/config/formats/format.ts'
-import { formats } from '../../src/config/formats/formats.ts'
+import { formats } from '../../src/config/formats.ts'
+import { ownerOf, published } from '../../src/config/published.ts'
 import { createTypeSchema } from '../../src/config/schema.ts'
 import { allFormats, createStore } from './fake.ts'
 
@@ -107,7 +108,8 @@ describe('convict', () => {
   })
 
   it('publishes the schema that documents and editors show', () => {
-    const keys = createTypeSchema(allFormats, convictNow()!).published()
+    const { keys: declared } = createTypeSchema(allFormats, convictNow()!)
+    const keys = published(declared, ownerOf('all'), convictNow()!)
     const { doc, format, default: fallback, min, max, env } = keys.get('an_integer')!
     assert.deepEqual([doc, format, fallback, min, max], ['A key of format integer.', 'integer', 1, 0, 1000])
     assert.equal(env, 'TELEMETRY_ALL_AN_INTEGER')

@@ -34,9 +34,8 @@ describe('a hostile change', function () {
         const store = await started()
         const changes = make()
         const blockedFor = stopwatch()
-        const judged = store.putFrom('admin', changes)
+        const error = await outcome(store.putFrom('admin', changes))
         const blocked = blockedFor()
-        const error = await outcome(judged)
         if (error) {
           assert.equal(error.name, 'TelemetryConfigError', String(error))
           assert.ok(error.problems.length <= 20)
@@ -131,14 +130,41 @@ describe('a change that adds exporters', () => {
     const ms = await shortest(maxMs, async () => {
       batchSize += 1
       const blockedFor = stopwatch()
-      const put = store.put('otel_7.batch_size', batchSize)
-      const blocked = blockedFor()
-      await put
-      return blocked
+      await store.put('otel_7.batch_size', batchSize)
+      return blockedFor()
     })
     assert.ok(ms < maxMs, `${ms} ms`)
     await store.stop()
   })
+})
+
+describe('a burst of ten thousand changes', () => {
+  for (const [name, value] of Object.entries<(i: number) => number>({
+    'of one key': (i) => (i % 1000) + 1,
+    'that are invalid': () => -1,
+    'of which every second is invalid': (i) => (i % 2 === 0 ? i + 1 : -1),
+  })) {
+    it(`${name} leaves turns of the event loop to others`, async () => {
+      const store = await started()
+      const ms = await shortest(maxMs, async () => {
+        const puts = Array.from({ length: 10_000 }, (_, i) => outcome(store.put('otel.batch_size', value(i))))
+        let longest = 0
+        let isOver = false
+        const all = Promise.all(puts).then(() => {
+          isOver = true
+        })
+        while (!isOver) {
+          const blockedFor = stopwatch()
+          await new Promise((resolve) => setImmediate(resolve))
+          longest = Math.max(longest, blockedFor())
+        }
+        await all
+        return longest
+      })
+      assert.ok(ms < maxMs, `${ms} ms`)
+      await store.stop()
+    })
+  }
 })
 
 describe('a hostile document of a remote source', () => {
@@ -163,8 +189,8 @@ describe('a hostile document of a remote source', () => {
         await store.start()
         const blockedFor = stopwatch()
         tell(document)
-        const blocked = blockedFor()
         await new Promise((resolve) => setImmediate(resolve))
+        const blocked = blockedFor()
         await store.stop()
         return blocked
       })

@@ -1,7 +1,7 @@
 // Guards stored credentials: they never go to a host that someone merely named through the admin API or a remote
 // store, in one step or in several; and nobody out there may point at link-local addresses or at files.
 import assert from 'node:assert/strict'
-import { isAllowedDestination, isForbiddenAddress } from '../../src/config/changes/destinations.ts'
+import { isAllowedDestination, isForbiddenAddress } from '../../src/config/destinations.ts'
 import { createStore } from './fake.ts'
 
 const endpoint = 'https://own.example:4318/v1/traces'

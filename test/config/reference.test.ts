@@ -7,9 +7,10 @@ import fc from 'fast-check'
 import { parse } from 'smol-toml'
 import { jsonSchema, readJsonSchema, readPage, withReference } from '../../docs/generate.ts'
 import { convictNow } from '../../src/config/convict.ts'
-import { createJudgeFactory } from '../../src/config/judge-factory.ts'
+import { createJudge } from '../../src/config/judge.ts'
 import { noTables } from '../../src/config/layers.ts'
-import { createRedactor } from '../../src/config/shown/redact.ts'
+import { createRedactor } from '../../src/config/presentation/redact.ts'
+import { createSchemas } from '../../src/config/schema.ts'
 import { readDocument } from '../../src/config/sources/document.ts'
 import { createEnvironment } from '../../src/config/sources/environment.ts'
 import { builtInTypes } from '../../src/exporters/built-in.ts'
@@ -32,10 +33,9 @@ describe('the JSON Schema of a configuration file', () => {
   )
   const accepts = (document: unknown): boolean => validate(document) as boolean
 
-  const judge = createJudgeFactory(builtInTypes(), createRedactor()).make(
-    convictNow()!,
-    createEnvironment({}),
-  )
+  const redactor = createRedactor()
+  const schemas = createSchemas(builtInTypes(), convictNow()!, redactor)
+  const judge = createJudge(schemas, createEnvironment({}), redactor)
   const starts = (init: Record<string, unknown>): boolean => {
     const { tables, problems } = readDocument(init, { source: 'init', wrapping: 'optional' })
     const layers = { file: noTables, init: tables, remote: [], runtime: noTables }

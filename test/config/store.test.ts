@@ -2,7 +2,9 @@
 // the store says of them to subscribers and in its status.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { ConfigPlan, PutResult, SettledChange } from '../../src/config/store.ts'
+import type { ConfigPlan } from '../../src/config/changes/plan.ts'
+import type { PutResult } from '../../src/config/changes/transactions.ts'
+import type { SettledChange } from '../../src/config/contract.ts'
 import { TelemetryConfigError } from '../../src/errors.ts'
 import { createStore, otel } from './fake.ts'
 
@@ -43,10 +45,10 @@ describe('a change of the configuration', () => {
     assert.equal(store.get('telemetry.otel.sampling_rate'), 0.1)
     const [plan] = plans
     assert.deepEqual(
-      plan?.exporters.map(({ id, action, change, keys }) => ({ id, action, change, keys })),
+      plan?.exporters.map(({ id, effect, keys }) => ({ id, effect, keys })),
       [
-        { id: 'otel', action: 'update', change: 'hot', keys: ['sampling_rate'] },
-        { id: 'page', action: 'update', change: 'rebuild', keys: ['port'] },
+        { id: 'otel', effect: 'hot', keys: ['sampling_rate'] },
+        { id: 'page', effect: 'rebuild', keys: ['port'] },
       ],
     )
     await store.stop()
@@ -56,7 +58,7 @@ describe('a change of the configuration', () => {
     const { store, plans } = createStore({ init: { page: {} } })
     await store.start()
     await store.put({ 'page.path': '/a', 'page.host': '::1', 'page.port': 1 })
-    assert.equal(plans[0]?.exporters[0]?.change, 'replace')
+    assert.equal(plans[0]?.exporters[0]?.effect, 'replace')
     await store.stop()
   })
 
@@ -91,7 +93,7 @@ describe('a change of the configuration', () => {
     )
     assert.deepEqual([...store.exporters().keys()], ['otel', 'otel_us'])
     assert.deepEqual(
-      plans.flatMap(({ exporters }) => exporters.map(({ id, action }) => `${action} ${id}`)),
+      plans.flatMap(({ exporters }) => exporters.map(({ id, effect }) => `${effect} ${id}`)),
       ['add otel_eu', 'add page', 'add otel_us', 'remove otel_eu', 'remove page'],
     )
     await store.unset('otel')
@@ -176,6 +178,24 @@ describe('a change of the configuration', () => {
       version: 3,
       changes: [{ path: 'telemetry.otel.batch_size', oldValue: 1, newValue: 4 }],
     })
+    await store.stop()
+  })
+
+  it('that is invalid is refused while another is under way, unless that one may make it valid', async () => {
+    const { apply, next } = gate()
+    const { store } = createStore({ init: { otel: {} }, apply })
+    await store.start()
+    const first = store.put('otel_eu', { type: 'otel' })
+    const one = await next()
+    const second = store.put('otel_eu.batch_size', 2)
+    await assert.rejects(store.put('otel.batch_size', 0), { code: 'CONFIG_INVALID_VALUE' })
+    await assert.rejects(store.put('otel_eu.batch_size', 0), { code: 'CONFIG_INVALID_VALUE' })
+    await assert.rejects(store.put('otel_us.batch_size', 1), { code: 'CONFIG_UNKNOWN_TYPE' })
+    one.done()
+    assert.equal((await first).version, 2)
+    const two = await next()
+    two.done()
+    assert.equal((await second).version, 3)
     await store.stop()
   })
 

@@ -2,7 +2,8 @@
 // is that of the same changes one after the other, and only the offending ones are refused.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { ConfigStore, PutResult } from '../../src/config/store.ts'
+import type { PutResult } from '../../src/config/changes/transactions.ts'
+import type { ConfigStore } from '../../src/config/contract.ts'
 import { createStore } from './fake.ts'
 
 type Change = (store: ConfigStore) => Promise<PutResult>

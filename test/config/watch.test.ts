@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { SettledChange, StoreOptions } from '../../src/config/contract.ts'
 import { decidingEntries } from '../../src/config/sources/watch.ts'
-import type { SettledChange, StoreOptions } from '../../src/config/store.ts'
 import { createStore, removeTemporary, temporaryDirectory, temporaryFile } from './fake.ts'
 
 const saying = (size: number): string => `[telemetry.otel]\nbatch_size = ${size}\n`
@@ -48,6 +48,19 @@ describe('a watched configuration file', () => {
     writeFileSync(file, saying(3))
     await next()
     assert.equal(size(), 3)
+    await store.stop()
+  })
+
+  it('is heard of long before it is looked at again, however it changes', async () => {
+    const file = temporaryFile(saying(1))
+    const { store, next } = await watching(file)
+    const begun = performance.now()
+    writeFileSync(file, saying(2))
+    await next()
+    writeFileSync(`${file}.tmp`, saying(3))
+    renameSync(`${file}.tmp`, file)
+    await next()
+    assert.ok(performance.now() - begun < 4000)
     await store.stop()
   })
 
@@ -93,7 +106,7 @@ describe('a watched configuration file', () => {
     const outside = join(temporaryDirectory(), 'link.toml')
     symlinkSync(join(volume, 'telemetry.toml'), outside)
     assert.deepEqual(
-      [...(await decidingEntries(outside)).keys()],
+      [...decidingEntries(outside).keys()],
       [dirname(outside), volume, join(volume, '..2026_1')],
     )
     const { store, next, size } = await watching(outside)
@@ -162,8 +175,8 @@ describe('a watched configuration file', () => {
     renameSync(`${file}.tmp`, file)
     await next()
     assert.deepEqual(
-      plans[1]?.exporters.map(({ id, action }) => `${action} ${id}`),
-      ['remove page', 'update otel', 'add otel_eu'],
+      plans[1]?.exporters.map(({ id, effect }) => `${effect} ${id}`),
+      ['hot otel', 'remove page', 'add otel_eu'],
     )
     assert.equal(store.get('otel.batch_size'), 7)
     await store.stop()

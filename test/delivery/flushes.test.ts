@@ -41,6 +41,21 @@ describe('a flush', () => {
     assert.equal(forgotten.deref(), undefined)
   })
 
+  it('ends when the breaker has heard of its outcome', async () => {
+    const driver = createDriver()
+    const rig = await startSimulated([driver.definition], { test: { event_patterns: ['app.*'] } })
+    driver.reply = () => ({ type: 'misdirected', cause: new Error('not found') })
+    rig.emit(1)
+    const refused = rig.telemetry.flush().then(() => rig.breaker())
+    await rig.settle()
+    assert.equal(await refused, 'open')
+    driver.reply = () => ({ type: 'delivered' })
+    rig.emit(1)
+    const mended = rig.telemetry.flush().then(() => rig.breaker())
+    await rig.pass(120)
+    assert.equal(await mended, 'closed')
+  })
+
   it('is over at its timeout while a request hangs, and when telemetry stops', async () => {
     const driver = createDriver()
     const rig = await startSimulated([driver.definition], { test: { event_patterns: ['app.*'] } })

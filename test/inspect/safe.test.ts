@@ -184,7 +184,7 @@ describe('the safe inspector', () => {
     await telemetry.start()
     await telemetry.config.put({ 'test.endpoint': canary, 'test.batch_size': 7 })
     const keys = ['batch_size', 'endpoint']
-    assert.deepEqual(keysOf('config.change'), [[{ id: 'test', action: 'update', effect: 'open', keys }]])
+    assert.deepEqual(keysOf('config.change'), [[{ id: 'test', effect: 'rebuild', keys }]])
     assert.deepEqual(keysOf('config.prepare'), [keys])
     assert.deepEqual(keysOf('config.commit'), [keys])
     driver.opening = () => Promise.reject(new Error('no'))

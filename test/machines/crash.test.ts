@@ -265,7 +265,7 @@ describe('a life that is over', () => {
     const { signal } = new AbortController()
     const works: Readonly<Record<string, () => Promise<unknown>>> = {
       open: () => old.open(signal),
-      prepare: () => old.prepare(signal, true),
+      prepare: () => old.prepare(signal, 'replace'),
       exportWave: () => old.exportWave('series'),
       drain: () => old.drain(false, 1_000),
       retire: () => old.retire(),

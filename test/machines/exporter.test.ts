@@ -79,7 +79,7 @@ describe('the exporter chart', () => {
       ...changes('active.serving'),
       ...ticks('active.serving'),
       ...leaves(),
-      'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare open'),
+      'change of client': lets('active.replacing.opening', 'shows replacing', 'starts prepare rebuild'),
       'change in place': recreates(),
     },
     'active.replacing.opening': {
@@ -141,7 +141,7 @@ describe('the exporter chart', () => {
       ...ticks('active.serving, retiring'),
       ...leaves('aborts retire'),
       'change of client': lets(
-        ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare open'] as const),
+        ...(['active.replacing.opening, retiring', 'shows replacing', 'starts prepare rebuild'] as const),
       ),
       'change in place': recreates(', retiring'),
       'retirement done': lets('active.serving'),
@@ -150,7 +150,7 @@ describe('the exporter chart', () => {
     'leaving.draining': {
       ...changes('leaving.draining'),
       ...stops(),
-      'change of client': lets('enabling.reviving', 'shows opening', 'starts prepare open'),
+      'change of client': lets('enabling.reviving', 'shows opening', 'starts prepare rebuild'),
       drained: lets('leaving.closing', 'unit.cut', halt, 'starts close'),
       'time passes': lets('leaving.closing', 'unit.cut', halt, 'starts close'),
     },

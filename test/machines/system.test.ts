@@ -94,7 +94,7 @@ const aborts = [
   'exporter:one < config.abort 7',
   'exporter:two < config.abort 7',
 ]
-const asksOne = 'exporter:one < config.prepare 7 open'
+const asksOne = 'exporter:one < config.prepare 7 rebuild'
 
 describe('the system chart', () => {
   followTable(systemChart, {
@@ -103,11 +103,11 @@ describe('the system chart', () => {
       ...crashes('running.idle'),
       ...stops(three),
       'change of one and two': lets(
-        ...(['running.preparing, one, two', asksOne, 'exporter:two < config.prepare 7 open'] as const),
+        ...(['running.preparing, one, two', asksOne, 'exporter:two < config.prepare 7 rebuild'] as const),
       ),
       'change that adds and removes': lets(
         ...(['running.preparing, new', 'breaker:new starts', 'delivery:new starts'] as const),
-        ...['exporter:new starts disabled', 'exporter:new < config.prepare 7 open'],
+        ...['exporter:new starts disabled', 'exporter:new < config.prepare 7 add'],
       ),
       'change of nothing': lets('running.idle', '7 is in force'),
       'more exporters': lets(

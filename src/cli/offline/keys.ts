@@ -1,8 +1,10 @@
 import { loadConvict } from '../../config/convict.ts'
-import { exporterKeys, pushKeys, systemSchema } from '../../config/keys.ts'
-import { createSchema, createTypeSchema, type PublishedKey } from '../../config/schema.ts'
-import { nearest } from '../../config/shown/problems.ts'
+import { systemSchema } from '../../config/keys.ts'
+import { nearest } from '../../config/presentation/problems.ts'
+import { ownerOf, type PublishedKey, published } from '../../config/published.ts'
+import { createTypeSchema } from '../../config/schema.ts'
 import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
+import { exporterKeys, pushKeys } from '../../exporters/keys.ts'
 
 /** A key, and those who have it. */
 export interface KnownKey {
@@ -17,7 +19,7 @@ export interface KnownKey {
 /** Every key of every exporter type, and of telemachine itself. */
 export async function knownKeys(definitions: readonly AnyExporterDefinition[]): Promise<readonly KnownKey[]> {
   const convict = await loadConvict()
-  const own = createSchema(new Map(Object.entries(systemSchema)), '', convict).published()
+  const own = published(new Map(Object.entries(systemSchema)), '', convict)
   const keys: KnownKey[] = [...own].map(([name, key]) => ({
     path: `telemetry.${name}`,
     name,
@@ -25,7 +27,11 @@ export async function knownKeys(definitions: readonly AnyExporterDefinition[]): 
     key,
   }))
   for (const definition of definitions) {
-    for (const [name, key] of createTypeSchema(definition, convict).published()) {
+    for (const [name, key] of published(
+      createTypeSchema(definition, convict).keys,
+      ownerOf(definition.type),
+      convict,
+    )) {
       const same = keys.findIndex(
         (one) => one.name === name && one.types.length > 0 && meansTheSame(one.key, key),
       )

@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { createSystemClock } from '../../clock.ts'
-import type { ExporterConfig } from '../../config/store.ts'
+import type { ExporterConfig } from '../../config/changes/plan.ts'
 import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { inUrl } from '../../http-server/host.ts'

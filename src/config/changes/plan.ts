@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { AnyExporterDefinition, Change, Config } from '../../exporters/exporter.ts'
+import type { ChangeEffect } from '../../../machines/index.ts'
+import type { AnyExporterDefinition, Config } from '../../exporters/exporter.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
 import type { SystemConfig } from '../keys.ts'
-import { systemSchema } from '../keys.ts'
 import { pathOf } from '../paths.ts'
-import { shownValue } from '../shown/problems.ts'
-import type { Redactor } from '../shown/redact.ts'
+import { shownKey } from '../presentation/explain.ts'
+import type { Redactor } from '../presentation/redact.ts'
+import type { ResolvedKeys } from '../resolve.ts'
 
 export interface ExporterConfig {
   readonly id: string
@@ -19,9 +20,7 @@ export interface ExporterConfig {
 
 export interface ExporterChange {
   readonly id: string
-  readonly action: 'add' | 'remove' | 'update'
-  /** The strongest of the changed keys; `rebuild` for an exporter that comes or goes. */
-  readonly change: Change
+  readonly effect: ChangeEffect
   readonly before?: ExporterConfig
   readonly after?: ExporterConfig
   readonly keys: readonly string[]
@@ -41,9 +40,6 @@ export interface ValueChange {
   readonly newValue: unknown
 }
 
-const strength: readonly Change[] = ['hot', 'rebuild', 'replace']
-const stronger = (a: Change, b: Change): Change => (strength.indexOf(a) >= strength.indexOf(b) ? a : b)
-
 const differs = (a: unknown, b: unknown): boolean => a !== b && !isDeepStrictEqual(a, b)
 
 export const exporterConfig = ({ id, schema, config, guarded }: Resolved): ExporterConfig => ({
@@ -54,78 +50,63 @@ export const exporterConfig = ({ id, schema, config, guarded }: Resolved): Expor
   guarded,
 })
 
-const changedKeys = (before: Resolved, after: Resolved): string[] =>
+/** The keys whose values differ; all keys of an exporter that is added or removed. */
+const changedKeys = (before: ResolvedKeys | undefined, after: ResolvedKeys | undefined): string[] =>
   before === after
     ? []
-    : [...after.schema.keys.keys()].filter((key) => differs(before.config[key], after.config[key]))
+    : [...(after ?? before)!.schema.keys.keys()].filter(
+        (key) => !before || !after || differs(before.config[key], after.config[key]),
+      )
 
-/** What has to happen so that `after` is in force where `before` is; flip the arguments to undo it. */
-export function diffExporters(before: ResolvedConfig, after: ResolvedConfig): ExporterChange[] {
-  const changes: ExporterChange[] = []
-  for (const [id, old] of before.exporters) {
-    if (after.exporters.has(id)) continue
-    const keys = [...old.schema.keys.keys()]
-    changes.push({ id, action: 'remove', change: 'rebuild', before: exporterConfig(old), keys })
-  }
-  for (const [id, resolved] of after.exporters) {
-    const old = before.exporters.get(id)
-    const now = exporterConfig(resolved)
-    if (!old) {
-      changes.push({
-        id,
-        action: 'add',
-        change: 'rebuild',
-        after: now,
-        keys: [...resolved.schema.keys.keys()],
-      })
-      continue
-    }
-    const was = exporterConfig(old)
-    const keys = changedKeys(old, resolved)
-    if (keys.length === 0 && was.guarded === now.guarded) continue
-    const change = keys.reduce<Change>(
-      (all, key) => stronger(all, resolved.schema.keys.get(key)!.change),
-      // The check of the address is the client's for life.
-      was.guarded === now.guarded ? 'hot' : 'rebuild',
-    )
-    changes.push({ id, action: 'update', change, before: was, after: now, keys })
-  }
-  return changes
+const changedExporters = (before: ResolvedConfig, after: ResolvedConfig) =>
+  [...new Set([...before.exporters.keys(), ...after.exporters.keys()])].map((id) => {
+    const [old, now] = [before.exporters.get(id), after.exporters.get(id)]
+    return { id, old, now, keys: changedKeys(old, now) }
+  })
+
+/** The strongest effect of the changed keys, unless the exporter comes, goes, or is enabled or disabled. */
+function effectOf(before: Resolved | undefined, after: Resolved | undefined, keys: string[]): ChangeEffect {
+  if (!before) return 'add'
+  if (!after) return 'remove'
+  const [was, is] = [before.config.enabled !== false, after.config.enabled !== false]
+  if (!is) return was ? 'disable' : 'none'
+  const effects = keys.map((key) => after.schema.keys.get(key)!.change)
+  if (was && effects.includes('replace')) return 'replace'
+  // A client checks addresses, or does not, for as long as it lives.
+  const isRebuilt = !was || effects.includes('rebuild') || before.guarded !== after.guarded
+  return isRebuilt ? 'rebuild' : 'hot'
 }
+
+/** What has to happen so that `after` is in force where `before` is. */
+export const diffExporters = (before: ResolvedConfig, after: ResolvedConfig): ExporterChange[] =>
+  changedExporters(before, after)
+    .filter(({ old, now, keys }) => keys.length > 0 || old?.guarded !== now?.guarded)
+    .map(({ id, old, now, keys }) => ({
+      id,
+      effect: effectOf(old, now, keys),
+      ...(old && { before: exporterConfig(old) }),
+      ...(now && { after: exporterConfig(now) }),
+      keys,
+    }))
 
 /** Each effective value that differs, in the order of exporters and their keys. */
 export function diffValues(before: ResolvedConfig, after: ResolvedConfig, redactor: Redactor): ValueChange[] {
-  const changes: ValueChange[] = []
-  const shown = (resolved: Resolved | undefined, key: string): unknown =>
-    resolved &&
-    shownValue(
-      resolved.schema.keys.get(key)!,
-      resolved.config[key],
-      resolved.held.get(key)?.[0]?.entry,
-      redactor,
-    )
-
-  for (const [key, schema] of Object.entries(systemSchema)) {
-    const name = key as keyof SystemConfig
-    const [oldValue, newValue] = [before.system.config[name], after.system.config[name]]
-    if (!differs(oldValue, newValue)) continue
-    const [oldShown, newShown] = [oldValue, newValue].map((value) =>
-      shownValue(schema, value, undefined, redactor),
-    )
-    changes.push({ path: pathOf(undefined, key), oldValue: oldShown, newValue: newShown })
-  }
-  for (const id of new Set([...before.exporters.keys(), ...after.exporters.keys()])) {
-    const [old, now] = [before.exporters.get(id), after.exporters.get(id)]
-    if (old && now) {
-      for (const key of changedKeys(old, now)) {
-        changes.push({ path: pathOf(id, key), oldValue: shown(old, key), newValue: shown(now, key) })
-      }
-      continue
-    }
-    changes.push({ path: pathOf(id, 'type'), oldValue: old?.schema.type, newValue: now?.schema.type })
-    for (const key of (old ?? now)!.schema.keys.keys()) {
-      changes.push({ path: pathOf(id, key), oldValue: shown(old, key), newValue: shown(now, key) })
-    }
-  }
-  return changes
+  const shown = (one: ResolvedKeys | undefined, key: string) => one && shownKey(one, key, redactor)
+  const valuesOf = (
+    keys: readonly string[],
+    old: ResolvedKeys | undefined,
+    now: ResolvedKeys | undefined,
+  ): ValueChange[] =>
+    keys.map((key) => ({
+      path: pathOf((now ?? old)?.id, key),
+      oldValue: shown(old, key),
+      newValue: shown(now, key),
+    }))
+  return [
+    ...valuesOf(changedKeys(before.system, after.system), before.system, after.system),
+    ...changedExporters(before, after).flatMap(({ id, old, now, keys }) => {
+      const type = { path: pathOf(id, 'type'), oldValue: old?.schema.type, newValue: now?.schema.type }
+      return [...(old && now ? [] : [type]), ...valuesOf(keys, old, now)]
+    }),
+  ]
 }

@@ -1,9 +1,10 @@
-import { type ConfigProblem, messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
-import type { Judge, ResolvedConfig } from '../judge.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { messageOf, TelemetryConfigError, type TelemetryError } from '../../errors.ts'
+import type { ResolvedConfig } from '../judge.ts'
 import type { Source } from '../layers.ts'
-import type { Redactor } from '../shown/redact.ts'
-import { foldSteps, keysOf, type Step, writtenBy } from './changes.ts'
+import type { Redactor } from '../presentation/redact.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
+import { type Step, writtenBy } from './steps.ts'
 
 export interface PutResult {
   readonly version: number
@@ -13,220 +14,218 @@ export interface PutResult {
   readonly superseded?: boolean
 }
 
-export interface Request {
+/** A change that waits for its transaction. */
+interface Request {
   readonly source: Source
   readonly steps: readonly Step[]
   resolve(result: PutResult): void
   reject(error: TelemetryError): void
 }
 
-/** What is in force. */
+/** The configuration that runs, and its number. */
 export interface InForce {
   readonly version: number
   readonly config: ResolvedConfig
 }
 
 export interface TransactionHost {
-  readonly judge: Judge
+  inForce(): InForce
+  /** Returns what a change makes of a configuration; throws a TelemetryConfigError if it is invalid there. */
+  judge(source: Source, steps: readonly Step[], base: ResolvedConfig): ResolvedConfig
+  /** Puts a plan in force; rejects if it is refused, and then nothing has changed. */
   apply(plan: ConfigPlan): Promise<void>
-  committed(now: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void
-  /** `keys`: what the change would have written. */
-  refused(source: Source, error: TelemetryConfigError, keys: readonly string[]): void
+  commit(next: InForce, changes: readonly ValueChange[], sources: readonly Source[]): void
   readonly redactor: Redactor
 }
 
 export interface Transactions {
-  readonly inForce: () => InForce
-  /** What will be in force once all requests so far are; undefined where that depends on which are refused. */
-  readonly expected: () => ResolvedConfig | undefined
-  /** Whether a request may be submitted without knowing what it makes. */
-  readonly takesUnjudged: () => boolean
-  /**
-   * Takes a change that makes `after` of what was expected; undefined if that remains to be seen. It settles with its
-   * transaction.
-   */
-  submit(request: Request, after: ResolvedConfig | undefined): void
-  /** Rejects what has not begun, and takes nothing any more. */
+  /** Takes a change. Resolves when it is in force; rejects with a TelemetryConfigError, or with what `stop` was given. */
+  submit(source: Source, steps: readonly Step[]): Promise<PutResult>
+  /** Rejects all changes that wait, and all that are submitted later. */
   stop(error: TelemetryError): void
 }
 
-/** Whether `path` is at or below one of the written paths. */
-function covers(written: ReadonlySet<string>, path: string): boolean {
-  if (written.has(path)) return true
-  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1)) {
-    if (written.has(path.slice(0, dot))) return true
-  }
-  return false
+/** A path and all that it lies below. */
+function upwards(path: string): string[] {
+  const paths = [path]
+  for (let dot = path.lastIndexOf('.'); dot > 0; dot = path.lastIndexOf('.', dot - 1))
+    paths.push(path.slice(0, dot))
+  return paths
 }
 
 /** A table without keys writes only its own existence, so it covers nothing below it. */
 const covering = (step: Step): string => (step.type === 'table' ? `${writtenBy(step)}.` : writtenBy(step))
 
-/** Each takes a transaction of its own, so they are few. */
-const maxApart = 100
+/** A document writes every path, but does not overwrite other layers. */
+const claiming = (step: Step): string =>
+  step.type === 'file' || step.type === 'remote' ? 'telemetry' : writtenBy(step)
 
-/** Runs one transaction at a time; what arrives meanwhile merges into the next. */
-export function createTransactions(initial: InForce, host: TransactionHost): Transactions {
-  let now = initial
-  const queue: Request[] = []
-  const unsettled = new Set<Request>()
-  /** Requests that are not judged yet, because what they come upon is open. They run on their own. */
-  const apart = new WeakSet<Request>()
-  let apartCount = 0
+/** Gives each request the changes it wrote last; one that wrote nothing last was superseded. */
+function resultsOf(
+  requests: readonly Request[],
+  version: number,
+  changes: readonly ValueChange[],
+): PutResult[] {
+  const lastWriter = new Map<string, number>()
+  const claimants = new Map<string, Set<number>>()
+  for (const [i, { steps }] of requests.entries()) {
+    for (const step of steps) {
+      lastWriter.set(covering(step), i)
+      const path = claiming(step)
+      claimants.set(path, (claimants.get(path) ?? new Set()).add(i))
+    }
+  }
+  const lastOver = (path: string): number =>
+    Math.max(...upwards(path).map((one) => lastWriter.get(one) ?? -1))
+  const own = requests.map((): ValueChange[] => [])
+  for (const change of changes) {
+    const last = lastOver(change.path)
+    const writers = new Set(upwards(change.path).flatMap((one) => [...(claimants.get(one) ?? [])]))
+    for (const i of writers) if (i >= last) own[i]!.push(change)
+  }
+  return requests.map(({ steps }, i) => {
+    const superseded = steps.length > 0 && steps.every((step) => lastOver(covering(step)) > i)
+    return superseded ? { version, changes: [], superseded } : { version, changes: own[i]! }
+  })
+}
+
+/** The type of an exporter is fixed while it exists, so one that comes back as another takes two transactions. */
+const replacesExporter = (before: ResolvedConfig, after: ResolvedConfig): boolean =>
+  [...after.exporters].some(([id, { schema }]) => (before.exporters.get(id)?.schema ?? schema) !== schema)
+
+/** A large burst of changes is judged in several turns of the event loop. */
+const maxTurnMs = 10
+
+/** Runs one transaction at a time; changes that arrive meanwhile are judged, and form the next. */
+export function createTransactions(host: TransactionHost): Transactions {
+  const { redactor } = host
+  /** Changes that are not judged yet. The first may be invalid only after those before it, which may be refused. */
+  let waiting: Request[] = []
+  /** The next transaction: each change is valid after those before it. */
+  let batch: Request[] = []
+  /** What will be in force if the transaction under way and the next are accepted; undefined: what is in force. */
+  let expected: ResolvedConfig | undefined
+  /** How many changes may form a transaction, and what as many of the next make. Bisects what was refused. */
+  let limit = Number.POSITIVE_INFINITY
+  let expectedAtLimit: ResolvedConfig | undefined
+  let judging = false
   let running = false
   let stoppedWith: TelemetryError | undefined
-  /** Follows from what is in force by all requests that are unsettled; undefined once one of them was refused. */
-  let expected: ResolvedConfig | undefined = initial.config
-  /** Some unsettled request only made sense together with a refused one. */
-  let isUncertain = false
 
   const asRefusal = (error: unknown): TelemetryConfigError => {
-    const problems: readonly ConfigProblem[] =
-      error instanceof TelemetryConfigError
-        ? error.problems.map((problem) => ({ ...problem, message: host.redactor.text(problem.message) }))
-        : [{ code: 'CONFIG_REFUSED', path: 'telemetry', message: host.redactor.text(messageOf(error)) }]
-    const omitted = error instanceof TelemetryConfigError ? error.omitted : 0
-    return new TelemetryConfigError(problems, { omitted })
+    if (!(error instanceof TelemetryConfigError)) {
+      const message = redactor.text(messageOf(error))
+      return new TelemetryConfigError([{ code: 'CONFIG_REFUSED', path: 'telemetry', message }])
+    }
+    const problems = error.problems.map((problem) => ({
+      ...problem,
+      message: redactor.text(problem.message),
+    }))
+    return new TelemetryConfigError(problems, { omitted: error.omitted })
   }
 
-  /** Each request gets the changes it wrote last; one that wrote nothing last was superseded. */
-  const settle = (batch: readonly Request[], changes: readonly ValueChange[]): void => {
-    const later = new Set<string>()
-    const results = batch.toReversed().map((request): PutResult => {
-      const written = new Set(request.steps.map(writtenBy))
-      const superseded =
-        request.steps.length > 0 && [...request.steps].every((step) => covers(later, covering(step)))
-      const own = superseded
-        ? []
-        : changes.filter(
-            ({ path }) =>
-              (covers(written, path) || written.has(' file') || hasRemote(written)) && !covers(later, path),
-          )
-      for (const step of request.steps) later.add(covering(step))
-      return { version: now.version, changes: own, ...(superseded && { superseded }) }
-    })
-    results.reverse()
-    batch.forEach((request, i) => {
-      unsettled.delete(request)
-      request.resolve(results[i]!)
-    })
-  }
-
-  const refuse = (request: Request, error: TelemetryConfigError): void => {
-    unsettled.delete(request)
-    expected = undefined
-    isUncertain = false
-    host.refused(request.source, error, keysOf(request.steps))
-    request.reject(error)
-  }
-
-  const commit = (batch: readonly Request[], next: InForce, changes: readonly ValueChange[]): void => {
-    now = next
-    isUncertain = false
-    if (changes.length > 0) host.committed(now, changes, [...new Set(batch.map(({ source }) => source))])
-    settle(batch, changes)
-  }
-
-  /** What requests make of what is in force; they were judged one by one, upon something else if one was refused. */
-  const judgeAnew = (requests: Iterable<Request>) =>
-    host.judge(
-      foldSteps(
-        now.config.layers,
-        [...requests].flatMap(({ steps }) => steps),
-      ),
-      now.config,
-    )
-
-  /** The type of an exporter is fixed while it exists, so one that comes back as another takes two transactions. */
-  const replacesExporter = (config: ResolvedConfig): boolean =>
-    [...config.exporters].some(
-      ([id, { schema }]) => (now.config.exporters.get(id)?.schema ?? schema) !== schema,
-    )
-
-  const attempt = async (batch: readonly Request[], judged?: ResolvedConfig): Promise<void> => {
-    let applying = false
+  const judged = (
+    { source, steps }: Request,
+    base: ResolvedConfig,
+  ): ResolvedConfig | TelemetryConfigError => {
     try {
-      const { config, problems } = judged ? { config: judged, problems: undefined } : judgeAnew(batch)
-      if (problems && problems.count > 0) throw problems.error()
-      if (batch.length > 1 && replacesExporter(config)) return await attemptHalves(batch)
-      const changes = diffValues(now.config, config, host.redactor)
-      if (changes.length === 0) {
-        commit(batch, { version: now.version, config }, changes)
-        return
+      return host.judge(source, steps, base)
+    } catch (error) {
+      return asRefusal(error)
+    }
+  }
+
+  /** Judges the first change that waits. Returns false if there is none, or it has to wait on. */
+  const judgeNext = (): boolean => {
+    const [request] = waiting
+    if (!request) return false
+    const { config } = host.inForce()
+    const after = judged(request, expected ?? config)
+    if (after instanceof TelemetryConfigError) {
+      // Only the changes before it may make it invalid, and they may be refused themselves.
+      if (expected && expected !== config && !(judged(request, config) instanceof TelemetryConfigError))
+        return false
+      request.reject(after)
+    } else {
+      expected = after
+      if (batch.push(request) === limit) expectedAtLimit = after
+    }
+    waiting.shift()
+    return true
+  }
+
+  const judgeWaiting = async (): Promise<void> => {
+    let since = performance.now()
+    while (judgeNext()) {
+      if (performance.now() - since < maxTurnMs) continue
+      await nextTurn()
+      since = performance.now()
+    }
+    judging = false
+    if (batch.length > 0 && !running) await runNext()
+  }
+
+  const wake = (): void => {
+    if (judging || waiting.length + batch.length === 0) return
+    judging = true
+    // A turn of the microtask queue gathers what the same code puts in a row.
+    queueMicrotask(() => void judgeWaiting())
+  }
+
+  /** Has changes, and the next transaction after them, judged anew. */
+  const judgeAnew = (requests: readonly Request[], base?: ResolvedConfig): void => {
+    waiting = [...requests, ...batch, ...waiting]
+    batch = []
+    expected = base
+    wake()
+  }
+
+  /** Returns the changes that are to be tried again, in smaller transactions. */
+  const apply = async (requests: Request[], config: ResolvedConfig): Promise<Request[]> => {
+    const before = host.inForce()
+    if (requests.length > 1 && replacesExporter(before.config, config)) return requests
+    try {
+      const changes = diffValues(before.config, config, redactor)
+      const version = before.version + (changes.length > 0 ? 1 : 0)
+      if (changes.length > 0) {
+        const exporters = diffExporters(before.config, config)
+        await host.apply({ version, system: config.system.config, exporters })
       }
-      const version = now.version + 1
-      const exporters = diffExporters(now.config, config)
-      applying = true
-      await host.apply({ version, system: config.system.config, exporters })
-      commit(batch, { version, config }, changes)
+      host.commit({ version, config }, changes, [...new Set(requests.map(({ source }) => source))])
+      const results = resultsOf(requests, version, changes)
+      for (const [i, { resolve }] of requests.entries()) resolve(results[i]!)
     } catch (error) {
       // Interrupted by stop(): rejected as STOPPED, not as invalid.
-      if (stoppedWith && applying) {
-        for (const request of batch) request.reject(stoppedWith)
-        return
-      }
-      const [first] = batch
-      if (batch.length === 1 && first) refuse(first, asRefusal(error))
-      else await attemptHalves(batch)
+      if (!stoppedWith && requests.length > 1) return requests
+      for (const { reject } of requests) reject(stoppedWith ?? asRefusal(error))
     }
+    return []
   }
 
-  /** On refusal, bisects, so that only the offending change is rejected. */
-  const attemptHalves = async (batch: readonly Request[]): Promise<void> => {
-    const half = Math.ceil(batch.length / 2)
-    await attempt(batch.slice(0, half))
-    await attempt(batch.slice(half))
-  }
-
-  /** Takes the next requests that may run as one: those that were judged upon each other. */
-  const nextBatch = (): Request[] => {
-    const isAlone = apart.has(queue[0]!)
-    if (isAlone) apartCount -= 1
-    const end = queue.findIndex((request, i) => i > 0 && (isAlone || apart.has(request)))
-    return queue.splice(0, end < 0 ? queue.length : end)
-  }
-
-  const run = async (): Promise<void> => {
-    while (queue.length > 0) {
-      const batch = nextBatch()
-      await attempt(batch, queue.length === 0 ? expected : undefined)
-    }
+  const runNext = async (): Promise<void> => {
+    running = true
+    const isAll = batch.length <= limit
+    const config = (isAll ? expected : expectedAtLimit)!
+    const requests = batch.splice(0, limit)
+    if (!isAll) judgeAnew([], config)
+    const refused = await apply(requests, config)
+    limit = refused.length > 0 ? Math.ceil(refused.length / 2) : limit * 2
+    if (host.inForce().config !== config || limit < Number.POSITIVE_INFINITY) judgeAnew(refused)
+    if (waiting.length + batch.length === 0) limit = Number.POSITIVE_INFINITY
     running = false
-  }
-
-  const expectedConfig = (): ResolvedConfig | undefined => {
-    if (expected || isUncertain || apartCount > 0) return expected
-    const { config, problems } = judgeAnew(unsettled)
-    isUncertain = problems.count > 0
-    if (!isUncertain) expected = config
-    return expected
+    wake()
   }
 
   return {
-    inForce: () => now,
-    expected: expectedConfig,
-    takesUnjudged: () => apartCount < maxApart,
-    submit: (request, after) => {
-      if (expected) expected = after
-      if (!after) {
-        apart.add(request)
-        apartCount += 1
-      }
-      queue.push(request)
-      unsettled.add(request)
-      if (running || stoppedWith) return
-      running = true
-      // A turn of the microtask queue gathers what the same code puts in a row.
-      queueMicrotask(() => void run())
-    },
+    submit: (source, steps) =>
+      new Promise((resolve, reject) => {
+        if (stoppedWith) return reject(stoppedWith)
+        waiting.push({ source, steps, resolve, reject })
+        wake()
+      }),
     stop: (error) => {
       stoppedWith = error
-      for (const request of queue.splice(0)) request.reject(error)
+      for (const { reject } of [...batch.splice(0), ...waiting.splice(0)]) reject(error)
     },
   }
-}
-
-const hasRemote = (written: ReadonlySet<string>): boolean => {
-  for (const path of written) if (path.startsWith(' remote')) return true
-  return false
 }

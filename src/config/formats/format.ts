@@ -1,7 +1,5 @@
 import type { KeySchema } from '../../exporters/exporter.ts'
 
-export type JsonSchema = Readonly<Record<string, unknown>>
-
 /** The part of a key's declaration that its format depends on. */
 export type Limits = Pick<KeySchema, 'min' | 'max' | 'sensitive'> & { readonly choices?: readonly string[] }
 
@@ -20,8 +18,6 @@ export interface Format {
   coerce(text: string): unknown
   /** Turns the short form of a value into the long one. Texts are coerced instead. */
   expand?(value: unknown): unknown
-  /** The JSON Schema of the values that `validate` takes, or of somewhat more. */
-  json(key: Limits): JsonSchema
 }
 
 /**

@@ -1,61 +1,9 @@
-import { type Format, isRecord, polluting, refuse } from './format.ts'
-import { tooLong } from './strings.ts'
-
-/** Field names, RFC 9110 section 5.1. */
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,1024}$/
-
-/** Field values: Latin-1 without control characters, somewhat more than RFC 9110 has. */
-const latin1 = /^[\x20-\x7e\xa0-\xff]*$/
-
-/** Only the transport may set these: a configured one would break the framing of messages. */
-const framing: ReadonlySet<string> = new Set([
-  'host',
-  'content-length',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'te',
-  'trailer',
-  'upgrade',
-  'proxy-connection',
-  'expect',
-])
-
-const maxHeaders = 128
+import { parseHeaderPairs, wrongHeaders } from '../../exporters/header-pairs.ts'
+import { type Format, isRecord, refuse } from './format.ts'
 
 function checkPairs(pairs: readonly (readonly [string, unknown])[]): void {
-  if (pairs.length > maxHeaders) refuse(`a table of at most ${maxHeaders} headers`)
-  const seen = new Set<string>()
-  for (const [name, value] of pairs) {
-    // An invalid name may be a credential in the wrong place, so it is not repeated.
-    if (!token.test(name) || polluting.has(name)) refuse('a table whose keys are valid header names')
-    const lower = name.toLowerCase()
-    if (framing.has(lower)) refuse(`a table without ${name}, which only the connection sets`)
-    if (seen.has(lower)) refuse(`a table that has the header ${name} once`)
-    if (typeof value !== 'string') refuse(`a table of strings (see ${name})`)
-    if (tooLong(value)) refuse(`a table of values of at most 8 KiB (see ${name})`)
-    if (!latin1.test(value)) refuse(`a table of values in Latin-1 without control characters (see ${name})`)
-    seen.add(lower)
-  }
-}
-
-/** Reads `k=v,k2=v2` with percent-encoding, as OTEL_EXPORTER_OTLP_HEADERS has it; undefined if it is malformed. */
-export function parseHeaderPairs(text: string): [string, string][] | undefined {
-  const pairs: [string, string][] = []
-  for (const part of text.split(',')) {
-    if (part.trim() === '') continue
-    const equals = part.indexOf('=')
-    if (equals < 1) return undefined
-    try {
-      pairs.push([
-        decodeURIComponent(part.slice(0, equals).trim()),
-        decodeURIComponent(part.slice(equals + 1).trim()),
-      ])
-    } catch {
-      return undefined
-    }
-  }
-  return pairs
+  const right = wrongHeaders(pairs)
+  if (right !== undefined) refuse(right)
 }
 
 export const headers: Format = {
@@ -67,9 +15,4 @@ export const headers: Format = {
     checkPairs(pairs)
     return Object.fromEntries(pairs)
   },
-  json: () => ({
-    type: 'object',
-    maxProperties: maxHeaders,
-    additionalProperties: { type: 'string' },
-  }),
 }

@@ -1,4 +1,4 @@
-import { control, type Format, isRecord, type JsonSchema, maxElements, polluting, refuse } from './format.ts'
+import { control, type Format, isRecord, maxElements, polluting, refuse } from './format.ts'
 import { number } from './numbers.ts'
 import { isName } from './strings.ts'
 
@@ -7,12 +7,6 @@ const commaSeparated = (text: string): string[] =>
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
-
-const names: JsonSchema = {
-  type: 'array',
-  maxItems: maxElements,
-  items: { type: 'string', minLength: 1, maxLength: 1024 },
-}
 
 /** Lists of strings; texts are separated by commas. */
 function strings(what: string, accepts: (element: string) => boolean): Format {
@@ -25,7 +19,6 @@ function strings(what: string, accepts: (element: string) => boolean): Format {
       if (!fits) refuse(`a list of ${what}, at most ${maxElements}`)
     },
     coerce: commaSeparated,
-    json: () => names,
   }
 }
 
@@ -35,7 +28,6 @@ const anything = (): boolean => true
 export const patterns: Format = {
   ...strings('event patterns, such as "queuemizer.*"', anything),
   expand: (value) => (typeof value === 'string' ? [value] : value),
-  json: () => ({ anyOf: [names, { type: 'string', minLength: 1, maxLength: 1024 }] }),
 }
 
 export const labels = strings('names', anything)
@@ -66,16 +58,6 @@ export const tags: Format = {
     if (!fits) refuse(`a table of strings, or a list of strings such as "team:core", at most ${maxElements}`)
   },
   coerce: commaSeparated,
-  json: () => ({
-    anyOf: [
-      names,
-      {
-        type: 'object',
-        maxProperties: maxElements,
-        additionalProperties: { type: 'string', maxLength: 1024 },
-      },
-    ],
-  }),
 }
 
 export const buckets: Format = {
@@ -88,5 +70,4 @@ export const buckets: Format = {
     if (!fits) refuse(`a list of 1 to ${maxElements} increasing finite numbers`)
   },
   coerce: (text) => commaSeparated(text).map((part) => number.coerce(part)),
-  json: () => ({ type: 'array', minItems: 1, maxItems: maxElements, items: { type: 'number' } }),
 }

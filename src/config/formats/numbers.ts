@@ -1,9 +1,9 @@
-import { type Format, type Limits, refuse } from './format.ts'
+import { type Format, refuse } from './format.ts'
 
 const decimal = /^[+-]?\d+(?:\.\d+)?$/
 
 /** The longest delay a timer takes (2^31 - 1 ms), in seconds. */
-const maxSeconds = 2_147_483
+export const maxSeconds = 2_147_483
 
 function rangeInWords(min: number | undefined, max: number | undefined): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
@@ -14,15 +14,12 @@ function rangeInWords(min: number | undefined, max: number | undefined): string 
 /** Numbers of one kind. Texts are decimal only: `1e2`, `0x10` and `12abc` are refused. */
 function numeric(
   what: string,
-  type: 'number' | 'integer',
   accepts: (value: number) => boolean,
   lowest?: number,
   highest?: number,
 ): Format {
-  const range = ({ min = lowest, max = highest }: Limits) => ({ min, max })
   return {
-    validate: (value, key) => {
-      const { min, max } = range(key)
+    validate: (value, { min = lowest, max = highest }) => {
       const fits =
         typeof value === 'number' &&
         accepts(value) &&
@@ -31,21 +28,13 @@ function numeric(
       if (!fits) refuse(what + rangeInWords(min, max))
     },
     coerce: (text) => (decimal.test(text.trim()) ? Number(text) : text),
-    json: (key) => {
-      const { min, max } = range(key)
-      return {
-        type,
-        ...(min !== undefined && { minimum: min }),
-        ...(max !== undefined && { maximum: max }),
-      }
-    },
   }
 }
 
-export const number = numeric('a finite number', 'number', Number.isFinite)
-export const integer = numeric('an integer', 'integer', Number.isSafeInteger)
-export const port = numeric('a port, an integer', 'integer', Number.isInteger, 0, 65_535)
-export const seconds = numeric('a number of seconds', 'number', Number.isFinite, 0, maxSeconds)
+export const number = numeric('a finite number', Number.isFinite)
+export const integer = numeric('an integer', Number.isSafeInteger)
+export const port = numeric('a port, an integer', Number.isInteger, 0, 65_535)
+export const seconds = numeric('a number of seconds', Number.isFinite, 0, maxSeconds)
 
 const words: Readonly<Record<string, boolean>> = {
   true: true,
@@ -66,5 +55,4 @@ export const boolean: Format = {
     const word = text.trim().toLowerCase()
     return Object.hasOwn(words, word) ? words[word] : refuse('true or false (or 1, 0, yes, no, on, off)')
   },
-  json: () => ({ type: 'boolean' }),
 }

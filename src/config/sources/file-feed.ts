@@ -2,17 +2,17 @@ import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import type { SourceStatus } from '../contract.ts'
-import type { Redactor } from '../shown/redact.ts'
+import type { Redactor } from '../presentation/redact.ts'
 import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
 import { sameVariables, type Variables } from './interpolate.ts'
-import { watchFile } from './watch.ts'
+import { watchPath } from './watch.ts'
 
 export interface FileFeed {
   /** Reads the file now; what is wrong with it comes as problems. */
   read(variables: Variables): ReadDocument
-  /** Hears of each new content, good or bad, until stopped. */
-  watch(heard: (document: ReadDocument) => void): Promise<void>
+  /** Hears of each new content, good or bad, until stopped. Keeps no process alive. */
+  watch(heard: (document: ReadDocument) => void): void
   status(): SourceStatus
   stop(): void
 }
@@ -93,14 +93,10 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
 
   return {
     read,
-    watch: async (heard) => {
-      const changed = guarded(heard)
-      const end = await watchFile(file, clock, changed)
-      if (stopped) return end()
-      unwatch = end
+    watch: (heard) => {
+      if (stopped) return
       status = { name: file, state: 'watching' }
-      // It may have changed between the reading and the watching.
-      changed()
+      unwatch = watchPath(file, clock, guarded(heard))
     },
     status: () => status,
     stop: () => {

@@ -1,17 +1,36 @@
 import { readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import type { TelemetryErrorCode } from '../../error-codes.ts'
 import { type ConfigProblem, messageOf, TelemetryConfigError } from '../../errors.ts'
 import { isRecord } from '../formats/format.ts'
 import type { Entry, Place } from '../layers.ts'
 import { pathOf } from '../paths.ts'
-import { problemAt } from '../shown/problems.ts'
-import type { Redactor } from '../shown/redact.ts'
+import { problemAt } from '../presentation/problems.ts'
+import type { Redactor } from '../presentation/redact.ts'
 import { type ReadDocument, readDocument, refusedDocument } from './document.ts'
 import { interpolate, type NotInterpolated, type Variables } from './interpolate.ts'
 import { jsonPositions } from './positions/json.ts'
-import { OutlineError, type Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
-import { tomlNow } from './toml.ts'
+import { OutlineError, type Positions } from './positions.ts'
+
+type Toml = Pick<typeof import('smol-toml'), 'parse' | 'TomlError'>
+
+let toml: Toml | undefined
+
+/** Loads the parser, which nobody without a TOML file has to wait for. */
+export async function loadToml(): Promise<void> {
+  toml ??= await import('smol-toml')
+}
+
+/** The parser, at once: also before {@link loadToml}, unless the application was bundled without its packages. */
+export function tomlNow(): Toml | undefined {
+  try {
+    toml ??= createRequire(import.meta.url)('smol-toml') as Toml
+  } catch {
+    // The start will have it.
+  }
+  return toml
+}
 
 /** No configuration is larger, and reading more would block the process. */
 const maxFileBytes = 1024 * 1024

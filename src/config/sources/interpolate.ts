@@ -1,5 +1,5 @@
 import { shownName } from '../paths.ts'
-import { redacted } from '../shown/redact.ts'
+import { redacted } from '../presentation/redact.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -26,7 +26,7 @@ const secretName = /KEY|TOKEN|SECRET|PASSWORD/i
 const malformed = 'has a malformed reference; write ${NAME}, ${NAME:-default}, and $$ for a dollar'
 
 /** Variables of these names hold secrets, as far as we know. */
-export const holdsSecret = (variable: string): boolean => secretName.test(variable)
+const holdsSecret = (variable: string): boolean => secretName.test(variable)
 
 /** No value is valid that is longer than a half of this. */
 const maxLength = 16 * 1024
@@ -75,8 +75,7 @@ export function interpolate(template: string, variables: Variables): Interpolate
     }
     whole = match[0].length === template.length
     text += value
-    if (text.length > maxLength)
-      return { wrong: 'is too long once its references are filled in', unset: false }
+    if (text.length > maxLength) return tooLong
     if (holdsSecret(name)) {
       shown += value === '' ? '' : redacted
       if (value !== '') secrets.push(value)

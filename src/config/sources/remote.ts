@@ -5,7 +5,7 @@ import type { ConfigSource } from '../contract.ts'
 /** How long a start waits for a remote source; what comes later is a change like any other. */
 const patienceMs = 5000
 const firstBackoffMs = 1000
-const longestBackoffMs = 60_000
+const maxBackoffMs = 60_000
 
 export interface RemoteFeed {
   /** Resolves when the first document was heard, the first attempt failed, or patience is over. Never rejects. */
@@ -48,7 +48,7 @@ export function createRemoteFeed(
     const message = messageOf(error)
     if (state.state !== 'lost') lost(message)
     state = { state: 'lost', error: message }
-    const ceiling = Math.min(firstBackoffMs * 2 ** failures, longestBackoffMs)
+    const ceiling = Math.min(firstBackoffMs * 2 ** failures, maxBackoffMs)
     failures += 1
     // A fleet that lost its store at the same moment does not come back at the same moment.
     retry = clock.setTimeout(() => void connect(), ceiling * (0.5 + Math.random() / 2))

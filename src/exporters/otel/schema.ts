@@ -1,6 +1,6 @@
-import { headers, parseHeaderPairs } from '../../config/formats/headers.ts'
-import { exporterKeys, pushKeys } from '../../config/keys.ts'
 import type { ConfigOf, EcosystemVariable, ExporterSchema, KeySchema } from '../exporter.ts'
+import { parseHeaderPairs, wrongHeaders } from '../header-pairs.ts'
+import { exporterKeys, pushKeys } from '../keys.ts'
 import {
   compression,
   generallySpeaksProtobuf,
@@ -25,12 +25,9 @@ function tracesEndpoint(base: string): string {
 }
 
 /** The general headers; undefined where there are none or they are malformed. */
-function generalHeaders(text: string | undefined): Readonly<Record<string, string>> | undefined {
-  try {
-    return text === undefined ? undefined : (headers.coerce?.(text) as Readonly<Record<string, string>>)
-  } catch {
-    return undefined
-  }
+function generalHeaders(text: string | undefined): [string, string][] | undefined {
+  const pairs = text === undefined ? undefined : parseHeaderPairs(text)
+  return pairs && wrongHeaders(pairs) === undefined ? pairs : undefined
 }
 
 /** The signal's headers come on top of the general ones, as OpenTelemetry's exporters have it. */
@@ -39,8 +36,7 @@ function combinedHeaders(text: string, variable: (name: string) => string | unde
   const general = generalHeaders(variable('OTEL_EXPORTER_OTLP_HEADERS'))
   if (specific === undefined || general === undefined) return text
   const names = new Set(specific.map(([name]) => name.toLowerCase()))
-  const others = Object.entries(general).filter(([name]) => !names.has(name.toLowerCase()))
-  return Object.fromEntries([...others, ...specific])
+  return Object.fromEntries([...general.filter(([name]) => !names.has(name.toLowerCase())), ...specific])
 }
 
 /** Malformed general headers are missing beside those of the signal, which does not show otherwise. */

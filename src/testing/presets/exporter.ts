@@ -17,7 +17,7 @@ export const presetExporterSettings: ExporterSettings = {
   breaker: { failureThreshold: 2, resetTimeoutMs: 60_000, probeTimeoutMs: 10_000 },
 }
 
-const effects: readonly ChangeEffect[] = ['hot', 'open', 'replace', 'disable', 'none']
+const effects: readonly ChangeEffect[] = ['hot', 'rebuild', 'replace', 'disable', 'none']
 const version = 1
 const keys = ['endpoint']
 

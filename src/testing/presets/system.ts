@@ -32,11 +32,11 @@ export function systemPreset({
 }: SystemPresetOptions = {}): ChartPreset<typeof systemMachine> {
   const planned = (id: string) => ({ unit: createFakeUnit([], { id }).handle, settings })
   const [one, two, three] = ['one', 'two', 'three'].map(planned)
-  const change = (
-    exporter: typeof one,
-    action: PlannedChange['action'],
-    effect: PlannedChange['effect'] = 'open',
-  ): PlannedChange => ({ ...exporter!, action, effect, keys: ['endpoint'] })
+  const change = (exporter: typeof one, effect: PlannedChange['effect']): PlannedChange => ({
+    ...exporter!,
+    effect,
+    keys: ['endpoint'],
+  })
   const changeOf = (...changes: readonly PlannedChange[]) => ({ type: 'config.change', version, changes })
 
   return createPreset(
@@ -47,7 +47,7 @@ export function systemPreset({
       input: { exporters: [one!, two!], ...(perTurn !== undefined && { perTurn }) },
       events: ({ context: { groups, awaiting } }) => [
         changeOf(),
-        ...(groups.one && groups.two ? [changeOf(change(one, 'update'), change(two, 'update'))] : []),
+        ...(groups.one && groups.two ? [changeOf(change(one, 'rebuild'), change(two, 'rebuild'))] : []),
         ...(groups.two ? [] : [{ type: 'exporters.add', exporters: [two!] }]),
         ...(groups.two && !groups.three ? [changeOf(change(three, 'add'), change(two, 'remove'))] : []),
         ...awaiting.flatMap((id) => [
@@ -73,7 +73,7 @@ export function systemPreset({
           .map(([id, { leaving }]) => (leaving ? `${id}, leaving` : id))
           .sort(),
         [...awaiting].sort(),
-        transaction.changes.map(({ unit, action }) => `${action} ${unit.id}`),
+        transaction.changes.map(({ unit, effect }) => `${effect} ${unit.id}`),
         [...new Set(transaction.refusals.map(({ id }) => id))].sort(),
       ],
     },

@@ -97,7 +97,7 @@ export function stageExporter(
         .join(', '),
     commands: {
       'hot change': prepare('hot'),
-      'change of client': prepare('open'),
+      'change of client': prepare('rebuild'),
       'change in place': prepare('replace'),
       'change that disables': prepare('disable', false),
       'change of nothing': prepare('none', false),

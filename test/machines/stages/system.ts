@@ -84,10 +84,9 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void, perTurn?
     actor.send(event)
     return true
   }
-  const change = (id: string, action: PlannedChange['action']): PlannedChange => ({
+  const change = (id: string, effect: PlannedChange['effect']): PlannedChange => ({
     ...planned(id),
-    action,
-    effect: 'open',
+    effect,
     keys: ['endpoint'],
   })
   const crash = (kind: 'exporter' | 'delivery' | 'breaker', id: string) => (): boolean => {
@@ -109,7 +108,7 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void, perTurn?
       'change of one and two': send({
         type: 'config.change',
         version,
-        changes: [change('one', 'update'), change('two', 'update')],
+        changes: [change('one', 'rebuild'), change('two', 'rebuild')],
       }),
       'change that adds and removes': send({
         type: 'config.change',

@@ -1,12 +1,9 @@
-import { characters as c } from './characters.ts'
-import { createOutline, OutlineError, type Positions } from './positions.ts'
+import { createOutline, OutlineError, type Positions, scannerOf } from '../positions.ts'
 
-const isSpace = (code: number): boolean =>
-  code === c.space || code === c.lineFeed || code === c.carriageReturn || code === c.tab
-
-const isDigit = (code: number): boolean => code >= c.zero && code <= c.nine
-
-const escapes = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y
+const space = /[ \t\r\n]*/y
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has none in its strings.
+const string = /"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*"/y
+const otherScalar = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 /**
  * Checks a JSON text, finds where its keys stand, and refuses what would take long. JSON.parse quotes the text in its
@@ -15,118 +12,67 @@ const escapes = /\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})/y
  */
 export function jsonPositions(text: string): Positions {
   const outline = createOutline(text)
-  let at = 0
+  const scanner = scannerOf(text)
 
-  const fail = (why: string, offset = at): never => {
+  const fail = (why: string, offset = scanner.at): never => {
     throw new OutlineError(why, text, offset)
   }
 
-  const skipSpace = (): void => {
-    while (isSpace(text.charCodeAt(at))) at += 1
+  const expect = (character: string): void => {
+    if (text[scanner.at] !== character) fail(`${character} expected`)
+    scanner.at += 1
   }
 
-  const skipDigits = (): void => {
-    const start = at
-    while (isDigit(text.charCodeAt(at))) at += 1
-    if (at === start) fail('a digit expected')
-  }
-
-  const expect = (code: number): void => {
-    if (text.charCodeAt(at) !== code) fail(`${String.fromCharCode(code)} expected`)
-    at += 1
-  }
-
-  const skipString = (): void => {
-    const start = at
-    if (text.charCodeAt(at) !== c.quote) fail('a string expected')
-    at += 1
-    let escaped = 0
-    for (;;) {
-      const code = text.charCodeAt(at)
-      if (code === c.quote) break
-      // The end of the text has no code.
-      if (!(code >= c.space)) fail('the string is malformed', start)
-      if (code !== c.backslash) {
-        at += 1
-        continue
-      }
-      escapes.lastIndex = at
-      if (!escapes.test(text)) fail('the string is malformed', start)
-      at = escapes.lastIndex
-      escaped += 1
-    }
-    at += 1
-    outline.countParts(start, escaped)
-  }
-
-  const skipNumber = (): void => {
-    if (text.charCodeAt(at) === c.minus) at += 1
-    if (text.charCodeAt(at) === c.zero) at += 1
-    else skipDigits()
-    if (text.charCodeAt(at) === c.dot) {
-      at += 1
-      skipDigits()
-    }
-    if (text[at] !== 'e' && text[at] !== 'E') return
-    at += 1
-    const sign = text.charCodeAt(at)
-    if (sign === c.plus || sign === c.minus) at += 1
-    skipDigits()
-  }
-
-  const skipScalar = (): void => {
-    const word = ['true', 'false', 'null'].find((one) => text.startsWith(one, at))
-    const code = text.charCodeAt(at)
-    if (code === c.quote) skipString()
-    else if (isDigit(code) || code === c.minus) skipNumber()
-    else if (word === undefined) fail('a value expected')
-    else at += word.length
+  const readString = (): string => {
+    const start = scanner.at
+    if (text[start] !== '"') fail('a string expected')
+    const found = scanner.take(string) ?? fail('the string is malformed')
+    outline.countEscapes(start, found)
+    return found
   }
 
   /** Reads what is between commas, up to and with the bracket that closes it. */
-  const readItems = (close: number, depth: number, item: () => void): void => {
-    outline.checkDepth(depth, at)
-    at += 1
-    skipSpace()
-    if (text.charCodeAt(at) !== close) {
+  const readItems = (close: string, depth: number, item: () => void): void => {
+    outline.checkDepth(depth, scanner.at)
+    scanner.at += 1
+    scanner.take(space)
+    if (text[scanner.at] !== close) {
       for (;;) {
-        outline.countParts(at, 1)
+        outline.countParts(scanner.at, 1)
         item()
-        if (text.charCodeAt(at) !== c.comma) break
-        at += 1
+        if (text[scanner.at] !== ',') break
+        scanner.at += 1
       }
     }
     expect(close)
   }
 
   const readMember = (path: readonly string[], names: Set<string>, depth: number): void => {
-    skipSpace()
-    const start = at
-    skipString()
-    const name = JSON.parse(text.slice(start, at)) as string
+    scanner.take(space)
+    const start = scanner.at
+    const name = JSON.parse(readString()) as string
     if (names.has(name)) fail('a key is given twice', start)
     names.add(name)
-    // Beyond four parts nobody asks, and long paths would cost.
-    const inner = path.length < 4 ? [...path, name] : path
-    outline.note(inner, start)
-    skipSpace()
-    expect(c.colon)
+    const inner = outline.note(path, name, start)
+    scanner.take(space)
+    expect(':')
     readValue(inner, depth)
   }
 
   const readValue = (path: readonly string[], depth: number): void => {
-    skipSpace()
-    const code = text.charCodeAt(at)
-    if (code === c.openBracket) readItems(c.closeBracket, depth + 1, () => readValue(path, depth + 1))
-    else if (code === c.openBrace) {
-      outline.countTable(at)
+    scanner.take(space)
+    const first = text[scanner.at]
+    if (first === '[') readItems(']', depth + 1, () => readValue(path, depth + 1))
+    else if (first === '{') {
+      outline.countTable(scanner.at)
       const names = new Set<string>()
-      readItems(c.closeBrace, depth + 1, () => readMember(path, names, depth + 1))
-    } else skipScalar()
-    skipSpace()
+      readItems('}', depth + 1, () => readMember(path, names, depth + 1))
+    } else if (first === '"') readString()
+    else if (!scanner.take(otherScalar)) fail('a value expected')
+    scanner.take(space)
   }
 
   readValue([], 0)
-  if (at < text.length) fail('nothing more expected')
+  if (scanner.at < text.length) fail('nothing more expected')
   return outline
 }

@@ -1,20 +1,20 @@
-import { characters as c } from './characters.ts'
-import { createOutline, type Positions } from './positions.ts'
+import { createOutline, type Positions, scannerOf } from '../positions.ts'
 
-const isBlank = (code: number): boolean => code === c.space || code === c.tab
-const isSpace = (code: number): boolean => isBlank(code) || code === c.lineFeed || code === c.carriageReturn
+const blanks = /[ \t]*/y
+const space = /[ \t\r\n]*/y
+const comment = /#[^\n]*/y
+/** A part of a key that stands without quotes. */
+const bareName = /[^ \t\r\n.=,\]}#]*/y
+/** A number, a boolean or a date. */
+const bareScalar = /[^,\]}\n#]*/y
 
-/** What ends a number, a boolean or a date. */
-const endsScalar = (code: number): boolean =>
-  code === c.comma ||
-  code === c.closeBracket ||
-  code === c.closeBrace ||
-  code === c.lineFeed ||
-  code === c.hash
-
-/** What ends a part of a key that stands without quotes. */
-const endsName = (code: number): boolean =>
-  isSpace(code) || code === c.dot || code === c.equals || code === c.closeBracket || endsScalar(code)
+/** What opens and closes a string, and what is between. */
+const strings: readonly (readonly [fence: string, body: RegExp])[] = [
+  ['"""', /[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*/y],
+  ["'''", /[^']*(?:'(?!'')[^']*)*/y],
+  ['"', /[^"\\]*(?:\\[\s\S][^"\\]*)*/y],
+  ["'", /[^']*/y],
+]
 
 /**
  * Finds where the keys of a TOML document stand, since the parser keeps no positions, and refuses what the parser
@@ -23,67 +23,32 @@ const endsName = (code: number): boolean =>
  */
 export function tomlPositions(text: string): Positions {
   const outline = createOutline(text)
-  const end = text.length
-  let at = 0
-
-  const skipBlanks = (): void => {
-    while (isBlank(text.charCodeAt(at))) at += 1
-  }
-
-  const skipLine = (): void => {
-    const next = text.indexOf('\n', at)
-    at = next < 0 ? end : next
-  }
+  const scanner = scannerOf(text)
+  const here = (): string | undefined => text[scanner.at]
 
   const skipSpaceAndComments = (): void => {
-    for (;;) {
-      const code = text.charCodeAt(at)
-      if (isSpace(code)) at += 1
-      else if (code === c.hash) skipLine()
-      else return
-    }
+    do scanner.take(space)
+    while (scanner.take(comment))
   }
 
-  /** Goes behind the next fence that is not escaped. */
-  const skipTo = (fence: string, isBasic: boolean): void => {
-    const start = at
-    const first = fence.charCodeAt(0)
-    let escaped = 0
-    for (; at < end; at++) {
-      const code = text.charCodeAt(at)
-      if (code === first && text.startsWith(fence, at)) break
-      if (!isBasic || code !== c.backslash) continue
-      escaped += 1
-      at += 1
-    }
-    at += fence.length
-    outline.countParts(start, escaped)
-  }
-
-  const skipString = (): void => {
-    const quote = text[at]!
-    const fence = quote.repeat(3)
-    const isBasic = quote === '"'
-    if (!text.startsWith(fence, at)) {
-      at += 1
-      skipTo(quote, isBasic)
-      return
-    }
-    at += 3
-    skipTo(fence, isBasic)
+  /** Skips a string; false if none begins here. */
+  const skipString = (): boolean => {
+    const start = scanner.at
+    const found = strings.find(([fence]) => text.startsWith(fence, start))
+    if (!found) return false
+    const [fence, body] = found
+    scanner.at += fence.length
+    const content = scanner.take(body) ?? ''
+    if (fence.startsWith('"')) outline.countEscapes(start, content)
+    scanner.at += fence.length
     // Up to two quotes may stand right before the fence, and belong to the string.
-    while (text[at] === quote) at += 1
+    while (fence.length === 3 && here() === fence[0]) scanner.at += 1
+    return true
   }
 
   const readName = (): string => {
-    const start = at
-    const code = text.charCodeAt(at)
-    if (code === c.quote || code === c.apostrophe) {
-      skipString()
-      return unquote(text.slice(start, at))
-    }
-    while (at < end && !endsName(text.charCodeAt(at))) at += 1
-    return text.slice(start, at)
+    const start = scanner.at
+    return skipString() ? unquote(text.slice(start, scanner.at)) : (scanner.take(bareName) ?? '')
   }
 
   /** A dotted key below `prefix`, which is `depth` deep; the first parts of its path, and how deep it is. */
@@ -93,68 +58,63 @@ export function tomlPositions(text: string): Positions {
   ): readonly [path: readonly string[], depth: number] => {
     let path = prefix
     for (let deep = depth + 1; ; deep++) {
-      skipBlanks()
-      const start = at
+      scanner.take(blanks)
+      const start = scanner.at
       outline.checkDepth(deep, start)
-      const name = readName()
-      // Beyond four parts nobody asks, and long paths would cost.
-      if (path.length < 4) path = [...path, name]
-      outline.note(path, start)
-      skipBlanks()
-      if (text.charCodeAt(at) !== c.dot) return [path, deep]
-      at += 1
+      path = outline.note(path, readName(), start)
+      scanner.take(blanks)
+      if (here() !== '.') return [path, deep]
+      scanner.at += 1
     }
   }
 
   const readPair = (prefix: readonly string[], depth: number): void => {
     const [path, deep] = readKey(prefix, depth)
-    if (text.charCodeAt(at) === c.equals) at += 1
-    skipBlanks()
+    if (here() === '=') scanner.at += 1
+    scanner.take(blanks)
     readValue(path, deep)
   }
 
-  const readItems = (close: number, depth: number, item: () => void): void => {
-    outline.checkDepth(depth, at)
-    at += 1
+  const readItems = (close: string, depth: number, item: () => void): void => {
+    outline.checkDepth(depth, scanner.at)
+    scanner.at += 1
     for (;;) {
       skipSpaceAndComments()
-      const code = text.charCodeAt(at)
-      if (code === c.comma) {
-        at += 1
+      if (here() === ',') {
+        scanner.at += 1
         continue
       }
-      if (at >= end || code === close) break
-      const before = at
-      outline.countParts(at, 1)
+      if (scanner.at >= text.length || here() === close) break
+      const before = scanner.at
+      outline.countParts(before, 1)
       item()
-      if (at === before) at += 1
+      if (scanner.at === before) scanner.at += 1
     }
-    at += 1
+    scanner.at += 1
   }
 
   const readValue = (path: readonly string[], depth: number): void => {
-    const code = text.charCodeAt(at)
-    if (code === c.quote || code === c.apostrophe) skipString()
-    else if (code === c.openBracket) readItems(c.closeBracket, depth + 1, () => readValue(path, depth + 1))
-    else if (code === c.openBrace) {
-      outline.countTable(at)
-      readItems(c.closeBrace, depth + 1, () => readPair(path, depth + 1))
-    } else while (at < end && !endsScalar(text.charCodeAt(at))) at += 1
+    if (skipString()) return
+    if (here() === '[') readItems(']', depth + 1, () => readValue(path, depth + 1))
+    else if (here() === '{') {
+      outline.countTable(scanner.at)
+      readItems('}', depth + 1, () => readPair(path, depth + 1))
+    } else scanner.take(bareScalar)
   }
 
   let table: readonly string[] = []
   let depth = 0
-  while (at < end) {
+  while (scanner.at < text.length) {
     skipSpaceAndComments()
-    const before = at
-    if (text.charCodeAt(at) === c.openBracket) {
-      while (text.charCodeAt(at) === c.openBracket) at += 1
+    const before = scanner.at
+    if (here() === '[') {
+      while (here() === '[') scanner.at += 1
       ;[table, depth] = readKey([], 0)
-      while (text.charCodeAt(at) === c.closeBracket) at += 1
-    } else if (at < end) {
+      while (here() === ']') scanner.at += 1
+    } else if (before < text.length) {
       readPair(table, depth)
     }
-    if (at === before) at += 1
+    if (scanner.at === before) scanner.at += 1
   }
   return outline
 }

@@ -36,6 +36,26 @@ function createLines(text: string): (offset: number) => Position {
   }
 }
 
+/** A text and a place in it. */
+export interface Scanner {
+  at: number
+  /** Returns what a sticky pattern matches at the place, and goes behind it; undefined where it does not match. */
+  take(pattern: RegExp): string | undefined
+}
+
+export function scannerOf(text: string): Scanner {
+  const scanner: Scanner = {
+    at: 0,
+    take: (pattern) => {
+      pattern.lastIndex = scanner.at
+      const found = pattern.exec(text)?.[0]
+      if (found !== undefined) scanner.at += found.length
+      return found
+    },
+  }
+  return scanner
+}
+
 /** Tables within tables, parts of a dotted key and lists within lists, together. */
 const maxDepth = 32
 
@@ -50,12 +70,13 @@ const outer = 'telemetry'
 
 /** A document's names while it is read: remembers where those stand that we may have to point at, and counts all. */
 export interface Outline extends Positions {
-  /** Notes the name at the end of a path. */
-  note(keys: readonly string[], offset: number): void
+  /** Notes a name below a path, and returns its own path; the first four parts of it: nobody asks for more. */
+  note(path: readonly string[], name: string, offset: number): readonly string[]
   /** Counts a table without a name. */
   countTable(offset: number): void
-  /** Counts elements of lists, or escapes in strings. */
+  /** Counts elements of lists. */
   countParts(offset: number, parts: number): void
+  countEscapes(offset: number, string: string): void
   /** @throws OutlineError */
   checkDepth(depth: number, offset: number): void
 }
@@ -76,14 +97,18 @@ export function createOutline(text: string): Outline {
   }
 
   return {
-    note: (keys, offset) => {
+    note: (path, name, offset) => {
       count(offset, 1)
-      if (keys.length > 3 || (keys.length > 1 && keys[0] !== outer)) return
-      const key = pathKey(keys)
-      if (!offsets.has(key)) offsets.set(key, offset)
+      const keys = path.length < 4 ? [...path, name] : path
+      const isAskedFor = keys.length === 1 || (keys.length <= 3 && keys[0] === outer)
+      if (isAskedFor && !offsets.has(pathKey(keys))) offsets.set(pathKey(keys), offset)
+      return keys
     },
     countTable: (offset) => count(offset, 1),
     countParts: (offset, parts) => count(offset, parts / partsPerName),
+    countEscapes: (offset, string) => {
+      if (string.includes('\\')) count(offset, (string.split('\\').length - 1) / partsPerName)
+    },
     checkDepth: (depth, offset) => {
       if (depth > maxDepth)
         throw new OutlineError(`it is nested deeper than ${maxDepth} levels`, text, offset)

@@ -1,5 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
-import { glob } from '../../bus/glob.ts'
+import { glob } from '../bus/glob.ts'
 
 const forbidden4 = new BlockList()
 forbidden4.addSubnet('169.254.0.0', 16)

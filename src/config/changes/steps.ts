@@ -8,9 +8,8 @@ import {
   type Place,
   type Source,
   type Tables,
-  type TablesDraft,
 } from '../layers.ts'
-import { isProblem, parsePath, pathOf, type Target } from '../paths.ts'
+import { isProblem, parsePath, pathOf, pathOfTarget, type Target } from '../paths.ts'
 import { createProblems, type ProblemList } from '../problem-list.ts'
 import type { TypeSchema } from '../schema.ts'
 import { snapshot, Unusable } from '../snapshot.ts'
@@ -23,7 +22,7 @@ export type Step =
   | { readonly type: 'file'; readonly tables: Tables }
   | { readonly type: 'remote'; readonly index: number; readonly tables: Tables }
 
-function unset(runtime: TablesDraft, target: Target): void {
+function unset(runtime: ReturnType<typeof draftOf>, target: Target): void {
   if (target.kind === 'root') runtime.clear()
   else if (target.kind === 'exporter') runtime.removeTable(target.id)
   else runtime.unset({ id: target.kind === 'key' ? target.id : undefined, key: target.key })
@@ -51,11 +50,7 @@ export function writtenBy(step: Step): string {
     case 'table':
       return pathOf(step.id)
     case 'unset':
-      return step.target.kind === 'root'
-        ? 'telemetry'
-        : step.target.kind === 'system'
-          ? pathOf(undefined, step.target.key)
-          : pathOf(step.target.id, step.target.kind === 'key' ? step.target.key : undefined)
+      return pathOfTarget(step.target)
     case 'file':
       return ' file'
     case 'remote':
@@ -76,7 +71,7 @@ export interface ReadChange {
 }
 
 /** Reads what `put` was given: `(path, value)` or `({ path: value, … })`. A table as a value means its keys. */
-export function readPut(given: readonly unknown[], source: Source, from?: string): ReadChange {
+export function readPut(given: readonly unknown[], source: Source): ReadChange {
   const steps: Step[] = []
   const problems = createProblems()
   let keys = 0
@@ -100,8 +95,7 @@ export function readPut(given: readonly unknown[], source: Source, from?: string
     if (target.kind === 'key' || target.kind === 'system') {
       const id = target.kind === 'key' ? target.id : undefined
       const said = value === undefined ? new Unusable('undefined') : value
-      const entry: Entry = { value: said, source, ...(from !== undefined && { from }) }
-      steps.push({ type: 'set', place: { id, key: target.key }, entry })
+      steps.push({ type: 'set', place: { id, key: target.key }, entry: { value: said, source } })
       return
     }
     const prefix = target.kind === 'root' ? 'telemetry' : pathOf(target.id)

@@ -1,9 +1,9 @@
-import type { FormatValues } from '../../exporters/key.ts'
-import type { Format } from './format.ts'
-import { headers } from './headers.ts'
-import { buckets, destinations, labels, patterns, tags } from './lists.ts'
-import { boolean, integer, number, port, seconds } from './numbers.ts'
-import { filePath, host, httpUrl, name, path, string } from './strings.ts'
+import type { FormatValues } from '../exporters/key.ts'
+import type { Format } from './formats/format.ts'
+import { headers } from './formats/headers.ts'
+import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
+import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
+import { filePath, host, httpUrl, name, path, string } from './formats/strings.ts'
 
 /** Every format that a key may declare by its name. A key that lists its values has the format `choice`. */
 export const formats: ReadonlyMap<string, Format> = new Map(

@@ -2,7 +2,7 @@
 export const redacted = '[redacted]'
 
 /** Shorter secrets would blank out half of every text they occur in. */
-const shortestSecret = 4
+const minSecret = 4
 const longSecret = 8
 
 /** Rotated secrets are kept too, because a backend may still echo them; this many in all. */
@@ -21,8 +21,6 @@ export interface Redactor {
   learnHeaders(headers: unknown, lasting?: boolean): void
   /** A text without known secrets, and without the userinfo and query of the URLs in it. */
   text(text: string): string
-  /** A URL without its userinfo and query. */
-  url(url: string): string
   /** A value of a key that is not secret: each string in it as `text` has it, headers that are no credentials apart. */
   value(value: unknown): unknown
 }
@@ -90,7 +88,7 @@ function createFinder() {
 
   const placeOf = (secret: string) => {
     const isShort = secret.length < longSecret
-    const start = secret.slice(0, isShort ? shortestSecret : longSecret)
+    const start = secret.slice(0, isShort ? minSecret : longSecret)
     return { starts: isShort ? short : long, start, first: start.charCodeAt(0) }
   }
 
@@ -109,7 +107,7 @@ function createFinder() {
 
   const matchAt = (text: string, at: number): string =>
     longestAt(text, at, long.get(text.slice(at, at + longSecret))) ||
-    longestAt(text, at, short.get(text.slice(at, at + shortestSecret)))
+    longestAt(text, at, short.get(text.slice(at, at + minSecret)))
 
   return {
     add: (secret: string): void => {
@@ -129,7 +127,7 @@ function createFinder() {
     hide: (text: string): string => {
       let hidden = ''
       let kept = 0
-      for (let at = 0; at + shortestSecret <= text.length; at++) {
+      for (let at = 0; at + minSecret <= text.length; at++) {
         if (!firsts.has(text.charCodeAt(at))) continue
         const { length } = matchAt(text, at)
         if (length === 0) continue
@@ -149,7 +147,7 @@ function createSecrets() {
   const finder = createFinder()
 
   const addSpelling = (spelling: string, lasts: boolean): void => {
-    if (spelling.length < shortestSecret || lasting.has(spelling)) return
+    if (spelling.length < minSecret || lasting.has(spelling)) return
     if (!recent.delete(spelling)) finder.add(spelling)
     // Put in again, it is the youngest.
     if (lasts) lasting.add(spelling)
@@ -198,5 +196,5 @@ export function createRedactor(): Redactor {
     return Object.fromEntries(Object.entries(raw).map(([key, inner]) => [shown(key), value(inner)]))
   }
 
-  return { learn: credentials.learn, learnHeaders, text, url: (url) => text(redactUrl(url)), value }
+  return { learn: credentials.learn, learnHeaders, text, value }
 }

@@ -7,7 +7,7 @@ import type { Redactor } from './redact.ts'
 
 export interface Reports {
   applied(source: string, version: number, changes: readonly ValueChange[]): void
-  /** An error is reported once, however often it is handed in. `keys`: what the change would have written. */
+  /** `keys`: what the change would have written. */
   rejected(source: string, version: number, error: TelemetryConfigError, keys: readonly string[]): void
   onSettled(listener: (change: SettledChange) => void): void
   status(): Pick<ConfigStatus, 'accepted' | 'rejected'>
@@ -16,7 +16,6 @@ export interface Reports {
 /** Remembers the last change that was accepted and the last that was refused, and tells who listens. */
 export function createReports(clock: Clock, logger: Logger, redactor: Redactor): Reports {
   const listeners: ((change: SettledChange) => void)[] = []
-  const reported = new WeakSet<TelemetryConfigError>()
   let status: Pick<ConfigStatus, 'accepted' | 'rejected'> = {}
 
   const tell = (change: SettledChange): void => {
@@ -35,8 +34,6 @@ export function createReports(clock: Clock, logger: Logger, redactor: Redactor):
       tell({ type: 'applied', source, version, changes })
     },
     rejected: (source, version, error, keys) => {
-      if (reported.has(error)) return
-      reported.add(error)
       const { problems, omitted } = error
       status = { ...status, rejected: { source, at: clock.now(), problems, omitted } }
       tell({ type: 'rejected', source, version, keys, problems, omitted })

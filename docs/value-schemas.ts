@@ -1,0 +1,60 @@
+import { maxElements } from '../src/config/formats/format.ts'
+import { maxSeconds } from '../src/config/formats/numbers.ts'
+import { maxName, maxString, maxUrl } from '../src/config/formats/strings.ts'
+import type { PublishedKey } from '../src/config/published.ts'
+import { maxHeaders } from '../src/exporters/header-pairs.ts'
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+type Limits = Pick<PublishedKey, 'min' | 'max' | 'choices'>
+
+const number =
+  (type: 'number' | 'integer', lowest?: number, highest?: number) =>
+  ({ min = lowest, max = highest }: Limits): JsonSchema => ({
+    type,
+    ...(min !== undefined && { minimum: min }),
+    ...(max !== undefined && { maximum: max }),
+  })
+
+const string = (limits: JsonSchema) => (): JsonSchema => ({ type: 'string', ...limits })
+
+const text = (maxLength: number, more: JsonSchema = {}): JsonSchema => ({
+  type: 'string',
+  ...more,
+  maxLength,
+})
+const names: JsonSchema = { type: 'array', maxItems: maxElements, items: text(maxName, { minLength: 1 }) }
+
+/** The JSON Schema of the values that a format takes, or of somewhat more. */
+const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
+  number: number('number'),
+  integer: number('integer'),
+  boolean: () => ({ type: 'boolean' }),
+  string: string({ maxLength: maxString }),
+  port: number('integer', 0, 65_535),
+  seconds: number('number', 0, maxSeconds),
+  patterns: () => ({ anyOf: [names, text(maxName, { minLength: 1 })] }),
+  headers: () => ({
+    type: 'object',
+    maxProperties: maxHeaders,
+    additionalProperties: { type: 'string' },
+  }),
+  tags: () => ({
+    anyOf: [names, { type: 'object', maxProperties: maxElements, additionalProperties: text(maxName) }],
+  }),
+  labels: () => names,
+  buckets: () => ({ type: 'array', minItems: 1, maxItems: maxElements, items: { type: 'number' } }),
+  destinations: () => names,
+  path: string({ maxLength: maxName, pattern: '^/[^?#\\\\\\s]*$' }),
+  name: string({ minLength: 1, maxLength: maxName }),
+  host: string({ minLength: 1, maxLength: 253 }),
+  'http-url': string({ maxLength: maxUrl, pattern: '^[hH][tT][tT][pP][sS]?://[^/]' }),
+  'file-path': string({ minLength: 1, maxLength: 4096 }),
+  choice: ({ choices = [] }) => ({ enum: choices }),
+}
+
+export function valueSchema(key: PublishedKey): JsonSchema {
+  const schema = valueSchemas[key.format]
+  if (!schema) throw new Error(`no JSON Schema for the format ${key.format}`)
+  return schema(key)
+}
