@@ -7,6 +7,23 @@ const isWindows = process.platform === 'win32'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+/** What a user types, and what parts of git that are shell scripts call. */
+const commands = [
+  'npm',
+  'npx',
+  'git',
+  'sh',
+  'env',
+  'sed',
+  'uname',
+  'basename',
+  'dirname',
+  'cat',
+  'grep',
+  'tr',
+  'rm',
+]
+
 /** The file of a command, as the shell that runs this finds it. */
 const fileOf = (command: string): string =>
   realpathSync(execFileSync('/bin/sh', ['-c', `command -v ${command}`], { encoding: 'utf8' }).trim())
@@ -48,7 +65,6 @@ export function createBareMachine(): Environment {
   const programs = join(home, 'bin')
   mkdirSync(programs)
   symlinkSync(process.execPath, join(programs, 'node'))
-  for (const command of ['npm', 'npx', 'git', 'sh', 'env'])
-    symlinkSync(fileOf(command), join(programs, command))
+  for (const command of commands) symlinkSync(fileOf(command), join(programs, command))
   return { ...registryOf(), HOME: home, PATH: programs, TMPDIR: process.env.TMPDIR }
 }
