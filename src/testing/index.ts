@@ -2,7 +2,12 @@ export type { Backend, BackendOptions, BackendStats } from './backend/contract.t
 export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from './backend/faults.ts'
 export type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
-export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
+export type {
+  ConformanceEvent,
+  ConformanceOptions,
+  ConformancePath,
+  ConformanceTable,
+} from './conformance/contract.ts'
 export { exporterConformance } from './conformance.ts'
 export {
   assertCovered,
@@ -18,7 +23,7 @@ export { type ChartPath, type FollowPathOptions, followPath } from './follow-pat
 export { breakerModel, breakerModelThreshold, breakerProjection } from './models/breaker.ts'
 export { lifecycleModel } from './models/lifecycle.ts'
 export { type LifecycleWorldOptions, lifecycleWorld } from './models/lifecycle-world.ts'
-export { rebuildModel, rebuildProjection } from './models/rebuild.ts'
+export { type RebuildContext, rebuildModel, rebuildProjection } from './models/rebuild.ts'
 export { shutdownBacklog, shutdownModel } from './models/shutdown.ts'
 export type {
   DecodedLogRecord,
