@@ -44,14 +44,15 @@ function wired(definition: AnyExporterDefinition, changes: object, ingests: bool
       queue.push(item)
       return true
     },
+    makeRoom: () => true,
     onError: (error) => {
       throw error
     },
   })
   const bus = createBus({ clock, logger, maxValueLength: () => 16_384 })
   bus
-    .inbox('bench', (events: TelemetryEvent[]) => {
-      if (ingests) intake.ingest(events)
+    .inbox('bench', (events: TelemetryEvent[], since: number) => {
+      if (ingests) intake.ingest(events, since)
       queue = []
     })
     .subscribe(['*'], {

@@ -9,6 +9,7 @@ import type {
 } from './events.ts'
 import type { BreakerState } from './shown-states.ts'
 
+/** The input of the breaker machine. */
 export interface BreakerInput {
   readonly settings: BreakerSettings
   /** Starts in `disabled`: the exporter is pulled and asks for no permits. */

@@ -2,6 +2,7 @@ import { type ActorRef, assign, enqueueActions, fromPromise, type Snapshot, send
 import type { BreakerEvent, DeliveryEvent, DrainWaiter, Permit } from './events.ts'
 import type { UnitPort, WaveReport, WaveScope } from './ports.ts'
 
+/** The input of the delivery machine. */
 export interface DeliveryInput {
   readonly unit: UnitPort
   readonly breaker: ActorRef<Snapshot<unknown>, BreakerEvent>

@@ -20,12 +20,14 @@ export type ExportResult = 'success' | 'failure' | 'neutral' | 'misdirected' | '
  */
 export type ChangeEffect = 'add' | 'remove' | 'disable' | 'hot' | 'rebuild' | 'replace' | 'none'
 
+/** The right to export one batch, in one generation of the breaker. */
 export interface Permit {
   readonly generation: number
   /** A probe covers one batch. */
   readonly probe: boolean
 }
 
+/** The settings of the breaker machine. */
 export interface BreakerSettings {
   /** Consecutive failures that open the breaker. */
   readonly failureThreshold: number
@@ -60,6 +62,7 @@ export interface BackendReport {
   readonly jitter: number
 }
 
+/** The events of the breaker machine. */
 export type BreakerEvent = EventsOf<{
   'permit.request': { readonly replyTo?: PermitHolder; readonly purpose: PermitPurpose }
   /** The holder no longer waits. */
@@ -75,6 +78,7 @@ export type BreakerEvent = EventsOf<{
   'breaker.reset': NoPayload
 }>
 
+/** The events that the breaker machine sends to whoever asked for a permit. */
 export type BreakerReply = EventsOf<{
   'permit.granted': { readonly permit: Permit }
   /** Only an urgent request is denied; others wait. */
@@ -83,6 +87,7 @@ export type BreakerReply = EventsOf<{
   'permit.revoked': NoPayload
 }>
 
+/** An actor that asks the breaker for permits. */
 export type PermitHolder = ActorRef<Snapshot<unknown>, BreakerReply>
 
 /** What the unit tells the delivery chart, once each time its answer to `look` changes. */
@@ -100,6 +105,7 @@ export type WorkEvent = EventsOf<{
   'work.deferred': { readonly ms: number; readonly by: 'backoff' | 'retry_after' }
 }>
 
+/** The events of the delivery machine. */
 export type DeliveryEvent =
   | BreakerReply
   | WorkEvent
@@ -113,10 +119,13 @@ export type DeliveryEvent =
       'exporter.flush': NoPayload
     }>
 
+/** The events that the delivery machine sends to whoever asked for a drain. */
 export type DeliveryReply = EventsOf<{ 'delivery.drained': NoPayload }>
 
+/** An actor that waits for the end of a drain. */
 export type DrainWaiter = ActorRef<Snapshot<unknown>, DeliveryReply>
 
+/** The events of the exporter machine. */
 export type ExporterEvent =
   | DeliveryReply
   | EventsOf<{
@@ -157,6 +166,7 @@ export interface PlannedChange extends PlannedExporter {
   readonly keys: readonly string[]
 }
 
+/** A command of an operator to a circuit breaker. */
 export type BreakerCommand = 'force_open' | 'disable' | 'reset'
 
 /** What the composition root and an operator ask of the system. */
@@ -187,6 +197,7 @@ export type SystemEmitted = EventsOf<{
 /** Emitted by an exporter or a breaker that enters a state which is shown outside: one of its `tags`. */
 export type StateEmitted = EventsOf<{ 'state.shown': NoPayload }>
 
+/** An exporter that refused a change, and its reason. */
 export interface Refusal {
   readonly id: string
   readonly reason: string

@@ -22,6 +22,7 @@ import type { FenceReport, OpenFailure, UnitPort } from './ports.ts'
 import type { ExporterState } from './shown-states.ts'
 import { defaultRestartPolicy, exceedsIntensity, restartBackoffMs } from './supervision.ts'
 
+/** The input of the exporter machine. */
 export interface ExporterInput {
   readonly unit: UnitPort
   readonly breaker: ActorRef<Snapshot<unknown>, BreakerEvent>

@@ -7,6 +7,7 @@ export interface RestartPolicy {
   readonly longestBackoffMs: number
 }
 
+/** The restart policy of the system machine for exporters that crash. */
 export const defaultRestartPolicy: RestartPolicy = {
   intensity: 5,
   withinMs: 60_000,

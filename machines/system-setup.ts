@@ -2,6 +2,7 @@ import { assign, emit, enqueueActions, setup } from 'xstate'
 import type { PlannedChange, PlannedExporter, Refusal, SystemEmitted, SystemEvent } from './events.ts'
 import { type ExporterGroup, spawnGroup, systemActors } from './exporter-group.ts'
 
+/** The input of the system machine. */
 export interface SystemInput {
   readonly exporters: readonly PlannedExporter[]
   /** How many exporters a stop tells in one turn of the event loop. Default 16. */

@@ -171,6 +171,43 @@ export function mark(entries: readonly string[]): Map<string, File> {
   return files
 }
 
+/** A name that a declaration file exports, and where it is declared. */
+export interface ExportedName {
+  readonly name: string
+  /** The text of the file with the declaration. */
+  readonly text: string
+  /** The statements that declare it; more than one for overloads. None for a name of another package. */
+  readonly statements: readonly Statement[]
+}
+
+/** The exported names of a declaration file, each with its declaration. */
+export function declarationsOf(path: string): ExportedName[] {
+  const files = mark([path])
+
+  const namesIn = (file: File): string[] => [
+    ...file.exported.keys(),
+    ...[...file.stars.keys()].flatMap((star) => namesIn(files.get(star)!)),
+  ]
+
+  const find = (file: File, exported: string): ExportedName => {
+    const binding = file.exported.get(exported)
+    if (binding === undefined) {
+      const [star] = [...file.stars.keys()].filter((each) => namesIn(files.get(each)!).includes(exported))
+      return find(files.get(star!)!, exported)
+    }
+    const local = typeof binding === 'string' ? (file.imported.get(binding) ?? binding) : binding
+    if (typeof local === 'string')
+      return { name: exported, text: file.text, statements: file.declared.get(local) ?? [] }
+    const target = fileOf(file.path, local.from)
+    return target === undefined
+      ? { name: exported, text: '', statements: [] }
+      : find(files.get(target)!, local.name)
+  }
+
+  const start = files.get(path)!
+  return namesIn(start).map((name) => ({ ...find(start, name), name }))
+}
+
 /** `A` of `import('x').A.B`. */
 function firstOf(qualifier: unknown): string {
   if (qualifier === null) return '*'

@@ -16,7 +16,7 @@ export interface Clock {
 /** Longer delays make Node fire after 1 ms. */
 const longestDelay = 2 ** 31 - 1
 
-/** A system clock whose timers never keep the process alive, except between `hold()` and its release. */
+/** A system clock. Its timers never keep the process alive, except between `hold()` and the call of what it returns. */
 export interface SystemClock extends Clock {
   monotonic(): number
   epochOf(monotonic: number): number
@@ -24,6 +24,7 @@ export interface SystemClock extends Clock {
   hold(): () => void
 }
 
+/** Returns the system's clock: wall time, monotonic time, and timers that do not keep the process alive. */
 export function createSystemClock(): SystemClock {
   let origin = Date.now() - performance.now()
   let checked = 0

@@ -42,23 +42,28 @@ export interface TelemetryOptions<
   readonly bufferSize?: number
 }
 
+/** Reads and changes the configuration of a running telemetry system. */
 export interface TelemetryConfig {
-  /** Resolves when the change is in force everywhere. @throws TelemetryConfigError listing every problem; nothing changed. */
+  /**
+   * Changes a key, or several in one transaction. Resolves when the change is in force everywhere.
+   * @throws TelemetryConfigError listing every problem; nothing changed.
+   */
   put(path: string, value: unknown): Promise<PutResult>
   put(changes: Record<string, unknown>): Promise<PutResult>
-  /** As `put`, with the stricter rules for changes that come from afar. */
+  /** As `put`, with the stricter rules for changes from untrusted sources. */
   putFrom(source: 'admin' | 'remote', changes: Record<string, unknown>): Promise<PutResult>
   /**
    * Returns the effective value of a key, or of a table of keys; what is secret in it is a placeholder. Returns
    * `fallback` (default: undefined) for a path that names nothing and for a key without a value (null).
    */
   get(path: string, fallback?: unknown): unknown
-  /** Removes a runtime value: the layer below shows again. */
+  /** Removes a runtime value: the value of the layer below is in force again. */
   unset(path: string | readonly string[]): Promise<PutResult>
   /** As `unset`, with the stricter rules of {@link TelemetryConfig.putFrom}. */
   unsetFrom(source: 'admin' | 'remote', path: string | readonly string[]): Promise<PutResult>
+  /** Returns each key with its value, the layer and the source that it comes from, and what it shadows. */
   explain(): Explanation[]
-  /** Calls back with effective values that changed, after the commit. Returns its end. */
+  /** Calls back with effective values that changed, after the commit. Returns an unsubscribe function. */
   subscribe(pattern: string, callback: Subscriber): () => void
 }
 
@@ -72,6 +77,7 @@ export interface StopReport {
   readonly bus: BusStatus
 }
 
+/** The options of `telemetry.flush()`. */
 export interface FlushOptions {
   /** Milliseconds. Default 10,000. */
   readonly timeoutMs?: number
@@ -79,12 +85,15 @@ export interface FlushOptions {
   readonly exporters?: readonly string[]
 }
 
+/** What `telemetry.flush()` achieved. */
 export interface FlushReport {
   /** False when the time ran out, a backend could not be reached, or events still wait for the start. */
   readonly complete: boolean
+  /** The ledger of each flushed exporter. */
   readonly exporters: Readonly<Record<string, LedgerStatus>>
 }
 
+/** Commands for the circuit breaker of one exporter. Each is in force at once. */
 export interface BreakerControl {
   /** No traffic until `reset`. */
   forceOpen(): void
@@ -94,6 +103,10 @@ export interface BreakerControl {
   reset(): void
 }
 
+/**
+ * A telemetry system, made by {@link createTelemetry}. `Events` types the events that may be emitted; by default
+ * all are.
+ */
 export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /**
    * Loads the configuration and starts its exporters; resolves when each client is open, or has failed to open
@@ -102,19 +115,30 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   start(): Promise<void>
   /** Synchronous; never throws. Before `start` events wait, after `stop` they are counted. */
   readonly emit: TypedEmit<Events>
+  /** Runs a function as a span: {@link Span}. */
   readonly span: Span
+  /** Starts a span that is ended by hand: {@link StartSpan}. */
   readonly startSpan: StartSpan
-  /** @throws TelemetryError `HANDLER_EXISTS` for a taken id. */
+  /**
+   * Calls `handler` for each event whose name matches one of the globs. Returns an unsubscribe function.
+   * @throws TelemetryError `HANDLER_EXISTS` for a taken id.
+   */
   attach(
     id: string,
     patterns: string | readonly string[],
     handler: Handler,
     options?: HandlerOptions,
   ): () => void
+  /** Removes a handler. Returns false if there is none of this id. */
   detach(id: string): boolean
+  /** Returns the attached handlers. */
   handlers(): HandlerStatus[]
+  /** Reads and changes the configuration. */
   readonly config: TelemetryConfig
-  /** @param options `history`: with the last transitions of exporters, breakers and configuration. */
+  /**
+   * Returns the state of everything as plain JSON, without secrets.
+   * @param options `history`: with the last transitions of exporters, breakers and configuration.
+   */
   status(options?: { readonly history?: boolean }): TelemetryStatus
   /**
    * Exports what was emitted so far. An open circuit breaker probes once, at once; a backoff of ours is overridden, a
@@ -135,6 +159,6 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   stop(options?: { readonly timeoutMs?: number }): Promise<StopReport>
   /** The state values of all charts. */
   snapshot(): SystemPicture
-  /** Follows the control plane, read-only. Returns its end. */
+  /** Calls `listener` for each record of the control plane. Returns an unsubscribe function. */
   observe(listener: ControlListener): () => void
 }

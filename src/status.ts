@@ -10,6 +10,7 @@ import type { Unit } from './delivery/unit.ts'
 /** `idle` before `start`. */
 export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'
 
+/** The state of one exporter, as `telemetry.status()` shows it. */
 export interface ExporterStatus {
   readonly type: string
   readonly state: ExporterState

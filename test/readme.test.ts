@@ -1,5 +1,5 @@
-// Everything the documents tell a stranger to type works: TypeScript is type-checked and run against real servers on
-// loopback, TOML is a configuration that starts, commands are scripts of the package, links lead somewhere, and every
+// What the README tells a stranger to type works (its first program: test/documents): TypeScript is type-checked and run
+// against real servers on loopback, TOML is a configuration that starts, commands are scripts of the package, links lead somewhere, and every
 // reason in a ledger is explained.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -123,7 +123,7 @@ describe('the README', function () {
     )
   })
 
-  it('begins with a program that sends spans, moves, reports and ends', async () => {
+  it('shows a program that sends spans, moves, reports and ends', async () => {
     const { stdout, stderr } = await play(0)
     assert.equal(stderr, '')
     assert.match(stdout, /^serving$/m)
@@ -206,9 +206,18 @@ describe('the README', function () {
   it('tells no command that the package does not have', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> }
     const commands = blocks('sh').flatMap((text) => text.split(/&&|\n/).map((command) => command.trim()))
-    for (const command of commands.filter((text) => text !== '' && text !== 'npm ci')) {
-      const [npm, word, script] = command.split(' ')
-      assert.equal(npm, 'npm', command)
+    for (const command of commands.filter(
+      (text) => text !== '' && !/^npm (ci|install telemachine)$/.test(text),
+    )) {
+      const [program, word, script] = command.split(' ')
+      if (program === 'node') {
+        assert.ok(
+          blocks('js').some((text) => text.startsWith(`// ${word}\n`)),
+          command,
+        )
+        continue
+      }
+      assert.equal(program, 'npm', command)
       assert.ok(scripts[word === 'run' ? script! : word!], command)
     }
   })

@@ -59,6 +59,7 @@ export const startContender = (setting: Setting): Promise<Contender> =>
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
 
 export async function startOurs({ kind, url, config }: Setting, clock?: Clock): Promise<Ours> {
+  if (!isOurs(kind)) throw new Error(`${kind} is no client of ours`)
   const telemetry = createTelemetry({
     types: [otel()],
     config: { env: {}, init: { otel: { endpoint: url, client: kind, service_name: 'bench', ...config } } },

@@ -13,6 +13,7 @@ import { createRoutes, type Stream } from './routes.ts'
 import { createSamples } from './samples.ts'
 import { createTaps, tapHeaders } from './tap.ts'
 
+/** The options of {@link createAdmin}. */
 export interface AdminOptions {
   /** Bearer token of every request but the page's own files and the probes. 1 to 1,024 visible ASCII characters. */
   readonly token?: string
@@ -39,6 +40,7 @@ export interface AdminOptions {
   readonly clock?: Clock
 }
 
+/** The admin API of a telemetry system, made by {@link createAdmin}. */
 export interface Admin {
   /** For `http.createServer`, Express (`app.use('/admin', admin.handler)`) or Fastify's raw request. Never throws. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void

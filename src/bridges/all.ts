@@ -4,9 +4,13 @@ import { bridgeHttpClient, type HttpClientBridgeOptions } from './http-client.ts
 import { bridgeHttpServer, type HttpServerBridgeOptions } from './http-server.ts'
 import { bridgeUndici, type UndiciBridgeOptions } from './undici.ts'
 
+/** The options of {@link bridgeAll}: those of each bridge. */
 export interface AllBridgesOptions {
+  /** Of {@link bridgeHttpServer}. */
   readonly httpServer?: HttpServerBridgeOptions
+  /** Of {@link bridgeHttpClient}. */
   readonly httpClient?: HttpClientBridgeOptions
+  /** Of {@link bridgeUndici}. */
   readonly undici?: UndiciBridgeOptions
 }
 

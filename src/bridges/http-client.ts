@@ -13,6 +13,7 @@ import {
 import { type BridgedTelemetry, createBridge, type Unsubscribe } from './bridge.ts'
 import { ClientExchange, clientSpanName } from './client-exchange.ts'
 
+/** The options of {@link bridgeHttpClient}. */
 export interface HttpClientBridgeOptions {
   /** True for requests to leave alone: no span, no `traceparent`. Asked when a request is made. */
   readonly ignore?: (request: ClientRequest) => boolean

@@ -19,6 +19,7 @@ import { keepEmitting } from './emitting.ts'
 import { errorOf, routeOf } from './route.ts'
 import { createRouteNames } from './route-names.ts'
 
+/** The options of {@link bridgeHttpServer}. */
 export interface HttpServerBridgeOptions {
   /** True for requests to leave alone, such as health checks. Asked when a request arrives. */
   readonly ignore?: (request: IncomingMessage) => boolean

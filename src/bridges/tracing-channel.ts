@@ -4,6 +4,7 @@ import { withLabels } from './attributes.ts'
 import { bindTogether } from './bind-together.ts'
 import { type BridgedTelemetry, createBridge, type Unsubscribe } from './bridge.ts'
 
+/** The options of {@link bridgeTracingChannel}. */
 export interface TracingChannelOptions<Message extends object = Record<string, unknown>> {
   /** What the events are called: `<name>.start`, `.success` and `.error`. Default: the channel's name, with dots. */
   readonly name?: string

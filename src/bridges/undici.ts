@@ -22,6 +22,7 @@ export interface UndiciRequest {
   addHeader(name: string, value: string): unknown
 }
 
+/** The options of {@link bridgeUndici}. */
 export interface UndiciBridgeOptions {
   /** True for requests to leave alone: no span, no `traceparent`. Asked when a request is made. */
   readonly ignore?: (request: UndiciRequest) => boolean

@@ -2,13 +2,16 @@ import { TelemetryError } from '../errors.ts'
 import type { TelemetryEvent } from './event.ts'
 import { glob } from './glob.ts'
 
+/** Is called with each event that matches. What it throws is counted and reaches nobody else. */
 export type Handler = (event: TelemetryEvent) => unknown
 
+/** The options of `telemetry.attach()`. */
 export interface HandlerOptions {
   /** What becomes of a handler that throws or rejects. Default `keep`. */
   readonly onError?: 'keep' | 'detach'
 }
 
+/** An attached handler, as `telemetry.handlers()` lists it. */
 export interface HandlerStatus {
   readonly id: string
   readonly patterns: readonly string[]

@@ -20,7 +20,9 @@ export const sanitizedKinds = [
   'cut_size',
 ] as const
 
+/** A kind of repair that is made to measurements and metadata before they are recorded. */
 export type SanitizedKind = (typeof sanitizedKinds)[number]
+/** How many parts of events were dropped, cut or converted, by kind. */
 export type SanitizedCounts = Record<SanitizedKind, number>
 
 const maxKeyLength = 1024

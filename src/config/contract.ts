@@ -46,6 +46,7 @@ export interface SettledChange {
   readonly omitted?: number
 }
 
+/** The state of the configuration: its version, the last accepted and the last refused change, and its sources. */
 export interface ConfigStatus {
   readonly version: number
   readonly accepted?: {
@@ -71,6 +72,7 @@ export interface ConfigStatus {
   readonly subscriber_errors: number
 }
 
+/** The state of a configuration source, such as the watched file. */
 export interface SourceStatus {
   readonly name: string
   readonly state: 'idle' | 'watching' | 'missing' | 'lost'

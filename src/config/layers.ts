@@ -5,6 +5,7 @@ export const isUntrusted = (source: Source): boolean => source === 'admin' || so
 
 /** Where a value lies, lowest first. Not convict's own order, which puts the environment over files. */
 export const layerNames = ['default', 'environment', 'file', 'init', 'runtime'] as const
+/** The name of a configuration layer. */
 export type LayerName = (typeof layerNames)[number]
 
 /** One value as one layer says it, before its key is known. Immutable, so that it is judged once. */

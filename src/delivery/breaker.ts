@@ -9,6 +9,7 @@ import { type Clock, createSystemClock, elapsed } from '../clock.ts'
 import { type BreakerState, breakerState } from '../control/states.ts'
 import { TelemetryError } from '../errors.ts'
 
+/** The options of {@link createBreaker}. */
 export interface BreakerOptions {
   /** Consecutive failures that open it. Default 5. */
   readonly failureThreshold?: number
@@ -21,6 +22,7 @@ export interface BreakerOptions {
   readonly initialResetTimeoutMs?: number
   /** Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000. */
   readonly probeTimeoutMs?: number
+  /** Default: the system's. */
   readonly clock?: Clock
 }
 
@@ -35,6 +37,7 @@ export interface Permit {
   cancelled(): void
 }
 
+/** A circuit breaker that {@link createBreaker} made, for calls of your own. */
 export interface Breaker {
   /** A permit, or undefined while the breaker keeps calls away. */
   acquire(): Permit | undefined
@@ -48,10 +51,13 @@ export interface Breaker {
     call: () => Result | Promise<Result>,
     options?: { readonly isFailure?: (error: unknown) => boolean },
   ): Promise<Result>
+  /** What the breaker is now. */
   readonly state: BreakerState
   /** A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
   configure(options: Options): void
+  /** No calls until `reset`. */
   forceOpen(): void
+  /** All calls, whatever happens, until `reset`. */
   disable(): void
   /** Closed, counting from zero. */
   reset(): void

@@ -21,6 +21,7 @@ export const dropReasons = [
   'metric_limit',
 ] as const
 
+/** Why an exporter dropped an event, as the ledger names it. */
 export type DropReason = (typeof dropReasons)[number]
 
 /** Weights in telemetry events. `accepted = delivered + Σ dropped + Σ pending`, whenever it is read. */

@@ -37,6 +37,7 @@ export interface MockOptions<
     attempt: number,
     context: ExportContext<MockState, MockConfig<Schema>>,
   ) => Outcome | Promise<Outcome>
+  /** Called when a client is closed. `deadline`: the `clock.now()` by which it should have ended. */
   readonly close?: (context: { readonly deadline: number }) => void | Promise<void>
 }
 
@@ -58,6 +59,7 @@ export interface MockConfigChange {
   readonly time: number
 }
 
+/** A client of a mock exporter. */
 export interface MockClient {
   /** The configuration that the client was opened with. */
   readonly config: Config

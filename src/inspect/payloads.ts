@@ -102,6 +102,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
 
 const shown = new Map(Object.entries(table))
 
+/** An event of a statechart as inspectors may see it: fields that may hold secrets or user data are replaced. */
 export interface SafeEvent {
   readonly type: string
   readonly [field: string]: unknown

@@ -18,6 +18,7 @@ export interface SafeRecord {
   readonly _transitions?: readonly SafeTransition[]
 }
 
+/** A transition of a statechart as inspectors may see it. */
 export interface SafeTransition {
   readonly eventType: string
   readonly source: { readonly id: string }

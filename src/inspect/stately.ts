@@ -6,6 +6,7 @@ import { startRelay } from './relay.ts'
 import { createSafeInspector, type SafeRecord } from './safe.ts'
 import type { StandIn } from './stand-in.ts'
 
+/** The options of {@link watchInStately}. */
 export interface StatelyWatchOptions {
   /** Default 8080; 0 takes a free one. */
   readonly port?: number

@@ -20,11 +20,14 @@ const units = {
   percent: { of: 'ratio', size: 1e-2 },
 } as const
 
+/** A unit that a declared metric may name or convert. */
 export type Unit = keyof typeof units
 
+/** The options of every declared metric. */
 export interface MetricOptions {
   /** The family's name, made legal. Default: the event, then the measurement, then the unit. Needed with a glob. */
   readonly name?: string
+  /** The family's help text. */
   readonly description?: string
   /** Metadata keys that become labels, whatever the exporter's label lists say. Default: none. */
   readonly tags?: readonly string[]
@@ -36,6 +39,7 @@ export interface MetricOptions {
   readonly drop?: (metadata: Metadata, measurements: Measurements) => boolean
 }
 
+/** The options of every declared metric that measures a value. */
 export interface MeasuredOptions extends MetricOptions {
   /** The measurement's key, or what makes the value; an undefined one leaves the metric as it is. */
   readonly measurement: string | ((measurements: Measurements, metadata: Metadata) => number | undefined)
@@ -43,18 +47,25 @@ export interface MeasuredOptions extends MetricOptions {
   readonly unit?: Unit | readonly [from: Unit, to: Unit]
 }
 
+/** The options of {@link sum}. */
 export interface SumOptions extends MeasuredOptions {
   /** False: values may be negative, and the family is a gauge. Default true: a counter that refuses them. */
   readonly monotonic?: boolean
 }
 
+/** The options of {@link distribution}. */
 export interface DistributionOptions extends MeasuredOptions {
   /** Upper bounds in the unit shown, ascending. Default: the exporter's `buckets`. */
   readonly buckets?: readonly number[]
 }
 
+/** The type of a metric, in the terms of Prometheus. */
 export type MetricType = 'counter' | 'gauge' | 'histogram'
 
+/**
+ * A metric declared with {@link counter}, {@link sum}, {@link lastValue} or {@link distribution}. Make it with
+ * these functions.
+ */
 export interface DeclaredMetric {
   readonly kind: 'counter' | 'sum' | 'lastValue' | 'distribution'
   readonly type: MetricType

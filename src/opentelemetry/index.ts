@@ -1,6 +1,7 @@
 import { currentTraceparent as traceparentOf } from '../bus/traceparent.ts'
 import { openTelemetryScopes } from './active-span.ts'
 
+export type { ReadableSpan } from '../exporters/otel/readable-span.ts'
 export { sdkSpanOf } from '../exporters/otel/sdk-span.ts'
 export { type SpanExporter, type SpanExportResult, spanExporter } from './span-exporter.ts'
 

@@ -18,8 +18,6 @@ export interface SpanExporter {
   shutdown(): Promise<void>
 }
 
-type Host = Pick<Telemetry, 'flush'>
-
 const success = 0
 const failure = 1
 
@@ -39,7 +37,7 @@ const settleTimeoutMs = 30_000
  * `forceFlush` flushes `telemetry`; `shutdown` does too, and leaves it running. Neither rejects.
  * @throws TelemetryError `TELEMETRY_INVALID` if `telemetry` comes from elsewhere than `createTelemetry`.
  */
-export function spanExporter(telemetry: Host, exporter = 'otel'): SpanExporter {
+export function spanExporter(telemetry: Pick<Telemetry, 'flush'>, exporter = 'otel'): SpanExporter {
   const ingress = ingressOf(telemetry)
   if (ingress === undefined)
     throw new TelemetryError('TELEMETRY_INVALID', 'spanExporter() needs what createTelemetry() returned')

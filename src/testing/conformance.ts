@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { TelemetryConfigError } from '../errors.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
-import type { ConformanceOptions, ConformancePath, Keys } from './conformance/contract.ts'
+import type { ConformanceOptions, ConformancePath, ConformanceTable } from './conformance/contract.ts'
 import { hostileFields, hostileNames } from './conformance/hostile.ts'
 import { createSubject, type Subject } from './conformance/subject.ts'
 
@@ -31,7 +31,7 @@ export function exporterConformance(
   const path = (
     name: string,
     walk: (subject: Subject) => Promise<void>,
-    settings: Keys = {},
+    settings: ConformanceTable = {},
   ): ConformancePath => ({
     name,
     async run() {

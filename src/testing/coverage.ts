@@ -63,6 +63,7 @@ export function createCoverage(): Coverage {
   }
 }
 
+/** The options of {@link assertCovered}. */
 export interface CoveredOptions {
   /** States and transitions, by id or name, that need not be covered. One that is covered all the same is an error. */
   readonly except?: readonly string[]

@@ -1,6 +1,7 @@
 import { type AnyActorRef, createActor, type EventObject, fromCallback } from 'xstate'
 import type { UnitHandle, UnitPort, WorkEvent } from '../../machines/index.ts'
 
+/** The options of {@link createFakeUnit}. */
 export interface FakeUnitOptions {
   /** The exporter's id. Default: `test`. */
   readonly id?: string

@@ -28,6 +28,7 @@ export interface ModelCase {
   run(): Promise<void>
 }
 
+/** The options of {@link followModel}. */
 export interface FollowOptions<Model extends AnyStateMachine> {
   /**
    * What tells the states of the model apart, as a value that JSON can hold. Leave out what grows without bound, such

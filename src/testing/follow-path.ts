@@ -14,6 +14,7 @@ export interface ChartPath {
   readonly steps: readonly { readonly state: unknown; readonly event: { readonly type: string } }[]
 }
 
+/** The options of {@link followPath}. */
 export interface FollowPathOptions<Machine extends AnyStateMachine> {
   /** Sees the actor at work, such as `createCoverage().inspect`. */
   readonly inspect?: (event: InspectionEvent) => void

@@ -3,7 +3,12 @@ export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from '.
 export { type MetricTotal, metricTotals, type ReceivedPoint } from './backend/points.ts'
 export type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './backend/request.ts'
 export { createBackend } from './backend.ts'
-export type { ConformanceEvent, ConformanceOptions, ConformancePath } from './conformance/contract.ts'
+export type {
+  ConformanceEvent,
+  ConformanceOptions,
+  ConformancePath,
+  ConformanceTable,
+} from './conformance/contract.ts'
 export { exporterConformance } from './conformance.ts'
 export {
   assertCovered,
@@ -19,7 +24,7 @@ export { type ChartPath, type FollowPathOptions, followPath } from './follow-pat
 export { breakerModel, breakerModelThreshold, breakerProjection } from './models/breaker.ts'
 export { lifecycleModel } from './models/lifecycle.ts'
 export { type LifecycleWorldOptions, lifecycleWorld } from './models/lifecycle-world.ts'
-export { rebuildModel, rebuildProjection } from './models/rebuild.ts'
+export { type RebuildContext, rebuildModel, rebuildProjection } from './models/rebuild.ts'
 export { shutdownBacklog, shutdownModel } from './models/shutdown.ts'
 export type {
   DecodedLogRecord,

@@ -2,11 +2,13 @@ import { SimulatedClock as XStateClock } from 'xstate'
 import type { Clock } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
 
+/** The options of {@link createSimulatedClock}. */
 export interface SimulatedClockOptions {
   /** Epoch milliseconds at the start. Default: 1,700,000,000,000. */
   readonly startAt?: number
 }
 
+/** The options of `clock.until()`. */
 export interface UntilOptions {
   /** Real milliseconds. Default: 5,000. */
   readonly timeoutMs?: number

@@ -1,10 +1,11 @@
-// Guards that npm can install the package on a machine that has nothing but Node.js and npm: from a clone in each way
-// that npm knows, and from an unpacked tarball.
+// Guards that npm can install the package on a machine that has nothing but Node.js, npm and git: from a clone in each
+// way that npm knows, and from a tarball.
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createFolder, packedTarball, root, runNode } from '../package/packed.ts'
+import { createBareMachine } from './bare-machine.ts'
 import { isSmoke } from './places.ts'
 
 /** As `git clone` leaves it: what is committed, or would be. */
@@ -19,16 +20,13 @@ function createClone(): string {
   return clone
 }
 
-/** `npm install <what>` in a new folder, as a user without any environment of npm's. */
+/** `npm install <what>` in a new folder of a machine that has never seen this repository. */
 function install(...what: readonly string[]): string {
   const folder = createFolder()
   writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV)/i.test(name)),
-  )
   const { status, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', ...what], {
     cwd: folder,
-    env,
+    env: createBareMachine(),
     encoding: 'utf8',
     shell: process.platform === 'win32',
   })
@@ -61,6 +59,19 @@ describe('npm install', function () {
     writeFileSync(trace, '')
     await works(install(clone))
     assert.ok(existsSync(trace))
+  })
+
+  it('of the tarball, with its command', async () => {
+    const folder = install(packedTarball())
+    await works(folder)
+    const { code, stdout } = await runNode(
+      folder,
+      'node_modules/.bin/telemachine',
+      'explain',
+      'otel.batch_size',
+    )
+    assert.equal(code, 0)
+    assert.match(stdout, /^telemetry\.otel\.batch_size /)
   })
 
   it('of an unpacked tarball, which has nothing to build from', async () => {

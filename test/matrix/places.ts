@@ -36,6 +36,8 @@ export const isSupported = ({ node: [major, minor] }: Line): boolean => {
 
 /** The service of test/package/fixtures, as the tools bundle it. */
 export const bundles = [
+  { tool: 'esbuild, as an ES module', folder: join(applications, 'esbuild-esm'), file: 'service.mjs' },
+  { tool: 'esbuild, as CommonJS', folder: join(applications, 'esbuild-cjs'), file: 'service.cjs' },
   { tool: 'webpack, as an ES module', folder: join(applications, 'webpack-esm'), file: 'service.mjs' },
   { tool: 'webpack, as CommonJS', folder: join(applications, 'webpack-cjs'), file: 'service.cjs' },
   { tool: 'Vite, as an ES module', folder: join(applications, 'vite'), file: 'service.mjs' },

@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build as bundleWithEsbuild } from 'esbuild'
 import { packedTarball, root } from '../package/packed.ts'
 import { applicationOf, bundles, type Line, lines, tool, workshop } from './places.ts'
 
@@ -100,7 +101,16 @@ export async function prepare(): Promise<void> {
   execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'ignore', shell: process.platform === 'win32' })
   installTools()
   for (const line of lines) createApplication(line)
-  const [esModule, commonJs, vite] = bundles
+  const [esbuildModule, esbuildCommonJs, esModule, commonJs, vite] = bundles
+  for (const { folder, file } of [esbuildModule, esbuildCommonJs])
+    await bundleWithEsbuild({
+      ...{
+        absWorkingDir: applicationOf(lines[0]),
+        entryPoints: ['service.mjs'],
+        outfile: join(folder, file),
+      },
+      ...{ bundle: true, platform: 'node', format: file.endsWith('.mjs') ? 'esm' : 'cjs' },
+    })
   await bundleWithWebpack(
     { path: esModule.folder, filename: esModule.file, module: true },
     { experiments: { outputModule: true } },

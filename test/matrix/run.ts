@@ -27,7 +27,11 @@ const smoke = [
   'test/admin/page.test.ts',
   'test/package/*.test.ts',
 ]
-const onEach = ['test/matrix/runners.matrix.ts', 'test/matrix/services.matrix.ts']
+const onEach = [
+  'test/matrix/runners.matrix.ts',
+  'test/matrix/services.matrix.ts',
+  'test/matrix/newcomer.matrix.ts',
+]
 const once = ['test/matrix/types.matrix.ts', 'test/matrix/installing.matrix.ts']
 
 const started = Date.now()

@@ -17,7 +17,7 @@ describe('a user’s tests', function () {
     process.env.ESBUILD = join(root, 'node_modules/esbuild')
     const ended = await runNode(folder, tool('jest/bin/jest.js'), '--config', 'jest.config.json')
     passed(ended)
-    assert.match(ended.stderr, /Tests: +3 passed, 3 total/)
+    assert.match(ended.stderr, /Tests: +4 passed, 4 total/)
     assert.doesNotMatch(ended.stderr, /did not exit|open handle/)
   })
 

@@ -32,11 +32,12 @@ describe('the declarations, in the matrix', function () {
   this.timeout(120_000)
   before(() => {
     for (const line of lines)
-      for (const extension of ['mts', 'cts'])
-        copyFileSync(
-          join(root, 'test/package/fixtures/consumer.ts'),
-          join(applicationOf(line), `consumer.${extension}`),
-        )
+      for (const name of ['consumer', 'models'])
+        for (const extension of ['mts', 'cts'])
+          copyFileSync(
+            join(root, `test/package/fixtures/${name}.ts`),
+            join(applicationOf(line), `${name}.${extension}`),
+          )
   })
 
   for (const version of [5, 7])
@@ -47,6 +48,14 @@ describe('the declarations, in the matrix', function () {
         const how = Object.values(resolution).join(', ')
         it(`compile with TypeScript ${version}, ${how} and the ${line.line} line of OTLP`, async () =>
           assert.equal(await compile(applicationOf(line), version, files, resolution), ''))
+
+        it(`of machines and testing compile with TypeScript ${version}, ${how} and the ${line.line} line`, async () => {
+          const models = files.flatMap((file) =>
+            file.startsWith('consumer') ? [file.replace('consumer', 'models')] : [],
+          )
+          const lenient = { ...resolution, exactOptionalPropertyTypes: false }
+          assert.equal(await compile(applicationOf(line), version, models, lenient), '')
+        })
       }
 
   it('have no problem that attw knows, in any resolution', async () => {

@@ -36,14 +36,16 @@ describe('the declarations', function () {
   })
 
   it('of the machines and of what tests need compile wherever XState’s own do', async () => {
-    writeFileSync(
-      join(application, 'machines.ts'),
-      "import { breakerMachine } from 'telemachine/machines'\n" +
-        "import { createBackend, lifecycleModel } from 'telemachine/testing'\n" +
-        'export const { id } = breakerMachine\n' +
-        'export const [model, backend] = [lifecycleModel, createBackend()]\n',
-    )
-    const output = await compile({ module: 'nodenext', exactOptionalPropertyTypes: false }, 'machines.ts')
+    const output = await compile({ module: 'nodenext', exactOptionalPropertyTypes: false }, 'models.ts')
     assert.equal(output, '')
+  })
+
+  it('of these have no error but those of one file of XState, under exactOptionalPropertyTypes', async () => {
+    // When XState has none any more, docs/package.md can say so, and models.ts compiles as consumer.ts does.
+    const output = await compile({ module: 'nodenext' }, 'models.ts')
+    const files = [...output.matchAll(/^(\S.*)\(\d+,\d+\): error/gm)].map(([, file]) => file!)
+    assert.equal(files.length, 5, output)
+    for (const file of files)
+      assert.match(file, /node_modules\/xstate\/dist\/declarations\/src\/setup\.d\.ts$/)
   })
 })

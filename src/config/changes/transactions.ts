@@ -6,6 +6,7 @@ import type { Redactor } from '../presentation/redact.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
 import { type Step, writtenBy } from './steps.ts'
 
+/** What a change of the configuration altered. */
 export interface PutResult {
   readonly version: number
   /** Effective values that this change altered, as they may be seen. */

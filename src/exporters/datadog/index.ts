@@ -11,6 +11,7 @@ import type { MetricItem } from './item.ts'
 import { metricName } from './names.ts'
 import { type DatadogSchema, datadogDefaults, datadogSchema, validate } from './schema.ts'
 
+/** The options of {@link datadog}, given in code. All others are configuration keys. */
 export interface DatadogOptions<Type extends string = string> {
   /** Metrics beside those inferred from `count` and `duration_ms`; `lastValue()` is a gauge. */
   readonly metrics?: readonly DeclaredMetric[]

@@ -140,6 +140,7 @@ export const datadogSchema = {
   },
 } as const satisfies ExporterSchema
 
+/** The configuration keys of the exporter type `datadog`. */
 export type DatadogSchema = typeof datadogSchema
 
 /** The configuration of a datadog exporter. */

@@ -88,6 +88,7 @@ export const otelSchema = {
   },
 } as const satisfies ExporterSchema
 
+/** The configuration keys of the exporter type `otel`. */
 export type OtelSchema = typeof otelSchema
 
 /** The configuration of an otel exporter. */

@@ -17,6 +17,7 @@ import { describe } from './status.ts'
 
 export { metricsHandler } from './metrics-handler.ts'
 
+/** The options of {@link prometheus}, given in code. All others are configuration keys. */
 export interface PrometheusOptions<Type extends string = string> {
   /** prom-client's registry that the metrics join; what else is in it is on the page too. Default: one of its own. */
   readonly registry?: Registry

@@ -115,6 +115,7 @@ export const prometheusSchema = {
   },
 } as const satisfies ExporterSchema
 
+/** The configuration keys of the exporter type `prometheus`. */
 export type PrometheusSchema = typeof prometheusSchema
 
 /** The configuration of a prometheus exporter. */

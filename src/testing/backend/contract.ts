@@ -3,6 +3,7 @@ import type { Fault, FaultOptions } from './faults.ts'
 import type { ReceivedPoint } from './points.ts'
 import type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
+/** The options of {@link createBackend}. */
 export interface BackendOptions {
   /** Default: `127.0.0.1`. */
   readonly host?: string

@@ -52,6 +52,7 @@ export type RequestFault =
   /** Decides on the decoded request, for backends that choke on one certain span. */
   | { readonly type: 'choose'; readonly choose: (request: BackendRequest) => RequestFault | undefined }
 
+/** When a fault acts: before the body is read, at the first piece of it, or after all of it. */
 export type When = 'before' | 'during' | 'after'
 
 /** What a backend does to connections. */
@@ -61,8 +62,10 @@ export type ConnectionFault =
   /** The TLS handshake of new connections begins after `delayMs`. Default: never. */
   | { readonly type: 'slow_tls'; readonly delayMs?: number }
 
+/** A way for a {@link Backend} to misbehave: with a request, or with a connection. */
 export type Fault = RequestFault | ConnectionFault
 
+/** The options of `backend.fault()`. */
 export interface FaultOptions {
   /** For so many requests (`slow_tls`: connections), after the faults queued before. Default: until `clear()`. */
   readonly times?: number

@@ -1,3 +1,4 @@
+/** An event to emit in a test, as `telemetry.emit()` takes it. */
 export interface ConformanceEvent {
   readonly name: string
   readonly measurements?: Readonly<Record<string, number>>
@@ -5,20 +6,21 @@ export interface ConformanceEvent {
 }
 
 /** A part of the exporter's table. */
-export type Keys = Readonly<Record<string, unknown>>
+export type ConformanceTable = Readonly<Record<string, unknown>>
 
+/** The options of {@link exporterConformance}. */
 export interface ConformanceOptions {
   /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
-  readonly config?: Keys | (() => Keys)
+  readonly config?: ConformanceTable | (() => ConformanceTable)
   /**
    * The n-th group of events, n from 0, all of which a healthy exporter delivers (a span's start and end, say). The
    * names are the same in each group.
    */
   readonly events: (n: number) => readonly ConformanceEvent[]
   /** Changes that each open a new client, applied in turn under load: `[{ endpoint: other }, { endpoint: first }]`. */
-  readonly rebuilds?: () => readonly Keys[] | Promise<readonly Keys[]>
+  readonly rebuilds?: () => readonly ConformanceTable[] | Promise<readonly ConformanceTable[]>
   /** A change whose client cannot open, such as a port that is taken. */
-  readonly refused?: () => Keys | Promise<Keys>
+  readonly refused?: () => ConformanceTable | Promise<ConformanceTable>
   /** From now on the backend fails in a way that is worth a retry: it refuses connections, answers 503. */
   readonly breakBackend?: () => void | Promise<void>
   /** It works again. Also called at the end of each path that broke it. */
@@ -27,7 +29,7 @@ export interface ConformanceOptions {
    * The number of telemetry events the backend has taken so far, in all; it is compared with the ledger. `facts` is
    * what the definition's `describe` said last, such as the address to ask.
    */
-  readonly received?: (facts: Keys) => number | Promise<number>
+  readonly received?: (facts: ConformanceTable) => number | Promise<number>
   /** How long to wait for what has to happen, in milliseconds. Default: 10,000. */
   readonly patienceMs?: number
 }

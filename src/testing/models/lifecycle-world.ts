@@ -4,16 +4,17 @@ import type { TelemetryOptions } from '../../contract.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import { assembleTelemetry } from '../../telemetry.ts'
-import type { ConformanceEvent, Keys } from '../conformance/contract.ts'
+import type { ConformanceEvent, ConformanceTable } from '../conformance/contract.ts'
 import type { World } from '../follow-model.ts'
 import { mortalSystem } from '../mortal.ts'
 import { createSimulatedClock } from '../simulated.ts'
 import { gateExporter } from './gated-exporter.ts'
 import type { lifecycleModel } from './lifecycle.ts'
 
+/** The options of {@link lifecycleWorld}. */
 export interface LifecycleWorldOptions {
   /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
-  readonly config?: Keys | (() => Keys)
+  readonly config?: ConformanceTable | (() => ConformanceTable)
   /** Events that a healthy exporter delivers in one batch (a span's start and end, say). Default: one `model.event`. */
   readonly events?: readonly ConformanceEvent[]
   /** Sees the charts at work, such as `createCoverage().inspect`. */

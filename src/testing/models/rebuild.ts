@@ -1,6 +1,7 @@
 import { assign, type SnapshotFrom, setup } from 'xstate'
 
-interface Context {
+/** Context of {@link rebuildModel}. */
+export interface RebuildContext {
   /** The destination in force; each change asks for the next. */
   readonly place: number
   readonly wanted: number
@@ -17,7 +18,7 @@ interface Context {
  */
 export const rebuildModel = setup({
   types: {
-    context: {} as Context,
+    context: {} as RebuildContext,
     events: {} as {
       type:
         | 'a change comes'

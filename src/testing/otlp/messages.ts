@@ -9,16 +9,19 @@ export type DecodedValue =
   | readonly DecodedValue[]
   | DecodedAttributes
 
+/** The attributes of a decoded message, by key. */
 export interface DecodedAttributes {
   readonly [key: string]: DecodedValue
 }
 
+/** The resource of decoded spans. */
 export interface DecodedResource {
   readonly attributes: DecodedAttributes
   readonly droppedAttributesCount: number
   readonly entityRefs: readonly unknown[]
 }
 
+/** The instrumentation scope of decoded spans. */
 export interface DecodedScope {
   readonly name: string
   readonly version: string
@@ -26,6 +29,7 @@ export interface DecodedScope {
   readonly droppedAttributesCount: number
 }
 
+/** An event of a decoded span. */
 export interface DecodedSpanEvent {
   readonly timeUnixNano: bigint
   readonly name: string
@@ -33,6 +37,7 @@ export interface DecodedSpanEvent {
   readonly droppedAttributesCount: number
 }
 
+/** A link of a decoded span. */
 export interface DecodedLink {
   readonly traceId: string
   readonly spanId: string
@@ -64,18 +69,21 @@ export interface DecodedSpan {
   readonly status: { readonly code: number; readonly message: string }
 }
 
+/** The decoded spans of one instrumentation scope. */
 export interface DecodedScopeSpans {
   readonly scope: DecodedScope | null
   readonly spans: readonly DecodedSpan[]
   readonly schemaUrl: string
 }
 
+/** The decoded spans of one resource. */
 export interface DecodedResourceSpans {
   readonly resource: DecodedResource | null
   readonly scopeSpans: readonly DecodedScopeSpans[]
   readonly schemaUrl: string
 }
 
+/** A decoded ExportTraceServiceRequest of OTLP. */
 export interface DecodedTraceRequest {
   readonly resourceSpans: readonly DecodedResourceSpans[]
 }

@@ -2,6 +2,7 @@ import type { TelemetryError } from '../../errors.ts'
 import type { Field, Message } from './messages.ts'
 import { checkId, checkScalar, complete, deepestMessage, isId, malformed, place } from './rules.ts'
 
+/** The options of {@link decodeTraceRequest}. */
 export interface ProtobufOptions {
   /** int64 values as bigints always, to tell them from doubles. Default: false. */
   readonly exactIntegers?: boolean

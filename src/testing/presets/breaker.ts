@@ -7,6 +7,7 @@ import {
 import { createEar } from '../fake-unit.ts'
 import { type ChartPreset, createPreset, type PresetOptions } from './preset.ts'
 
+/** The options of {@link breakerPreset}. */
 export interface BreakerPresetOptions extends PresetOptions, Partial<BreakerInput> {}
 
 const purposes: readonly PermitPurpose[] = ['delivery', 'urgent', 'probe']

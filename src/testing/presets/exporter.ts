@@ -2,6 +2,7 @@ import { type ChangeEffect, type ExporterSettings, exporterMachine } from '../..
 import { createEar, createFakeUnit } from '../fake-unit.ts'
 import { type ChartPreset, createPreset, type PresetOptions } from './preset.ts'
 
+/** The options of {@link exporterPreset}. */
 export interface ExporterPresetOptions extends PresetOptions {
   /** Whether the configuration enables it at the start. Default: true. */
   readonly enabled?: boolean

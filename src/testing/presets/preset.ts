@@ -1,5 +1,6 @@
 import type { AnyMachineSnapshot, AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom } from 'xstate'
 
+/** The options of every chart preset. */
 export interface PresetOptions {
   /**
    * Whether `getShortestPaths` returns a path to each `state`, or a path that ends with each `transition`: each event

@@ -17,6 +17,7 @@ const idle: ActorLogic<Snapshot<undefined>, EventObject, unknown> = {
 const version = 1
 const actors = ['exporter', 'delivery', 'breaker'] as const
 
+/** The options of {@link systemPreset}. */
 export interface SystemPresetOptions extends PresetOptions {
   /** How many exporters a stop tells in a turn of the event loop. Default: 16, which is more than there are. */
   readonly perTurn?: number
