@@ -16,6 +16,7 @@ export interface BreakerInput {
   readonly bypassed?: boolean
 }
 
+/** The context of `breakerMachine`. */
 export interface BreakerContext {
   readonly settings: BreakerSettings
   readonly bypassed: boolean

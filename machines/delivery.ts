@@ -8,6 +8,7 @@ export interface DeliveryInput {
   readonly breaker: ActorRef<Snapshot<unknown>, BreakerEvent>
 }
 
+/** The context of `deliveryMachine`. */
 export interface DeliveryContext extends DeliveryInput {
   /** The permit held while exporting, and kept for the next wave as long as all goes well. */
   readonly permit: Permit | null

@@ -33,12 +33,14 @@ export interface ExporterInput {
   readonly hasCrashed: boolean
 }
 
+/** A change of one exporter: its version, how it acts, and the settings it brings. */
 export interface StagedChange {
   readonly version: number
   readonly effect: ChangeEffect
   readonly settings: ExporterSettings
 }
 
+/** The context of `exporterMachine`. */
 export interface ExporterContext extends ExporterInput {
   readonly pulled: boolean
   /** The change being prepared, or the last one. */
@@ -71,6 +73,7 @@ const reasonOf = (event: unknown): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
+/** The input of the actors that work for `exporterMachine`. */
 export interface UnitInput {
   readonly unit: UnitPort
 }

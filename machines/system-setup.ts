@@ -18,6 +18,7 @@ export interface Transaction {
 
 export const noTransaction: Transaction = { version: 0, changes: [], refusals: [] }
 
+/** The context of `systemMachine`. */
 export interface SystemContext {
   readonly groups: Readonly<Record<string, ExporterGroup>>
   readonly transaction: Transaction

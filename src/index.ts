@@ -21,6 +21,7 @@ export type { SystemConfig } from './config/keys.ts'
 export type { LayerName, Source } from './config/layers.ts'
 export type { Explanation } from './config/presentation/explain.ts'
 export type { Subscriber } from './config/presentation/subscribers.ts'
+export type { JsonSchema } from './config/value-schemas.ts'
 export type {
   BreakerControl,
   FlushOptions,

@@ -4,6 +4,7 @@ import { maxSeconds } from './formats/numbers.ts'
 import { maxName, maxString, maxUrl } from './formats/strings.ts'
 import type { PublishedKey } from './published.ts'
 
+/** A JSON Schema of one value (draft 7). */
 export type JsonSchema = Readonly<Record<string, unknown>>
 
 type Limits = Pick<PublishedKey, 'min' | 'max' | 'choices'>

@@ -17,6 +17,7 @@ import {
  */
 export type HeadersReason = 'start' | 'expiring' | 'refused' | 'moved'
 
+/** What a function that obtains headers is told: why, and for whom. */
 export interface HeadersRequest {
   readonly reason: HeadersReason
   /** Aborted when the answer comes too late. */

@@ -65,6 +65,7 @@ export const otelLogsSchema = {
   },
 } as const satisfies ExporterSchema
 
+/** The keys of the otel_logs exporter, as `ConfigOf` reads them. */
 export type OtelLogsSchema = typeof otelLogsSchema
 
 /** The configuration of an otel_logs exporter. */

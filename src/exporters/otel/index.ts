@@ -11,6 +11,7 @@ import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
+/** Options of `otel()`. */
 export interface OtelOptions {
   /**
    * Obtains headers that expire, such as `authorization`; they win over those of the configuration. It is called before

@@ -30,18 +30,21 @@ export interface DecodedLogRecord {
   readonly eventName: string
 }
 
+/** The log records of one instrumentation scope. */
 export interface DecodedScopeLogs {
   readonly scope: DecodedScope | null
   readonly logRecords: readonly DecodedLogRecord[]
   readonly schemaUrl: string
 }
 
+/** The log records of one resource. */
 export interface DecodedResourceLogs {
   readonly resource: DecodedResource | null
   readonly scopeLogs: readonly DecodedScopeLogs[]
   readonly schemaUrl: string
 }
 
+/** A decoded OTLP request of logs. */
 export interface DecodedLogsRequest {
   readonly resourceLogs: readonly DecodedResourceLogs[]
 }
