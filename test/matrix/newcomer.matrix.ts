@@ -1,60 +1,47 @@
 // Guards the first five minutes: a stranger with an empty folder, who types the commands of the README and pastes its
-// program, gets spans at a receiver, metrics, the live page and the view of the command. Only the name that npm is to
-// install and the port numbers differ, as nothing is released yet and other tests listen at the same time.
+// programs, gets metrics, the live page, the view of the command, spans at the receiver and an account on Ctrl-C. Only
+// what npm is to install and the port numbers differ, as nothing is released yet and other tests listen at the same time.
+// What the pages and the programs say in detail is the subject of test/documents/first-program.test.ts.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createBackend } from '../../src/testing/index.ts'
-import { createFolder, packedTarball, root } from '../package/packed.ts'
+import { askFor, freePort, type Program, printed, textOf } from '../documents/place.ts'
+import { createFolder, packedTarball } from '../package/packed.ts'
 import { createBareMachine } from './bare-machine.ts'
 
-const [, section] = /^## Five minutes\n(.*?)^## /ms.exec(readFileSync(join(root, 'README.md'), 'utf8'))!
-const blocksOf = (language: string): string[] =>
-  [...section!.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, text]) => text!)
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
+const [, section] = /^## Five minutes\n(.*?)^## /ms.exec(textOf('README.md'))!
 
 /** The text with the ports that this test has found. */
-const moved = (text: string, ports: ReadonlyMap<string, number>): string =>
-  [...ports].reduce((all, [from, to]) => all.replaceAll(new RegExp(`\\b${from}\\b`, 'g'), String(to)), text)
+const relocated = (text: string, ports: ReadonlyMap<string, number>): string =>
+  text.replaceAll(/\b\d{4}\b/g, (shown) => String(ports.get(shown) ?? shown))
 
 const running = new Set<ChildProcess>()
 
-/** A shell of the newcomer; `output` is what it has printed so far. */
-function shell(command: string, cwd: string, env: NodeJS.ProcessEnv) {
+/** A shell of the newcomer. */
+function shell(command: string, cwd: string, env: NodeJS.ProcessEnv): Program {
   // A process group of its own, so that what it started can be ended with it.
-  const child: ChildProcess = spawn('sh', ['-c', command], { cwd, env, detached: true })
+  const child = spawn('sh', ['-c', command], { cwd, env, detached: true })
   running.add(child)
-  const shown = { output: '' }
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      shown.output += text
-    })
-  const ended = once(child, 'close').then(([code]) => {
-    running.delete(child)
-    return code as number | null
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text
   })
-  return {
-    child,
-    ended,
-    output: () => shown.output,
-    prints: async (pattern: RegExp): Promise<void> => {
-      while (!pattern.test(shown.output)) {
-        const next = await Promise.race([once(child.stdout!, 'data'), ended])
-        if (!Array.isArray(next)) assert.match(shown.output, pattern)
-      }
-    },
-  }
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text
+  })
+  const ended = once(child, 'close').then(([code, signal]) => {
+    running.delete(child)
+    return (code ?? signal) as number | string
+  })
+  return { child, ended, stdout: () => output.stdout, stderr: () => output.stderr }
+}
+
+/** Waits until the program has ended, and fails unless all went well. Returns what it has printed. */
+async function success({ ended, stdout, stderr }: Program): Promise<string> {
+  assert.equal(await ended, 0, stdout() + stderr())
+  return stdout()
 }
 
 const unlessWindows = process.platform === 'win32' ? describe.skip : describe
@@ -67,67 +54,59 @@ unlessWindows('a newcomer who follows the README', function () {
     for (const { pid } of running) process.kill(-pid!, 'SIGKILL')
   })
 
-  it('reaches spans, metrics, the live page and the command', async () => {
+  it('reaches metrics, the live page, the command, spans and the account', async () => {
+    const ports = new Map<string, number>()
+    for (const shown of ['4318', '9464', '9465']) ports.set(shown, await freePort())
+    const text = relocated(section!, ports)
+    const blocksOf = (language: string): string[] =>
+      [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, block]) => block!)
+
     const folder = createFolder()
     const env = createBareMachine()
-    const receiver = createBackend()
-    await receiver.listen()
-    const ports = new Map([
-      ['4318', Number(new URL(receiver.url).port)],
-      ['8080', await freePort()],
-      ['9464', await freePort()],
-      ['9465', await freePort()],
-    ])
-    const [setup, start, look] = blocksOf('sh').map((text) => moved(text, ports))
-
-    const installation = shell(
-      `set -e\n${setup!.replace('install telemachine', `install ${packedTarball()}`)}`,
-      folder,
-      env,
-    )
-    assert.equal(await installation.ended, 0, installation.output())
-    writeFileSync(join(folder, 'app.mjs'), moved(blocksOf('js')[0]!, ports))
-
+    const type = (command: string): Program =>
+      shell(command, folder, {
+        ...env,
+        // The program relies on the default endpoint, whose port is another one here.
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://localhost:${ports.get('4318')}/v1/traces`,
+      })
     // With `exec` a signal reaches the program, and not the shell around it.
-    const service = shell(start!.replace('node ', 'exec node '), folder, env)
-    try {
-      await service.prints(/The live page: (http:\S+)/)
+    const launch = (command: string): Program => type(command.replace(/^node /, 'exec node '))
 
-      // curl need not be there; what it asks for is.
-      const pages = [...look!.matchAll(/^curl (\S+)$/gm)].map(([, url]) =>
-        url!.replace('localhost', '127.0.0.1'),
-      )
-      const [shop, metrics] = pages as [string, string]
-      assert.equal(await fetchText(shop), 'paid\n')
-      assert.match(await fetchText(metrics), /^cart_paid_total\{currency="EUR"\} 1$/m)
-
-      const [address] = /http:\S+/.exec(service.output())!
-      const page = await fetch(address)
-      assert.equal(page.status, 200)
-      assert.match(await page.text(), /<title>[^<]*telemachine[^<]*<\/title>/i)
-
-      const rest = look!
-        .replaceAll(/^curl .*$/gm, '')
-        .replace('npx telemachine top', 'npx telemachine top --once')
-      const command = shell(rest, folder, env)
-      assert.equal(await command.ended, 0, command.output())
-      assert.match(command.output(), /^otel +otel +serving/m)
-    } finally {
-      service.child.kill('SIGTERM')
+    const [install, startService, startReceiver] = blocksOf('sh') as [string, string, string]
+    assert.match(install, /^npm install telemachine$/m)
+    await success(type(install.replace('install telemachine', `install ${packedTarball()}`)))
+    for (const program of blocksOf('js')) {
+      const [, name] = /^\/\/ (\S+)\n/.exec(program)!
+      writeFileSync(join(folder, name!), program)
     }
-    assert.equal(await service.ended, 0, service.output())
 
-    const spans = receiver.spans.map(
-      ({ name, resource }) => `${resource?.attributes['service.name']}: ${name}`,
+    const service = launch(startService)
+    await printed(service, /^metrics: .*\n/m)
+    const [, live] = /^live page: +(\S+)$/m.exec(service.stdout())!
+    const [, metrics] = /^metrics: +(\S+)$/m.exec(service.stdout())!
+    assert.match(
+      await askFor(service, metrics!, 'cart_paid_total'),
+      /^cart_paid_total\{currency="EUR"\} \d+$/m,
     )
-    assert.ok(spans.includes('shop: GET'), spans.join())
-    assert.ok(spans.includes('shop: checkout'), spans.join())
-    const [request, checkout] = ['GET', 'checkout'].map(
-      (name) => receiver.spans.find((span) => span.name === name)!,
-    )
-    assert.equal(checkout!.parentSpanId, request!.spanId)
-    await receiver.close()
+    const page = await fetch(live!)
+    assert.equal(page.status, 200)
+    assert.match(await page.text(), /<title>telemachine<\/title>/)
+
+    const top = /`(npx telemachine top \S+)`/.exec(text)?.[1]
+    assert.ok(top, 'the section does not show telemachine top')
+    const view = await success(type(`${top} --once`))
+    assert.match(view, /^otel +otel +serving /m)
+    assert.match(view, /^prometheus +prometheus +serving /m)
+
+    const receiver = launch(startReceiver)
+    await printed(receiver, /^shop checkout \{.*"items":3.*\}$/m)
+
+    service.child.kill('SIGINT')
+    const account = await success(service)
+    assert.match(account, /^ +complete: true,$/m)
+    assert.match(account, /^ +otel: \{/m)
+    assert.match(account, /^ +prometheus: \{/m)
+    receiver.child.kill('SIGINT')
+    assert.equal(await receiver.ended, 'SIGINT', receiver.stderr())
   })
 })
-
-const fetchText = async (url: string): Promise<string> => (await fetch(url)).text()
