@@ -52,6 +52,7 @@ export type {
   DecodedMetric,
   DecodedMetricsRequest,
   DecodedNumberPoint,
+  DecodedPoint,
   DecodedResourceMetrics,
   DecodedScopeMetrics,
   DecodedTemporality,

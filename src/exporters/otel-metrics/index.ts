@@ -9,6 +9,7 @@ import { type CollectionItem, largestPiece } from './collection.ts'
 import { identityOf, instrumentName } from './names.ts'
 import { type OtelMetricsSchema, otelMetricsSchema } from './settings.ts'
 
+/** Options of `otelMetrics()`. */
 export interface OtelMetricsOptions<Type extends string = string> {
   /** Metrics beside those inferred from `count` and `duration_ms`. */
   readonly metrics?: readonly DeclaredMetric[]

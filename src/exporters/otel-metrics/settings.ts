@@ -118,6 +118,7 @@ export const otelMetricsSchema = {
   },
 } as const satisfies ExporterSchema
 
+/** The keys of the otel_metrics exporter, as `ConfigOf` reads them. */
 export type OtelMetricsSchema = typeof otelMetricsSchema
 
 /** The configuration of an otel_metrics exporter. */

@@ -21,7 +21,8 @@ export interface DecodedExemplar {
   readonly asInt: number | bigint | null
 }
 
-interface DecodedPoint {
+/** What every data point of a metric has. */
+export interface DecodedPoint {
   readonly attributes: DecodedAttributes
   readonly startTimeUnixNano: bigint
   readonly timeUnixNano: bigint
@@ -35,6 +36,7 @@ export interface DecodedNumberPoint extends DecodedPoint {
   readonly asInt: number | bigint | null
 }
 
+/** A data point of a histogram with explicit bounds. */
 export interface DecodedHistogramPoint extends DecodedPoint {
   readonly count: number | bigint
   readonly sum: number | null
@@ -44,11 +46,13 @@ export interface DecodedHistogramPoint extends DecodedPoint {
   readonly max: number | null
 }
 
+/** Buckets of an exponential histogram, on one side of zero. */
 export interface DecodedExponentialBuckets {
   readonly offset: number
   readonly bucketCounts: readonly (number | bigint)[]
 }
 
+/** A data point of an exponential histogram. */
 export interface DecodedExponentialHistogramPoint extends DecodedPoint {
   readonly count: number | bigint
   readonly sum: number | null
@@ -85,18 +89,21 @@ export interface DecodedMetric {
   } | null
 }
 
+/** The metrics of one instrumentation scope. */
 export interface DecodedScopeMetrics {
   readonly scope: DecodedScope | null
   readonly metrics: readonly DecodedMetric[]
   readonly schemaUrl: string
 }
 
+/** The metrics of one resource. */
 export interface DecodedResourceMetrics {
   readonly resource: DecodedResource | null
   readonly scopeMetrics: readonly DecodedScopeMetrics[]
   readonly schemaUrl: string
 }
 
+/** A decoded OTLP request of metrics. */
 export interface DecodedMetricsRequest {
   readonly resourceMetrics: readonly DecodedResourceMetrics[]
 }
