@@ -45,6 +45,7 @@ describe('telemachine explain', function () {
       [
         [['otel'], 1, 'hot'],
         [['otel_logs'], 1, 'hot'],
+        [['otel_metrics'], 0.1, 'hot'],
         [['datadog'], 10, 'hot'],
         [['mock'], 0.01, 'hot'],
       ],
