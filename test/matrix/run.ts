@@ -17,7 +17,7 @@ const { values } = parseArgs({
 })
 
 const everything = ['test/**/*.test.ts']
-/** Other implementations, the life of a process, the live page, and the package. */
+/** Other implementations, the life of a process, the live page, the package, and the programs of the documents. */
 const smoke = [
   'test/interop/*.test.ts',
   'test/leaks/process.test.ts',
@@ -26,6 +26,8 @@ const smoke = [
   'test/imports.test.ts',
   'test/admin/page.test.ts',
   'test/package/*.test.ts',
+  'test/documents/{recipes,deployment,testing,opentelemetry,first-program}.test.ts',
+  'test/bridges/*.test.ts',
 ]
 const onEach = [
   'test/matrix/runners.matrix.ts',
