@@ -176,7 +176,9 @@ describe('headers that are obtained at runtime', () => {
         const { ledger, lastError, breaker } = exporter(telemetry)
         assert.equal(lastError!.code, 'CREDENTIALS_FAILED')
         assert.match(lastError!.message, message)
-        assert.deepEqual([ledger.dropped, ledger.ambiguous, breaker, state.seen.size], [{}, 0, 'open', 0])
+        assert.deepEqual([ledger.dropped, ledger.ambiguous, state.seen.size], [{}, 0, 0])
+        // The probe of a flush may be under way.
+        assert.ok(breaker === 'open' || breaker === 'half_open', breaker)
         assert(!views(telemetry).includes(mark))
       })
 
