@@ -67,7 +67,7 @@ const columns: readonly Column[] = [
     title: 'IN FLIGHT',
     right: true,
     rank: 6,
-    cell: ({ status }) => ({ text: shortNumber(status.ledger.pending.in_flight) }),
+    cell: ({ status }) => ({ text: shortNumber(status.ledger.pending.inFlight) }),
   },
   {
     title: 'DROPPED',
@@ -181,7 +181,7 @@ export const plainLines = (view: SystemView): string[] =>
       `breaker=${breakerOf(one)}`,
       `rate=${one.rate.toFixed(1)}`,
       `queue=${one.queued}`,
-      `in_flight=${status.ledger.pending.in_flight}`,
+      `in_flight=${status.ledger.pending.inFlight}`,
       `dropped=${one.dropped}`,
       ...(reasons === '' ? [] : [`(${reasons})`]),
     ].join(' ')

@@ -208,7 +208,7 @@ export function createUnit(options: UnitOptions): Unit {
           buffered: buffered + intake.underWay,
           held: ledger.held,
           queued: queue.weight,
-          in_flight: ledger.inFlight,
+          inFlight: ledger.inFlight,
         },
         ambiguous: ledger.ambiguous,
       }
