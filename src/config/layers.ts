@@ -1,3 +1,5 @@
+import type { Parts } from './sources/positions.ts'
+
 /** Who said a value. `put` is the program itself; `admin` and `remote` are people and stores that speak through a network. */
 export type Source = 'default' | 'environment' | 'file' | 'init' | 'put' | 'admin' | 'remote'
 
@@ -25,6 +27,8 @@ export interface Entry {
   readonly file?: string
   readonly line?: number
   readonly column?: number
+  /** Where the parts of a list of tables stand in the file. */
+  readonly parts?: Parts
 }
 
 export type Table = ReadonlyMap<string, Entry>
