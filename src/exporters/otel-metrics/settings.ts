@@ -1,6 +1,8 @@
 import type { LabelSettings } from '../../metrics/labels.ts'
+import type { MetricTable } from '../../metrics/tables.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
+import { declaredMetrics } from '../metrics-key.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
 import { metrics } from '../otel/signal.ts'
 import { milliseconds, protocolVariables, sdkDisabled, signalExporter } from '../otel/variables.ts'
@@ -76,6 +78,7 @@ export const otelMetricsSchema = {
     change: 'hot',
     doc: 'Upper bounds of explicit histograms of durations. A histogram keeps those it was made with.',
   },
+  metrics: declaredMetrics('attributes'),
   labels: {
     format: 'labels',
     default: null,
@@ -130,10 +133,11 @@ export interface Settings extends SeriesLimits, LabelSettings {
   readonly histogram: 'explicit' | 'exponential'
   readonly buckets: readonly number[]
   readonly max_metrics: number
+  readonly metrics: readonly MetricTable[]
 }
 
 const keys = [
-  ...['temporality', 'histogram', 'buckets', 'labels', 'labels_deny'],
+  ...['temporality', 'histogram', 'buckets', 'metrics', 'labels', 'labels_deny'],
   ...['max_metrics', 'max_series', 'max_total_series'],
 ]
 

@@ -8,7 +8,7 @@ export type MetricKind = 'sum' | 'updown' | 'gauge' | 'histogram' | 'exponential
 
 /** A metric as OTLP has it. It outlives clients. */
 export interface MetricFamily extends Family<MetricSeries> {
-  readonly description: string
+  description: string
   readonly unit: string
   /** That of a histogram changes with the configuration, while it has no series. */
   kind: MetricKind
@@ -49,6 +49,10 @@ export const kindOf = ({ kind, type }: DeclaredMetric, histogram: MetricKind): M
   if (kind === 'lastValue') return 'gauge'
   return type === 'gauge' ? 'updown' : 'sum'
 }
+
+/** What histograms are under a configuration. */
+export const histogramKind = ({ histogram }: { readonly histogram: string }): MetricKind =>
+  histogram === 'exponential' ? 'exponential' : 'histogram'
 
 export function createFamily(options: FamilyOptions, shared: Shared): MetricFamily {
   const make = (text: string): MetricSeries =>
