@@ -40,7 +40,7 @@ export function otelMetrics<const Type extends string = 'otel_metrics'>(
       return openMetricsClient(config, context)
     },
     ignoresTime: true,
-    ignoresScope: true,
+    readsScope: ({ exemplars }) => exemplars,
     ingest,
     tick: takeCollection,
     forget,

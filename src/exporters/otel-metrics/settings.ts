@@ -30,6 +30,14 @@ function histogram(text: string): string {
   return aggregations[said] as string
 }
 
+/** `OTEL_METRICS_EXEMPLAR_FILTER`. */
+function exemplarFilter(text: string): boolean {
+  const said = word(text)
+  if (said !== 'trace_based' && said !== 'always_off')
+    throw new Error('must be trace_based or always_off: exemplars are of sampled spans only')
+  return said === 'trace_based'
+}
+
 const { endpoint, ...connection } = connectionKeys(metrics, 'OTEL_METRIC_EXPORT_TIMEOUT')
 
 /** The keys of the otel_metrics exporter, beside those that every exporter has. */
@@ -79,6 +87,13 @@ export const otelMetricsSchema = {
     doc: 'Upper bounds of explicit histograms of durations. A histogram keeps those it was made with.',
   },
   metrics: declaredMetrics('attributes'),
+  exemplars: {
+    format: 'boolean',
+    default: false,
+    change: 'hot',
+    doc: 'Adds to data points the trace and span id of events that they counted within a sampled span: of a histogram with explicit buckets the latest of each bucket, of an exponential one at most 20, of others one. Costs looking for the active span per event.',
+    env: [{ name: 'OTEL_METRICS_EXEMPLAR_FILTER', read: exemplarFilter }],
+  },
   labels: {
     format: 'labels',
     default: null,
@@ -134,10 +149,11 @@ export interface Settings extends SeriesLimits, LabelSettings {
   readonly buckets: readonly number[]
   readonly max_metrics: number
   readonly metrics: readonly MetricTable[]
+  readonly exemplars: boolean
 }
 
 const keys = [
-  ...['temporality', 'histogram', 'buckets', 'metrics', 'labels', 'labels_deny'],
+  ...['temporality', 'histogram', 'buckets', 'metrics', 'exemplars', 'labels', 'labels_deny'],
   ...['max_metrics', 'max_series', 'max_total_series'],
 ]
 

@@ -117,6 +117,12 @@ export function emptyFamily(family: MetricFamily, shared: Pick<Shared, 'totalSer
   family.overflow = undefined
 }
 
+/** Each exemplar is sent once: with the collection of the time in which it was measured. */
+export function forgetExemplars({ series, overflow }: MetricFamily): void {
+  for (const one of series.values()) one.exemplars = undefined
+  if (overflow) overflow.exemplars = undefined
+}
+
 /** Begins the next window. What had no value in a whole one is given up: its memory is better used otherwise. */
 export function beginWindow(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
   giveUpUntouched(family, shared)

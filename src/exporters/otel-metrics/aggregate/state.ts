@@ -13,6 +13,7 @@ import {
   beginWindow,
   createFamily,
   emptyFamily,
+  forgetExemplars,
   histogramKind,
   type MetricFamily,
   type Shared,
@@ -171,7 +172,10 @@ export function collect(
   })
   state.collectedAt = time
   state.weight = 0
-  for (const family of families) if (state.isWindowed(family)) beginWindow(family, state)
+  for (const family of families) {
+    forgetExemplars(family)
+    if (state.isWindowed(family)) beginWindow(family, state)
+  }
   return { collection, weight }
 }
 
