@@ -1,5 +1,3 @@
-import type { Parts } from './sources/positions.ts'
-
 /** Who said a value. `put` is the program itself; `admin` and `remote` are people and stores that speak through a network. */
 export type Source = 'default' | 'environment' | 'file' | 'init' | 'put' | 'admin' | 'remote'
 
@@ -30,6 +28,18 @@ export interface Entry {
   /** Where the parts of a list of tables stand in the file. */
   readonly parts?: Parts
 }
+
+/** Lines and columns from 1, columns in UTF-16 units, as editors count. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+/** Where the tables of a list stand, and their keys, by {@link partKey}. */
+export type Parts = ReadonlyMap<string, Position>
+
+/** The name of a part of a value in {@link Parts}. */
+export const partKey = (path: readonly (string | number)[]): string => path.join('\0')
 
 export type Table = ReadonlyMap<string, Entry>
 

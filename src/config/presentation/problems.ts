@@ -2,11 +2,10 @@ import type { TelemetryErrorCode } from '../../error-codes.ts'
 import type { ConfigProblem } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
 import type { PartPath, Refusal } from '../formats/format.ts'
-import type { Entry } from '../layers.ts'
+import { isSensitive } from '../key-judge.ts'
+import { type Entry, type Position, partKey } from '../layers.ts'
 import { shownName } from '../paths.ts'
-import { isSensitive } from '../schema.ts'
 import { Unusable } from '../snapshot.ts'
-import { type Position, partKey } from '../sources/positions.ts'
 import { type Redactor, redacted } from './redact.ts'
 
 const maxShown = 120

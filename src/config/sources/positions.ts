@@ -1,14 +1,4 @@
-/** Lines and columns from 1, columns in UTF-16 units, as editors count. */
-export interface Position {
-  readonly line: number
-  readonly column: number
-}
-
-/** Where the tables of a list stand, and their keys, by {@link partKey}. */
-export type Parts = ReadonlyMap<string, Position>
-
-/** The name of a part of a value in {@link Parts}. */
-export const partKey = (path: readonly (string | number)[]): string => path.join('\0')
+import { type Parts, type Position, partKey } from '../layers.ts'
 
 /** Where the keys of a document stand, by their path. */
 export interface Positions {

@@ -1,13 +1,8 @@
-import {
-  type Aggregate,
-  type Declared,
-  emptyAggregate,
-  forgetPlans,
-  type Part,
-} from '../../../metrics/aggregate.ts'
+import { type Aggregate, type Declared, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family, type Series } from '../../../metrics/families.ts'
 import { type LabelSettings, labelRule } from '../../../metrics/labels.ts'
+import { forgetPlans } from '../../../metrics/plan-cache.ts'
 import { redeclare } from '../../../metrics/redeclare.ts'
 import type { MetricTable } from '../../../metrics/tables.ts'
 import type { Config } from '../../exporter.ts'

@@ -1,8 +1,9 @@
 import type { Registry } from 'prom-client'
 import type { Accumulation } from '../../../metrics/accumulation.ts'
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { labelRule } from '../../../metrics/labels.ts'
+import { forgetPlans } from '../../../metrics/plan-cache.ts'
 import { redeclare } from '../../../metrics/redeclare.ts'
 import type { Config } from '../../exporter.ts'
 import { type FamilyNames, familyNames, labelName, metricName, occupiedNames } from '../names.ts'
@@ -111,3 +112,8 @@ export function inferFamily(state: State, part: Part, eventName: string): Family
 
 const isFree = (state: State, part: Part, names: FamilyNames): boolean =>
   occupiedNames(typeOf(part), names).every((name) => !state.names.has(name) && !state.taken(name))
+/** The metrics at a limit of series, with the label that has most values. */
+export const overflowsOf = ({ families }: State) =>
+  families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
+    overflow ? [{ metric: name, label: culprit, limit }] : [],
+  )

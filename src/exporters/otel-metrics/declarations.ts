@@ -1,9 +1,9 @@
-import type { Declared } from '../../../metrics/aggregate.ts'
-import type { DeclaredMetric } from '../../../metrics/declared.ts'
-import type { Declarations } from '../../../metrics/redeclare.ts'
-import { attributeName, identityOf, instrumentName, layoutOf, unitOf } from '../names.ts'
-import { createFamily, emptyFamily, histogramKind, kindOf, type MetricFamily } from './families.ts'
-import type { MetricSeries } from './series.ts'
+import type { Declared } from '../../metrics/aggregate.ts'
+import type { DeclaredMetric } from '../../metrics/declared.ts'
+import type { Declarations } from '../../metrics/redeclare.ts'
+import { createFamily, emptyFamily, histogramKind, kindOf, type MetricFamily } from './aggregate/families.ts'
+import type { MetricSeries } from './aggregate/series.ts'
+import { attributeName, identityOf, instrumentName, layoutOf, unitOf } from './names.ts'
 import type { State } from './state.ts'
 
 /** Makes the family of a declared metric. */

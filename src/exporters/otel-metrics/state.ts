@@ -1,14 +1,10 @@
-import type { Clock } from '../../../clock.ts'
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
-import type { DeclaredMetric } from '../../../metrics/declared.ts'
-import { labelRule } from '../../../metrics/labels.ts'
-import { redeclare } from '../../../metrics/redeclare.ts'
-import type { Config } from '../../exporter.ts'
-import { type Collection, type CollectionItem, itemOf } from '../collection.ts'
-import { encodeCollection } from '../encode/collection.ts'
-import { attributeName, identityOf, instrumentName } from '../names.ts'
-import { readSettings, type Settings } from '../settings.ts'
-import { addFamily, declarationsOf, declare } from './declarations.ts'
+import type { Clock } from '../../clock.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../metrics/aggregate.ts'
+import type { DeclaredMetric } from '../../metrics/declared.ts'
+import { labelRule } from '../../metrics/labels.ts'
+import { forgetPlans } from '../../metrics/plan-cache.ts'
+import { redeclare } from '../../metrics/redeclare.ts'
+import type { Config } from '../exporter.ts'
 import {
   beginWindow,
   createFamily,
@@ -17,8 +13,13 @@ import {
   histogramKind,
   type MetricFamily,
   type Shared,
-} from './families.ts'
-import type { MetricSeries } from './series.ts'
+} from './aggregate/families.ts'
+import type { MetricSeries } from './aggregate/series.ts'
+import { type Collection, type CollectionItem, itemOf } from './collection.ts'
+import { addFamily, declarationsOf, declare } from './declarations.ts'
+import { encodeCollection } from './encode/collection.ts'
+import { attributeName, identityOf, instrumentName } from './names.ts'
+import { readSettings, type Settings } from './settings.ts'
 
 /** What one exporter has summed up. Made before its first client, outlives them all. */
 export interface State extends Aggregate<MetricSeries>, Shared {

@@ -1,10 +1,10 @@
-import type { TelemetryEvent } from '../../../bus/event.ts'
-import { createIngest } from '../../../metrics/ingest.ts'
-import type { Sink } from '../../exporter.ts'
-import type { CollectionItem } from '../collection.ts'
-import { layoutOf } from '../names.ts'
-import { offerExemplar } from './exemplars.ts'
-import { add, type MetricSeries, observe, set } from './series.ts'
+import type { TelemetryEvent } from '../../bus/event.ts'
+import { createIngest } from '../../metrics/ingest.ts'
+import type { Sink } from '../exporter.ts'
+import { offerExemplar } from './aggregate/exemplars.ts'
+import { add, type MetricSeries, observe, set } from './aggregate/series.ts'
+import type { CollectionItem } from './collection.ts'
+import { layoutOf } from './names.ts'
 import { configure, inferFamily, inferredName, type State } from './state.ts'
 
 /** Nothing of an event is kept but what it adds to sums; as little as can be said of it. */
