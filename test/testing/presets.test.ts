@@ -57,7 +57,7 @@ function distinct<Path extends ReturnType<typeof getShortestPaths>[number]>(
 const seen = (state: unknown): { value?: unknown } => (state ?? {}) as { value?: unknown }
 
 describe('the presets of the charts', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
 
   for (const [name, presets] of Object.entries(presetsOf({})))
     it(`give paths to each state of the ${name} chart, which a running actor follows`, () => {
