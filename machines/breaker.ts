@@ -26,7 +26,7 @@ export interface BreakerContext {
   readonly holder: PermitHolder | undefined
   /** Consecutive failures while closed. */
   readonly failures: number
-  /** Stamped on permits; a report of an older generation changes no state. */
+  /** The generation of the permits. A report with an older generation changes no state. */
   readonly generation: number
   /** When it left `closed`, in monotonic milliseconds. */
   readonly leftClosedAt: number

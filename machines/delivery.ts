@@ -12,7 +12,7 @@ export interface DeliveryInput {
 export interface DeliveryContext extends DeliveryInput {
   /** The permit held while exporting, and kept for the next wave as long as all goes well. */
   readonly permit: Permit | null
-  /** The breaker counts a failure of ours: the next success is reported. */
+  /** The breaker has counted a failure of this exporter, so the next success must be reported. */
   readonly failing: boolean
   /** How long to gather, or to wait after a failure. */
   readonly waitMs: number

@@ -78,7 +78,7 @@ export type BreakerEvent = EventsOf<{
   'breaker.reset': NoPayload
 }>
 
-/** The events that the breaker machine sends to whoever asked for a permit. */
+/** The events that the breaker machine sends to the actor that asked for a permit. */
 export type BreakerReply = EventsOf<{
   'permit.granted': { readonly permit: Permit }
   /** Only an urgent request is denied; others wait. */
@@ -119,7 +119,7 @@ export type DeliveryEvent =
       'exporter.flush': NoPayload
     }>
 
-/** The events that the delivery machine sends to whoever asked for a drain. */
+/** The events that the delivery machine sends to the actor that asked for a drain. */
 export type DeliveryReply = EventsOf<{ 'delivery.drained': NoPayload }>
 
 /** An actor that waits for the end of a drain. */

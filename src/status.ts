@@ -27,11 +27,11 @@ export interface ExporterStatus {
   readonly ledger: LedgerStatus
   readonly exports: { readonly attempts: number; readonly seconds: number }
   readonly lastError: LastError | null
-  /** What the driver tells of its client: the port it is bound to, say. */
+  /** Facts about the client from the driver, for example the port it is bound to. */
   readonly client: Readonly<Record<string, unknown>>
 }
 
-/** Everything an operator may know; plain JSON, nothing secret. */
+/** The state of everything, for operators: plain JSON without secrets. */
 export interface TelemetryStatus {
   readonly system: SystemState
   readonly exporters: Readonly<Record<string, ExporterStatus>>

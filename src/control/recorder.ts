@@ -10,7 +10,7 @@ export interface HistoryEntry {
   /** States, or configuration versions, before and after. */
   readonly from?: string
   readonly to?: string
-  /** Redacted by whoever records. Cut at 1,024 characters. */
+  /** A text without secrets, at most 1,024 characters long. */
   readonly message?: string
 }
 

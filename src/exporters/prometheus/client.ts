@@ -8,7 +8,7 @@ import { createPages } from './page/source.ts'
 import type { PrometheusConfig } from './settings.ts'
 
 export interface PrometheusClient {
-  /** Undefined when there is no port: the page is on somebody else's server, by `metricsHandler`. */
+  /** Undefined with `port = null`: the application serves the page with `metricsHandler`. */
   readonly server: HttpServer | undefined
   readonly path: () => string
   close(deadline: number): Promise<void>

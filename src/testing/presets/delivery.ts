@@ -5,7 +5,7 @@ import { type ChartPreset, createPreset, type PresetOptions } from './preset.ts'
 const reportOf = (...results: WaveReport['results']): WaveReport => ({ results, at: 0, jitter: 0 })
 const waves = [reportOf('success'), reportOf('failure'), reportOf()]
 
-/** Makes the preset of `deliveryMachine`: its unit is a fake, its breaker and whoever drains it only listen. */
+/** Makes the preset of `deliveryMachine`: its unit is a fake; its breaker and the actor that drains it only listen. */
 export function deliveryPreset(options: PresetOptions = {}): ChartPreset<typeof deliveryMachine> {
   const { unit } = createFakeUnit()
   const breaker = createEar([], 'breaker')

@@ -16,7 +16,7 @@ import type { PlainFamily, PlainSample } from './render.ts'
 
 type PromClient = typeof import('prom-client')
 
-/** Metrics of any exporter of ours; on a page they are never taken for the user's. */
+/** Metrics of our exporters. A page never takes them for metrics of the application. */
 const ours = new WeakSet<object>()
 
 const registered = new WeakMap<Family, object>()
