@@ -11,7 +11,7 @@ export interface LedgerStatus {
     /** Kept by the driver: starts of open spans, aggregates. */
     readonly held: number
     readonly queued: number
-    readonly inFlight: number
+    readonly in_flight: number
   }
   /** Outside the identity: weight whose attempt may have arrived although it was sent again or dropped. */
   readonly ambiguous: number
