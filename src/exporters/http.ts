@@ -71,8 +71,8 @@ export interface PostOptions {
 
 export interface HttpClient {
   /**
-   * One request, tried once: no retry (not even on a kept connection that turns out dead: the server may have acted),
-   * no redirect. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
+   * One request, sent once: no retry, no redirect. A kept connection that turns out closed before anything was sent gives
+   * way to another; one that ends later says so (`stale`), because the server may have acted. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
    * `close()`. The body must not change until then.
    */
   post(body: Uint8Array, options?: PostOptions): Promise<Attempt>
@@ -111,7 +111,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
     ...(forwarded && proxy.authorization !== undefined && { 'proxy-authorization': proxy.authorization }),
     ...(forwarded && { host: url.host }),
   }
-  const connections = openConnections({ ...options, proxy }, secure)
+  const connections = openConnections({ ...options, proxy, clock }, secure)
   /** An absolute-form request names its origin, so that the proxy knows where it goes. */
   const target = (path: string): string => (forwarded ? `${url.origin}${path}` : path)
   const base: RequestOptions & { servername?: string } = {
@@ -174,11 +174,20 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
       signal?.addEventListener('abort', onAbort)
       if (timeoutMs !== undefined) timer = clock.setTimeout(() => stop(timeoutError(from)), timeoutMs)
 
+      const start = (packed: Uint8Array): void => {
+        connections.dropExpired()
+        halt = begin(packed, options, (attempt) => {
+          if (attempt.type === 'failed') connections.dropIdle()
+          if (attempt.type === 'failed' && attempt.stale && attempt.sent === 'nothing') start(packed)
+          else settle(attempt)
+        })
+      }
+
       const send = (error: Error | null, packed: Uint8Array): void => {
         if (settled) return
         try {
           if (error) throw new TelemetryError('HTTP_COMPRESSION_FAILED', error.message)
-          halt = begin(packed, options, settle)
+          start(packed)
         } catch (thrown) {
           settle(failed(invalid(thrown, from)))
         }

@@ -2,8 +2,10 @@ import { Agent, type AgentOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../../clock.ts'
 import { markOwn } from '../../own-traffic.ts'
 import { type ForbidAddress, guardedLookup } from './address.ts'
+import { boundKept, idleMs, type KeptConnections } from './kept.ts'
 import type { HttpProxy } from './proxy.ts'
 import { proxySecureContextOf, secureContextOf, type TlsMaterial } from './tls.ts'
 import { openTunnel, silentMs } from './tunnel.ts'
@@ -15,18 +17,16 @@ export interface ConnectionOptions {
   readonly proxy?: HttpProxy | undefined
   /** Also plain http goes through the proxy by CONNECT, for callers that do not write absolute-form requests. */
   readonly alwaysTunnel?: boolean
+  readonly clock: Clock
 }
 
 /** The connections of one client, which no other shares. */
-export interface Connections {
+export interface Connections extends KeptConnections {
   readonly agent: Agent
   count(): number
   /** Destroys every one, busy or idle, and resolves when all are closed. */
   destroy(): Promise<void>
 }
-
-/** Below Node's 5 s, the shortest default among common servers: closing first is how not to meet a stale socket. */
-const idleMs = 4000
 
 /** An attempt keeps no process alive: a flush or a stop that somebody awaits does. */
 const letProcessEnd = (socket: Socket | Duplex): void => {
@@ -43,7 +43,7 @@ interface Dial {
 type Created = (error: Error | null, socket?: Duplex) => void
 
 export function openConnections(options: ConnectionOptions, secure: boolean): Connections {
-  const { proxy, tls, forbidAddress, alwaysTunnel = false } = options
+  const { proxy, tls, forbidAddress, alwaysTunnel = false, clock } = options
   const tunnels = proxy !== undefined && (secure || alwaysTunnel)
   const sockets = new Set<Socket | Duplex>()
 
@@ -118,5 +118,5 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
     for (const socket of sockets) socket.destroy()
     await Promise.all(closed)
   }
-  return { agent, count: () => sockets.size, destroy }
+  return { agent, count: () => sockets.size, destroy, ...boundKept(agent, clock) }
 }
