@@ -1,11 +1,12 @@
 import { Agent, type AgentOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
-import type { LookupFunction, Socket } from 'node:net'
+import type { Socket, TcpNetConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../../clock.ts'
 import { markOwn } from '../../own-traffic.ts'
 import { type ForbidAddress, guardedLookup } from './address.ts'
 import { boundKept, idleMs, type KeptConnections } from './kept.ts'
+import { sharedLookup } from './lookup.ts'
 import type { HttpProxy } from './proxy.ts'
 import { proxySecureContextOf, secureContextOf, type TlsMaterial } from './tls.ts'
 import { openTunnel, silentMs } from './tunnel.ts'
@@ -28,6 +29,9 @@ export interface Connections extends KeptConnections {
   destroy(): Promise<void>
 }
 
+/** Where a name has IPv4 and IPv6 addresses, one that says nothing for so many milliseconds gives way to the next. */
+const autoSelectFamilyAttemptTimeout = 250
+
 /** An attempt keeps no process alive: a flush or a stop that somebody awaits does. */
 const letProcessEnd = (socket: Socket | Duplex): void => {
   if ('unref' in socket && typeof socket.unref === 'function') socket.unref()
@@ -47,12 +51,13 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
   const tunnels = proxy !== undefined && (secure || alwaysTunnel)
   const sockets = new Set<Socket | Duplex>()
 
-  const settings: AgentOptions & { lookup?: LookupFunction } = {
+  const settings: AgentOptions & Pick<TcpNetConnectOpts, 'lookup' | 'autoSelectFamilyAttemptTimeout'> = {
     keepAlive: options.keepAlive ?? true,
     // Acts on idle sockets only; Node shortens it to what a `Keep-Alive: timeout=` of the server allows.
     timeout: idleMs,
     scheduling: 'lifo',
-    ...(forbidAddress && { lookup: guardedLookup(forbidAddress) }),
+    autoSelectFamilyAttemptTimeout,
+    lookup: forbidAddress ? guardedLookup(forbidAddress) : sharedLookup,
   }
   const toProxy = (overrides: AgentOptions = {}): Agent =>
     proxy?.secure
