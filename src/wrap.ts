@@ -21,14 +21,21 @@ export interface WrapOptions {
 // biome-ignore lint/suspicious/noExplicitAny: parameters of a function type are contravariant, so that nothing else fits all.
 export type WrappableHandler = (...args: any[]) => unknown
 
-/** What a handler returns or resolves with. A handler that ends with a callback returns nothing of interest. */
-type Outcome<Returned> = Returned extends void ? never : Promise<Awaited<Returned>>
-
-/** The function that `telemetry.wrap()` returns: of the same parameters, and always a promise of the result. */
+/**
+ * The function that `telemetry.wrap()` returns: of the same parameters, and always with a promise. It is the promise of
+ * the handler, also where the type of the handler says that it may return nothing, because it may end with a callback.
+ */
 export type WrappedHandler<Handler extends WrappableHandler> = (
   this: ThisParameterType<Handler>,
   ...args: Parameters<Handler>
-) => [Outcome<ReturnType<Handler>>] extends [never] ? Promise<void> : Outcome<ReturnType<Handler>>
+) => // biome-ignore lint/suspicious/noConfusingVoidType: a handler that ends with a callback has this type.
+[ReturnType<Handler>] extends [void]
+  ? Promise<void>
+  : ReturnType<Handler> extends infer Returned
+    ? Returned extends void
+      ? never
+      : Promise<Awaited<Returned>>
+    : never
 
 /**
  * Wraps the handler of a function that its platform freezes between calls: AWS Lambda, Cloud Functions, Vercel. Starts

@@ -111,7 +111,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
     ...(forwarded && proxy.authorization !== undefined && { 'proxy-authorization': proxy.authorization }),
     ...(forwarded && { host: url.host }),
   }
-  const connections = openConnections({ ...options, proxy, clock }, secure)
+  const connections = openConnections({ ...options, proxy }, secure)
   /** An absolute-form request names its origin, so that the proxy knows where it goes. */
   const target = (path: string): string => (forwarded ? `${url.origin}${path}` : path)
   const base: RequestOptions & { servername?: string } = {

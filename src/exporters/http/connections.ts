@@ -2,7 +2,6 @@ import { Agent, type AgentOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import type { Socket, TcpNetConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Clock } from '../../clock.ts'
 import { markOwn } from '../../own-traffic.ts'
 import { type ForbidAddress, guardedLookup } from './address.ts'
 import { boundKept, idleMs, type KeptConnections } from './kept.ts'
@@ -18,7 +17,6 @@ export interface ConnectionOptions {
   readonly proxy?: HttpProxy | undefined
   /** Also plain http goes through the proxy by CONNECT, for callers that do not write absolute-form requests. */
   readonly alwaysTunnel?: boolean
-  readonly clock: Clock
 }
 
 /** The connections of one client, which no other shares. */
@@ -47,7 +45,7 @@ interface Dial {
 type Created = (error: Error | null, socket?: Duplex) => void
 
 export function openConnections(options: ConnectionOptions, secure: boolean): Connections {
-  const { proxy, tls, forbidAddress, alwaysTunnel = false, clock } = options
+  const { proxy, tls, forbidAddress, alwaysTunnel = false } = options
   const tunnels = proxy !== undefined && (secure || alwaysTunnel)
   const sockets = new Set<Socket | Duplex>()
 
@@ -123,5 +121,5 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
     for (const socket of sockets) socket.destroy()
     await Promise.all(closed)
   }
-  return { agent, count: () => sockets.size, destroy, ...boundKept(agent, clock) }
+  return { agent, count: () => sockets.size, destroy, ...boundKept(agent) }
 }

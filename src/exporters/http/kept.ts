@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
-import { type Clock, elapsed } from '../../clock.ts'
 
 /** Below Node's 5 s, the shortest default among common servers: closing first is how not to meet a stale socket. */
 export const idleMs = 4_000
@@ -8,7 +8,10 @@ export const idleMs = 4_000
 /** A connection is used no longer than this, so that a name whose address changes is followed however busy it is. */
 export const maxAgeMs = 60_000
 
-/** Milliseconds of both clocks: a machine that is frozen may stop the monotonic one, and somebody may set the other. */
+/**
+ * Milliseconds of both clocks: a machine that is frozen may stop the monotonic one, and somebody may set the other. They
+ * are those of the system, whatever clock is injected, because servers go by theirs.
+ */
 interface Moment {
   readonly monotonic: number
   readonly wall: number
@@ -23,11 +26,11 @@ export interface KeptConnections {
 }
 
 /** Bounds how long an agent keeps a connection. */
-export function boundKept(agent: Agent, clock: Clock): KeptConnections {
+export function boundKept(agent: Agent): KeptConnections {
   const keptFirst = new WeakMap<Duplex, Moment>()
   const idleSince = new WeakMap<Duplex, Moment>()
 
-  const now = (): Moment => ({ monotonic: elapsed(clock), wall: clock.now() })
+  const now = (): Moment => ({ monotonic: performance.now(), wall: Date.now() })
   const since = (moment: Moment | undefined): number => {
     if (moment === undefined) return 0
     const { monotonic, wall } = now()

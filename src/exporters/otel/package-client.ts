@@ -51,7 +51,7 @@ export async function openPackageClient(
   const { headers } = config
   const [tls, origin] = await Promise.all([readTlsFiles(config), detectOrigin(config)])
   const connections = openConnections(
-    { tls, proxy, clock, alwaysTunnel: true, ...(forbidAddress && { forbidAddress }) },
+    { tls, proxy, alwaysTunnel: true, ...(forbidAddress && { forbidAddress }) },
     url.protocol === 'https:',
   )
   const redact = redactor([...secretsOf(headers, url), ...(proxy?.secrets ?? [])])
