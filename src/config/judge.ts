@@ -12,9 +12,9 @@ import {
   type Tables,
 } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
 import type { Redactor } from './presentation/redact.ts'
-import { createProblems, type ProblemList } from './problem-list.ts'
 import { type Held, hints, type ResolvedKeys, resolveExporter, resolveKeys, type Said } from './resolve.ts'
 import { isSensitive, type Schemas, type TypeSchema } from './schema.ts'
 import type { Environment } from './sources/environment.ts'

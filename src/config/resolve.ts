@@ -3,9 +3,9 @@ import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Entry, LayerName, Table } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
 import type { Redactor } from './presentation/redact.ts'
-import { createProblems, type ProblemList } from './problem-list.ts'
 import type { Schema, TypeSchema } from './schema.ts'
 
 /** A value that a layer gives to a key, in the shape drivers see. */

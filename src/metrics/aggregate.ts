@@ -3,6 +3,7 @@ import type { DeclaredMetric } from './declared.ts'
 import type { Family, Series } from './families.ts'
 import type { Shape } from './label-tree.ts'
 import type { LabelRule, Layout } from './labels.ts'
+import { forgetPlans } from './plan-cache.ts'
 
 /** The configuration of the exporter. */
 export type Settings = Readonly<Record<string, unknown>>
@@ -87,21 +88,4 @@ export function planFor<S extends Series>(
   }
   state.plans.set(eventName, plan)
   return plan
-}
-
-export type PlanCache = Pick<Aggregate<Series>, 'remembered' | 'maxRemembered' | 'labelled'> & {
-  readonly plans: { clear(): void }
-}
-
-/** Forgets what depends on the configuration; no series is lost. */
-export function forgetPlans(state: PlanCache): void {
-  state.plans.clear()
-  state.remembered = 0
-  state.labelled = undefined
-}
-
-/** Counts what plans remember; beyond the bound they begin anew: permuted keys lead to one series by many paths. */
-export function remember(state: PlanCache, weight: number): void {
-  state.remembered += weight
-  if (state.remembered > state.maxRemembered) forgetPlans(state)
 }

@@ -1,9 +1,9 @@
 import type { TelemetryErrorCode } from '../../error-codes.ts'
 import type { ConfigProblem } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
+import { isSensitive } from '../key-judge.ts'
 import type { Entry } from '../layers.ts'
 import { shownName } from '../paths.ts'
-import { isSensitive } from '../schema.ts'
 import { Unusable } from '../snapshot.ts'
 import { type Redactor, redacted } from './redact.ts'
 

@@ -1,13 +1,13 @@
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import { certificateProblems } from '../otel/connection-keys.ts'
-import { ingest } from './aggregate/ingest.ts'
-import { createState, forget, type State } from './aggregate/state.ts'
-import { takeCollection } from './aggregate/tick.ts'
 import type { MetricsClient } from './client.ts'
 import { type CollectionItem, largestPiece } from './collection.ts'
+import { ingest } from './ingest.ts'
 import { identityOf, instrumentName } from './names.ts'
 import { type OtelMetricsSchema, otelMetricsSchema } from './settings.ts'
+import { createState, forget, type State } from './state.ts'
+import { takeCollection } from './tick.ts'
 
 /** Options of `otelMetrics()`. */
 export interface OtelMetricsOptions<Type extends string = string> {

@@ -4,7 +4,6 @@ import { exporterKeys, pushKeys } from '../keys.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
 import { metrics } from '../otel/signal.ts'
 import { milliseconds, protocolVariables, sdkDisabled, signalExporter } from '../otel/variables.ts'
-import type { SeriesLimits } from './aggregate/families.ts'
 
 const word = (text: string): string => text.trim().toLowerCase()
 
@@ -123,6 +122,12 @@ export type OtelMetricsSchema = typeof otelMetricsSchema
 
 /** The configuration of an otel_metrics exporter. */
 export type OtelMetricsConfig = ConfigOf<OtelMetricsSchema>
+
+/** By the names of their configuration keys. */
+export interface SeriesLimits {
+  readonly max_series: number
+  readonly max_total_series: number
+}
 
 /** The keys that aggregation reads. */
 export interface Settings extends SeriesLimits, LabelSettings {

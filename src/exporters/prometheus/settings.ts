@@ -1,6 +1,5 @@
 import type { LabelSettings } from '../../metrics/labels.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
-import type { SeriesLimits } from './aggregate/families.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
 export const prometheusSchema = {
@@ -120,6 +119,14 @@ export type PrometheusSchema = typeof prometheusSchema
 
 /** The configuration of a prometheus exporter. */
 export type PrometheusConfig = ConfigOf<PrometheusSchema>
+
+/** By the names of their configuration keys. */
+export interface SeriesLimits {
+  readonly max_series: number
+  readonly max_metric_bytes: number
+  readonly max_total_series: number
+  readonly max_page_bytes: number
+}
 
 /** The keys that aggregation reads. */
 export interface Settings extends SeriesLimits, LabelSettings {

@@ -1,7 +1,8 @@
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family, type Series } from '../../../metrics/families.ts'
 import { type LabelSettings, labelRule } from '../../../metrics/labels.ts'
+import { forgetPlans } from '../../../metrics/plan-cache.ts'
 import type { Config } from '../../exporter.ts'
 import { layoutOf, measuredName, metricName, overflowTag } from '../names.ts'
 

@@ -1,6 +1,7 @@
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family } from '../../../metrics/families.ts'
 import { overflowText } from '../names.ts'
+import type { SeriesLimits } from '../settings.ts'
 import { clear, giveUp, MetricSeries } from './series.ts'
 
 /** What OTLP knows a metric as. An `updown` is a sum that is not monotonic. */
@@ -14,12 +15,6 @@ export interface MetricFamily extends Family<MetricSeries> {
   kind: MetricKind
   /** Upper bounds of explicit buckets, ascending, without +Inf. Fixed while it has series. */
   buckets: readonly number[]
-}
-
-/** By the names of their configuration keys. */
-export interface SeriesLimits {
-  readonly max_series: number
-  readonly max_total_series: number
 }
 
 /** What families share. */

@@ -2,6 +2,7 @@ import { type Accumulation, newSeries } from '../../../metrics/accumulation.ts'
 import type { MetricType } from '../../../metrics/declared.ts'
 import { admit, type Family as MetricFamily } from '../../../metrics/families.ts'
 import { type FamilyNames, labelsIn, nameIn, overflowText, separateLabels } from '../names.ts'
+import type { SeriesLimits } from '../settings.ts'
 
 /** A metric family: what the page shows. It outlives clients; counters only ever grow. */
 export interface Family extends MetricFamily<Accumulation> {
@@ -21,14 +22,6 @@ export interface Family extends MetricFamily<Accumulation> {
   limit: keyof SeriesLimits | undefined
   /** Roughly what its series take on the page. */
   bytes: number
-}
-
-/** By the names of their configuration keys. */
-export interface SeriesLimits {
-  readonly max_series: number
-  readonly max_metric_bytes: number
-  readonly max_total_series: number
-  readonly max_page_bytes: number
 }
 
 /** The limits in force, and what all families take of them together. */

@@ -1,8 +1,9 @@
 import type { Registry } from 'prom-client'
 import type { Accumulation } from '../../../metrics/accumulation.ts'
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { labelRule } from '../../../metrics/labels.ts'
+import { forgetPlans } from '../../../metrics/plan-cache.ts'
 import type { Config } from '../../exporter.ts'
 import { type FamilyNames, familyNames, labelName, metricName, occupiedNames } from '../names.ts'
 import { type Operation, operationOf } from '../outcome.ts'
@@ -120,3 +121,9 @@ function addFamily(state: State, family: Family): Family {
   state.announce(family)
   return family
 }
+
+/** The metrics at a limit of series, with the label that has most values. */
+export const overflowsOf = ({ families }: State) =>
+  families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
+    overflow ? [{ metric: name, label: culprit, limit }] : [],
+  )

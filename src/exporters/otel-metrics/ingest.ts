@@ -1,8 +1,8 @@
-import { createIngest } from '../../../metrics/ingest.ts'
-import type { Sink } from '../../exporter.ts'
-import type { CollectionItem } from '../collection.ts'
-import { layoutOf } from '../names.ts'
-import { add, type MetricSeries, observe, set } from './series.ts'
+import { createIngest } from '../../metrics/ingest.ts'
+import type { Sink } from '../exporter.ts'
+import { add, type MetricSeries, observe, set } from './aggregate/series.ts'
+import type { CollectionItem } from './collection.ts'
+import { layoutOf } from './names.ts'
 import { configure, inferFamily, inferredName, type State } from './state.ts'
 
 /** Nothing of an event is kept but what it adds to sums; as little as can be said of it. */

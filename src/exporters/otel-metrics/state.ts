@@ -1,14 +1,22 @@
-import type { Clock } from '../../../clock.ts'
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
-import type { DeclaredMetric } from '../../../metrics/declared.ts'
-import { labelRule } from '../../../metrics/labels.ts'
-import type { Config } from '../../exporter.ts'
-import { type Collection, type CollectionItem, itemOf } from '../collection.ts'
-import { encodeCollection } from '../encode/collection.ts'
-import { attributeName, identityOf, instrumentName, layoutOf, unitOf } from '../names.ts'
-import { readSettings, type Settings } from '../settings.ts'
-import { beginWindow, createFamily, emptyFamily, kindOf, type MetricFamily, type Shared } from './families.ts'
-import type { MetricSeries } from './series.ts'
+import type { Clock } from '../../clock.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../metrics/aggregate.ts'
+import type { DeclaredMetric } from '../../metrics/declared.ts'
+import { labelRule } from '../../metrics/labels.ts'
+import { forgetPlans } from '../../metrics/plan-cache.ts'
+import type { Config } from '../exporter.ts'
+import {
+  beginWindow,
+  createFamily,
+  emptyFamily,
+  kindOf,
+  type MetricFamily,
+  type Shared,
+} from './aggregate/families.ts'
+import type { MetricSeries } from './aggregate/series.ts'
+import { type Collection, type CollectionItem, itemOf } from './collection.ts'
+import { encodeCollection } from './encode/collection.ts'
+import { attributeName, identityOf, instrumentName, layoutOf, unitOf } from './names.ts'
+import { readSettings, type Settings } from './settings.ts'
 
 /** What one exporter has summed up. Made before its first client, outlives them all. */
 export interface State extends Aggregate<MetricSeries>, Shared {
