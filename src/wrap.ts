@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Telemetry } from './contract.ts'
+import type { Span } from './bus/span.ts'
 import { checkedTimeout } from './control/calls.ts'
 import { atMost } from './control/waiting.ts'
 import { messageOf, TelemetryError } from './errors.ts'
@@ -93,12 +93,19 @@ function outcomeOf(handler: WrappableHandler, self: unknown, args: readonly unkn
   })
 }
 
+/** As much of a telemetry system as is used here. */
+interface WrappingSystem {
+  start(): Promise<void>
+  flush(options: { readonly timeoutMs: number }): Promise<{ readonly complete: boolean }>
+  readonly span: Span
+}
+
 export function createWrap({
   system,
   state,
   logger,
 }: {
-  system: () => Pick<Telemetry, 'start' | 'flush' | 'span'>
+  system: () => WrappingSystem
   state: () => SystemState
   logger: Logger
 }): Wrap {

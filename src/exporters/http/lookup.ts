@@ -16,7 +16,8 @@ const lostMs = 60_000
 
 const maxRemembered = 100
 
-type Found = (error: NodeJS.ErrnoException | null, addresses: readonly LookupAddress[]) => void
+/** Without addresses where there is an error. */
+type Found = (error: NodeJS.ErrnoException | null, addresses?: readonly LookupAddress[]) => void
 
 /** One name that is being resolved, or waits for its turn, and everyone who has asked meanwhile. */
 interface Question {
@@ -66,12 +67,12 @@ export function createLookup(resolve: Resolve, now: () => number): LookupFunctio
     try {
       resolve(hostname, { ...options, all: true }, finish)
     } catch (thrown) {
-      finish(thrown as NodeJS.ErrnoException, [])
+      finish(thrown as NodeJS.ErrnoException)
     }
   }
 
   return (hostname, options, callback) => {
-    const found: Found = (error, addresses) => {
+    const found: Found = (error, addresses = []) => {
       const [first] = addresses
       if (error || first === undefined) callback(error, options.all ? [] : '')
       else if (options.all) callback(null, [...addresses])
