@@ -139,6 +139,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
         via: proxy && { proxy, forwarded },
         from: shown(url, path),
         tlsKeys: options.tlsKeys,
+        wasIdle: connections.wasIdle,
         maxResponseBytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
         options: {
           ...base,

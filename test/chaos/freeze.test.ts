@@ -44,6 +44,8 @@ describe('a process that is frozen and thawed', function () {
   const freeze = async (): Promise<void> => {
     child.kill('SIGSTOP')
     while (!/\) T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))) await pause(1)
+    // Longer than a connection counts as just used.
+    await pause(5)
   }
   const thaw = (): void => void child.kill('SIGCONT')
   /** The platform has the next call ready before it thaws the process. */

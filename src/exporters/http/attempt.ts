@@ -5,6 +5,7 @@ import {
   request as requestHttp,
 } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import type { Socket } from 'node:net'
 import { context, createContextKey } from '@opentelemetry/api'
 import { isError, messageOf, TelemetryError } from '../../errors.ts'
 import {
@@ -54,6 +55,8 @@ export interface RequestPlan {
   readonly options: RequestOptions
   readonly body: Uint8Array
   readonly maxResponseBytes: number
+  /** Whether a kept connection may have been ended by its server since its last use. */
+  readonly wasIdle: (socket: Socket) => boolean
   readonly from: string
   readonly tlsKeys?: TlsKeys | undefined
   /** The proxy that the request goes through; `forwarded`: as an absolute-form request, not through a tunnel. */
@@ -110,6 +113,8 @@ export function beginRequest(
       // Before Node's own, which may find that it is no HTTP.
       socket.prependOnceListener('data', onData)
       request.once('close', () => socket.off('data', onData))
+      if (plan.wasIdle(socket)) afterTurn(sendIfOpen)
+      else sendIfOpen()
     } else
       socket.once(plan.secure ? 'secureConnect' : 'connect', () => {
         sent = 'maybe'
@@ -162,8 +167,7 @@ export function beginRequest(
     })
     if (Number(response.headers['content-length']) > plan.maxResponseBytes) finish('oversized')
   })
-  if (request.reusedSocket) afterTurn(sendIfOpen)
-  else request.end(plan.body)
+  if (!request.reusedSocket) request.end(plan.body)
 
   return (cause) => {
     if (stopResponse !== undefined) stopResponse()

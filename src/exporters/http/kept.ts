@@ -8,6 +8,9 @@ export const idleMs = 4_000
 /** A connection is used no longer than this, so that a name whose address changes is followed however busy it is. */
 export const maxAgeMs = 60_000
 
+/** A connection that was in use so many milliseconds ago is still open. */
+const justUsedMs = 2
+
 /**
  * Milliseconds of both clocks: a machine that is frozen may stop the monotonic one, and somebody may set the other. They
  * are those of the system, whatever clock is injected, because servers go by theirs.
@@ -17,8 +20,10 @@ interface Moment {
   readonly wall: number
 }
 
-/** The kept connections of an agent that no request uses now. */
+/** The kept connections of an agent. */
 export interface KeptConnections {
+  /** Whether a connection was idle before this use for so long that its server may have ended it. */
+  wasIdle(socket: Duplex): boolean
   /** Destroys those that have been idle for too long by either clock, as after a freeze. */
   dropExpired(): void
   /** Destroys all of them: one has shown that its server is gone, or closes what is idle. */
@@ -57,6 +62,7 @@ export function boundKept(agent: Agent): KeptConnections {
   }
 
   return {
+    wasIdle: (socket) => since(idleSince.get(socket)) >= justUsedMs,
     dropExpired: () => dropWhere((socket) => since(idleSince.get(socket)) >= idleMs),
     dropIdle: () => dropWhere(() => true),
   }

@@ -51,6 +51,7 @@ describe('a kept connection', () => {
       for (let round = 1; round <= 20; round += 1) {
         await post(client)
         // The client has not read of it when it is asked to post.
+        clocks.monotonic += 2
         end(sockets.at(-1)!)
         assert.equal(requests, round)
       }
@@ -60,6 +61,7 @@ describe('a kept connection', () => {
   it('gives way with all others when several were closed at once', async () => {
     const { client, sockets } = await setUp(answering)
     await Promise.all(Array.from({ length: 6 }, () => post(client)))
+    clocks.monotonic += 2
     for (const socket of sockets) socket.destroy()
     await Promise.all(Array.from({ length: 6 }, () => post(client)))
     assert.equal(sockets.length, 12)
