@@ -88,6 +88,7 @@ export type {
   Unit,
 } from './metrics/declared.ts'
 export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
+export type { MetricTable } from './metrics/tables.ts'
 export { metricsHandler } from './metrics-handler.ts'
 export type { ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'

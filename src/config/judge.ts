@@ -121,7 +121,10 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
     problems.add(held ? path : pathOf(id), () => {
       const right = `one of ${[...schemas.types.keys()].join(', ')}`
       if (held)
-        return { ...valueProblem(path, typeKey, held.entry, right, redactor), code: 'CONFIG_UNKNOWN_TYPE' }
+        return {
+          ...valueProblem(path, typeKey, held.entry, { right, at: [] }, redactor),
+          code: 'CONFIG_UNKNOWN_TYPE',
+        }
       const meant = nearest(id, schemas.types.keys())
       const message = `${pathOf(id)} is not the name of an exporter type: give it a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
       return { code: 'CONFIG_UNKNOWN_TYPE', path, message }

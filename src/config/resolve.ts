@@ -63,7 +63,7 @@ export function resolveKeys(
       const path = pathOf(id, name)
       const say = (): ConfigProblem =>
         verdict
-          ? valueProblem(path, key, entry, verdict.right, redactor)
+          ? valueProblem(path, key, entry, verdict, redactor)
           : problemAt(lackingCode(entry), path, entry, entry.lacking ?? '')
       // A variable that others share is our business only where it would be in force.
       if (entry.ecosystem && values.length === 0) warnings.push(`${say().message}; it is ignored`)

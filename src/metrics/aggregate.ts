@@ -4,6 +4,7 @@ import type { Family, Series } from './families.ts'
 import type { Shape } from './label-tree.ts'
 import type { LabelRule, Layout } from './labels.ts'
 import { forgetPlans } from './plan-cache.ts'
+import type { MetricTable } from './tables.ts'
 
 /** The configuration of the exporter. */
 export type Settings = Readonly<Record<string, unknown>>
@@ -11,6 +12,10 @@ export type Settings = Readonly<Record<string, unknown>>
 /** What every exporter of metrics keeps, whatever its series are. It outlives the exporter's clients. */
 export interface Aggregate<S extends Series> {
   readonly declared: Declared<S>[]
+  /** What of `declared` the configuration declares; the code declares the others. */
+  readonly configured: Map<string, Declared<S>>
+  /** The tables that `configured` was made of. */
+  tables: readonly MetricTable[]
   /** By event name; a cache, so it may be emptied at any time. */
   readonly plans: Map<string, Plan<S>>
   /** How much the plans remember of shapes and label sets, and the bound beyond which they begin anew. */
@@ -57,6 +62,8 @@ const maxPlans = 4096
 export const emptyAggregate = <S extends Series>(): Aggregate<S> => ({
   ...{
     declared: [],
+    configured: new Map(),
+    tables: [],
     plans: new Map(),
     remembered: 0,
     maxRemembered: 0,

@@ -1,5 +1,7 @@
 import type { LabelSettings } from '../../metrics/labels.ts'
+import type { MetricTable } from '../../metrics/tables.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
+import { declaredMetrics } from '../metrics-key.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
 export const prometheusSchema = {
@@ -94,6 +96,7 @@ export const prometheusSchema = {
     change: 'hot',
     doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
   },
+  metrics: declaredMetrics('labels'),
   outcome_label: {
     format: 'boolean',
     default: false,
@@ -134,10 +137,11 @@ export interface Settings extends SeriesLimits, LabelSettings {
   readonly buckets: readonly number[]
   readonly outcome_label: boolean
   readonly exemplars: boolean
+  readonly metrics: readonly MetricTable[]
 }
 
 const limits = ['max_metrics', 'max_series', 'max_total_series', 'max_metric_bytes', 'max_page_bytes']
-const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', 'exemplars', ...limits]
+const keys = ['labels', 'labels_deny', 'buckets', 'metrics', 'outcome_label', 'exemplars', ...limits]
 
 /** A configuration's settings; a key it lacks has its default. */
 export const readSettings = (config: Config): Settings =>

@@ -9,7 +9,7 @@ export type MetricKind = 'sum' | 'updown' | 'gauge' | 'histogram' | 'exponential
 
 /** A metric as OTLP has it. It outlives clients. */
 export interface MetricFamily extends Family<MetricSeries> {
-  readonly description: string
+  description: string
   readonly unit: string
   /** That of a histogram changes with the configuration, while it has no series. */
   kind: MetricKind
@@ -44,6 +44,10 @@ export const kindOf = ({ kind, type }: DeclaredMetric, histogram: MetricKind): M
   if (kind === 'lastValue') return 'gauge'
   return type === 'gauge' ? 'updown' : 'sum'
 }
+
+/** What histograms are under a configuration. */
+export const histogramKind = ({ histogram }: { readonly histogram: string }): MetricKind =>
+  histogram === 'exponential' ? 'exponential' : 'histogram'
 
 export function createFamily(options: FamilyOptions, shared: Shared): MetricFamily {
   const make = (text: string): MetricSeries =>
@@ -106,6 +110,12 @@ export function emptyFamily(family: MetricFamily, shared: Pick<Shared, 'totalSer
   shared.totalSeries -= family.series.size
   family.series.clear()
   family.overflow = undefined
+}
+
+/** Each exemplar is sent once: with the collection of the time in which it was measured. */
+export function forgetExemplars({ series, overflow }: MetricFamily): void {
+  for (const one of series.values()) one.exemplars = undefined
+  if (overflow) overflow.exemplars = undefined
 }
 
 /** Begins the next window. What had no value in a whole one is given up: its memory is better used otherwise. */

@@ -11,7 +11,7 @@ export interface Family extends MetricFamily<Accumulation> {
   readonly name: string
   /** As in OpenMetrics: without `_total`. */
   readonly base: string
-  readonly help: string
+  help: string
   /** Upper bounds, ascending, without +Inf; empty unless a histogram. Fixed once it has a series. */
   buckets: readonly number[]
   /** Every label name of its series: at most {@link maxLabels}. */
@@ -69,6 +69,15 @@ export function createFamily(
     seriesOf: (text) => admit(family, withinNames(family.labelNames, text), room),
   }
   return family
+}
+
+/** Forgets the series of a family that is no longer on the page. */
+export function emptyFamily(family: Family, { totals }: Totals): void {
+  totals.series -= family.series.size + (family.overflow ? 1 : 0)
+  totals.bytes -= family.bytes
+  family.bytes = 0
+  family.series.clear()
+  family.overflow = undefined
 }
 
 const bytesOf = ({ type, buckets, name }: Family, labelBytes: number): number =>
