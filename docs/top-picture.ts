@@ -52,7 +52,7 @@ function statusOf(given: Given): ExporterStatus {
     },
     ledger: {
       ...{ accepted, delivered: 0, dropped, ambiguous: 0 },
-      pending: { buffered: 0, held: 0, queued, inFlight },
+      pending: { buffered: 0, held: 0, queued, in_flight: inFlight },
     },
     exports: { attempts: 0, seconds: 0 },
     client: {},

@@ -359,7 +359,7 @@ describe('telemetry', () => {
     telemetry.emit('job.done')
     assert.equal((await telemetry.flush({ exporters: ['quick'] })).complete, true)
     assert.equal(quick.eventsMatching('job.done').length, 1)
-    assert.equal(telemetry.status().exporters.stuck?.ledger.pending.inFlight, 0)
+    assert.equal(telemetry.status().exporters.stuck?.ledger.pending.in_flight, 0)
     assert.equal((await telemetry.flush({ timeoutMs: 20 })).complete, false)
   })
 

@@ -162,7 +162,7 @@ async function outage(stage: Stage): Promise<Entry[]> {
   const { ledger } = otelOf(stage)
   const lost = lostOf(stage) - before
   screen.say(
-    `   the queue was sent on: ${ledger.pending.queued + ledger.pending.inFlight} wait now; events lost: ${lost}`,
+    `   the queue was sent on: ${ledger.pending.queued + ledger.pending.in_flight} wait now; events lost: ${lost}`,
   )
   return [
     {

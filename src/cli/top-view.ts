@@ -67,7 +67,7 @@ const columns: readonly Column[] = [
     title: 'IN FLIGHT',
     right: true,
     rank: 6,
-    cell: ({ status }) => ({ text: shortNumber(status.ledger.pending.inFlight) }),
+    cell: ({ status }) => ({ text: shortNumber(status.ledger.pending.in_flight) }),
   },
   {
     title: 'DROPPED',
@@ -181,7 +181,7 @@ export const plainLines = (view: SystemView): string[] =>
       `breaker=${breakerOf(one)}`,
       `rate=${one.rate.toFixed(1)}`,
       `queue=${one.queued}`,
-      `in_flight=${status.ledger.pending.inFlight}`,
+      `in_flight=${status.ledger.pending.in_flight}`,
       `dropped=${one.dropped}`,
       ...(reasons === '' ? [] : [`(${reasons})`]),
     ].join(' ')

@@ -11,7 +11,7 @@ export interface LedgerStatus {
     /** Events that the driver keeps: starts of open spans, aggregates. */
     readonly held: number
     readonly queued: number
-    readonly inFlight: number
+    readonly in_flight: number
   }
   /** Events that may have arrived although they were sent again or dropped. They are not part of the sum. */
   readonly ambiguous: number

@@ -208,7 +208,7 @@ export function createUnit(options: UnitOptions): Unit {
           buffered: buffered + intake.underWay,
           held: ledger.held,
           queued: queue.weight,
-          inFlight: ledger.inFlight,
+          in_flight: ledger.inFlight,
         },
         ambiguous: ledger.ambiguous,
       }

@@ -11,7 +11,7 @@ const ledgerOf = (delivered: number, dropped: Record<string, number> = {}) => ({
     accepted: delivered,
     delivered,
     dropped,
-    pending: { buffered: 1, held: 2, queued: 3, inFlight: 4 },
+    pending: { buffered: 1, held: 2, queued: 3, in_flight: 4 },
     ambiguous: 0,
   },
 })

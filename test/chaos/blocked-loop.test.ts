@@ -63,7 +63,7 @@ describe('a blocked event loop', function () {
   it('loses nothing, sends nothing twice and blames no backend that answered meanwhile', async () => {
     backend.delay(100)
     work(20)
-    while (exporter().ledger.pending.inFlight === 0) await pause(1)
+    while (exporter().ledger.pending.in_flight === 0) await pause(1)
     await pause(30)
     // In the phase after which timers run before sockets are read.
     await new Promise((resolve) => setImmediate(resolve))

@@ -52,11 +52,11 @@ function check(world: World, complaints: readonly string[], after: string): void
   const { exporters } = telemetry.status()
   for (const [id, { ledger }] of Object.entries(exporters)) {
     assertExact(ledger, `${id} after ${after}:`)
-    const { queued, inFlight } = ledger.pending
+    const { queued, in_flight } = ledger.pending
     // An item of datadog sums any number of events up.
     assert.ok(
-      id === 'datadog' || queued + inFlight <= mostPending,
-      `${id} has ${queued + inFlight} events pending after ${after}`,
+      id === 'datadog' || queued + in_flight <= mostPending,
+      `${id} has ${queued + in_flight} events pending after ${after}`,
     )
   }
   for (const [id, all] of Object.entries(receivers))
@@ -111,7 +111,7 @@ async function recover(world: World, complaints: readonly string[]): Promise<voi
           },
         ]) => {
           if (state === 'failed') void watch.follow('restart', 10_000, telemetry.restart(id))
-          return state !== 'serving' || pending.queued + pending.inFlight + pending.buffered > 0
+          return state !== 'serving' || pending.queued + pending.in_flight + pending.buffered > 0
         },
       )
       .map(([id, { state, breaker, ledger, lastError }]) =>

@@ -37,7 +37,7 @@ const exporter = ({
     delivered: 0,
     dropped,
     ambiguous: 0,
-    pending: { buffered: 0, held: 0, queued, inFlight: 0 },
+    pending: { buffered: 0, held: 0, queued, in_flight: 0 },
   },
   lastError: error === undefined ? null : { message: error, at: 1_000_000 - 5_000 },
 })

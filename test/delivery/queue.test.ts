@@ -101,7 +101,7 @@ describe('a batch', () => {
     rig.emit(10)
     await rig.settle()
     assert.equal(driver.calls.length, 3)
-    assert.equal(rig.ledger().pending.inFlight, 3)
+    assert.equal(rig.ledger().pending.in_flight, 3)
   })
 
   it('adds up with the rest of the ledger while the driver looks at the status', async () => {

@@ -14,7 +14,7 @@ const ledger = (facts: Partial<LedgerStatus> = {}): LedgerStatus => ({
   accepted: 10,
   delivered: 6,
   dropped: { disabled: 1, unmatched_end: 2 },
-  pending: { buffered: 0, held: 1, queued: 0, inFlight: 0 },
+  pending: { buffered: 0, held: 1, queued: 0, in_flight: 0 },
   ambiguous: 0,
   ...facts,
 })

@@ -342,8 +342,8 @@ async function recover(world: World): Promise<void> {
   assert.ok(settled, 'every change, flush and restart has settled')
   for (const [of, { state, config, ledger }] of Object.entries(telemetry.status().exporters)) {
     assert.equal(state, config.enabled ? 'serving' : 'disabled', `${of} has recovered`)
-    const { queued, inFlight, buffered } = ledger.pending
-    assert.equal(queued + inFlight + buffered, 0, `${of} has delivered: ${JSON.stringify(ledger)}`)
+    const { queued, in_flight, buffered } = ledger.pending
+    assert.equal(queued + in_flight + buffered, 0, `${of} has delivered: ${JSON.stringify(ledger)}`)
     assert.equal(world.clients[of as Id].open, config.enabled ? 1 : 0, `${of} has the client it needs`)
   }
 }

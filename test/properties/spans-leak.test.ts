@@ -93,7 +93,7 @@ describe('a stream of leaking spans', () => {
     const { accepted, delivered, dropped, pending } = ledger()
     assert.equal(accepted, emitted)
     assert.equal(delivered, items * 2)
-    assert.deepEqual([pending.buffered, pending.queued, pending.inFlight], [0, 0, 0])
+    assert.deepEqual([pending.buffered, pending.queued, pending.in_flight], [0, 0, 0])
     assert.ok(pending.held <= mostOpen)
     assert.equal(dropped.unmatched_end, said['never.success']! + said['whole.error']!)
     assert.equal(dropped.no_correlation_id, said['anonymous.start'])
@@ -104,7 +104,7 @@ describe('a stream of leaking spans', () => {
 
     const report = await telemetry.stop()
     const final = report.exporters.otel!
-    assert.deepEqual(final.pending, { buffered: 0, held: 0, queued: 0, inFlight: 0 })
+    assert.deepEqual(final.pending, { buffered: 0, held: 0, queued: 0, in_flight: 0 })
     const lost = Object.values(final.dropped).reduce((all, count) => all + count, 0)
     assert.equal(final.accepted, final.delivered + lost)
   })

@@ -46,7 +46,7 @@ export function createOverview(goTo) {
       update(status) {
         const { rate: perSecond, lossRate } = rates.add(status.ledger, performance.now())
         const pending = waitingOf(status.ledger)
-        const { queued, inFlight } = status.ledger.pending
+        const { queued, in_flight: inFlight } = status.ledger.pending
         const queueShare = status.queueSize ? (queued + inFlight) / status.queueSize : undefined
         const lost = lostOf(status.ledger.dropped)
         rank = severity({ status, lossRate, queueShare })

@@ -40,7 +40,7 @@ export function createLedgerBar() {
     element,
     /** @param {any} ledger */
     update(ledger) {
-      const { buffered, held, queued, inFlight } = ledger.pending
+      const { buffered, held, queued, in_flight: inFlight } = ledger.pending
       const values = new Map([
         ['delivered', ledger.delivered],
         ['pending', buffered + held + queued + inFlight],

@@ -66,4 +66,4 @@ export function createRates() {
 }
 
 /** Events that an exporter still has. @param {any} ledger */
-export const waitingOf = ({ pending }) => pending.buffered + pending.held + pending.queued + pending.inFlight
+export const waitingOf = ({ pending }) => pending.buffered + pending.held + pending.queued + pending.in_flight

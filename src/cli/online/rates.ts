@@ -45,7 +45,7 @@ const queuedOf = ({ ledger: { pending } }: ExporterStatus): number => pending.qu
 function shareOf({ config, ledger }: ExporterStatus): number | undefined {
   const { queue_size: size } = config
   return typeof size === 'number' && size > 0
-    ? (ledger.pending.queued + ledger.pending.inFlight) / size
+    ? (ledger.pending.queued + ledger.pending.in_flight) / size
     : undefined
 }
 

@@ -172,7 +172,7 @@ export function lifecycleWorld(
         const { accepted, delivered, dropped, pending } = status().ledger
         const sum = (counts: object): number => Object.values(counts).reduce((a, b) => a + b, 0)
         assert.equal(delivered + sum(dropped) + sum(pending), accepted, 'the ledger adds up')
-        assert.equal(pending.inFlight > 0, context.hanging, 'an attempt is in flight')
+        assert.equal(pending.in_flight > 0, context.hanging, 'an attempt is in flight')
         if (state === 'stopped') assert.equal(clock.timers, 0, 'timers that are left after the stop')
       },
       async end() {

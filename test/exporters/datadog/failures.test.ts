@@ -31,8 +31,8 @@ describe('an answer of Datadog', () => {
   const settled = (stepMs = 0): Promise<void> =>
     running.clock.until(
       () => {
-        const { buffered, held, queued, inFlight } = running.ledger().pending
-        return buffered + held + queued + inFlight === 0
+        const { buffered, held, queued, in_flight } = running.ledger().pending
+        return buffered + held + queued + in_flight === 0
       },
       { stepMs },
     )

@@ -71,7 +71,7 @@ describe('the totals at Datadog', () => {
     here.keys.add(oldKey).add(newKey)
     await telemetry.config.put('telemetry.datadog.api_key', newKey)
     // Requests under way with the old key are given their time by the operator, then it is revoked.
-    await clock.until(() => ledger().pending.inFlight === 0)
+    await clock.until(() => ledger().pending.in_flight === 0)
     here.keys.delete(oldKey)
     await emit(20_000, 40_000)
 

@@ -32,8 +32,8 @@ export async function startMetrics(
     settled: (stepMs = 500): Promise<void> =>
       clock.until(
         () => {
-          const { buffered, held, queued, inFlight } = status().ledger.pending
-          return buffered + held + queued + inFlight === 0
+          const { buffered, held, queued, in_flight } = status().ledger.pending
+          return buffered + held + queued + in_flight === 0
         },
         { stepMs },
       ),

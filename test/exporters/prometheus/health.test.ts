@@ -20,7 +20,7 @@ const healthPage = (status: unknown): ParsedPage =>
 
 const ledger = {
   ...{ accepted: 10, delivered: 4, ambiguous: 1, dropped: { queue_full: 2 } },
-  pending: { buffered: 0, held: 1, queued: 2, inFlight: 1 },
+  pending: { buffered: 0, held: 1, queued: 2, in_flight: 1 },
 }
 
 describe('prometheus: health', () => {

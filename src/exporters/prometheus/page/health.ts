@@ -68,9 +68,6 @@ const exporterStates = [
 ]
 const breakerStates = ['closed', 'open', 'half_open', 'forced_open', 'disabled']
 
-/** The values of the label `stage`, by their name in `status()`. */
-const stages = { buffered: 'buffered', held: 'held', queued: 'queued', inFlight: 'in_flight' } as const
-
 /** Never throws, whatever `status` is. */
 export function healthOf(status: unknown, state: State): PlainFamily[] {
   const found = new Map<Name, PlainSample[]>()
@@ -108,8 +105,8 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
     add('telemachine_events_dropped_total', at(dropped, reason), [...labels, ['reason', reason]])
   }
   const pending = at(ledger, 'pending')
-  for (const [key, stage] of Object.entries(stages))
-    add('telemachine_events_pending', at(pending, key), [...labels, ['stage', stage]])
+  for (const stage of ['buffered', 'held', 'queued', 'in_flight'])
+    add('telemachine_events_pending', at(pending, stage), [...labels, ['stage', stage]])
   const capacity = at(at(exporter, 'config'), 'queue_size')
   add('telemachine_queue_capacity', capacity, labels)
   addState(add, 'telemachine_exporter_state', at(exporter, 'state'), exporterStates, labels)
@@ -126,7 +123,7 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
   if (!spans) return
   add('otel_sdk_processor_span_queue_size', at(pending, 'queued'), component)
   add('otel_sdk_processor_span_queue_capacity', capacity, component)
-  add('otel_sdk_exporter_span_inflight', at(pending, 'inFlight'), component)
+  add('otel_sdk_exporter_span_inflight', at(pending, 'in_flight'), component)
 }
 
 function addState(add: Add, name: Name, state: unknown, known: readonly string[], labels: Labels): void {
