@@ -78,6 +78,8 @@ export type { Logger } from './logger.ts'
 export type {
   DeclaredMetric,
   DistributionOptions,
+  GaugeRule,
+  LastValueOptions,
   MeasuredOptions,
   MetricOptions,
   MetricType,
