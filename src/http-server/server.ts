@@ -25,6 +25,8 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly host: string
   readonly port: number
+  /** A worker of a cluster listens by itself, not by its primary: no other worker can have the port. Default false. */
+  readonly exclusive?: boolean
   /** Answers a request. Must not throw. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void
   readonly clock: Clock
@@ -82,7 +84,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   }
 
   await new Promise<void>((resolve, reject) => {
-    const { signal, port } = options
+    const { signal, port, exclusive = false } = options
     const abort = (): void => {
       server.close()
       reject(signal?.reason)
@@ -93,7 +95,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
       signal?.removeEventListener('abort', abort)
       reject(listenError(error, `${inUrl(host)}:${port}`))
     })
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, exclusive }, () => {
       signal?.removeEventListener('abort', abort)
       server.removeAllListeners('error')
       server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'an HTTP server had an error'))
@@ -132,6 +134,10 @@ function endRaw(socket: Duplex, status: string): void {
 
 function listenError(error: NodeJS.ErrnoException, where: string): TelemetryError {
   return error.code === 'EADDRINUSE'
-    ? new TelemetryError('PORT_TAKEN', `${where} is in use by another listener`, { cause: error })
+    ? new TelemetryError(
+        'PORT_TAKEN',
+        `${where} is in use: another server listens there; use another port, or port 0 for any free one`,
+        { cause: error },
+      )
     : new TelemetryError('LISTEN_FAILED', `cannot listen on ${where}: ${messageOf(error)}`, { cause: error })
 }

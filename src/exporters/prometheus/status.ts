@@ -1,4 +1,5 @@
 import { inUrl } from '../../http-server/host.ts'
+import type { Family } from './aggregate/families.ts'
 import type { State } from './aggregate/state.ts'
 import type { PrometheusClient } from './index.ts'
 
@@ -21,14 +22,22 @@ export function describe(
 }
 
 /** The metrics at a limit of series, with the label that has most values. */
-export const overflowsOf = ({ families }: State) =>
+export const overflowsOf = ({ families }: { readonly families: readonly Family[] }) =>
   families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
     overflow ? [{ metric: name, label: culprit, limit }] : [],
   )
 
-function whereabouts({ server, path }: PrometheusClient): Readonly<Record<string, unknown>> {
-  if (!server) return { port: null }
-  const { host, port } = server
+function whereabouts({ server, path, group }: PrometheusClient): Readonly<Record<string, unknown>> {
+  return { ...address(server ?? group?.hubFacts(), path), ...(group && { cluster: group.describe() }) }
+}
+
+/** Of a member it is the hub's. */
+function address(
+  server: { readonly host?: unknown; readonly port?: unknown } | undefined,
+  path: () => string,
+): Readonly<Record<string, unknown>> {
+  const { host, port } = server ?? {}
+  if (typeof host !== 'string' || typeof port !== 'number') return { port: null }
   const reached = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return { ...{ host, port, path: path() }, url: `http://${inUrl(reached)}:${port}${path()}` }
 }
