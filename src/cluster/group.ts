@@ -44,6 +44,8 @@ export interface GroupOptions<Form, All extends Totals> {
   readonly renderAll: (form: Form, totals: All, census: Census) => Promise<readonly Buffer[]>
   /** Called when this one is to serve the page, alone or as the hub. `patient`: not to reject, but to go on trying. */
   readonly serve: (patient: boolean) => Promise<void>
+  /** Facts of a hub's totals, for its status. */
+  readonly describeTotals: (totals: All) => object
   /** What the hub says of its page. */
   readonly facts: () => object
 }
@@ -56,6 +58,7 @@ export interface Census {
 
 const gatherMs = 1000
 const patienceMs = 3000
+const maxPageMs = 10_000
 const knockMs = 250
 const pollMs = 10
 
@@ -64,6 +67,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   const { label, isOneOfMany } = kin()
   const door = `telemachine ${JSON.stringify(options.page)}`
   let role: Role = 'alone'
+  let name = ''
   let folder = ''
   let shipping = newShipping()
   let reporter: ReturnType<typeof createReporter> | undefined
@@ -122,6 +126,8 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
 
   /** One attempt: true when there is a hub now, or nothing more is to be done. */
   const attempt = async (): Promise<boolean> => {
+    // Somebody may have cleaned the folder for temporary files.
+    await openFolder(name)
     const claim = await readClaim(folder)
     if (claim) {
       const found = await connectToHub({ claim, self, asked: report, lost })
@@ -165,7 +171,8 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   const join = async (patient: boolean): Promise<void> => {
     happened('kin_seen')
     try {
-      folder = await openFolder(await groupName(options.page))
+      name = await groupName(options.page)
+      folder = await openFolder(name)
       shipping = shippings.get(folder) ?? shipping
       shippings.set(folder, shipping)
       reporter ??= createReporter(source, shipping, clock)
@@ -186,6 +193,13 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     while (clock.now() < until && !(await readClaim(folder)))
       await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
   }
+
+  /** A hub may be stopped, or busy. */
+  const within = <T>(ms: number, promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = clock.setTimeout(() => reject(new Error('the page of all took too long')), ms)
+      promise.then(resolve, reject).finally(() => clock.clearTimeout(timer))
+    })
 
   const settled = async (until: number): Promise<void> => {
     while (role === 'electing' && clock.now() < until) await change(until - clock.now())
@@ -227,7 +241,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
         if (role === 'alone') return options.renderOwn(form)
         try {
           if (role === 'hub') return await renderAll(form)
-          if (connection) return await connection.page(form)
+          if (connection) return await within(maxPageMs, connection.page(form))
         } catch (error) {
           if (!(error instanceof HubGone)) throw error
         }
@@ -239,6 +253,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       ...{ role, label },
       ...(reporter && { reports: shipping.seq - (shipping.pending ? 1 : 0) }),
       ...(hub && { members: hub.members + 1, late: hub.late, hub: options.facts() }),
+      ...(hub && totals && { totals: options.describeTotals(totals) }),
       ...(hub?.journalFailure !== undefined && { journal: hub.journalFailure }),
       ...(connection && { hub: connection.facts() }),
       ...(trouble !== undefined && { error: trouble }),

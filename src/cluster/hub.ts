@@ -76,9 +76,12 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
   let asked = 0
   let isClosing = false
   let opened: (journal: Journal) => void = () => {}
-  const ready = new Promise<Journal>((resolve) => {
+  let failed: (error: unknown) => void = () => {}
+  const ready = new Promise<Journal>((resolve, reject) => {
     opened = resolve
+    failed = reject
   })
+  ready.catch(nothing)
 
   const attendance: Attendance = createAttendance(clock, seqs)
 
@@ -91,6 +94,13 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
     }
   }
 
+  /** What cannot be added is left out: it must not keep what comes after it out as well. */
+  const add = (sums: readonly object[]): void => {
+    try {
+      totals.add(sums)
+    } catch {}
+  }
+
   const take = async ({ id, label, pid }: Reporting, { seq, sums, live }: Report): Promise<void> => {
     const journal = await ready
     if (isClosing) return new Promise(() => {})
@@ -99,7 +109,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
     await new Promise<void>((resolve) =>
       journal.append({ id, pid, seq, sums }, () => {
         note(id, { pid, seq, gone: false })
-        totals.add(sums)
+        add(sums)
         resolve()
       }),
     )
@@ -108,7 +118,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
   const leave = (id: string): void => {
     totals.forget(id)
     note(id, { gone: true })
-    ready.then((journal) => journal.append({ id, gone: true }, nothing))
+    ready.then((journal) => journal.append({ id, gone: true }, nothing), nothing)
   }
 
   const messages: Record<string, (member: Member, message: Message) => unknown> = {
@@ -184,7 +194,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
   const journal = await openJournal({
     ...{ folder, epoch },
     replay({ id, seq, pid, gone, sums }) {
-      if (Array.isArray(sums)) totals.add(sums)
+      if (Array.isArray(sums)) add(sums)
       if (typeof id !== 'string') return
       note(id, {
         ...(typeof seq === 'number' && { seq }),
@@ -197,6 +207,9 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
       attendance.prune()
       for (const [id, one] of seqs) yield { id, ...one }
     },
+  }).catch((error) => {
+    failed(error)
+    return abandon(server, error)
   })
   attendance.begin()
   attendance.arrived(self().id)

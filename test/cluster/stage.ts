@@ -16,6 +16,8 @@ export interface Actor {
   tell(command: Command): Promise<unknown>
   /** Ends it at once. Resolves when it is gone. */
   kill(): Promise<void>
+  /** Resolves when it has ended by itself. */
+  ended(): Promise<void>
 }
 
 export interface Scraped {
@@ -26,8 +28,12 @@ export interface Scraped {
 
 export interface Stage {
   readonly port: number
-  /** Starts a worker, with these keys of the exporter. */
-  worker(key: string, settings?: Readonly<Record<string, unknown>>): Promise<Actor>
+  /** Starts a worker, with these keys of the exporter, and these variables in its environment. */
+  worker(
+    key: string,
+    settings?: Readonly<Record<string, unknown>>,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<Actor>
   /** Scrapes the page, once somebody serves it. */
   scrape(): Promise<Scraped>
   close(): Promise<void>
@@ -56,6 +62,7 @@ export function createActors(send: (to: string, message: object) => void, kill: 
     },
     async actor(key: string, begin: () => void): Promise<Actor> {
       const ready = wait(`ready ${key}`)
+      const exited = wait(`exited ${key}`) as Promise<void>
       begin()
       await ready
       return {
@@ -69,10 +76,10 @@ export function createActors(send: (to: string, message: object) => void, kill: 
           return result
         },
         async kill() {
-          const exited = wait(`exited ${key}`)
           kill(key)
           await exited
         },
+        ended: () => exited,
       }
     },
   }
@@ -128,8 +135,8 @@ async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
   god.on('message', ({ from, message }: Heard) => actors.heard(from!, message))
   return {
     port,
-    async worker(key, settings = {}) {
-      const worker = await actors.actor(key, () => god.send({ fork: key }))
+    async worker(key, settings = {}, env = {}) {
+      const worker = await actors.actor(key, () => god.send({ fork: key, env }))
       await worker.tell({ start: { port, ...settings } })
       return worker
     },

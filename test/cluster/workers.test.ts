@@ -1,6 +1,9 @@
 // Guards that the workers of a cluster have one page: its sums are exact, whoever is killed and whenever, and whichever
 // worker serves it. The primary runs none of our code, as that of PM2 (PM2 itself is not run).
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type Actor, createProcess, createStage, type Scraped, type Stage } from './stage.ts'
 
 interface Status {
@@ -12,6 +15,7 @@ interface Status {
       readonly role: string
       readonly label: string
       readonly reports: number
+      readonly error?: string
       readonly members?: number
       readonly hub?: { readonly pid: number }
     }
@@ -111,6 +115,39 @@ describe('the workers of a cluster', function () {
       if (i < 2) await one.tell('stop')
     }
     assert.equal((await stage.scrape()).value('job_done_total'), 30)
+  })
+
+  it('that all stop at once lose nothing either', async () => {
+    const workers = await startWorkers(3)
+    for (const one of workers) await one.tell({ emit: ['job.done', { count: 1 }], times: 10 })
+    const reports = (await Promise.all(workers.map((one) => one.tell('stop')))) as { complete: boolean }[]
+    assert.deepEqual(
+      reports.map(({ complete }) => complete),
+      [true, true, true],
+    )
+    await startWorkers(1)
+    assert.equal((await stage.scrape()).value('job_done_total'), 30)
+  })
+
+  it('end by themselves, hub or not', async () => {
+    const workers = await startWorkers(2)
+    const { hub, members } = await byRole(workers)
+    for (const one of [hub, members[0]!]) {
+      await one.tell('disconnect')
+      await one.ended()
+    }
+  })
+
+  it('have a page each where no folder can be made for what they share, and say why', async () => {
+    const temporary = mkdtempSync(join(tmpdir(), 'telemachine-taken-'))
+    writeFileSync(join(temporary, `telemachine-${process.getuid!()}`), '')
+    const worker = await stage.worker('a', {}, { TMPDIR: temporary })
+    rmSync(temporary, { recursive: true })
+    await worker.tell({ emit: ['job.done', { count: 1 }] })
+    assert.equal((await stage.scrape()).value('job_done_total'), 1)
+    const { role, error } = (await statusOf(worker)).client.cluster
+    assert.equal(role, 'alone')
+    assert.match(error!, /is not a folder/)
   })
 
   it('have exact sums under load, while they are killed and replaced', async () => {

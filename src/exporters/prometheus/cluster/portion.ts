@@ -8,6 +8,7 @@ export interface Portion {
   readonly name: string
   readonly base: string
   readonly type: string
+  /** Empty once the group has it. */
   readonly help: string
   /** Upper bounds of a histogram of ours, without +Inf. */
   readonly buckets?: readonly number[]

@@ -23,6 +23,8 @@ interface Baseline {
   plainSums: Reported
   live: WeakMap<Accumulation, number>
   plainLive: Reported
+  /** Families whose help text the group has. */
+  described: Set<string>
 }
 
 type Definition = Omit<Portion, 'series'>
@@ -33,7 +35,10 @@ const baselines = new WeakMap<Shipping, Baseline>()
 function baselineOf(shipping: Shipping): Baseline {
   let known = baselines.get(shipping)
   if (!known) {
-    known = { sums: new WeakMap(), plainSums: new Map(), live: new WeakMap(), plainLive: new Map() }
+    known = {
+      ...{ sums: new WeakMap(), plainSums: new Map(), live: new WeakMap(), plainLive: new Map() },
+      described: new Set(),
+    }
     baselines.set(shipping, known)
   }
   return known
@@ -60,21 +65,21 @@ export function createSource({ state, collect }: ReportSource): Source {
     async *changes(shipping) {
       const plain = await collect()
       const baseline = baselineOf(shipping)
-      let parts = newParts()
+      let parts = newParts(baseline)
       for (const changes of [ownChanges(baseline), plainChanges(plain, baseline)])
         for (const one of changes) {
           parts.add(one)
           if (parts.size < maxSeriesPerReport) continue
           yield parts.changes()
-          parts = newParts()
+          parts = newParts(baseline)
         }
       if (parts.size > 0) yield parts.changes()
     },
     forgetSums(shipping) {
-      Object.assign(baselineOf(shipping), { sums: new WeakMap(), plainSums: new Map() })
+      Object.assign(baselineOf(shipping), { sums: new WeakMap(), plainSums: new Map(), described: new Set() })
     },
     forgetLive(shipping) {
-      Object.assign(baselineOf(shipping), { live: new WeakMap(), plainLive: new Map() })
+      Object.assign(baselineOf(shipping), { live: new WeakMap(), plainLive: new Map(), described: new Set() })
     },
   }
 }
@@ -121,7 +126,7 @@ function sumChange(
 }
 
 /** Gathers the changes of one report, those of a family together. */
-function newParts() {
+function newParts({ described }: Baseline) {
   const sums = new Map<string, Portion>()
   const live = new Map<string, Portion>()
   let size = 0
@@ -133,7 +138,8 @@ function newParts() {
       const portions = isLive ? live : sums
       let portion = portions.get(definition.name)
       if (!portion) {
-        portion = { ...definition, series: [] }
+        portion = { ...definition, help: described.has(definition.name) ? '' : definition.help, series: [] }
+        described.add(definition.name)
         portions.set(definition.name, portion)
       }
       portion.series.push(change)

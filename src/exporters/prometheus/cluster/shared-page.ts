@@ -5,8 +5,8 @@ import { healthOf } from '../page/health.ts'
 import type { PageForm } from '../page/page.ts'
 import type { PlainFamily } from '../page/render.ts'
 import { createCollector, createRenderer, type PageSource } from '../page/source.ts'
-import type { PrometheusConfig } from '../settings.ts'
-import { readSettings } from '../settings.ts'
+import { type PrometheusConfig, readSettings } from '../settings.ts'
+import { overflowsOf } from '../status.ts'
 import { createPageServer, type PageServer } from './page-server.ts'
 import { createTotalsRenderer } from './pages.ts'
 import { createSource } from './report.ts'
@@ -66,6 +66,10 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
     renderOwn: async (form) => (await renderOwn(form)).parts,
     renderAll: async (form, totals, census) => (await renderTotals(form, totals, census)).parts,
     serve: (patient) => (port === null ? Promise.resolve() : server.open(patient)),
+    describeTotals: (totals) => ({
+      ...{ families: totals.families().length, series: totals.totals.series },
+      ...{ conflicts: [...totals.conflicts], overflow: overflowsOf({ families: totals.families() }) },
+    }),
     facts: () => ({
       ...{ host, port: server.current?.port ?? null, pid: process.pid },
       ...(server.problem !== undefined && { problem: server.problem }),
@@ -82,6 +86,7 @@ function createReportCollector(source: PageSource): () => Promise<readonly Plain
   const collect = createCollector(source)
   let last: readonly PlainFamily[] = []
   let reported = ''
+  let collecting: Promise<void> | undefined
 
   const attempt = <T>(what: string, fn: () => T): T | undefined => {
     try {
@@ -98,9 +103,14 @@ function createReportCollector(source: PageSource): () => Promise<readonly Plain
     const timeout = new Promise<undefined>((resolve) => {
       timer = clock.setTimeout(() => resolve(undefined), collectMs)
     })
-    const collecting = collect('text').then((families) => {
-      last = families.map((family) => ({ ...family, samples: [...family.samples] }))
-    })
+    // One that has not settled is not asked again meanwhile.
+    collecting ??= collect('text')
+      .then((families) => {
+        last = families.map((family) => ({ ...family, samples: [...family.samples] }))
+      })
+      .finally(() => {
+        collecting = undefined
+      })
     await Promise.race([collecting, timeout]).catch((thrown) =>
       attempt('the metrics of others could not be collected for a report', () => {
         throw thrown
