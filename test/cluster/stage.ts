@@ -34,7 +34,7 @@ export interface Stage {
     settings?: Readonly<Record<string, unknown>>,
     env?: Readonly<Record<string, string>>,
   ): Promise<Actor>
-  /** Scrapes the page, once somebody serves it. */
+  /** Scrapes the page, once somebody serves it; again while it says that somebody was late, on a busy machine. */
   scrape(): Promise<Scraped>
   close(): Promise<void>
 }
@@ -140,7 +140,12 @@ async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
       await worker.tell({ start: { port, ...settings } })
       return worker
     },
-    scrape: () => scrape(port),
+    async scrape() {
+      for (;;) {
+        const page = await scrape(port)
+        if (!page.value('telemachine_cluster_members_late')) return page
+      }
+    },
     async close() {
       god.kill('SIGKILL')
       await ended(god)

@@ -5,7 +5,7 @@ import { createPrimaryStage, createThreadStage, type Stage } from './stage.ts'
 const done = (count: number) => ({ emit: ['job.done', { count }] }) as const
 
 describe('the threads of a process', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
   let stage: Stage
   beforeEach(async () => {
     stage = await createThreadStage()
@@ -49,7 +49,7 @@ describe('the threads of a process', function () {
 })
 
 describe('a primary with telemetry of its own', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
 
   it('has a page with its workers', async () => {
     const stage = await createPrimaryStage()
