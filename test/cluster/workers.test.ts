@@ -22,6 +22,9 @@ interface Status {
   }
 }
 
+/** With TELEMACHINE_NIGHTLY=1 there are eight workers under load, and forty of them are killed. */
+const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
+
 const statusOf = (worker: Actor): Promise<Status> => worker.tell('status') as Promise<Status>
 const roleOf = async (worker: Actor): Promise<string> => (await statusOf(worker)).client.cluster.role
 
@@ -149,8 +152,9 @@ describe('the workers of a cluster', function () {
     assert.match(error!, /is not a folder/)
   })
 
-  it('have exact sums under load, while they are killed and replaced', async () => {
-    const workers = await startWorkers(3)
+  it('have exact sums under load, while they are killed and replaced', async function () {
+    this.timeout(nightly ? 1_800_000 : 120_000)
+    const workers = await startWorkers(nightly ? 8 : 3)
     const dead: Actor[] = []
     await Promise.all(workers.map((one) => one.tell({ load: 20 })))
     const floor = new Map<string, number>()
@@ -165,7 +169,7 @@ describe('the workers of a cluster', function () {
         floor.set(one.key, loadOf(page, one))
       }
     }
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < (nightly ? 40 : 4); round++) {
       await check()
       const { hub, members } = await byRole(workers)
       const victim = round % 2 === 0 ? hub : members[0]!

@@ -6,8 +6,7 @@ import type { OpenContext } from '../exporter.ts'
 import type { State } from './aggregate/state.ts'
 import { isPortTaken } from './cluster/page-server.ts'
 import { createSharedPage } from './cluster/shared-page.ts'
-import { offerPage } from './metrics-handler.ts'
-import { createPageHandler, servedAt } from './page/handler.ts'
+import { createPageHandler, offerPage, servedAt } from './page/handler.ts'
 import { createSlices, type Page, type PageForm } from './page/page.ts'
 import { join } from './page/registry.ts'
 import { createRenderer, oneAtATime, type PageSource } from './page/source.ts'
@@ -36,7 +35,8 @@ type Listen = (port: number, exclusive: boolean) => Promise<HttpServer>
 /** How long answers under way may take when the server closes. */
 const maxFarewellMs = 2000
 
-export async function openClient(
+/** Opens the page, on a port of its own unless `port` is null or another process serves it. */
+export async function open(
   config: PrometheusConfig,
   context: OpenContext<State, PrometheusConfig>,
 ): Promise<PrometheusClient> {

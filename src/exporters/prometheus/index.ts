@@ -1,18 +1,15 @@
 import type { Registry } from 'prom-client'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
+import { sharedNames } from '../../metrics/redeclare.ts'
 import { defineExporter, type PullExporterDefinition } from '../exporter.ts'
 import { ingest } from './aggregate/ingest.ts'
-import type { State } from './aggregate/state.ts'
-import { createState } from './aggregate/state.ts'
-import { openClient, type PrometheusClient } from './client.ts'
+import { configure, createState, type State } from './aggregate/state.ts'
+import { open, type PrometheusClient } from './client.ts'
 import { familyNames, occupiedNames } from './names.ts'
 import { healthNames } from './page/health.ts'
 import { join } from './page/registry.ts'
 import { type PrometheusSchema, prometheusSchema } from './settings.ts'
 import { describe } from './status.ts'
-
-export type { PrometheusClient } from './client.ts'
-export { metricsHandler } from './metrics-handler.ts'
 
 /** The options of {@link prometheus}, given in code. All others are configuration keys. */
 export interface PrometheusOptions<Type extends string = string> {
@@ -32,16 +29,20 @@ export function prometheus<const Type extends string = 'prometheus'>(
   options: PrometheusOptions<Type> = {},
 ): PullExporterDefinition<unknown, unknown, PrometheusSchema, Type> {
   const { registry, metrics = [], type = 'prometheus' as Type } = options
-  assertDistinct(metrics, ({ type, text }) => occupiedNames(type, familyNames(type, text)), healthNames)
+  const namesOf = ({ type, text }: DeclaredMetric) => occupiedNames(type, familyNames(type, text))
+  assertDistinct(metrics, namesOf, healthNames)
+  const taken = [...healthNames, ...metrics.flatMap(namesOf)]
   const definition: PullExporterDefinition<PrometheusClient, State, PrometheusSchema, Type> = {
     type,
     schema: prometheusSchema,
+    validate: (config) => sharedNames(config.metrics, namesOf, taken),
+    configure: (config, _, { state }) => configure(state, config),
     state: () => {
       const state = createState(metrics, registry, healthNames)
       if (registry) join(state, registry)
       return state
     },
-    open: openClient,
+    open,
     ignoresTime: true,
     readsScope: ({ exemplars }) => exemplars,
     ingest,

@@ -1,6 +1,7 @@
 import { type Accumulation, newSeries } from '../../../metrics/accumulation.ts'
-import type { Family, SeriesLimits } from '../aggregate/families.ts'
+import type { Family } from '../aggregate/families.ts'
 import { labelsIn, labelsText } from '../names.ts'
+import type { SeriesLimits } from '../settings.ts'
 import { numberIn, type Portion, type Rule } from './portion.ts'
 
 /** Gauges of living reporters: their values become one when the page is rendered. */

@@ -1,8 +1,7 @@
-import { dropReasons } from '../../../delivery/ledger.ts'
+import { dropReasons } from '../../drop-reasons.ts'
 import type { Family } from '../aggregate/families.ts'
-import type { State } from '../aggregate/state.ts'
+import { overflowsOf, type State } from '../aggregate/state.ts'
 import { type Labels, occupiedNames } from '../names.ts'
-import { overflowsOf } from '../status.ts'
 import type { PlainFamily, PlainSample } from './render.ts'
 
 /**
