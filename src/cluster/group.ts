@@ -22,6 +22,8 @@ export interface Group<Form> {
   page(form: Form): Promise<readonly Buffer[]>
   /** Tells the members what the hub says of its page has changed. */
   tell(): void
+  /** Whether this is the hub, and a member serves the page. */
+  readonly isServedByMember: boolean
   /** Facts for the status. */
   describe(): Readonly<Record<string, unknown>>
   /** What the hub says of its page, or has said last; undefined unless this is a member, or was one. */
@@ -46,6 +48,8 @@ export interface GroupOptions<Form, All extends Totals> {
   readonly serve: (patient: boolean) => Promise<void>
   /** Facts of a hub's totals, for its status. */
   readonly describeTotals: (totals: All) => object
+  /** Whether it serves the page. */
+  readonly serves: () => boolean
   /** What the hub says of its page. */
   readonly facts: () => object
 }
@@ -130,7 +134,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     await openFolder(name)
     const claim = await readClaim(folder)
     if (claim) {
-      const found = await connectToHub({ claim, self, asked: report, lost })
+      const found = await connectToHub({ claim, self, serves: options.serves, asked: report, lost })
       if (role !== 'electing') found?.leave()
       if (role !== 'electing') return true
       if (found) {
@@ -249,6 +253,9 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       }
     },
     tell: () => hub?.tell(),
+    get isServedByMember() {
+      return role === 'hub' && hub?.isServed === true
+    },
     describe: () => ({
       ...{ role, label },
       ...(reporter && { reports: shipping.seq - (shipping.pending ? 1 : 0) }),

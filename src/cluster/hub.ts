@@ -38,6 +38,8 @@ export interface Hub {
   readonly lineage: string
   readonly journalFailure: string | undefined
   readonly members: number
+  /** Whether a member has the port of the page. */
+  readonly isServed: boolean
   /** Members that did not answer at the last gathering. */
   readonly late: readonly string[]
   /** Takes a report, of a member or of the hub itself; resolves when it will not be lost. */
@@ -60,6 +62,7 @@ interface Member extends Reporting {
   /** Another one after a reporter has begun anew. */
   id: string
   readonly wire: Wire
+  readonly serves: boolean
   readonly answers: Map<number, () => void>
 }
 
@@ -145,10 +148,13 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
   }
 
   const greet = async (socket: Socket, wire: Wire, hello: Message): Promise<void> => {
-    const { token, id, label, pid } = hello
+    const { token, id, label, pid, serves } = hello
     if (hello.type !== 'hello' || !isEqual(String(token), claim.token)) return wire.destroy()
     const journal = await ready
-    const member = { wire, id: String(id), label: String(label), pid: Number(pid), answers: new Map() }
+    const member = {
+      ...{ wire, id: String(id), label: String(label), pid: Number(pid) },
+      ...{ serves: serves === true, answers: new Map() },
+    }
     for (const one of members.values()) if (one.id === member.id) one.wire.destroy()
     members.set(socket, member)
     note(member.id, { pid: member.pid, gone: false })
@@ -239,6 +245,9 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
     },
     get members() {
       return members.size
+    },
+    get isServed() {
+      return [...members.values()].some(({ serves }) => serves)
     },
     get late() {
       return late

@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   readonly claim: Claim
   /** Read at each report: a reporter that begins anew has another id. */
   readonly self: () => Reporting
+  /** Whether this member has the port of the page: a main thread had, before others came. */
+  readonly serves: () => boolean
   /** Called when the hub asks for all there is; resolves when it is reported. */
   readonly asked: () => Promise<void>
   /** Called once when a hub that was connected is gone. */
@@ -41,7 +43,7 @@ interface Waiting {
 
 /** Connects to a hub. Resolves with undefined if there is none at this claim any more, or if it goes before it answers. */
 export async function connectToHub(options: ConnectionOptions): Promise<HubConnection | undefined> {
-  const { claim, self, asked, lost } = options
+  const { claim, self, serves, asked, lost } = options
   const socket = await open(claim.address)
   if (!socket) return undefined
   let facts: Readonly<Record<string, unknown>> = {}
@@ -113,7 +115,7 @@ export async function connectToHub(options: ConnectionOptions): Promise<HubConne
         isOpen = false
       },
     })
-    wire.send({ type: 'hello', token: claim.token, ...self() })
+    wire.send({ type: 'hello', token: claim.token, serves: serves(), ...self() })
   })
 }
 

@@ -18,6 +18,8 @@ export interface PageServerOptions {
   readonly listen: () => Promise<HttpServer>
   /** How long an impatient opening waits for a port that another process is about to leave. */
   readonly graceMs: () => number
+  /** Whether another one of the group has the port. */
+  readonly isServedElsewhere: () => boolean
   /** Called when it has been opened in the background. */
   readonly opened: () => void
 }
@@ -28,7 +30,13 @@ export const isPortTaken = (error: unknown): boolean =>
 const firstWaitMs = 5
 const maxWaitMs = 1000
 
-export function createPageServer({ clock, listen, graceMs, opened }: PageServerOptions): PageServer {
+export function createPageServer({
+  clock,
+  listen,
+  graceMs,
+  isServedElsewhere,
+  opened,
+}: PageServerOptions): PageServer {
   let server: HttpServer | undefined
   let problem: string | undefined
   let isClosed = false
@@ -46,11 +54,24 @@ export function createPageServer({ clock, listen, graceMs, opened }: PageServerO
       try {
         return await attempt()
       } catch (error) {
-        if (until !== Number.POSITIVE_INFINITY && (!isPortTaken(error) || clock.now() >= until)) throw error
-        problem = messageOf(error)
+        const isServed = isServedElsewhere()
+        const isPatient = until === Number.POSITIVE_INFINITY
+        if (!isPatient && isServed && isPortTaken(error)) return tryOn()
+        if (!isPatient && (!isPortTaken(error) || clock.now() >= until)) throw error
+        problem = isServed ? undefined : messageOf(error)
         await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), wait))
       }
     }
+  }
+
+  const tryOn = (): void => {
+    if (isTrying || server) return
+    isTrying = true
+    persist(Number.POSITIVE_INFINITY)
+      .then(opened, () => {})
+      .finally(() => {
+        isTrying = false
+      })
   }
 
   return {
@@ -62,13 +83,7 @@ export function createPageServer({ clock, listen, graceMs, opened }: PageServerO
     },
     async open(patient) {
       if (!patient) return persist(clock.now() + graceMs())
-      if (isTrying || server) return
-      isTrying = true
-      persist(Number.POSITIVE_INFINITY)
-        .then(opened, () => {})
-        .finally(() => {
-          isTrying = false
-        })
+      tryOn()
     },
     release() {
       isClosed = true

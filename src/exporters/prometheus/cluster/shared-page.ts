@@ -30,8 +30,8 @@ export interface SharedPageOptions extends PageSource {
 
 /** Collectors of the application may take long, or for ever: their metrics stay as they were reported before. */
 const collectMs = 500
-/** How long a hub that opens waits for a port that a dying one still has. */
-const graceMs = 300
+/** How long a hub that opens waits for a port that a dying one still has, or for the one that has it to join. */
+const graceMs = 1500
 
 export function createSharedPage(options: SharedPageOptions): SharedPage {
   const { id, config, state, clock, logger, slice, current, listen } = options
@@ -47,6 +47,7 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
       return listen(wanted, group.role === 'hub')
     },
     graceMs: () => (group.role === 'hub' ? graceMs : 0),
+    isServedElsewhere: () => group.isServedByMember,
     opened: () => group.tell(),
   })
 
@@ -57,7 +58,7 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
   })
   const renderOwn = createRenderer(options)
 
-  const group = options.createGroup<PageForm, ReturnType<typeof createTotals>>({
+  const group: Group<PageForm> = options.createGroup<PageForm, ReturnType<typeof createTotals>>({
     // On no port of their own, applications of PM2 are told apart by their names.
     page: [id, host, port, port === null || port === 0 ? applicationName() : ''],
     ...{ clock, logger, shippings: state.shippings },
@@ -70,8 +71,9 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
       ...{ families: totals.families().length, series: totals.totals.series },
       ...{ conflicts: [...totals.conflicts], overflow: overflowsOf({ families: totals.families() }) },
     }),
+    serves: () => server.current !== undefined,
     facts: () => ({
-      ...{ host, port: server.current?.port ?? null, pid: process.pid },
+      ...{ host, port: server.current?.port ?? (group.isServedByMember ? port : null), pid: process.pid },
       ...(server.problem !== undefined && { problem: server.problem }),
     }),
   })
