@@ -144,12 +144,13 @@ describe('the workers of a cluster', function () {
     const temporary = mkdtempSync(join(tmpdir(), 'telemachine-taken-'))
     writeFileSync(join(temporary, `telemachine-${process.getuid!()}`), '')
     const worker = await stage.worker('a', {}, { TMPDIR: temporary })
-    rmSync(temporary, { recursive: true })
     await worker.tell({ emit: ['job.done', { count: 1 }] })
     assert.equal((await stage.scrape()).value('job_done_total'), 1)
     const { role, error } = (await statusOf(worker)).client.cluster
     assert.equal(role, 'alone')
     assert.match(error!, /is not a folder/)
+    await worker.kill()
+    rmSync(temporary, { recursive: true })
   })
 
   it('have exact sums under load, while they are killed and replaced', async function () {
