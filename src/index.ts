@@ -81,6 +81,8 @@ export type { Logger } from './logger.ts'
 export type {
   DeclaredMetric,
   DistributionOptions,
+  GaugeRule,
+  LastValueOptions,
   MeasuredOptions,
   MetricOptions,
   MetricType,
