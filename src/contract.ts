@@ -151,10 +151,11 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
   restart(id: string): Promise<void>
   /**
-   * Commands an exporter's circuit breaker. @throws TelemetryError `EXPORTER_UNKNOWN`; its methods throw
-   * `BREAKER_UNUSED` for an exporter that is pulled from outside.
+   * Commands an exporter's circuit breaker; of an exporter with several endpoints the breakers of all of them, or of the
+   * one that `options.endpoint` names by its index in `endpoints`. @throws TelemetryError `EXPORTER_UNKNOWN`,
+   * `ENDPOINT_UNKNOWN`; its methods throw `BREAKER_UNUSED` for an exporter that is pulled from outside.
    */
-  breaker(id: string): BreakerControl
+  breaker(id: string, options?: { readonly endpoint?: number }): BreakerControl
   /**
    * Drains and closes every exporter and ends every timer within `timeoutMs` (milliseconds, default 5,000). A second call gets the
    * first one's report. Rejects with TelemetryError `TIMEOUT_INVALID` only; nothing is stopped then.

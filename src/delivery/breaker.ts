@@ -113,7 +113,7 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
     breakerMachine.provide({
       actions: {
         grant: ({ context }, { probe }) => {
-          granted = { generation: context.generation, probe }
+          granted = { generation: context.generation, endpoint: 0, probe }
         },
         deny: () => {},
       },

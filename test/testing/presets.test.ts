@@ -9,6 +9,7 @@ import {
   createCoverage,
   deliveryPreset,
   exporterPreset,
+  failoverPreset,
   followPath,
   type PresetOptions,
   statesOf,
@@ -38,6 +39,7 @@ const presetsOf = (options: PresetOptions): Readonly<Record<string, readonly Any
       exporterPreset({ ...options, hasCrashed: true }),
       exporterPreset({ ...options, pulled: true }),
     ],
+    failover: [failoverPreset(options)],
     system: [systemPreset(options), stopping(systemPreset({ ...options, perTurn: 1 }))],
   }) as never
 

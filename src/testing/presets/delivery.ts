@@ -11,7 +11,10 @@ export function deliveryPreset(options: PresetOptions = {}): ChartPreset<typeof 
   const breaker = createEar([], 'breaker')
   const replyTo = createEar([], 'exporter')
   const batch = (urgent: boolean) => ({ type: 'telemetry.batch', items: 1, events: 1, bytes: 1, urgent })
-  const grant = (probe: boolean) => ({ type: 'permit.granted', permit: { generation: 1, probe } })
+  const grant = (probe: boolean, others = false) => ({
+    type: 'permit.granted',
+    permit: { generation: 1, endpoint: 0, probe, ...(others && { others }) },
+  })
   return createPreset(
     {
       machine: deliveryMachine,
@@ -28,11 +31,18 @@ export function deliveryPreset(options: PresetOptions = {}): ChartPreset<typeof 
         { type: 'work.deferred', ms: 700, by: 'retry_after' },
         grant(false),
         grant(true),
+        grant(false, true),
+        { type: 'permit.recalled' },
+        { type: 'endpoint.changed', endpoint: 1 },
+        { type: 'delivery.redirect', breaker },
         { type: 'permit.denied' },
         { type: 'permit.revoked' },
       ],
       outputs: { exportWave: waves, drain: waves },
-      project: ({ context: { permit, failing, drain } }) => [permit?.probe, failing, drain !== null],
+      project: ({ context: { permit, recalled, tried, failing, drain } }) => [
+        ...[permit?.probe, permit?.others, permit !== null && recalled, failing, drain !== null],
+        tried.length > 0,
+      ],
     },
     options,
   )
