@@ -34,7 +34,7 @@ export const wireExporter = (): typeof exporterMachine =>
   })
 
 /** The delivery chart's placeholder actors, made real. */
-const wireDelivery = (): typeof deliveryMachine =>
+export const wireDelivery = (): typeof deliveryMachine =>
   deliveryMachine.provide({
     actors: {
       exportWave: fromPromise<WaveReport, ExportPlace & { scope: WaveScope }>(({ input }) =>
