@@ -149,6 +149,9 @@ export const failoverSetup = setup({
       const before = context.askedAt === undefined ? undefined : context.breakers[context.askedAt]
       if (before) enqueue.sendTo(before, { type: 'permit.withdraw' })
       const { replyTo, purpose, except = [], last = false } = event
+      // Nobody could be told before the first request: until then the primary is taken to serve.
+      if (replyTo && context.holder !== replyTo && context.serving !== 0)
+        enqueue.sendTo(replyTo, { type: 'endpoint.changed', endpoint: context.serving })
       enqueue.assign({ asked: { replyTo, purpose, except, last }, askedAt: undefined, holder: replyTo })
     }),
     /** Passes the request that waits, if one does, to the breaker that is to answer it now. */

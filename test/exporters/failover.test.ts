@@ -303,6 +303,19 @@ describe('an exporter with fallback endpoints', () => {
     assert.equal(otel(telemetry).ledger.pending.in_flight, 10)
   })
 
+  it('waits as long as a fallback asks for that has served from the beginning', async () => {
+    const [primary, fallback] = [await backend(), await backend()]
+    const telemetry = await run([primary, fallback])
+    telemetry.breaker('otel', { endpoint: 0 }).forceOpen()
+    fallback.fault({ type: 'status', status: 503, retryAfter: 1 }, { times: 1 })
+    emit(telemetry, 5)
+    await fallback.waitForRequests(1)
+    const began = performance.now()
+    await fallback.waitForSpans(5)
+    const waited = performance.now() - began
+    assert.ok(waited > 900, `${waited} ms`)
+  })
+
   it('drops a batch as misdirected only when every endpoint says so', async () => {
     const [primary, fallback] = [await backend(), await backend()]
     const telemetry = await run([primary, fallback])
