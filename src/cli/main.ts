@@ -29,6 +29,14 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'read and change the configuration of a running service',
     load: async () => (await import('./config.ts')).config,
   },
+  fleet: {
+    summary: 'show and change the configuration that a fleet shares on NATS',
+    load: async () => (await import('./fleet/fleet.ts')).fleet,
+  },
+  gateway: {
+    summary: 'send telemetry from a stream on NATS to a backend',
+    load: async () => (await import('./gateway.ts')).gateway,
+  },
 }
 
 const help = `Usage: telemachine <command> [arguments]

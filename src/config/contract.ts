@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { ConfigProblem } from '../errors.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
 import type { Logger } from '../logger.ts'
+import type { TelemetryStatus } from '../status.ts'
 import type { ConfigPlan, ExporterConfig, ValueChange } from './changes/plan.ts'
 import type { PutResult } from './changes/transactions.ts'
 import type { SystemConfig } from './keys.ts'
@@ -18,7 +19,30 @@ export interface ConfigSource {
     onChange: (document: Record<string, unknown>) => void,
     onError?: (error: unknown) => void,
   ): (() => void) | Promise<() => void>
+  /**
+   * Hears what became of each document that it gave, when an exporter or a breaker changed its state, and of the end:
+   * for a store that shows which of its readers are well. What it throws is ignored. A promise is waited for at the end
+   * only, within the deadline of `stop()`. `status` is `telemetry.status()`.
+   */
+  report?(outcome: ConfigOutcome, status: () => TelemetryStatus): void | Promise<void>
 }
+
+/** What {@link ConfigSource.report} hears of. */
+export type ConfigOutcome =
+  /** The document is in force. */
+  | { readonly type: 'applied'; readonly document: unknown }
+  /** The document was refused as a whole; the one before stays in force. At most 20 problems, redacted. */
+  | {
+      readonly type: 'refused'
+      readonly document: unknown
+      readonly problems: readonly ConfigProblem[]
+      /** How many more problems there are. */
+      readonly omitted: number
+    }
+  /** An exporter or a circuit breaker is in another state. */
+  | { readonly type: 'state' }
+  /** Telemetry has drained and stopped: its ledgers are final. */
+  | { readonly type: 'stopped' }
 
 /** Where the configuration comes from. `Init` is the type of what the program itself gives. */
 export interface ConfigOptions<Init = object> {
@@ -113,6 +137,10 @@ export interface ConfigStore {
   status(): ConfigStatus
   /** Calls back with each change after the start, applied or rejected. */
   onSettled(listener: (change: SettledChange) => void): void
+  /** Tells the remote sources that an exporter or a breaker is in another state. */
+  stateChanged(): void
+  /** Tells the remote sources that the ledgers are final. Resolves when they are done with it; never rejects. */
+  reportStopped(): Promise<void>
   /** Knows every secret of the configuration. Redact with it whatever a backend wrote. */
   readonly redactor: Redactor
   /** Stops watching. Waiting changes reject with code `STOPPED`; one under way settles with its `apply`. */
@@ -123,6 +151,8 @@ export interface StoreOptions extends ConfigOptions {
   readonly types: readonly AnyExporterDefinition[]
   readonly clock: Clock
   readonly logger: Logger
+  /** What remote sources may report. */
+  readonly status?: () => TelemetryStatus
   /** Puts a plan in force; rejects with a TelemetryConfigError when it is refused, and then nothing has changed. */
   apply(plan: ConfigPlan): Promise<void>
 }

@@ -22,6 +22,7 @@ describe('the packed package', function () {
       'telemachine/inspect',
       'telemachine/opentelemetry',
       'telemachine/bridges',
+      'telemachine/nats',
     ])
     assert.deepEqual(
       entryPoints.map((name) => (name === 'telemachine' ? 'index' : name.replace('telemachine/', ''))),

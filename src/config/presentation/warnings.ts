@@ -53,7 +53,7 @@ export function createWarnings(logger: Logger): Warnings {
 }
 
 const storeOptions: ReadonlySet<string> = new Set([
-  ...['file', 'env', 'init', 'remote', 'types', 'clock', 'logger', 'apply'],
+  ...['file', 'env', 'init', 'remote', 'types', 'clock', 'logger', 'status', 'apply'],
 ])
 
 /** Options that mean nothing. Typed callers cannot write these; in JavaScript nothing else would tell that they do nothing. */

@@ -1,0 +1,55 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { NodeStatus } from './node-status.ts'
+import { publishStored } from './stored.ts'
+
+/** Writes the status of a node under its key. */
+export interface StatusWriter {
+  /** Writes it now; what changes while it is being written is written after it. Never rejects. */
+  write(): Promise<void>
+  /** Why the latest could not be written. */
+  readonly problem: string | undefined
+}
+
+export function createStatusWriter(
+  connection: () => NatsConnection | undefined,
+  subject: string,
+  current: () => NodeStatus | undefined,
+): StatusWriter {
+  let writing: Promise<void> | undefined
+  let isStale = false
+  let problem: string | undefined
+
+  const writeOnce = async (): Promise<void> => {
+    const open = connection()
+    const status = current()
+    if (open === undefined || status === undefined) return
+    try {
+      await publishStored(open, subject, Buffer.from(JSON.stringify(status)))
+      problem = undefined
+    } catch (error) {
+      // The next heartbeat tries again.
+      problem = String(error)
+    }
+  }
+
+  const writeAll = async (): Promise<void> => {
+    do {
+      isStale = false
+      // Several exporters change their state in one turn.
+      await new Promise((resolve) => setImmediate(resolve))
+      await writeOnce()
+    } while (isStale)
+    writing = undefined
+  }
+
+  return {
+    write: () => {
+      isStale = true
+      writing ??= writeAll()
+      return writing
+    },
+    get problem() {
+      return problem
+    },
+  }
+}
