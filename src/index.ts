@@ -61,6 +61,14 @@ export type {
   HeadersReason,
   HeadersRequest,
 } from './exporters/http/headers-function.ts'
+export {
+  type JetStreamLogsSchema,
+  type JetStreamMetricsSchema,
+  type JetStreamSchema,
+  jetstream,
+  jetstreamLogs,
+  jetstreamMetrics,
+} from './exporters/jetstream/index.ts'
 export type * from './exporters/key.ts'
 export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } from './exporters/mock.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'

@@ -50,6 +50,9 @@ ${Object.entries(commands)
 
 Exit codes: 0 all is well, 1 problems or a refused change, 2 wrong usage, 3 a destination or the admin API failed.`
 
+/** The command ends itself after a signal. */
+let isWaitedFor = false
+
 const isHelp = (word: string | undefined): boolean => word === '--help' || word === '-h'
 
 async function run(args: readonly string[], signal: AbortSignal): Promise<ExitCode> {
@@ -82,6 +85,7 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<ExitCo
       terminal.print(command.help)
       return exitCodes.fine
     }
+    isWaitedFor = command.keepsRunning === true
     return await command.run(rest, { terminal, env, signal })
   } catch (error) {
     // Ctrl-C explains itself, and so does a reader that left.
@@ -117,7 +121,9 @@ const drained = (stream: NodeJS.WriteStream): Promise<void> =>
 
 /** Commands that follow something end themselves; for the others an interrupted wait is over soon after. */
 const interrupted = new Promise<ExitCode>((resolve) => {
-  ended.signal.addEventListener('abort', () => setTimeout(resolve, interruptMs, exitCodes.interrupted))
+  ended.signal.addEventListener('abort', () => {
+    if (!isWaitedFor) setTimeout(resolve, interruptMs, exitCodes.interrupted)
+  })
 })
 
 // The library's own connections and timers let a process end, which here would end a command without its result.

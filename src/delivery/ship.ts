@@ -86,6 +86,7 @@ export function createShip(options: {
           ...context,
           signal,
           deadline,
+          weight: batch.weight,
           config: config(),
         }),
       { clock, timeoutMs, onError },

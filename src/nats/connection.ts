@@ -35,6 +35,17 @@ const readFileOf = async (option: string, path: string): Promise<Buffer> => {
   }
 }
 
+async function certificatesOf(tls: NatsServers['tls']) {
+  const read = async (option: string, path: string | undefined): Promise<string | undefined> =>
+    path === undefined ? undefined : (await readFileOf(option, path)).toString('utf8')
+  const [ca, cert, key] = await Promise.all([
+    read('certificate', tls?.certificate),
+    read('clientCertificate', tls?.clientCertificate),
+    read('clientKey', tls?.clientKey),
+  ])
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
+}
+
 /**
  * Connects. While the server is away the connection comes back by itself, unless `reconnects` is false.
  * @throws TelemetryError `NATS_OPTION_INVALID`, `NATS_PACKAGE_MISSING`, `NATS_REFUSED`, `NATS_UNREACHABLE`.
@@ -44,6 +55,7 @@ export async function connectTo(options: ConnectOptions): Promise<NatsConnection
   const { connect, credsAuthenticator } = await loadTransport()
   const { user, password, token, credentialsFile, tls, onlyAddress, timeoutMs = 2000 } = options
   const credentials = credentialsFile && (await readFileOf('credentialsFile', credentialsFile))
+  const certificates = await certificatesOf(tls)
   const { host, port, tls: encrypted } = hostOf(servers[0]!)
   const wantsTls = tls !== undefined || servers.some((url) => hostOf(url).tls)
   try {
@@ -62,17 +74,14 @@ export async function connectTo(options: ConnectOptions): Promise<NatsConnection
       pingInterval: 10_000,
       maxPingOut: 2,
       noAsyncTraces: true,
+      // Credentials that are being changed must not end it for good.
+      ignoreAuthErrorAbort: true,
       ...(user !== undefined && { user }),
       ...(password !== undefined && { pass: password }),
       ...(token !== undefined && { token }),
       ...(credentials && { authenticator: credsAuthenticator(credentials) }),
       ...(wantsTls && {
-        tls: {
-          ...(tls?.certificate !== undefined && { caFile: tls.certificate }),
-          ...(tls?.clientCertificate !== undefined && { certFile: tls.clientCertificate }),
-          ...(tls?.clientKey !== undefined && { keyFile: tls.clientKey }),
-          ...(encrypted && onlyAddress !== undefined && { servername: host }),
-        },
+        tls: { ...certificates, ...(encrypted && onlyAddress !== undefined && { servername: host }) },
       }),
     })
   } catch (error) {

@@ -21,7 +21,7 @@ export interface NatsServer {
   readonly port: number
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>
-  /** Starts it again, with what it has stored. */
+  /** Starts it again with what it has stored, if it does not run. */
   restart(): Promise<void>
   /** Ends it, and removes its folder. */
   close(): Promise<void>
@@ -29,8 +29,9 @@ export interface NatsServer {
 
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
   try {
-    const [greeting] = (await once(socket, 'data')) as [Buffer]
+    const [greeting] = (await once(socket, 'data', { signal: AbortSignal.timeout(1000) })) as [Buffer]
     return greeting.toString().startsWith('INFO')
   } catch {
     return false
@@ -51,6 +52,7 @@ export async function startNats(more = ''): Promise<NatsServer> {
   let running: ChildProcess | undefined
 
   const start = async (): Promise<void> => {
+    if (running !== undefined) return
     const server = spawn('nats-server', ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] })
     running = server
     let said = ''

@@ -7,9 +7,9 @@ import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import type { proxyKeys } from '../proxy-keys.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import { type ObtainedBy, openCredentials } from './credentials.ts'
-import { createEncoder } from './encode.ts'
+import { createEncoder, type Encoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
-import { detectOrigin } from './resource.ts'
+import { detectOrigin, type SpanOrigin } from './resource.ts'
 import type { OtelConfig } from './schema.ts'
 import type { Signal } from './signal.ts'
 import type { SpanItem } from './span-item.ts'
@@ -48,6 +48,7 @@ export async function openNativeClient(
   context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
   carried: Signal,
   obtainedBy?: ObtainedBy,
+  encoderOf: (origin: SpanOrigin) => Encoder = createEncoder,
 ): Promise<NativeClient> {
   const { clock, forbidAddress } = context
   const [tls, origin, credentials] = await Promise.all([
@@ -55,7 +56,7 @@ export async function openNativeClient(
     detectOrigin(config),
     openCredentials(config, context, obtainedBy),
   ])
-  const encoder = createEncoder(origin)
+  const encoder = encoderOf(origin)
   const { endpoint: url, headers, compression } = config
   const proxy = proxyFor(url, config)
   const http = openHttpClient({
