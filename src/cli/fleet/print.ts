@@ -48,7 +48,8 @@ export function printRollout(terminal: Terminal, report: RolloutReport, { json: 
   return code
 }
 
-function troubles({ exporters }: FleetNode): string {
+function troubles({ exporters, system }: FleetNode): string {
+  if (system === 'stopped') return ''
   return Object.entries(exporters)
     .filter(
       ([, { state, breaker }]) => !(state === 'serving' && (breaker === 'closed' || breaker === 'disabled')),
