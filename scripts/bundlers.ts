@@ -135,7 +135,7 @@ export async function buildForBundlers(): Promise<void> {
         ["import('@statelyai/inspect')", importAtRunTime('@statelyai/inspect')],
       ]),
       // Optional, and not to be found by the bundler of an application that does without.
-      replaced(/[\\/]nats[\\/]packages\.ts$/, [
+      replaced(/[\\/]nats-client[\\/]packages\.ts$/, [
         [
           'import { TelemetryError }',
           "import { createRequire } from 'node:module'\nimport { pathToFileURL } from 'node:url'\nimport { TelemetryError }",

@@ -1,4 +1,4 @@
-import type { NatsServers } from '../nats/servers.ts'
+import type { NatsServers } from '../nats-client/servers.ts'
 import type { CommandContext } from './command.ts'
 
 /** The options of every command that speaks to NATS. */

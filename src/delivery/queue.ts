@@ -1,5 +1,6 @@
+import type { DropReason } from '../exporters/drop-reasons.ts'
 import { type Batch, batchOf, fitting, sliceBatch } from './batch.ts'
-import type { DropReason, Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { createRequestLimits, type RequestLimits } from './request-limits.ts'
 import { createRetries } from './retries.ts'
 import { createRing } from './ring.ts'

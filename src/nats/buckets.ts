@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
+import { askJetStream, JetStreamRefusal } from '../nats-client/stored.ts'
 import { fleetNames } from './names.ts'
-import { askJetStream, JetStreamRefusal } from './stored.ts'
 
 /** How the buckets of a fleet are made. */
 export interface BucketOptions {

@@ -1,9 +1,9 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node'
 import type { Clock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { lastStored } from '../nats-client/stored.ts'
 import { createLatest, type Latest } from './latest.ts'
 import { type FleetNames, headerNames } from './names.ts'
-import { lastStored } from './stored.ts'
 
 /** A message of a configuration key. */
 export interface ConfigMessage {

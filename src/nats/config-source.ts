@@ -1,15 +1,15 @@
 import { hostname } from 'node:os'
 import { type Clock, createSystemClock } from '../clock.ts'
-import type { ConfigSource } from '../config/contract.ts'
+import type { ConfigSource } from '../config/sources/source.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
+import { connectTo } from '../nats-client/connection.ts'
+import { checkedName, checkedServers, type NatsServers } from '../nats-client/servers.ts'
 import type { TelemetryStatus } from '../status.ts'
 import { createCache } from './cache.ts'
 import { type ConfigLink, openConfigLink } from './config-link.ts'
-import { connectTo } from './connection.ts'
 import { type Canary, type Revision, readCanary, readRevision } from './documents.ts'
 import { defaultBucket, defaultKey, fleetNames } from './names.ts'
 import { type NodeStatus, nodeExporters, problemTexts, writtenBy } from './node-status.ts'
-import { checkedName, checkedServers, type NatsServers } from './servers.ts'
 import { createStatusWriter } from './status-writer.ts'
 
 /** Options of {@link natsConfig}. */
@@ -206,7 +206,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
       }
     },
     report: async (outcome, status) => {
-      readStatus = status
+      readStatus = status as () => TelemetryStatus
       if (outcome.type === 'applied') {
         const applied = known.get(outcome.document as object)
         // `load` gives an empty document where there is none.

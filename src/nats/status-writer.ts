@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
+import { publishStored } from '../nats-client/stored.ts'
 import type { NodeStatus } from './node-status.ts'
-import { publishStored } from './stored.ts'
 
 /** Writes the status of a node under its key. */
 export interface StatusWriter {

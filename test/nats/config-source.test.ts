@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { natsConfig } from '../../src/nats/index.ts'
-import { publishStored } from '../../src/nats/stored.ts'
+import { publishStored } from '../../src/nats-client/stored.ts'
 import { type NatsServer, needsNats } from '../support/nats-server.ts'
 import { known, type Stage, stageOf, startNats, until } from './stage.ts'
 

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { createTelemetry, type Telemetry, type TelemetryOptions } from '../../src/index.ts'
-import { connectTo } from '../../src/nats/connection.ts'
 import { type Fleet, natsConfig, openFleet } from '../../src/nats/index.ts'
+import { connectTo } from '../../src/nats-client/connection.ts'
 import type { ConfigInit } from '../../src/typed-init.ts'
 import { type NatsServer, startNats } from '../support/nats-server.ts'
 import { quietLogger } from '../support/quiet-logger.ts'

@@ -1,7 +1,7 @@
 import type { systemMachine } from '../../machines/index.ts'
 import type { Telemetry } from '../../src/contract.ts'
-import type { InspectObserver } from '../../src/control/control.ts'
 import { wireSystem } from '../../src/control/effects.ts'
+import type { InspectObserver } from '../../src/control/observe.ts'
 import type { LedgerStatus } from '../../src/delivery/ledger.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
 import { assembleTelemetry } from '../../src/telemetry.ts'

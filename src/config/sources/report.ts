@@ -1,7 +1,7 @@
 import { TelemetryConfigError, withoutRejection } from '../../errors.ts'
-import type { TelemetryStatus } from '../../status.ts'
-import type { ConfigOutcome, ConfigSource } from '../contract.ts'
+
 import type { Redactor } from '../presentation/redact.ts'
+import type { ConfigOutcome, ConfigSource } from './source.ts'
 
 /** Tells a remote source what became of its documents. */
 export interface SourceReport {
@@ -16,7 +16,7 @@ export interface SourceReport {
 /** Makes the reports to a source. A source that throws harms nobody. */
 export function createSourceReport(
   source: ConfigSource,
-  status: () => TelemetryStatus,
+  status: () => unknown,
   redactor: Redactor,
 ): SourceReport {
   const tell = (outcome: ConfigOutcome): unknown => {

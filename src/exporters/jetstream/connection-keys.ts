@@ -1,4 +1,4 @@
-import { hostOf, serverProblem } from '../../nats/servers.ts'
+import { hostOf, serverProblem } from '../../nats-client/servers.ts'
 import type { ExporterSchema } from '../key.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
 import { certificateProblems, common } from '../otel/connection-keys.ts'

@@ -1,10 +1,10 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
 import { metrics } from '../otel/signal.ts'
-import type { State } from '../otel-metrics/aggregate/state.ts'
 import type { MetricsClient } from '../otel-metrics/client.ts'
 import type { CollectionItem } from '../otel-metrics/collection.ts'
 import { type OtelMetricsOptions, otelMetrics } from '../otel-metrics/index.ts'
 import { type OtelMetricsSchema, otelMetricsSchema } from '../otel-metrics/settings.ts'
+import type { State } from '../otel-metrics/state.ts'
 import { connectionProblems, jetstreamKeys } from './connection-keys.ts'
 import { publishings, shownPublished } from './publishing.ts'
 

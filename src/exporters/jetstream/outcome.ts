@@ -1,6 +1,6 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
-import { JetStreamRefusal } from '../../nats/stored.ts'
+import { JetStreamRefusal } from '../../nats-client/stored.ts'
+import type { Outcome } from '../outcome.ts'
 
 /** JetStream's codes that say that a stream has no room: for messages, for bytes, on its disk. */
 const fullCodes = new Set([10_047, 10_077, 10_122, 10_123, 10_028, 10_023])

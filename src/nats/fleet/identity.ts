@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
+import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
 import type { NodeStatus } from '../node-status.ts'
-import { askJetStream, JetStreamRefusal } from '../stored.ts'
 
 /**
  * What of the fleet's telemetry is where, in batches. `stored = acknowledged + pending` is the stream's own count, and

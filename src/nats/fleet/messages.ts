@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
-import { loadJetStream } from '../packages.ts'
-import type { StoredMessage } from '../stored.ts'
+import { loadJetStream } from '../../nats-client/packages.ts'
+import type { StoredMessage } from '../../nats-client/stored.ts'
 
 /** A stored message with its subject. */
 export interface SubjectMessage extends StoredMessage {

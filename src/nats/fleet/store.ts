@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as after } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { TelemetryError } from '../../errors.ts'
+import { isConflict, JetStreamRefusal, lastStored, publishStored } from '../../nats-client/stored.ts'
 import { type Canary, readCanary, readRevision } from '../documents.ts'
 import { type FleetNames, headerNames } from '../names.ts'
-import { isConflict, JetStreamRefusal, lastStored, publishStored } from '../stored.ts'
 import { readMessages } from './messages.ts'
 
 /** A revision, with who wrote it. */

@@ -1,4 +1,3 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import {
   type ConfigOf,
   defineExporter,
@@ -11,6 +10,7 @@ import { certificateProblems, connectionKeys } from '../../exporters/otel/connec
 import type { Encoder } from '../../exporters/otel/encode.ts'
 import type { NativeClient } from '../../exporters/otel/native-client.ts'
 import { logs, metrics, type Signal, traces } from '../../exporters/otel/signal.ts'
+import type { Outcome } from '../../exporters/outcome.ts'
 import { type GatewayMessage, MessageEvent } from './message.ts'
 import type { SignalName } from './stream.ts'
 

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
+import { askJetStream } from '../../nats-client/stored.ts'
 import { createStream } from '../buckets.ts'
-import { askJetStream } from '../stored.ts'
 
 /** The signals of telemetry: the subject that each is published to, and the durable consumer that gateways share. */
 export const signals = {

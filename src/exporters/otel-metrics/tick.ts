@@ -1,6 +1,6 @@
-import type { Sink } from '../../exporter.ts'
-import { type CollectionItem, itemOf, memoryOf } from '../collection.ts'
-import type { OtelMetricsConfig } from '../settings.ts'
+import type { Sink } from '../exporter.ts'
+import { type CollectionItem, itemOf, memoryOf } from './collection.ts'
+import type { OtelMetricsConfig } from './settings.ts'
 import { collect, configure, type State } from './state.ts'
 
 /** Ticks come about once a second: one that is this early would make the interval a second too long. */

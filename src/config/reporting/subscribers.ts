@@ -2,7 +2,7 @@ import { glob } from '../../bus/glob.ts'
 import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
 import type { ValueChange } from '../changes/plan.ts'
-import type { Redactor } from './redact.ts'
+import type { Redactor } from '../presentation/redact.ts'
 
 /** Is called with the path of an effective value that changed, its old value and its new one. */
 export type Subscriber = (path: string, oldValue: unknown, newValue: unknown) => void

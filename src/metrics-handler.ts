@@ -1,14 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Telemetry } from '../../contract.ts'
-import { TelemetryError } from '../../errors.ts'
-import { textAnswer, writeAnswer } from '../../http-server/answer.ts'
-import { ingressOf } from '../../ingress.ts'
-import type { PageHandler } from './page/handler.ts'
-
-const handlers = new WeakMap<object, PageHandler>()
-
-/** Makes the page of a client available to {@link metricsHandler}. */
-export const offerPage = (client: object, handler: PageHandler): void => void handlers.set(client, handler)
+import type { Telemetry } from './contract.ts'
+import { TelemetryError } from './errors.ts'
+import { pageOf } from './exporters/prometheus/page/handler.ts'
+import { textAnswer, writeAnswer } from './http-server/answer.ts'
+import { ingressOf } from './ingress.ts'
 
 /**
  * Returns a request handler that answers GET and HEAD with the metrics page of a Prometheus exporter, for an HTTP server
@@ -29,8 +24,7 @@ export function metricsHandler(
     throw new TelemetryError('TELEMETRY_INVALID', 'metricsHandler() needs what createTelemetry() returned')
   const unavailable = textAnswer(503, `no Prometheus exporter ${JSON.stringify(exporter)} is running\n`)
   return (request, response) => {
-    const client = ingress.clientOf(exporter)
-    const handler = typeof client === 'object' && client !== null ? handlers.get(client) : undefined
+    const handler = pageOf(ingress.clientOf(exporter))
     if (handler) handler(request, response)
     else writeAnswer(request, response, unavailable).catch(() => response.destroy())
   }

@@ -1,7 +1,19 @@
 import type { AnyMachineSnapshot } from 'xstate'
-import type { BreakerState, ExporterState } from '../../machines/shown-states.ts'
 
-export type { BreakerState, ExporterState }
+/** What an exporter is doing, as shown outside: a tag of its chart. */
+export type ExporterState =
+  | 'disabled'
+  | 'opening'
+  | 'retrying'
+  | 'serving'
+  | 'replacing'
+  | 'draining'
+  | 'stopped'
+  | 'restarting'
+  | 'failed'
+
+/** What a breaker is doing, as shown outside: a tag of its chart. */
+export type BreakerState = 'closed' | 'open' | 'half_open' | 'forced_open' | 'disabled'
 
 /** The one tag of a chart's state. */
 function shownState<State extends string>(

@@ -1,8 +1,8 @@
-import type { LastError } from '../../delivery/error-log.ts'
-import { type ExporterView, type SystemView, severity } from '../online/rates.ts'
-import { shortNumber, sparkline } from './sparkline.ts'
-import { cut } from './table.ts'
-import { type Colour, plainText, type Terminal } from './terminal.ts'
+import type { LastError } from '../delivery/error-log.ts'
+import { type ExporterView, type SystemView, severity } from './online/rates.ts'
+import { shortNumber, sparkline } from './terminal/sparkline.ts'
+import { cut } from './terminal/table.ts'
+import { type Colour, plainText, type Terminal } from './terminal/terminal.ts'
 
 type Look = Pick<Terminal, 'paint'> & { readonly columns: number; readonly rows: number }
 

@@ -1,4 +1,4 @@
-import { type ConfigProblem, maxProblems, TelemetryConfigError } from '../errors.ts'
+import { type ConfigProblem, maxProblems, TelemetryConfigError } from '../../errors.ts'
 
 /** The first problems of a document or a change, and how many more there are. */
 export interface ProblemList {

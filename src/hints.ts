@@ -1,7 +1,7 @@
-import type { Clock } from '../clock.ts'
-import { shownName } from '../config/paths.ts'
-import type { TelemetryOptions } from '../contract.ts'
-import type { Logger } from '../logger.ts'
+import type { Clock } from './clock.ts'
+import { shownName } from './config/paths.ts'
+import type { TelemetryOptions } from './contract.ts'
+import type { Logger } from './logger.ts'
 
 /** How long events may wait for a start before somebody should know. */
 const startPatienceMs = 10_000

@@ -1,13 +1,13 @@
-import type { Change, KeySchema } from '../../exporters/exporter.ts'
-import type { Resolved, ResolvedConfig } from '../judge.ts'
-import { guardedKeys } from '../keys.ts'
-import type { LayerName, Source } from '../layers.ts'
-import { isProblem, parsePath, pathOf } from '../paths.ts'
-import type { Held, ResolvedKeys } from '../resolve.ts'
-import { isSensitive } from '../schema.ts'
-import { type JsonSchema, valueSchema } from '../value-schemas.ts'
-import { shownValue, whereOf } from './problems.ts'
-import type { Redactor } from './redact.ts'
+import type { Change, KeySchema } from '../exporters/exporter.ts'
+import type { Resolved, ResolvedConfig } from './judge.ts'
+import { guardedKeys } from './keys.ts'
+import type { LayerName, Source } from './layers.ts'
+import { isProblem, parsePath, pathOf } from './paths.ts'
+import { shownValue, whereOf } from './presentation/problems.ts'
+import type { Redactor } from './presentation/redact.ts'
+import type { Held, ResolvedKeys } from './resolve.ts'
+import { isSensitive } from './schema.ts'
+import { type JsonSchema, valueSchema } from './value-schemas.ts'
 
 /** What is in force for one key, and where it comes from. Plain JSON; what is secret in it is a placeholder. */
 export interface Explanation {

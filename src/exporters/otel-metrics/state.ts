@@ -1,14 +1,25 @@
-import type { Clock } from '../../../clock.ts'
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
-import type { DeclaredMetric } from '../../../metrics/declared.ts'
-import { labelRule } from '../../../metrics/labels.ts'
-import type { Config } from '../../exporter.ts'
-import { type Collection, type CollectionItem, itemOf } from '../collection.ts'
-import { encodeCollection } from '../encode/collection.ts'
-import { attributeName, identityOf, instrumentName, layoutOf, unitOf } from '../names.ts'
-import { readSettings, type Settings } from '../settings.ts'
-import { beginWindow, createFamily, emptyFamily, kindOf, type MetricFamily, type Shared } from './families.ts'
-import type { MetricSeries } from './series.ts'
+import type { Clock } from '../../clock.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../metrics/aggregate.ts'
+import type { DeclaredMetric } from '../../metrics/declared.ts'
+import { labelRule } from '../../metrics/labels.ts'
+import { forgetPlans } from '../../metrics/plan-cache.ts'
+import { redeclare } from '../../metrics/redeclare.ts'
+import type { Config } from '../exporter.ts'
+import {
+  beginWindow,
+  createFamily,
+  emptyFamily,
+  forgetExemplars,
+  histogramKind,
+  type MetricFamily,
+  type Shared,
+} from './aggregate/families.ts'
+import type { MetricSeries } from './aggregate/series.ts'
+import { type Collection, type CollectionItem, itemOf } from './collection.ts'
+import { addFamily, declarationsOf, declare } from './declarations.ts'
+import { encodeCollection } from './encode/collection.ts'
+import { attributeName, identityOf, instrumentName } from './names.ts'
+import { readSettings, type Settings } from './settings.ts'
 
 /** What one exporter has summed up. Made before its first client, outlives them all. */
 export interface State extends Aggregate<MetricSeries>, Shared {
@@ -55,26 +66,20 @@ export function createState(metrics: readonly DeclaredMetric[], clock: Pick<Cloc
       lastRejection: undefined,
     },
   }
-  for (const metric of metrics) {
-    const { plainText, description, buckets = settings.buckets, unit, tags } = metric
-    const kind = kindOf(metric, settings.histogram === 'exponential' ? 'exponential' : 'histogram')
-    const family = createFamily(
-      { name: instrumentName(plainText), kind, description, unit: unitOf(unit), buckets },
-      state,
-    )
-    if (metric.kind === 'distribution' && !metric.buckets) state.undecided.push(family)
-    const named = tags.flatMap((key, offset) => {
-      const name = attributeName(key)
-      return name === undefined ? [] : [{ key, name, offset }]
-    })
-    state.declared.push({ metric, family: addFamily(state, family), layout: layoutOf(named) })
-  }
+  for (const metric of metrics) state.declared.push(declare(state, metric))
   return state
 }
 
 /** Whether the metric begins anew with each collection: what is not monotonic never does, by the specification. */
 const isWindowed = ({ temporality }: Settings, { kind }: MetricFamily): boolean =>
   temporality !== 'cumulative' && kind !== 'updown'
+
+/** Takes what was summed up under the configuration before, to be queued with the next tick. */
+function collectAsItWas(state: State): void {
+  if (state.weight === 0) return
+  const { collection, weight } = collect(state, state.clock.now())
+  state.outgoing.push(itemOf(collection, weight))
+}
 
 /**
  * Takes a configuration over. What was summed up for another temporality or kind of histogram is collected as it was,
@@ -87,10 +92,7 @@ export function configure(state: State, config: Config): void {
   const { temporality, histogram } = state.settings
   const isFirst = state.fingerprint === ''
   if (!isFirst && (temporality !== settings.temporality || histogram !== settings.histogram)) {
-    if (state.weight > 0) {
-      const { collection, weight } = collect(state, state.clock.now())
-      state.outgoing.push(itemOf(collection, weight))
-    }
+    collectAsItWas(state)
     for (const family of state.families) emptyFamily(family, state)
   }
   state.fingerprint = fingerprint
@@ -99,6 +101,11 @@ export function configure(state: State, config: Config): void {
   const rule = labelRule(settings, (key) => attributeName(key) ?? '', true)
   state.labelRule = (key) => rule(key) || undefined
   state.maxRemembered = 8 * settings.max_total_series + 4096
+  redeclare(
+    state,
+    settings.metrics,
+    declarationsOf(state, () => collectAsItWas(state)),
+  )
   forgetPlans(state)
   for (const family of state.families) {
     if (family.kind === 'histogram' || family.kind === 'exponential') family.kind = histogramKind(settings)
@@ -107,8 +114,6 @@ export function configure(state: State, config: Config): void {
 }
 
 const isEmpty = ({ series, overflow }: MetricFamily): boolean => series.size === 0 && overflow === undefined
-
-const histogramKind = ({ histogram }: Settings) => (histogram === 'exponential' ? 'exponential' : 'histogram')
 
 /** The name of what is inferred: a count has that of its event. */
 export const inferredName = (_: State, part: Part, eventName: string): string =>
@@ -145,12 +150,6 @@ export function inferFamily(state: State, part: Part, eventName: string): Metric
   return addFamily(state, family)
 }
 
-function addFamily(state: State, family: MetricFamily): MetricFamily {
-  state.names.set(identityOf(family.name), family)
-  state.families.push(family)
-  return family
-}
-
 const maxPieceBytes = 32 * 1024
 
 /**
@@ -174,7 +173,10 @@ export function collect(
   })
   state.collectedAt = time
   state.weight = 0
-  for (const family of families) if (state.isWindowed(family)) beginWindow(family, state)
+  for (const family of families) {
+    forgetExemplars(family)
+    if (state.isWindowed(family)) beginWindow(family, state)
+  }
   return { collection, weight }
 }
 

@@ -1,4 +1,4 @@
-import type { Format } from './names.ts'
+import type { Format } from '../names.ts'
 
 /** What a scraper asks for, from its Accept and Accept-Encoding headers (RFC 9110). Total: junk asks for nothing. */
 
