@@ -26,7 +26,6 @@ export const jetstreamLogsSchema = {
 /** The configuration keys of the exporter type `jetstream_logs`. */
 export type JetStreamLogsSchema = typeof jetstreamLogsSchema
 
-type Type = 'jetstream_logs'
 type Inner = ExporterDefinition<RequestClient, object, EncodedItem, JetStreamLogsSchema, 'otel_logs'>
 
 function problemsOf(config: ConfigOf<JetStreamLogsSchema>): readonly (readonly [string, string])[] {
@@ -36,9 +35,15 @@ function problemsOf(config: ConfigOf<JetStreamLogsSchema>): readonly (readonly [
 }
 
 /** As `jetstream`, of the log records that the `otel_logs` exporter makes. */
-export function jetstreamLogs(): ExporterDefinition<unknown, unknown, unknown, JetStreamLogsSchema, Type> {
+export function jetstreamLogs(): ExporterDefinition<
+  unknown,
+  unknown,
+  unknown,
+  JetStreamLogsSchema,
+  'jetstream_logs'
+> {
   const publishingOf = publishings()
-  return defineExporter<RequestClient, object, EncodedItem, JetStreamLogsSchema, Type>({
+  return defineExporter<RequestClient, object, EncodedItem, JetStreamLogsSchema, 'jetstream_logs'>({
     ...(otelLogs() as unknown as Inner),
     type: 'jetstream_logs',
     schema: jetstreamLogsSchema,

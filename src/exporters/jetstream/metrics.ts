@@ -38,17 +38,16 @@ export const jetstreamMetricsSchema = {
 /** The configuration keys of the exporter type `jetstream_metrics`. */
 export type JetStreamMetricsSchema = typeof jetstreamMetricsSchema
 
-type Type = 'jetstream_metrics'
 type Client = MetricsClient & { probe(timeoutMs: number): ReturnType<MetricsClient['post']> }
 type Inner = ExporterDefinition<Client, State, CollectionItem, JetStreamMetricsSchema, 'otel_metrics'>
 
 /** As `jetstream`, of the metrics that the `otel_metrics` exporter makes, and of those that are declared. */
 export function jetstreamMetrics(
   options: Pick<OtelMetricsOptions, 'metrics'> = {},
-): ExporterDefinition<unknown, unknown, unknown, JetStreamMetricsSchema, Type> {
+): ExporterDefinition<unknown, unknown, unknown, JetStreamMetricsSchema, 'jetstream_metrics'> {
   const publishingOf = publishings()
   const inner = otelMetrics(options) as unknown as Inner
-  return defineExporter<Client, State, CollectionItem, JetStreamMetricsSchema, Type>({
+  return defineExporter<Client, State, CollectionItem, JetStreamMetricsSchema, 'jetstream_metrics'>({
     ...inner,
     type: 'jetstream_metrics',
     schema: jetstreamMetricsSchema,

@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node'
-import { askJetStream } from '../../nats-client/stored.ts'
+import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
 import { createStream } from '../buckets.ts'
 
 /** The signals of telemetry: the subject that each is published to, and the durable consumer that gateways share. */
@@ -31,6 +31,7 @@ export async function createTelemetryStream(
   connection: NatsConnection,
   name: string,
   { replicas = 1, maxBytes = 1024 ** 3, duplicateWindow = 120 }: StreamOptions = {},
+  ackWait = ackWaitMs,
 ): Promise<string[]> {
   const made: string[] = []
   const stream = {
@@ -46,19 +47,30 @@ export async function createTelemetryStream(
   }
   if (await createStream(connection, stream)) made.push(name)
   for (const { subject, consumer } of Object.values(signals)) {
-    // Making one again with the same settings changes nothing.
+    if (await hasConsumer(connection, name, consumer)) continue
     await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${name}.${consumer}`, {
       stream_name: name,
       config: {
         durable_name: consumer,
         filter_subject: subject,
         ack_policy: 'explicit',
-        ack_wait: nanoseconds(ackWaitMs / 1000),
+        ack_wait: nanoseconds(ackWait / 1000),
         max_deliver: -1,
         max_ack_pending: 10_000,
         deliver_policy: 'all',
       },
     })
+    made.push(consumer)
   }
   return made
+}
+
+async function hasConsumer(connection: NatsConnection, stream: string, consumer: string): Promise<boolean> {
+  try {
+    await askJetStream(connection, `CONSUMER.INFO.${stream}.${consumer}`, undefined)
+    return true
+  } catch (error) {
+    if (error instanceof JetStreamRefusal) return false
+    throw error
+  }
 }
