@@ -89,9 +89,9 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
 export const gateway: Command = {
   help: `Usage: telemachine gateway [telemetry.toml]
 
-Sends the telemetry that nodes have published to a stream on NATS to backends, until it is ended. The file has tables of
-the types otel, otel_metrics and otel_logs; it and the document of the key are changed while the gateway runs. Any number
-of gateways may share a stream.
+Sends the telemetry that nodes have published to a stream on NATS to backends, until it is ended. The file has tables
+of the types otel, otel_metrics and otel_logs; it and the document of the key are changed while the gateway runs. Any
+number of gateways may share a stream.
 
   --prefetch <n>       messages of each signal that it may have at once; default 64
   --node <name>        its name in \`telemachine fleet status\`

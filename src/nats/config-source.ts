@@ -108,6 +108,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
   }
 
   const writer = createStatusWriter(
+    clock,
     () => (link?.isAway ? undefined : link?.connection),
     `${names.status.prefix}${node}`,
     nodeStatus,

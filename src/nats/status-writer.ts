@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node'
+import type { Clock } from '../clock.ts'
 import { publishStored } from '../nats-client/stored.ts'
 import type { NodeStatus } from './node-status.ts'
 
@@ -10,7 +11,11 @@ export interface StatusWriter {
   readonly problem: string | undefined
 }
 
+/** The pause before a status that could not be written is tried again. */
+const retryMs = 500
+
 export function createStatusWriter(
+  clock: Clock,
   connection: () => NatsConnection | undefined,
   subject: string,
   current: () => NodeStatus | undefined,
@@ -18,6 +23,7 @@ export function createStatusWriter(
   let writing: Promise<void> | undefined
   let isStale = false
   let problem: string | undefined
+  let retry: unknown
 
   const writeOnce = async (): Promise<void> => {
     const open = connection()
@@ -27,8 +33,11 @@ export function createStatusWriter(
       await publishStored(open, subject, Buffer.from(JSON.stringify(status)))
       problem = undefined
     } catch (error) {
-      // The next heartbeat tries again.
       problem = String(error)
+      retry ??= clock.setTimeout(() => {
+        retry = undefined
+        void write()
+      }, retryMs)
     }
   }
 
@@ -42,12 +51,14 @@ export function createStatusWriter(
     writing = undefined
   }
 
+  const write = (): Promise<void> => {
+    isStale = true
+    writing ??= writeAll()
+    return writing
+  }
+
   return {
-    write: () => {
-      isStale = true
-      writing ??= writeAll()
-      return writing
-    },
+    write,
     get problem() {
       return problem
     },

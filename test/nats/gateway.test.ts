@@ -4,9 +4,10 @@ import assert from 'node:assert/strict'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { createTelemetry, type Telemetry } from '../../src/index.ts'
 import { createTelemetryStream } from '../../src/nats/gateway/stream.ts'
-import { createGateway, type Gateway, type GatewayOptions } from '../../src/nats/index.ts'
+import { createGateway, type Gateway, type GatewayOptions, openFleet } from '../../src/nats/index.ts'
 import { askJetStream } from '../../src/nats-client/stored.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
+import { start } from '../cli/harness.ts'
 import { assertExact } from '../support/ledger.ts'
 import { type NatsServer, needsNats, startNats } from '../support/nats-server.ts'
 import { freePort } from '../support/ports.ts'
@@ -180,6 +181,21 @@ describe('a gateway', () => {
       () => backend.logRecordCount === 1 && ledger(through, 'otel_metrics').delivered > 0,
       'both arrive',
     )
+  })
+
+  it('runs as a command, until it is ended, and takes its configuration from the fleet', async () => {
+    const fleet = await openFleet({ servers: server.url, key: 'gateways' })
+    ends.push(() => fleet.close())
+    await fleet.put({ put: { 'otel.endpoint': backend.url }, unset: [] })
+    const running = await start(['gateway', '--node', 'g1'], { env: { NATS_URL: server.url } })
+    await running.prints(/^g1 sends otel\n/)
+    const telemetry = await node()
+    emit(telemetry, 5)
+    await until(() => backend.spanCount === 5, 'the backend has them')
+    await until(async () => (await fleet.status()).nodes[0]?.role === 'gateway', 'it is shown as a gateway')
+    const { code, stdout } = await running.end('SIGTERM')
+    assert.equal(code, 0)
+    assert.match(stdout, /g1 has delivered 10 events, and is stopped\n$/)
   })
 
   it('refuses settings under which messages would be forgotten', async () => {
