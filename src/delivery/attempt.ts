@@ -12,10 +12,8 @@ export interface Attempt {
 /** Each field is read once: what a driver does to its answer later, or in a getter, changes nothing. */
 function read(value: unknown): Outcome | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { type, rejected, afterSeconds, ambiguous, unhealthy, returned, unsent, cause } = value as Record<
-    string,
-    unknown
-  >
+  const { type, rejected, afterSeconds, ambiguous, stale, unhealthy, returned, unsent, cause } =
+    value as Record<string, unknown>
   switch (type) {
     case 'delivered':
       return {
@@ -29,6 +27,7 @@ function read(value: unknown): Outcome | undefined {
         type,
         cause,
         ambiguous: Boolean(ambiguous),
+        ...(stale === true && { stale }),
         ...(typeof afterSeconds === 'number' && { afterSeconds }),
       }
     case 'refused':

@@ -23,7 +23,7 @@ export function createStatusWriter(
   let writing: Promise<void> | undefined
   let isStale = false
   let problem: string | undefined
-  let retry: unknown
+  let isRetrying = false
 
   const writeOnce = async (): Promise<void> => {
     const open = connection()
@@ -34,10 +34,8 @@ export function createStatusWriter(
       problem = undefined
     } catch (error) {
       problem = String(error)
-      retry ??= clock.setTimeout(() => {
-        retry = undefined
-        void write()
-      }, retryMs)
+      if (!isRetrying) clock.setTimeout(again, retryMs)
+      isRetrying = true
     }
   }
 
@@ -55,6 +53,11 @@ export function createStatusWriter(
     isStale = true
     writing ??= writeAll()
     return writing
+  }
+
+  const again = (): void => {
+    isRetrying = false
+    void write()
   }
 
   return {

@@ -80,6 +80,8 @@ function settle(
       }
     }
     case 'retry':
+      // It goes once more, by a fresh connection.
+      if (outcome.stale) return outcome
       // Its client was replaced: the batch goes to the next one.
       if (signal.aborted && clock.now() < deadline) return outcome
       giveBack(outcome.afterSeconds)
