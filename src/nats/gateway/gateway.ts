@@ -91,6 +91,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         ...{ telemetry, ingress, clock, logger },
       }),
     )
+    const follow = async (): Promise<void> => {
+      for await (const { type } of connection.status())
+        if (type === 'disconnect') for (const pull of pulls) pull.doubt()
+    }
+    void follow().catch(() => {})
     closeConnection = async () => {
       // What was said of messages is sent before the connection ends.
       await connection.drain().catch(() => connection.close())

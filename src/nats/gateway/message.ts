@@ -20,7 +20,7 @@ export interface GatewayMessage {
   working(): void
 }
 
-const longestReturnMs = 30_000
+const longestReturnMs = 5_000
 
 /** The pause before a message is tried again grows with how often it was. */
 const returnAfterMs = (deliveries: number): number =>
@@ -33,9 +33,15 @@ function weightOf(message: JsMsg): number {
 
 /**
  * Shares a message among exporters. It is acknowledged when all of them have delivered it, and returned when one of them
- * has returned it. `settled` is called once.
+ * has returned it. `isDoubtful`: it may have been given out before, although the server does not say so. `settled` is called
+ * once.
  */
-export function createShares(message: JsMsg, exporters: number, settled: () => void): GatewayMessage {
+export function createShares(
+  message: JsMsg,
+  exporters: number,
+  isDoubtful: boolean,
+  settled: () => void,
+): GatewayMessage {
   const { deliveryCount: deliveries } = message.info
   let open = exporters
   let after: number | undefined
@@ -53,7 +59,7 @@ export function createShares(message: JsMsg, exporters: number, settled: () => v
   return {
     data: message.data,
     weight: weightOf(message),
-    redelivered: message.redelivered,
+    redelivered: message.redelivered || isDoubtful,
     delivered: settle,
     refused: () => {
       isRefused = true

@@ -14,6 +14,8 @@ export interface Pull {
    * before would come back by it.
    */
   stop(): Promise<void>
+  /** The server was away: it may have forgotten what it has given out. */
+  doubt(): void
   /** Messages that this gateway has, and has not said anything of. */
   readonly outstanding: number
 }
@@ -44,13 +46,18 @@ export function startPull({
 }): Pull {
   let stopped = false
   let outstanding = 0
+  /** The highest sequence that was given out to this gateway, and that of when the server was last away. */
+  let highest = 0
+  let doubtfulTo = 0
   let isLost = false
 
   const pause = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(() => resolve(), pauseMs))
 
   const give = (message: JsMsg, exporters: readonly string[]): void => {
     outstanding += 1
-    const shares = createShares(message, exporters.length, () => {
+    const isDoubtful = message.seq <= doubtfulTo
+    highest = Math.max(highest, message.seq)
+    const shares = createShares(message, exporters.length, isDoubtful, () => {
       outstanding -= 1
     })
     const event = new MessageEvent(shares, clock.now())
@@ -89,6 +96,9 @@ export function startPull({
     stop: async () => {
       stopped = true
       await running
+    },
+    doubt: () => {
+      doubtfulTo = highest
     },
     get outstanding() {
       return outstanding
