@@ -34,7 +34,7 @@ export type {
   TelemetryConfig,
   TelemetryOptions,
 } from './contract.ts'
-export type { SystemPicture } from './control/control.ts'
+export type { ExporterPicture, SystemPicture } from './control/control.ts'
 export type { ControlListener, ControlRecord } from './control/observe.ts'
 export type { HistoryEntry } from './control/recorder.ts'
 export { type Breaker, type BreakerOptions, createBreaker, type Permit } from './delivery/breaker.ts'
@@ -89,6 +89,8 @@ export type { Logger } from './logger.ts'
 export type {
   DeclaredMetric,
   DistributionOptions,
+  GaugeRule,
+  LastValueOptions,
   MeasuredOptions,
   MetricOptions,
   MetricType,
@@ -98,7 +100,7 @@ export type {
 export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
 export type { MetricTable } from './metrics/tables.ts'
 export { metricsHandler } from './metrics-handler.ts'
-export type { ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
+export type { EndpointStatus, ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'
 export type * from './typed-init.ts'
 export type { Wrap, WrapOptions, WrappableHandler, WrappedHandler } from './wrap.ts'

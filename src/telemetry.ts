@@ -10,7 +10,7 @@ import { createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
 import { createAnnouncements } from './control/announcements.ts'
 import { createBridgeFailures } from './control/bridge-failures.ts'
-import { checkedExporter, checkedTimeout } from './control/calls.ts'
+import { checkedEndpoint, checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
@@ -178,7 +178,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const next = () =>
       exporters.splice(0, startedPerTurn).map(([id, exporter]) => {
         const unit = addUnit(id, exporter)
-        return { unit, settings: settingsOf(unit.config()) }
+        return { unit, settings: settingsOf(unit.definition, unit.config()) }
       })
     const goOn = (): void => {
       if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
@@ -307,15 +307,16 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       running.restart(id)
       await held(() => opened(running))
     },
-    breaker(id) {
+    breaker(id, { endpoint } = {}) {
       checkedExporter(units.keys(), id)
+      checkedEndpoint(id, units.get(id)?.endpoints().length || 1, endpoint)
       const command = (name: BreakerCommand) => () => {
         if (units.get(id)?.pulled)
           throw new TelemetryError(
             'BREAKER_UNUSED',
             `${id} has no circuit breaker: it is pulled from outside and sends nothing by itself`,
           )
-        control?.commandBreaker(id, name)
+        control?.commandBreaker(id, name, endpoint)
       }
       return { forceOpen: command('force_open'), disable: command('disable'), reset: command('reset') }
     },

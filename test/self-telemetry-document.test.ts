@@ -25,7 +25,28 @@ const rowsOf = (heading: string): string[][] =>
 async function provoke(): Promise<Record<string, Row>> {
   const seen: Record<string, { measurements: Set<string>; metadata: Set<string> }> = {}
   const driver = createDriver()
-  const rig = await startSimulated([driver.definition], {
+  const other = createDriver()
+  const several = {
+    ...other.definition,
+    type: 'several',
+    schema: {
+      ...other.definition.schema,
+      endpoints: {
+        format: 'http-urls',
+        default: null,
+        nullable: true,
+        insteadOf: 'endpoint',
+        change: 'rebuild',
+        doc: 'URLs.',
+      },
+    },
+  } as const
+  other.reply = () => down
+  const rig = await startSimulated([driver.definition, several], {
+    several: {
+      endpoints: ['http://a.example/', 'http://b.example/'],
+      ...{ event_patterns: ['app.*'], flush_interval: 0.1, failure_threshold: 1 },
+    },
     test: {
       event_patterns: ['app.*'],
       flush_interval: 0.1,

@@ -27,7 +27,7 @@ const longestFlushMs = 5000
 
 const ok = (value: unknown): Answer => jsonAnswer(200, value)
 
-/** What an error of ours means to whoever asked; anything else stays unsaid. */
+/** Maps our error codes to HTTP statuses. Other errors are not exposed. */
 function refusalOf(error: unknown): Answer {
   if (error instanceof TelemetryConfigError) {
     return refusal(422, error.code, error.message, { problems: error.problems })

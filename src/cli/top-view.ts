@@ -117,7 +117,7 @@ const padded = (text: string, width: number, right = false): string => {
 }
 
 /** Reasons, most frequent first. */
-export const reasonsOf = ({ status }: ExporterView): string =>
+const reasonsOf = ({ status }: ExporterView): string =>
   Object.entries(status.ledger.dropped)
     .toSorted(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${reason} ${shortNumber(count)}`)

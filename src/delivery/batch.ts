@@ -12,6 +12,9 @@ export interface Batch extends ItemBatch {
   after: number
   /** The drain that tried it last. */
   round: number
+  /** The endpoints that called it misdirected, a bit for each, and the configuration of endpoints that they are of. */
+  misdirectedAt: number
+  misdirectedIn: number
 }
 
 export const batchOf = (items: ItemBatch): Batch => ({
@@ -21,6 +24,8 @@ export const batchOf = (items: ItemBatch): Batch => ({
   deliveriesAtFirstFailure: 0,
   after: 0,
   round: 0,
+  misdirectedAt: 0,
+  misdirectedIn: 0,
 })
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

@@ -6,14 +6,14 @@ export interface LedgerStatus {
   readonly delivered: number
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>
   readonly pending: {
-    /** In the bus's inbox. */
+    /** Events in the inbox, which the driver has not seen yet. */
     readonly buffered: number
-    /** Kept by the driver: starts of open spans, aggregates. */
+    /** Events that the driver keeps: starts of open spans, aggregates. */
     readonly held: number
     readonly queued: number
     readonly in_flight: number
   }
-  /** Outside the identity: weight whose attempt may have arrived although it was sent again or dropped. */
+  /** Events that may have arrived although they were sent again or dropped. They are not part of the sum. */
   readonly ambiguous: number
 }
 

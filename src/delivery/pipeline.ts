@@ -7,7 +7,7 @@ import { createFlushes, type Flushes } from './flushes.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Ledger } from './ledger.ts'
 import { createQueue, type Queue } from './queue.ts'
-import { createRetryPolicy, type RetryPolicy } from './retry.ts'
+import { createRetryPolicies, type RetryPolicies } from './retry-policies.ts'
 import { limitsOf } from './settings.ts'
 import { createSettle } from './settle.ts'
 import { createShip, type ExportFailure, type Ship } from './ship.ts'
@@ -19,7 +19,7 @@ export interface Pipeline {
   readonly queue: Queue
   readonly ship: Ship
   readonly waves: Waves
-  readonly retry: RetryPolicy
+  readonly policies: RetryPolicies
   readonly flushes: Flushes
   readonly doorbell: Doorbell
   /** Other settings are in force. */
@@ -49,7 +49,8 @@ export function createPipeline(options: {
     const { current } = clients
     if (current === undefined || definition.requestBytes === undefined) return 0
     try {
-      const bytes = Math.max(withoutRejection(definition.requestBytes(current.client)), 0) || 0
+      const sizes = current.members.map(({ client }) => withoutRejection(definition.requestBytes?.(client)))
+      const bytes = Math.max(...sizes.map(Number), 0) || 0
       if (bytes >= limits.maxRequestBytes) sayThatNothingFits(bytes)
       return bytes
     } catch (error) {
@@ -90,7 +91,7 @@ export function createPipeline(options: {
     makeRoom: queue.makeRoom,
     onError,
   })
-  const retry = createRetryPolicy({
+  const policies = createRetryPolicies({
     clock,
     random,
     attempts: () => Number(config().retry_attempts),
@@ -102,21 +103,21 @@ export function createPipeline(options: {
     clock,
     ledger,
     queue,
-    settle: createSettle({ ledger, queue, retry }),
+    settle: createSettle({ ledger, queue, policies }),
     clients,
     config,
     onError,
     onFailure,
-    onSettled: (current) => {
+    onSettled: (current, endpoint) => {
       flushes.wake()
-      // What an old client could not finish is work for the current one.
-      if (!current) doorbell.ring()
+      // What an old client, or the probe of another endpoint, could not finish is work for the one that serves.
+      if (!current || endpoint !== policies.serving) doorbell.ring()
     },
   })
   const waves = createWaves({
     clock,
     queue,
-    retry,
+    policies,
     ship,
     clients,
     maxInFlight: () => Number(config().max_in_flight),
@@ -126,7 +127,7 @@ export function createPipeline(options: {
   const flushes = createFlushes(() => ship.settledBefore())
   const doorbell = createDoorbell({
     queue,
-    retry,
+    policies,
     clock,
     flushIntervalMs: () => Number(config().flush_interval) * 1000,
     isFlushing: () => queue.taken() < flushes.requestedTo,
@@ -138,7 +139,7 @@ export function createPipeline(options: {
     queue,
     ship,
     waves,
-    retry,
+    policies,
     flushes,
     doorbell,
     configure(now) {

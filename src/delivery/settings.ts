@@ -1,5 +1,6 @@
 import type { BreakerSettings, ExporterSettings } from '../../machines/index.ts'
-import type { Config } from '../exporters/exporter.ts'
+import type { AnyExporterDefinition, Config } from '../exporters/exporter.ts'
+import { endpointsOf } from './endpoints.ts'
 import type { QueueLimits } from './queue.ts'
 
 /** How long past `timeout` a probe keeps its slot. */
@@ -14,9 +15,13 @@ const breakerSettings = (config: Config): BreakerSettings => ({
 })
 
 /** What the charts have to know of an exporter's configuration. */
-export const settingsOf = (config: Config): ExporterSettings => ({
+export const settingsOf = (
+  definition: Pick<AnyExporterDefinition, 'schema'>,
+  config: Config,
+): ExporterSettings => ({
   enabled: config.enabled !== false,
   drainTimeoutMs: Number(config.drain_timeout) * 1000,
+  endpoints: endpointsOf(definition, config).length,
   breaker: breakerSettings(config),
 })
 

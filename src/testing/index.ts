@@ -71,6 +71,7 @@ export {
 export { type BreakerPresetOptions, breakerPreset } from './presets/breaker.ts'
 export { deliveryPreset } from './presets/delivery.ts'
 export { type ExporterPresetOptions, exporterPreset } from './presets/exporter.ts'
+export { failoverPreset } from './presets/failover.ts'
 export type { ChartPreset, PresetOptions, PresetTraversal } from './presets/preset.ts'
 export { type SystemPresetOptions, systemPreset } from './presets/system.ts'
 export type { SimulatedClock, SimulatedClockOptions, UntilOptions } from './simulated.ts'

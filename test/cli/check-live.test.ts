@@ -123,7 +123,7 @@ describe('telemachine check --live', function () {
     assert.match(running.stdout, /^prometheus: ok: .* the application seems to run/)
     const other = await listen((_request, response) => response.writeHead(404).end())
     const taken = await checkLive(`[telemetry.prometheus]\nport = ${other}\n`)
-    assert.match(taken.stdout, /^prometheus: failed: .*in use by another listener/)
+    assert.match(taken.stdout, /^prometheus: failed: .*is in use/)
     assert.equal(taken.code, 3)
   })
 

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import type { AnyStateMachine } from 'xstate'
-import { breakerMachine, deliveryMachine, exporterMachine, systemMachine } from '../../machines/index.ts'
+import {
+  breakerMachine,
+  deliveryMachine,
+  exporterMachine,
+  failoverMachine,
+  systemMachine,
+} from '../../machines/index.ts'
 
 const folder = new URL('../../machines/', import.meta.url)
 const files = readdirSync(folder).filter((name) => name.endsWith('.ts'))
@@ -31,6 +37,7 @@ describe('machines/', () => {
     breakerMachine,
     deliveryMachine,
     exporterMachine,
+    failoverMachine,
     systemMachine,
   ] as AnyStateMachine[]) {
     const { guards, delays } = machine.implementations
@@ -52,6 +59,7 @@ describe('machines/', () => {
       breakerMachine,
       deliveryMachine,
       exporterMachine,
+      failoverMachine,
       systemMachine,
     ] as AnyStateMachine[]) {
       const { guards, delays } = machine.implementations

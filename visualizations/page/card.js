@@ -154,6 +154,11 @@ export function createCard(id, host) {
         ['mean request', `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`],
       )
     }
+    for (const [index, { url, serves, breaker: shown, delivered }] of (now.endpoints ?? []).entries())
+      entries.push([
+        `endpoint ${index}${serves ? ', serves' : ''}`,
+        `${url}: breaker ${words(shown)}, ${count(delivered)} delivered`,
+      ])
     const text = JSON.stringify(entries)
     if (facts.dataset.text === text) return
     facts.dataset.text = text

@@ -1,4 +1,5 @@
 import { dropReasons } from '../../drop-reasons.ts'
+import type { Family } from '../aggregate/families.ts'
 import { overflowsOf, type State } from '../aggregate/state.ts'
 import { type Labels, occupiedNames } from '../names.ts'
 import type { PlainFamily, PlainSample } from './render.ts'
@@ -33,6 +34,9 @@ const described = {
   telemachine_measurements_limited_total: 'Measurements dropped at the limit of metric families.',
   telemachine_metric_overflow:
     'Metrics at a limit of series, with the label that has most values: the rest is in their overflow series.',
+  telemachine_cluster_members: 'Processes and threads that share this page.',
+  telemachine_cluster_members_late:
+    'Of those, the ones that did not answer this scrape in time: what they counted last is missing.',
   otel_sdk_processor_span_queue_size: 'Telemetry events that wait in the queue of the span exporter.',
   otel_sdk_processor_span_queue_capacity: 'Items the queue of the span exporter can hold.',
   otel_sdk_exporter_span_inflight: 'Telemetry events in requests of the span exporter under way.',
@@ -68,8 +72,17 @@ const exporterStates = [
 ]
 const breakerStates = ['closed', 'open', 'half_open', 'forced_open', 'disabled']
 
+/** As much of a state as health is read from. */
+export interface Measured extends Pick<State, 'totals'> {
+  readonly families: readonly Family[]
+  readonly refused?: number
+  readonly limited?: number
+  readonly members?: number
+  readonly late?: number
+}
+
 /** Never throws, whatever `status` is. */
-export function healthOf(status: unknown, state: State): PlainFamily[] {
+export function healthOf(status: unknown, state: Measured): PlainFamily[] {
   const found = new Map<Name, PlainSample[]>()
   const add: Add = (name, value, labels = [], suffix = '') => {
     if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) return
@@ -85,6 +98,8 @@ export function healthOf(status: unknown, state: State): PlainFamily[] {
   add('telemachine_metric_series', state.totals.series)
   add('telemachine_measurements_refused_total', state.refused)
   add('telemachine_measurements_limited_total', state.limited)
+  add('telemachine_cluster_members', state.members)
+  add('telemachine_cluster_members_late', state.late)
   for (const one of overflowsOf(state)) add('telemachine_metric_overflow', 1, Object.entries(one))
   return names.flatMap((name) => {
     const samples = found.get(name)
