@@ -142,11 +142,12 @@ describe('rules of the live page', () => {
     for (const state of ['serving', 'disabled', 'failed', 'retrying', 'restarting', 'opening', 'stopped'])
       for (const breaker of ['closed', 'open', 'forced_open', 'half_open', 'disabled'])
         for (const lossRate of [0, 2])
-          for (const queueShare of [undefined, 0.2, 0.7]) {
-            const view = { status: { state, breaker }, lossRate, queueShare } as unknown as Parameters<
-              typeof severity
-            >[0]
-            assert.equal(page.severity(view), severity(view), JSON.stringify(view))
-          }
+          for (const queueShare of [undefined, 0.2, 0.7])
+            for (const other of [undefined, 'closed', 'open', 'half_open', 'disabled']) {
+              const endpoints = other && [{ breaker }, { breaker: other }]
+              const status = { state, breaker, endpoints }
+              const view = { status, lossRate, queueShare } as unknown as Parameters<typeof severity>[0]
+              assert.equal(page.severity(view), severity(view), JSON.stringify(view))
+            }
   })
 })

@@ -148,6 +148,25 @@ describe('telemachine graph', function () {
     assert.equal(code, 0)
   })
 
+  it('draws each of several endpoints', async () => {
+    const several = createFolder({
+      'app.toml': `[telemetry.otel]
+endpoints = ["https://a.example.com/v1/traces", "https://b.example.com/v1/traces"]
+`,
+    })
+    const { code, stdout } = await run(['graph', 'app.toml'], { cwd: several })
+    const shown = stdout.replaceAll('#47;', '/').split('\n')
+    for (const line of [
+      '  destination1[("https://a.example.com/v1/traces")]',
+      '  exporter1 --> destination1',
+      '  destination2[("https://b.example.com/v1/traces")]',
+      '  exporter1 -->|"fallback 1"| destination2',
+    ])
+      assert.ok(shown.includes(line), stdout)
+    assert.ok(!stdout.includes('destination3'))
+    assert.equal(code, 0)
+  })
+
   it('draws nothing of an invalid file', async () => {
     const { code, stdout, stderr } = await run(['graph', 'bad.toml'], { cwd })
     assert.equal(stdout, '')
