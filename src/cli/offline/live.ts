@@ -74,7 +74,8 @@ export function destinationOf({ definition, config }: ExporterConfig): string | 
   }
   for (const [name, key] of Object.entries(definition.schema)) {
     const value = config[name]
-    if (key.destination && typeof value === 'string') return key.destination(value)
+    if (key.destination && typeof value === 'string')
+      return URL.canParse(value) ? value : key.destination(value)
   }
   if ('port' in config && typeof config.host === 'string') {
     return config.port === null

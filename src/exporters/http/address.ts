@@ -16,7 +16,7 @@ function mappedIPv4(ip: string): string | undefined {
   return words.flatMap((word) => [word >> 8, word & 0xff]).join('.')
 }
 
-function isForbidden(ip: string, forbid: ForbidAddress): boolean {
+export function isForbidden(ip: string, forbid: ForbidAddress): boolean {
   const address = ip.replace(/%.*$/, '')
   const mapped = isIPv6(address) ? mappedIPv4(address) : undefined
   return forbid(address) || (mapped !== undefined && forbid(mapped))

@@ -1,7 +1,8 @@
 import type { OpenContext } from '../exporter.ts'
 import type { Outcome } from '../outcome.ts'
 import type { ObtainedBy } from './credentials.ts'
-import { createEncoder } from './encode.ts'
+import { createEncoder, type Encoder } from './encode.ts'
+import type { SpanOrigin } from './resource.ts'
 import type { Signal } from './signal.ts'
 import type { SpanItem } from './span-item.ts'
 import { type ConnectionConfig, openTransport } from './transport.ts'
@@ -24,9 +25,10 @@ export async function openNativeClient(
   context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
   carried: Signal,
   obtainedBy?: ObtainedBy,
+  encoderOf: (origin: SpanOrigin) => Encoder = createEncoder,
 ): Promise<NativeClient> {
   const { origin, post, proxy, close } = await openTransport(config, context, carried, obtainedBy)
-  const encoder = createEncoder(origin)
+  const encoder = encoderOf(origin)
   return {
     export: async (batch, { signal, config: current }) => {
       const body = encoder.encode(batch)
