@@ -13,7 +13,10 @@ import { messageOf } from '../errors.ts'
 export interface Journal {
   /** The same for all hubs that continue one journal. Sums of another journal contain nothing of this one. */
   readonly lineage: string
-  /** Calls `written` when the entry is written, or cannot be: what it says may then be shown. */
+  /**
+   * Calls `written` when the entry is written, or cannot be: what it says may then be shown. Ignores an entry that comes
+   * after `close` was called, and never calls `written` for it.
+   */
   append(entry: object, written: () => void): void
   /** What made the journal fail. */
   readonly failure: string | undefined
@@ -44,6 +47,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let maxBytes = minBytes
   let waiting: { readonly line: string; readonly written: () => void }[] = []
   let writing: Promise<void> | undefined
+  let isClosed = false
 
   const fail = async (thrown: unknown): Promise<void> => {
     failure = messageOf(thrown)
@@ -105,6 +109,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   return {
     lineage,
     append(entry, written) {
+      if (isClosed) return
       waiting.push({ line: `${JSON.stringify(entry)}\n`, written })
       writing ??= writeAll()
     },
@@ -112,6 +117,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       return failure
     },
     async close() {
+      isClosed = true
       await writing
       await file?.close().catch(() => {})
       file = undefined
