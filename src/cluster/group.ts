@@ -38,6 +38,8 @@ export interface GroupOptions<Form, All extends Totals> {
   readonly clock: Clock
   readonly logger: Logger
   readonly source: Source
+  /** Called when there may be others: from now on it reports. */
+  readonly joined: () => void
   /** What each group has from this process, by its name. It outlives the exporter's clients. */
   readonly shippings: Map<string, Shipping>
   /** Makes the totals of a hub. They are empty: what earlier hubs had is added to them. */
@@ -63,7 +65,6 @@ export interface Census {
 const gatherMs = 1000
 const patienceMs = 3000
 const maxPageMs = 10_000
-const knockMs = 250
 const pollMs = 10
 
 export function createGroup<Form, All extends Totals>(options: GroupOptions<Form, All>): Group<Form> {
@@ -101,6 +102,14 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
         resolve()
       })
     })
+
+  const findName = async (): Promise<void> => {
+    name ||= await groupName(options.page)
+  }
+  const isClaimed = async (): Promise<boolean> => {
+    await findName()
+    return (await readClaim(folderOf(name))) !== undefined
+  }
 
   const self = (): Reporting => ({ id: shipping.id, label, pid: process.pid })
   const report = async (): Promise<void> => reporter?.report()
@@ -174,8 +183,9 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
 
   const join = async (patient: boolean): Promise<void> => {
     happened('kin_seen')
+    options.joined()
     try {
-      name = await groupName(options.page)
+      await findName()
       folder = await openFolder(name)
       shipping = shippings.get(folder) ?? shipping
       shippings.set(folder, shipping)
@@ -186,22 +196,15 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       happened('failed')
       return options.serve(patient)
     }
-    if (label.includes('/') && !(await readClaim(folder))) await callMainThread()
+    // The main thread may have the port: it becomes the hub when it hears of this one.
+    if (label.includes('/') && !(await isClaimed())) await knock(door, clock, isClaimed)
     await elect(patient)
-  }
-
-  /** The main thread may have the port: it becomes the hub when it hears of this one. */
-  const callMainThread = async (): Promise<void> => {
-    const until = clock.now() + knockMs
-    knock(door)
-    while (clock.now() < until && !(await readClaim(folder)))
-      await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
   }
 
   /** A hub may be stopped, or busy. */
   const within = <T>(ms: number, promise: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      const timer = clock.setTimeout(() => reject(new Error('the page of all took too long')), ms)
+      const timer = clock.setTimeout(() => reject(new HubGone('the hub does not answer')), ms)
       promise.then(resolve, reject).finally(() => clock.clearTimeout(timer))
     })
 
@@ -217,6 +220,12 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     await hub?.close()
   }
 
+  /** A thread that was made before this main thread listened for threads has knocked in vain. */
+  const joinIfClaimed = async (): Promise<void> => {
+    const mayJoin = role === 'alone' && trouble === undefined
+    if (mayJoin && (await isClaimed().catch(() => false))) await join(true)
+  }
+
   return {
     get role() {
       return role
@@ -224,9 +233,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     async open() {
       const release = holdProcess(clock)
       try {
-        const isExpected =
-          isOneOfMany || (await readClaim(folderOf(await groupName(options.page)))) !== undefined
-        if (isExpected) return await join(false)
+        if (isOneOfMany || (await isClaimed())) return await join(false)
         await options.serve(false)
         stopListening = listenForKin(door, () => {
           if (role === 'alone') join(true).catch(() => {})
@@ -240,16 +247,19 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     },
     async page(form) {
       const until = clock.now() + patienceMs
+      let error = new HubGone()
+      await joinIfClaimed()
       for (;;) {
         await settled(until)
         if (role === 'alone') return options.renderOwn(form)
         try {
           if (role === 'hub') return await renderAll(form)
           if (connection) return await within(maxPageMs, connection.page(form))
-        } catch (error) {
-          if (!(error instanceof HubGone)) throw error
+        } catch (thrown) {
+          if (!(thrown instanceof HubGone)) throw thrown
+          error = thrown
         }
-        if (role === 'left' || clock.now() >= until) throw new HubGone()
+        if (role === 'left' || clock.now() >= until) throw error
       }
     },
     tell: () => hub?.tell(),

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { messageOf } from '../errors.ts'
 
 /**
@@ -127,6 +126,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
 /** Replays a file and returns its lineage. A last line that was cut short has not been acknowledged to anybody. */
 async function read(path: string, replay: JournalOptions['replay']): Promise<string | undefined> {
+  const { createInterface } = await import('node:readline')
   let lineage: string | undefined
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
   for await (const line of lines) {

@@ -1,6 +1,6 @@
-import { execFile } from 'node:child_process'
-import cluster from 'node:cluster'
+import type { Cluster } from 'node:cluster'
 import { createHash } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFile, readlink } from 'node:fs/promises'
 import {
   BroadcastChannel,
@@ -9,6 +9,7 @@ import {
   setEnvironmentData,
   threadId,
 } from 'node:worker_threads'
+import type { Clock } from '../clock.ts'
 
 /** Which processes and threads belong together: the workers of one `node:cluster` primary, and all of their threads. */
 
@@ -24,6 +25,10 @@ export interface Kin {
 /** The wire format. Processes whose versions of telemachine speak another one form a group of their own. */
 const protocol = 1
 
+/** Not imported: most processes have no workers, and need neither module. */
+const clusterModule = () => process.getBuiltinModule('node:cluster') as unknown as Cluster
+const childProcessModule = () => process.getBuiltinModule('node:child_process')
+
 const ownerKey = 'telemachine.owner'
 const labelKey = 'telemachine.label'
 
@@ -36,10 +41,12 @@ export function kin(): Kin {
 }
 
 function mainThread(): Kin {
-  const { isWorker, worker } = cluster
+  // A worker of a cluster has a channel to its primary.
+  const worker = process.channel ? clusterModule().worker : undefined
+  const isWorker = worker !== undefined
   const owner = isWorker ? process.ppid : process.pid
   // PM2 numbers its instances, and gives the number of a dead one to the next.
-  const label = isWorker ? (process.env.NODE_APP_INSTANCE ?? String(worker?.id ?? process.pid)) : 'main'
+  const label = isWorker ? (process.env.NODE_APP_INSTANCE ?? String(worker.id)) : 'main'
   setEnvironmentData(ownerKey, owner)
   setEnvironmentData(labelKey, label)
   return { owner, label, isOneOfMany: isWorker }
@@ -91,8 +98,11 @@ async function startOf(pid: number): Promise<string> {
 const startByCommand = (pid: number): Promise<string> =>
   new Promise((resolve) => {
     const environment = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
-    execFile('ps', ['-o', 'lstart=', '-p', String(pid)], { env: environment }, (error, output) =>
-      resolve(error ? '' : output.trim()),
+    childProcessModule().execFile(
+      'ps',
+      ['-o', 'lstart=', '-p', String(pid)],
+      { env: environment },
+      (error, output) => resolve(error ? '' : output.trim()),
     )
   })
 
@@ -105,23 +115,43 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Calls `ring` when this process forks a worker, has forked one, or one of its threads knocks. Returns the end of it. */
+/**
+ * Calls `ring` when this main thread forks a worker, has forked one, or one of its threads knocks. Returns the end of it.
+ * Until there is a child process or a thread it only listens for one: a process on its own pays nothing.
+ */
 export function listenForKin(door: string, ring: () => void): () => void {
-  const channel = new BroadcastChannel(door)
-  channel.onmessage = ring
-  channel.unref()
-  const forks = isMainThread && cluster.isPrimary
-  if (forks) cluster.on('fork', ring)
-  if (forks && Object.keys(cluster.workers ?? {}).length > 0) queueMicrotask(ring)
+  let channel: BroadcastChannel | undefined
+  const openDoor = (): void => {
+    if (channel) return
+    channel = new BroadcastChannel(door)
+    channel.onmessage = ring
+    channel.unref()
+  }
+  const ringIfForked = (): void => {
+    if (Object.keys(clusterModule().workers ?? {}).length > 0) ring()
+  }
+  // A worker is on the list of its cluster only after its process was made.
+  const spawned = (): void => queueMicrotask(ringIfForked)
+
+  process.on('worker', openDoor)
+  subscribe('child_process', spawned)
+  if (process.getActiveResourcesInfo().includes('ProcessWrap')) spawned()
   return () => {
-    channel.close()
-    if (forks) cluster.off('fork', ring)
+    process.off('worker', openDoor)
+    unsubscribe('child_process', spawned)
+    channel?.close()
   }
 }
 
-/** Tells the other threads of this process that this one is there. */
-export function knock(door: string): void {
+const knockMs = 250
+const pollMs = 10
+
+/** Tells the main thread that this one is there. Resolves when that has done something about it, or does not answer. */
+export async function knock(door: string, clock: Clock, isAnswered: () => Promise<boolean>): Promise<void> {
+  const until = clock.now() + knockMs
   const channel = new BroadcastChannel(door)
   channel.postMessage('knock')
   channel.close()
+  while (clock.now() < until && !(await isAnswered()))
+    await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
 }

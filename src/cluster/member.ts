@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Claim } from './claims.ts'
+import { noHub } from './no-hub.ts'
 import type { Deliver, Reporting } from './reporter.ts'
 import { createWire } from './wire.ts'
 
@@ -29,9 +30,11 @@ export interface ConnectionOptions {
   readonly lost: () => void
 }
 
+/** There is no page now: no hub, or one that does not answer. */
 export class HubGone extends Error {
-  constructor() {
-    super('the process that serves the page of all is gone')
+  readonly code = noHub
+  constructor(message = 'the process that serves the page of all is gone') {
+    super(message)
   }
 }
 

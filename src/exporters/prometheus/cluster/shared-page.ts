@@ -36,7 +36,6 @@ const graceMs = 1500
 export function createSharedPage(options: SharedPageOptions): SharedPage {
   const { id, config, state, clock, logger, slice, current, listen } = options
   const { host, port } = config
-  state.setAt ??= new WeakMap()
 
   const server = createPageServer({
     clock,
@@ -63,12 +62,15 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
     page: [id, host, port, port === null || port === 0 ? applicationName() : ''],
     ...{ clock, logger, shippings: state.shippings },
     source: createSource({ state, collect: createReportCollector(options) }),
+    joined: () => {
+      state.setAt ??= new WeakMap()
+    },
     createTotals: () => createTotals(() => readSettings(current())),
     renderOwn: async (form) => (await renderOwn(form)).parts,
     renderAll: async (form, totals, census) => (await renderTotals(form, totals, census)).parts,
     serve: (patient) => (port === null ? Promise.resolve() : server.open(patient)),
     describeTotals: (totals) => ({
-      ...{ families: totals.families().length, series: totals.totals.series },
+      ...{ families: totals.families().length, series: totals.totals.series, refused: totals.gauges.refused },
       ...{ conflicts: [...totals.conflicts], overflow: overflowsOf({ families: totals.families() }) },
     }),
     serves: () => server.current !== undefined,
