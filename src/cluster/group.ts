@@ -167,13 +167,17 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     return true
   }
 
+  const failed = (error: unknown): void => {
+    trouble = messageOf(error)
+    logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
+    happened('failed')
+  }
+
   const elect = async (patient: boolean): Promise<void> => {
     try {
       while (role === 'electing' && !(await attempt()));
     } catch (error) {
-      trouble = messageOf(error)
-      logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
-      happened('failed')
+      failed(error)
     }
     if (role === 'hub' || role === 'alone') {
       await options.serve(patient)
@@ -191,9 +195,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       shippings.set(folder, shipping)
       reporter ??= createReporter(source, shipping, clock)
     } catch (error) {
-      trouble = messageOf(error)
-      logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
-      happened('failed')
+      failed(error)
       return options.serve(patient)
     }
     // The main thread may have the port: it becomes the hub when it hears of this one.

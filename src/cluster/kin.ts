@@ -1,6 +1,6 @@
-import type { Cluster } from 'node:cluster'
+import { execFile } from 'node:child_process'
+import cluster from 'node:cluster'
 import { createHash } from 'node:crypto'
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFile, readlink } from 'node:fs/promises'
 import {
   BroadcastChannel,
@@ -25,10 +25,6 @@ export interface Kin {
 /** The wire format. Processes whose versions of telemachine speak another one form a group of their own. */
 const protocol = 1
 
-/** Not imported: most processes have no workers, and need neither module. */
-const clusterModule = () => process.getBuiltinModule('node:cluster') as unknown as Cluster
-const childProcessModule = () => process.getBuiltinModule('node:child_process')
-
 const ownerKey = 'telemachine.owner'
 const labelKey = 'telemachine.label'
 
@@ -41,12 +37,10 @@ export function kin(): Kin {
 }
 
 function mainThread(): Kin {
-  // A worker of a cluster has a channel to its primary.
-  const worker = process.channel ? clusterModule().worker : undefined
-  const isWorker = worker !== undefined
+  const { isWorker, worker } = cluster
   const owner = isWorker ? process.ppid : process.pid
   // PM2 numbers its instances, and gives the number of a dead one to the next.
-  const label = isWorker ? (process.env.NODE_APP_INSTANCE ?? String(worker.id)) : 'main'
+  const label = isWorker ? (process.env.NODE_APP_INSTANCE ?? String(worker?.id ?? process.pid)) : 'main'
   setEnvironmentData(ownerKey, owner)
   setEnvironmentData(labelKey, label)
   return { owner, label, isOneOfMany: isWorker }
@@ -98,11 +92,8 @@ async function startOf(pid: number): Promise<string> {
 const startByCommand = (pid: number): Promise<string> =>
   new Promise((resolve) => {
     const environment = { ...process.env, LC_ALL: 'C', TZ: 'UTC' }
-    childProcessModule().execFile(
-      'ps',
-      ['-o', 'lstart=', '-p', String(pid)],
-      { env: environment },
-      (error, output) => resolve(error ? '' : output.trim()),
+    execFile('ps', ['-o', 'lstart=', '-p', String(pid)], { env: environment }, (error, output) =>
+      resolve(error ? '' : output.trim()),
     )
   })
 
@@ -115,9 +106,37 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+interface Listener {
+  readonly forked: () => void
+  readonly threadMade: () => void
+}
+
+/** Of all systems of this process, which may be many. */
+const listeners = new Set<Listener>()
+
+const forked = (): void => {
+  for (const one of listeners) one.forked()
+}
+const threadMade = (): void => {
+  for (const one of listeners) one.threadMade()
+}
+
+function listen(listener: Listener): () => void {
+  if (listeners.size === 0) {
+    process.on('worker', threadMade)
+    cluster.on('fork', forked)
+  }
+  listeners.add(listener)
+  return () => {
+    if (!listeners.delete(listener) || listeners.size > 0) return
+    process.off('worker', threadMade)
+    cluster.off('fork', forked)
+  }
+}
+
 /**
  * Calls `ring` when this main thread forks a worker, has forked one, or one of its threads knocks. Returns the end of it.
- * Until there is a child process or a thread it only listens for one: a process on its own pays nothing.
+ * There is no channel to knock at before there is a thread.
  */
 export function listenForKin(door: string, ring: () => void): () => void {
   let channel: BroadcastChannel | undefined
@@ -127,18 +146,10 @@ export function listenForKin(door: string, ring: () => void): () => void {
     channel.onmessage = ring
     channel.unref()
   }
-  const ringIfForked = (): void => {
-    if (Object.keys(clusterModule().workers ?? {}).length > 0) ring()
-  }
-  // A worker is on the list of its cluster only after its process was made.
-  const spawned = (): void => queueMicrotask(ringIfForked)
-
-  process.on('worker', openDoor)
-  subscribe('child_process', spawned)
-  if (process.getActiveResourcesInfo().includes('ProcessWrap')) spawned()
+  const stop = listen({ forked: ring, threadMade: openDoor })
+  if (Object.keys(cluster.workers ?? {}).length > 0) queueMicrotask(ring)
   return () => {
-    process.off('worker', openDoor)
-    unsubscribe('child_process', spawned)
+    stop()
     channel?.close()
   }
 }

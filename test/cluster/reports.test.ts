@@ -176,6 +176,30 @@ describe('reports', () => {
     ])
   })
 
+  it('of a gauge declared in the configuration follow its across_workers', async () => {
+    const hub = createModelHub('one')
+    for (const [i, depth] of [5, 7, 3].entries()) {
+      const metrics = ['min', 'max', 'worker'].map((rule) => ({
+        ...{ event: 'queue', type: 'last_value', name: rule, measurement: 'depth', across_workers: rule },
+      }))
+      const { emit, state } = drivePrometheus({}, { metrics })
+      emit('queue', { depth })
+      const shipping = newShipping()
+      for await (const { live } of createSource({ state: state as State, collect: async () => [] }).changes(
+        shipping,
+      ))
+        hub.totals.set(shipping.id, String(i), overTheWire(live))
+    }
+    const values = hub.totals
+      .families()
+      .map(({ name, series }) => [name, [...series.values()].map(({ value }) => value)])
+    assert.deepEqual(values, [
+      ['min', [3]],
+      ['max', [7]],
+      ['worker', [5, 7, 3]],
+    ])
+  })
+
   it('of metrics of others count on after a reset, and forget a gauge that is gone', async () => {
     let counted = 5
     let depths: [string, number][] = [
