@@ -224,8 +224,8 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
 
   /** A thread that was made before this main thread listened for threads has knocked in vain. */
   const joinIfClaimed = async (): Promise<void> => {
-    const mayJoin = role === 'alone' && trouble === undefined
-    if (mayJoin && (await isClaimed().catch(() => false))) await join(true)
+    const mayJoin = (): boolean => role === 'alone' && trouble === undefined
+    if (mayJoin() && (await isClaimed().catch(() => false)) && mayJoin()) await join(true)
   }
 
   return {
