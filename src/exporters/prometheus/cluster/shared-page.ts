@@ -1,4 +1,5 @@
-import type { createGroup, Group } from '../../../cluster/group.ts'
+import type { createGroup } from '../../../cluster/group.ts'
+import type { Group } from '../../../cluster/group-contract.ts'
 import { messageOf } from '../../../errors.ts'
 import type { HttpServer } from '../../../http-server/server.ts'
 import { overflowsOf } from '../aggregate/state.ts'
