@@ -1,4 +1,4 @@
-import { type Clock, holdProcess } from '../clock.ts'
+import { holdProcess } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { removeSocket } from './address.ts'
 import { readClaim } from './claims.ts'
