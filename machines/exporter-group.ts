@@ -17,8 +17,8 @@ export const systemActors = {
   yield: fromPromise<void>(() => new Promise(() => {})),
 }
 
-type Breaker = ActorRefFrom<typeof breakerMachine>
-type Failover = ActorRefFrom<typeof failoverMachine>
+export type BreakerActor = ActorRefFrom<typeof breakerMachine>
+export type FailoverActor = ActorRefFrom<typeof failoverMachine>
 
 /** The actors of one exporter. */
 export interface ExporterGroup {
@@ -30,9 +30,9 @@ export interface ExporterGroup {
   readonly exporter: ActorRefFrom<typeof exporterMachine>
   readonly delivery: ActorRefFrom<typeof deliveryMachine>
   /** One for each endpoint, the primary's first. */
-  readonly breakers: readonly Breaker[]
+  readonly breakers: readonly BreakerActor[]
   /** Says which endpoint serves, where there are several. */
-  readonly failover: Failover | undefined
+  readonly failover: FailoverActor | undefined
   /** It is removed when it has stopped. */
   readonly leaving: boolean
 }
@@ -44,7 +44,7 @@ export type SpawnActor = Spawner<
 
 /** Who grants the permits of an exporter. */
 export const gateOf = ({ breakers, failover }: Pick<ExporterGroup, 'breakers' | 'failover'>): BreakerRef =>
-  failover ?? (breakers[0] as Breaker)
+  failover ?? (breakers[0] as BreakerActor)
 
 /** The actors of an exporter in the order in which they stop. */
 export const actorsOf = ({ breakers, failover, delivery, exporter }: ExporterGroup) => [
@@ -70,8 +70,8 @@ function spawnBreakers(
   spawn: SpawnActor,
   { unit, settings }: PlannedExporter,
   epoch: number,
-  kept: readonly (Breaker | undefined)[],
-): readonly Breaker[] {
+  kept: readonly (BreakerActor | undefined)[],
+): readonly BreakerActor[] {
   const named = namesIn(epoch, unit)
   return Array.from(
     { length: endpointsOf(settings) },
@@ -88,8 +88,8 @@ function spawnFailover(
   spawn: SpawnActor,
   { unit }: PlannedExporter,
   epoch: number,
-  breakers: readonly Breaker[],
-): Failover | undefined {
+  breakers: readonly BreakerActor[],
+): FailoverActor | undefined {
   if (breakers.length === 1) return undefined
   return spawn('failover', {
     ...namesIn(epoch, unit)('failover'),
@@ -106,7 +106,7 @@ export function spawnGroup(
   spawn: SpawnActor,
   system: ExporterInput['system'],
   planned: PlannedExporter,
-  life: { readonly epoch: number; readonly breakers: readonly (Breaker | undefined)[] },
+  life: { readonly epoch: number; readonly breakers: readonly (BreakerActor | undefined)[] },
 ): ExporterGroup {
   const { unit, settings } = planned
   const { epoch } = life

@@ -17,7 +17,7 @@ export interface FailoverInput {
 }
 
 /** A request for a permit that nobody has answered yet. */
-interface Asked {
+export interface OpenRequest {
   readonly replyTo: PermitHolder | undefined
   readonly purpose: PermitPurpose
   /** Endpoints that it is not for: they were tried in vain, or have denied it. */
@@ -32,7 +32,7 @@ export interface FailoverContext {
   readonly available: readonly Availability[]
   /** The endpoint that telemetry goes to: the first one that serves. Null while none does. */
   readonly serving: number | null
-  readonly asked: Asked | undefined
+  readonly asked: OpenRequest | undefined
   /** The endpoint whose breaker the request was passed to. */
   readonly askedAt: number | undefined
   /** Who asks for permits. */
@@ -56,7 +56,10 @@ const probeable = ({ available, serving }: Situation): number | null =>
   serving === null ? null : indexOrNull(available.slice(0, serving).indexOf('probe_free'))
 
 /** Which endpoint's breaker a request is passed to; otherwise it waits, or is denied. */
-function placeOf({ available, serving }: Situation, { purpose, except }: Asked): number | 'wait' | 'deny' {
+function placeOf(
+  { available, serving }: Situation,
+  { purpose, except }: OpenRequest,
+): number | 'wait' | 'deny' {
   const first = (...kinds: Availability[]): number =>
     available.findIndex((one, endpoint) => kinds.includes(one) && !except.includes(endpoint))
   // It wants nothing but the probe of an open breaker.

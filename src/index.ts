@@ -23,7 +23,7 @@ export type { SystemConfig } from './config/keys.ts'
 export type { LayerName, Source } from './config/layers.ts'
 export type { ConfigStatus } from './config/reporting/reports.ts'
 export type { Subscriber } from './config/reporting/subscribers.ts'
-export type { ConfigSource, SourceStatus } from './config/sources/source.ts'
+export type { ConfigOutcome, ConfigSource, SourceStatus } from './config/sources/source.ts'
 export type { JsonSchema } from './config/value-schemas.ts'
 export type {
   BreakerControl,
@@ -63,6 +63,14 @@ export type {
   HeadersReason,
   HeadersRequest,
 } from './exporters/http/headers-function.ts'
+export {
+  type JetStreamLogsSchema,
+  type JetStreamMetricsSchema,
+  type JetStreamSchema,
+  jetstream,
+  jetstreamLogs,
+  jetstreamMetrics,
+} from './exporters/jetstream/index.ts'
 export type * from './exporters/key.ts'
 export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } from './exporters/mock.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'

@@ -87,6 +87,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     types: typesWith(options.types),
     clock,
     logger,
+    status: () => status(),
     apply: async (plan) => {
       if (spawning) await launching
       if (control) await changes.apply(plan, control)
@@ -189,7 +190,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       clock,
       logger,
       observation,
-      onStateChange: announcements.stateChanged,
+      onStateChange: (change) => {
+        announcements.stateChanged(change)
+        store.stateChanged()
+      },
       onRemoved: removeUnit,
     })
     spawning = exporters.length > 0
@@ -235,6 +239,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       await Promise.all(exporters.map((unit) => unit.idle()))
       for (const unit of exporters) unit.abandon('shutdown')
       await storeStopped
+      await within(deadline + closeGraceMs - elapsed(clock), store.reportStopped())
     } finally {
       state = 'stopped'
       timers.end()

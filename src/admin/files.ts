@@ -33,6 +33,7 @@ const assets = [
   'chart.js',
   'configuration.js',
   'dom.js',
+  'endpoints.js',
   'field.js',
   'judge.js',
   'log.js',

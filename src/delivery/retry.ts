@@ -21,7 +21,7 @@ export function backoffMs(
 }
 
 /** Longest Retry-After that is honoured, in seconds. */
-export const longestRetryAfterSeconds = 300
+const longestRetryAfterSeconds = 300
 
 /** A usable Retry-After in milliseconds, or undefined where our own backoff decides (zero, past, junk). */
 export function retryAfterMs(seconds: number | undefined): number | undefined {

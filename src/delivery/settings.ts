@@ -6,9 +6,15 @@ import type { QueueLimits } from './queue.ts'
 /** How long past `timeout` a probe keeps its slot. */
 const probeSlackMs = 1_000
 
+/** Where another endpoint can take over, one wave of failures is enough: after a timeout, a second wave costs another. */
+function failureThreshold(config: Config, endpoints: number): number {
+  const threshold = Number(config.failure_threshold ?? 5)
+  return endpoints === 1 ? threshold : Math.min(threshold, Number(config.max_in_flight ?? threshold))
+}
+
 /** A pull exporter has none of these keys: what it never uses gets the defaults of the others. */
-const breakerSettings = (config: Config): BreakerSettings => ({
-  failureThreshold: Number(config.failure_threshold ?? 5),
+const breakerSettings = (config: Config, endpoints: number): BreakerSettings => ({
+  failureThreshold: failureThreshold(config, endpoints),
   resetTimeoutMs: Number(config.reset_timeout ?? 60) * 1000,
   initialResetTimeoutMs: Number(config.initial_reset_timeout ?? 1) * 1000,
   probeTimeoutMs: Number(config.timeout ?? 10) * 1000 + probeSlackMs,
@@ -18,12 +24,15 @@ const breakerSettings = (config: Config): BreakerSettings => ({
 export const settingsOf = (
   definition: Pick<AnyExporterDefinition, 'schema'>,
   config: Config,
-): ExporterSettings => ({
-  enabled: config.enabled !== false,
-  drainTimeoutMs: Number(config.drain_timeout) * 1000,
-  endpoints: endpointsOf(definition, config).length,
-  breaker: breakerSettings(config),
-})
+): ExporterSettings => {
+  const endpoints = endpointsOf(definition, config).length
+  return {
+    enabled: config.enabled !== false,
+    drainTimeoutMs: Number(config.drain_timeout) * 1000,
+    endpoints,
+    breaker: breakerSettings(config, endpoints),
+  }
+}
 
 /** What bounds an exporter's queue. */
 export const limitsOf = (config: Config): QueueLimits => ({

@@ -81,6 +81,7 @@ export function createSettle({
   return (batch, outcome, fate) => {
     switch (outcome.type) {
       case 'delivered':
+        if (outcome.ambiguous) ledger.addAmbiguous(Math.min(outcome.ambiguous, batch.weight))
         deliver(batch, outcome.rejected ?? 0, fate)
         return 'success'
       case 'retry':
@@ -91,14 +92,16 @@ export function createSettle({
         return retryLater(batch, fate, outcome.afterSeconds)
       case 'refused':
         finish(batch)
-        ledger.drop('rejected', batch.weight, batch.onlySelf)
+        if (outcome.ambiguous) ledger.addAmbiguous(batch.weight)
+        ledger.drop(outcome.returned ? 'returned' : 'rejected', batch.weight, batch.onlySelf)
         return outcome.unhealthy ? 'failure' : 'neutral'
       case 'misdirected':
         // This endpoint has not taken it, so another one may.
-        if (!policies.misdirectedEverywhere(batch, fate.endpoint, fate.endpoints)) giveBack(batch)
+        if (!outcome.returned && !policies.misdirectedEverywhere(batch, fate.endpoint, fate.endpoints))
+          giveBack(batch)
         else {
           finish(batch)
-          ledger.drop('misdirected', batch.weight, batch.onlySelf)
+          ledger.drop(outcome.returned ? 'returned' : 'misdirected', batch.weight, batch.onlySelf)
         }
         return 'misdirected'
       case 'too_large':

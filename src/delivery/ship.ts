@@ -90,6 +90,7 @@ export function createShip(options: {
             ...context,
             signal,
             deadline,
+            weight: batch.weight,
             config: endpointConfig(definition, config(), endpoint),
           }),
         { clock, timeoutMs: withinMs, onError },

@@ -44,6 +44,8 @@ export interface ExportContext<State, Settings = Config> extends ExporterContext
   readonly config: Settings
   /** `clock.now()` by which the attempt ends. */
   readonly deadline: number
+  /** The events that the batch stands for, as the ledger counts them. Undefined for a probe. */
+  readonly weight?: number
 }
 
 /**
@@ -117,6 +119,11 @@ export interface ExporterDefinition<
    */
   configure?(config: ConfigOf<Schema>, before: ConfigOf<Schema>, context: ExporterContext<State>): void
   /**
+   * How many events an event stands for, in the ledger: for a type that is given batches of others. Default: each is one.
+   * What it returns for an event must not change.
+   */
+  weighs?(event: TelemetryEvent): number
+  /**
    * Runs per event: total, quick, no I/O. Default: the event itself is the item, as a plain object of name, time,
    * measurements and metadata.
    */
@@ -173,6 +180,7 @@ const optional = [
   'accepts',
   'readsScope',
   'configure',
+  'weighs',
   'ingest',
   'tick',
   'forget',

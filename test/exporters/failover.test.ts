@@ -7,7 +7,7 @@ import { wireDelivery, wireSystem } from '../../src/control/effects.ts'
 import { createTelemetry, type ExporterStatus, type Telemetry } from '../../src/index.ts'
 import { assembleTelemetry } from '../../src/telemetry.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
-import { assertExact } from '../support/ledger.ts'
+import { assertExact, totalPending } from '../support/ledger.ts'
 
 /** Looks once in each turn of the event loop. */
 async function until(holds: () => boolean): Promise<void> {
@@ -163,6 +163,19 @@ describe('an exporter with fallback endpoints', () => {
     assert.equal(new Set(idsOf(primary, fallback)).size, emitted)
   })
 
+  it('moves to the fallback after one wave of timeouts, although failure_threshold is higher', async () => {
+    const [primary, fallback] = [await backend(), await backend()]
+    const telemetry = await run([primary, fallback], {
+      ...{ timeout: 1, max_in_flight: 2, batch_size: 5, failure_threshold: 1000, reset_timeout: 60 },
+    })
+    primary.fault({ type: 'hang' })
+    emit(telemetry, 50)
+    await serves(telemetry, '1')
+    assert.equal(primary.stats().requests, 2)
+    assert.ok((await telemetry.flush()).complete)
+    assertEachOnce(telemetry, primary, fallback)
+  })
+
   it('keeps everything while both are down', async () => {
     const [primary, fallback] = [await backend(), await backend()]
     const telemetry = await run([primary, fallback])
@@ -171,7 +184,7 @@ describe('an exporter with fallback endpoints', () => {
     emit(telemetry, 50)
     await serves(telemetry, 'none')
     emit(telemetry, 50)
-    assert.equal(otel(telemetry).ledger.pending.queued, 200)
+    assert.equal(totalPending(otel(telemetry).ledger), 200)
     await fallback.clear()
     await fallback.waitForSpans(100)
     assert.equal(serving(telemetry), 1)

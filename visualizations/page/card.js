@@ -2,6 +2,7 @@ import { command } from './api.js'
 import { createChart } from './chart.js'
 import { createConfiguration } from './configuration.js'
 import { count, h, say, timeOf, toast, words } from './dom.js'
+import { createEndpoints } from './endpoints.js'
 import { createLedgerBar } from './plot.js'
 import { createRates, toneOfBreaker, toneOfState } from './severity.js'
 import { createTimeline } from './timeline.js'
@@ -45,7 +46,6 @@ export function createCard(id, host) {
   const charts = {
     exporter: createChart('exporter', { title: `${id}: exporter` }),
     delivery: createChart('delivery', { title: `${id}: delivery` }),
-    breaker: createChart('breaker', { title: `${id}: breaker` }),
   }
   const configuration = createConfiguration(`${id}: configuration`, host.review)
   const enabling = h('button', { type: 'button', onclick: () => toggle() }, 'Disable')
@@ -62,14 +62,7 @@ export function createCard(id, host) {
       label,
     )
 
-  const breakerButtons = h(
-    'div',
-    { className: 'buttons', role: 'group', 'aria-label': `Breaker of ${id}`, hidden: true },
-    h('span', { className: 'quiet', 'aria-hidden': 'true' }, 'breaker'),
-    button('Force open', `breakers/${id}/force-open`, 'Force open the breaker of'),
-    button('Disable', `breakers/${id}/disable`, 'Disable the breaker of'),
-    button('Reset', `breakers/${id}/reset`, 'Reset the breaker of'),
-  )
+  const endpoints = createEndpoints(id, button)
 
   const element = h(
     'article',
@@ -89,18 +82,12 @@ export function createCard(id, host) {
         button('Restart', `exporters/${id}/restart`, 'Restart'),
         enabling,
       ),
-      breakerButtons,
+      endpoints.buttons,
     ),
     error,
     h('div', { className: 'numbers' }, ledger.element, ...timeline.elements),
     facts,
-    h(
-      'div',
-      { className: 'charts' },
-      charts.exporter.element,
-      charts.delivery.element,
-      charts.breaker.element,
-    ),
+    h('div', { className: 'charts' }, charts.exporter.element, charts.delivery.element, endpoints.charts),
     configuration.element,
   )
 
@@ -181,8 +168,8 @@ export function createCard(id, host) {
     update(status) {
       const attempts = now?.exports.attempts
       now = status
-      // What is pulled sends nothing: its breaker never acts.
-      breakerButtons.hidden = breaker.hidden = charts.breaker.element.hidden = status.pulled
+      breaker.hidden = status.pulled
+      endpoints.update(status)
       say(type, status.type === id ? '' : status.type)
       say(state, words(status.state))
       state.dataset.tone = toneOfState(status.state)
@@ -199,17 +186,18 @@ export function createCard(id, host) {
       if (status.charts) {
         charts.exporter.light(status.charts.exporter)
         charts.delivery.light(status.charts.delivery)
-        charts.breaker.light(status.charts.breaker)
       }
       // It has exported between two looks.
       if (attempts !== undefined && status.exports.attempts > attempts)
         charts.delivery.recall('delivery.working.exporting')
     },
     /** A transition that may be over again. @param {any} entry */
-    recall({ kind, to }) {
+    recall({ kind, to, endpoint }) {
       if (kind !== 'exporter' && kind !== 'breaker') return
-      for (const place of /** @type {any} */ (places)[kind][to] ?? [])
-        charts[/** @type {'exporter'} */ (kind)].recall(place)
+      for (const place of /** @type {any} */ (places)[kind][to] ?? []) {
+        if (kind === 'breaker') endpoints.recall(place, endpoint)
+        else charts.exporter.recall(place)
+      }
     },
     /** Called ten times a second: the time until a probe runs. */
     tick: showBreaker,

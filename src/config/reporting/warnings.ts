@@ -53,7 +53,7 @@ export function createWarnings(logger: Logger): Warnings {
 }
 
 const storeOptions: ReadonlySet<string> = new Set([
-  ...['file', 'env', 'init', 'remote', 'types', 'clock', 'logger', 'apply'],
+  ...['file', 'env', 'init', 'remote', 'types', 'clock', 'logger', 'status', 'apply'],
 ])
 
 /** Returns a warning for each unknown option. The compiler finds them in TypeScript; JavaScript would ignore them silently. */

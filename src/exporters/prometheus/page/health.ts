@@ -22,6 +22,9 @@ const described = {
   telemachine_queue_capacity: 'Items the queue of the exporter can hold.',
   telemachine_exporter_state: 'State of the exporter: 1 for the one it is in.',
   telemachine_breaker_state: 'State of the circuit breaker of the exporter: 1 for the one it is in.',
+  telemachine_endpoint_breaker_state:
+    'State of the circuit breaker of each endpoint of an exporter that has several: 1 for the one it is in.',
+  telemachine_endpoint_serves: 'Whether telemetry goes to the endpoint, of an exporter that has several.',
   telemachine_config_version: 'Version of the configuration in force.',
   telemachine_config_last_reload_successful: 'Whether the last configuration change was accepted.',
   telemachine_config_last_reload_success_timestamp_seconds: 'When a configuration change was last accepted.',
@@ -126,6 +129,7 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
   add('telemachine_queue_capacity', capacity, labels)
   addState(add, 'telemachine_exporter_state', at(exporter, 'state'), exporterStates, labels)
   addState(add, 'telemachine_breaker_state', at(exporter, 'breaker'), breakerStates, labels)
+  addEndpoints(add, at(exporter, 'endpoints'), labels)
   const type = at(exporter, 'type')
   const spans = type === 'otel'
   const component: Labels = [
@@ -139,6 +143,16 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
   add('otel_sdk_processor_span_queue_size', at(pending, 'queued'), component)
   add('otel_sdk_processor_span_queue_capacity', capacity, component)
   add('otel_sdk_exporter_span_inflight', at(pending, 'in_flight'), component)
+}
+
+/** Each endpoint by its index, as the status has it. */
+function addEndpoints(add: Add, endpoints: unknown, exporter: Labels): void {
+  if (!Array.isArray(endpoints)) return
+  for (const [index, endpoint] of endpoints.entries()) {
+    const labels: Labels = [...exporter, ['endpoint', String(index)]]
+    addState(add, 'telemachine_endpoint_breaker_state', at(endpoint, 'breaker'), breakerStates, labels)
+    add('telemachine_endpoint_serves', at(endpoint, 'serves') === true ? 1 : 0, labels)
+  }
 }
 
 function addState(add: Add, name: Name, state: unknown, known: readonly string[], labels: Labels): void {
