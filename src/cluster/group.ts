@@ -198,7 +198,8 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     async page(form) {
       const until = clock.now() + patienceMs
       let error = new HubGone()
-      await joinIfClaimed()
+      // Not awaited: a page of its own is to be there as soon as it is without a cluster.
+      joinIfClaimed().catch(() => {})
       for (;;) {
         await settled(until)
         if (role === 'alone') return options.renderOwn(form)

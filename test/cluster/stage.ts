@@ -141,6 +141,8 @@ async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
     async worker(key, settings = {}, env = {}) {
       const worker = await create(key, env)
       await worker.tell({ start: { port, ...settings } })
+      // On a busy machine the exporter may open after the start: what it has counted before is not on the page yet.
+      while (!((await worker.tell('status')) as { client: unknown }).client);
       return worker
     },
     async scrape() {
