@@ -4,8 +4,17 @@ export type * from './events.ts'
 export { exporterMachine } from './exporter.ts'
 export type { ExporterGroup } from './exporter-group.ts'
 export type { ExporterContext, ExporterInput, StagedChange, UnitInput } from './exporter-setup.ts'
-export type { FenceReport, OpenFailure, UnitHandle, UnitPort, WaveReport, WaveScope } from './ports.ts'
+export type {
+  FenceReport,
+  OpenFailure,
+  SpoolPort,
+  UnitHandle,
+  UnitPort,
+  WaveReport,
+  WaveScope,
+} from './ports.ts'
 export type * from './shown-states.ts'
+export { type OpenedSpool, type SpoolContext, type SpoolInput, spoolMachine } from './spool.ts'
 export { defaultRestartPolicy, type RestartPolicy, rememberCrash } from './supervision.ts'
 export { systemMachine } from './system.ts'
 export type { SystemContext, SystemInput, Transaction } from './system-setup.ts'

@@ -6,6 +6,7 @@ import type { BreakerState, ExporterState } from './control/states.ts'
 import type { LastError } from './delivery/error-log.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import type { Unit } from './delivery/unit.ts'
+import type { SpoolStatus } from './spool/spool.ts'
 
 /** `idle` before `start`. */
 export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'
@@ -28,6 +29,8 @@ export interface ExporterStatus {
   readonly lastError: LastError | null
   /** What the driver tells of its client: the port it is bound to, say. */
   readonly client: Readonly<Record<string, unknown>>
+  /** What waits on disk. Only where the exporter has had a spool. */
+  readonly spool?: SpoolStatus
 }
 
 /** Everything an operator may know; plain JSON, nothing secret. */
@@ -56,6 +59,7 @@ export function buildStatus({
   const exporters: Record<string, ExporterStatus> = {}
   for (const [id, unit] of units) {
     const view = control?.view(id)
+    const spool = unit.spool()
     exporters[id] = {
       type: unit.definition.type,
       state: state === 'stopped' ? 'stopped' : (view?.state ?? 'stopped'),
@@ -68,6 +72,7 @@ export function buildStatus({
       exports: { attempts: unit.attempts().count, seconds: unit.attempts().seconds },
       lastError: unit.lastError() ?? null,
       client: store.redactor.value(unit.describe()) as Readonly<Record<string, unknown>>,
+      ...(spool && { spool }),
     }
   }
   return { system: state, exporters, bus: bus.status(), config: store.status() }

@@ -30,6 +30,7 @@ import type { AnyExporterDefinition } from './exporters/exporter.ts'
 import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
+import { type Disk, systemDisk } from './spool/disk.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
@@ -38,6 +39,9 @@ const defaultStopMs = 5_000
 /** How long past its deadline a stop waits for clients to close. */
 const closeGraceMs = 150
 const defaultFlushMs = 10_000
+/** Of the time of a stop, what is kept for writing to disk what could not be delivered; and at most. */
+const parkingShare = 0.3
+const maxParkingMs = 2_000
 /** Exporters that begin in one turn of the event loop. */
 const startedPerTurn = 16
 
@@ -63,10 +67,11 @@ export function createTelemetry<Events extends EventMap<Events>>(
   return assembleTelemetry<Events>(options, wireSystem())
 }
 
-/** {@link createTelemetry} with charts of one's own, for tests. */
+/** {@link createTelemetry} with charts and a disk of one's own, for tests. */
 export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   options: TelemetryOptions,
   machine: ReturnType<typeof wireSystem>,
+  disk: Disk = systemDisk,
 ): Telemetry<Events> {
   const hostClock = options.clock ?? createSystemClock()
   const timers = createTimerScope(hostClock)
@@ -131,6 +136,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       announce: (name, measurements, metadata) =>
         bus.emitSelf(name, measurements, { exporter: id, ...metadata }, { exporter: id }),
       status,
+      disk,
+      inspect: observation.inspect,
+      onSpoolState: (from, to) => announcements.stateChanged({ id, what: 'spool', from, to }),
     })
     units.set(id, unit)
     return unit
@@ -224,7 +232,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       const storeStopped = store.stop()
       changes.stop()
       await within(timeoutMs, launching)
-      await control?.stop(Math.max(deadline - elapsed(clock), 0))
+      const reserved = [...units.values()].some((unit) => unit.spool() !== undefined)
+        ? Math.min(timeoutMs * parkingShare, maxParkingMs)
+        : 0
+      await control?.stop(Math.max(deadline - reserved - elapsed(clock), 0))
       // Clients that exceed the deadline are abandoned.
       const exporters = [...units.values()]
       await within(
@@ -233,6 +244,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       )
       await Promise.all(exporters.map((unit) => unit.idle()))
       for (const unit of exporters) unit.abandon('shutdown')
+      const left = (): number => deadline + closeGraceMs - elapsed(clock)
+      await within(left(), Promise.all(exporters.map((unit) => unit.parked())))
+      await within(left(), Promise.all(exporters.map((unit) => unit.endSpool())))
       await storeStopped
     } finally {
       state = 'stopped'

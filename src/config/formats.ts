@@ -4,6 +4,7 @@ import { headers } from './formats/headers.ts'
 import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
 import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
 import { proxyUrl } from './formats/proxy-url.ts'
+import { spool } from './formats/spool.ts'
 import { filePath, host, httpUrl, name, path, string } from './formats/strings.ts'
 
 /** Every format that a key may declare by its name. A key that lists its values has the format `choice`. */
@@ -27,5 +28,6 @@ export const formats: ReadonlyMap<string, Format> = new Map(
     'http-url': httpUrl,
     'proxy-url': proxyUrl,
     'file-path': filePath,
+    spool,
   } satisfies Record<keyof FormatValues, Format>),
 )

@@ -1,6 +1,7 @@
 import { maxHeaders } from '../exporters/header-pairs.ts'
 import { maxElements } from './formats/format.ts'
 import { maxSeconds } from './formats/numbers.ts'
+import { maxSpoolBytes, minSpoolBytes, spoolChoices } from './formats/spool.ts'
 import { maxName, maxString, maxUrl } from './formats/strings.ts'
 import type { PublishedKey } from './published.ts'
 
@@ -52,6 +53,17 @@ const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   'http-url': string({ maxLength: maxUrl, pattern: '^[hH][tT][tT][pP][sS]?://[^/]' }),
   'proxy-url': string({ maxLength: maxUrl }),
   'file-path': string({ minLength: 1, maxLength: 4096 }),
+  spool: () => ({
+    type: 'object',
+    properties: {
+      directory: text(4096, { minLength: 1 }),
+      mode: { enum: spoolChoices.mode },
+      max_bytes: { type: 'integer', minimum: minSpoolBytes, maximum: maxSpoolBytes },
+      fsync: { enum: spoolChoices.fsync },
+    },
+    required: ['directory'],
+    additionalProperties: false,
+  }),
   choice: ({ choices = [] }) => ({ enum: choices }),
 }
 

@@ -8,6 +8,9 @@ import type { Recorder } from './recorder.ts'
 /** Keys of a refused change in the history: its problems are to have room, too. */
 const mostNamed = 8
 
+/** States that somebody should look at. */
+const troubles: ReadonlySet<string> = new Set(['restarting', 'failed', 'retrying', 'open', 'failing', 'full'])
+
 /** Tells of what happens in the control plane: in the history, in the log, and as self-telemetry. */
 export interface Announcements {
   changeSettled(change: SettledChange): void
@@ -51,7 +54,7 @@ export function createAnnouncements({
     },
     stateChanged({ id, what, from, to }) {
       const message = units.get(id)?.lastError()?.message
-      const troubled = to === 'restarting' || to === 'failed' || to === 'retrying' || to === 'open'
+      const troubled = troubles.has(to)
       const details = { exporter: id, from, to, ...(troubled && message !== undefined && { error: message }) }
       recorder.record({ kind: what, id, from, to, ...(troubled && { message }) })
       if (troubled) logger.warn(details, `${what} is ${to}`)

@@ -34,7 +34,7 @@ export interface SystemPicture {
 /** A change of what an exporter or its breaker shows. */
 export interface StateChange {
   readonly id: string
-  readonly what: 'exporter' | 'breaker'
+  readonly what: 'exporter' | 'breaker' | 'spool'
   readonly from: string
   readonly to: string
 }

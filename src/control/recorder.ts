@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 export interface HistoryEntry {
   /** Epoch milliseconds. */
   readonly at: number
-  readonly kind: 'exporter' | 'breaker' | 'config' | 'crash'
+  readonly kind: 'exporter' | 'breaker' | 'spool' | 'config' | 'crash'
   /** The exporter it happened to; a configuration change may concern several. */
   readonly id?: string
   /** States, or configuration versions, before and after. */

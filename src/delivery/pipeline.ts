@@ -1,6 +1,7 @@
 import { type Clock, elapsed } from '../clock.ts'
 import { TelemetryError, withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
+import { createSpool, type Spool, type SpoolOptions } from '../spool/spool.ts'
 import type { Clients } from './clients.ts'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { createFlushes, type Flushes } from './flushes.ts'
@@ -22,11 +23,12 @@ export interface Pipeline {
   readonly retry: RetryPolicy
   readonly flushes: Flushes
   readonly doorbell: Doorbell
+  readonly spool: Spool
   /** Other settings are in force. */
   configure(config: Config): void
   /** Upkeep, about once a second: what is too old is dropped, what the driver holds may be handed over. */
   tick(config: Config): void
-  /** Drops and counts everything that waits or is held. */
+  /** Drops and counts everything that is held; what waits is written to disk, or dropped as well. */
   abandon(reason: 'disabled' | 'shutdown'): void
 }
 
@@ -41,6 +43,7 @@ export function createPipeline(options: {
   config: () => Config
   onError: (error: unknown) => void
   onFailure: (failure: ExportFailure) => void
+  spool: Pick<SpoolOptions, 'disk' | 'inspect' | 'onStateChange'>
 }): Pipeline {
   const { definition, context, clock, random, ledger, clients, config, onError, onFailure } = options
   let limits = limitsOf(config())
@@ -79,6 +82,23 @@ export function createPipeline(options: {
     sizeOf: definition.sizeOf?.bind(definition),
     requestBytes,
     heldBytes: () => intake.heldBytes,
+    spill: {
+      spill: (...item) => spool.spill(...item),
+      get items() {
+        return spool.items
+      },
+      get bytes() {
+        return spool.bytes
+      },
+      get fullReason() {
+        return spool.fullReason
+      },
+      fetch: () => spool.fetch(),
+      get isFetching() {
+        return spool.isFetching
+      },
+    },
+    isFreshDue: () => doorbell.isFreshDue(),
   })
   const intake = createIntake({
     definition,
@@ -122,15 +142,39 @@ export function createPipeline(options: {
     maxInFlight: () => Number(config().max_in_flight),
     random,
     isDue: () => doorbell.isDue(),
+    fetch: () => spool.load(),
+    isFetching: () => spool.isFetching,
   })
   const flushes = createFlushes(() => ship.settledBefore())
   const doorbell = createDoorbell({
     queue,
     retry,
     clock,
-    flushIntervalMs: () => Number(config().flush_interval) * 1000,
+    // The other half is for the backend to answer.
+    flushIntervalMs: () => Number(config().flush_interval) * (spool.isPrompt ? 500 : 1000),
     isFlushing: () => queue.taken() < flushes.requestedTo,
+    isDiskDue: () => queue.fetched > 0 || spool.isDue,
     onRing: waves.goOn,
+  })
+  const spool = createSpool({
+    ...options.spool,
+    id: context.id,
+    definition,
+    state: context.state,
+    clock,
+    ledger,
+    config,
+    queue: () => queue,
+    leases: () => ship.leases,
+    onError,
+    onReadable: () => {
+      doorbell.ring()
+      waves.resume()
+    },
+    onChange: () => {
+      limits = limitsOf(config(), spool.spills)
+      doorbell.lookAgain()
+    },
   })
 
   return {
@@ -141,19 +185,22 @@ export function createPipeline(options: {
     retry,
     flushes,
     doorbell,
+    spool,
     configure(now) {
-      limits = limitsOf(now)
+      limits = limitsOf(now, spool.spills)
       doorbell.lookAgain()
     },
-    tick({ max_age: maxAge }) {
+    tick(now) {
+      const { max_age: maxAge } = now
       intake.tick('interval')
       if (typeof maxAge === 'number') queue.expire(elapsed(clock) - maxAge * 1000)
+      spool.tick(now)
       flushes.wake()
       doorbell.ring()
     },
     abandon(reason) {
       intake.forget(reason)
-      queue.drop(reason)
+      if (!spool.park(reason)) queue.drop(reason)
       flushes.fail()
     },
   }

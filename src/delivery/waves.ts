@@ -14,6 +14,8 @@ export interface Waves {
   drain(options: { probe: boolean; timeLeftMs: () => number }): Promise<BackendReport>
   /** The wave that runs takes what has become due. */
   goOn(): void
+  /** A wave that waited for a file goes on with it, or without it. */
+  resume(): void
   /** The permit is void: what is in flight finishes, and nothing more is taken. */
   end(): void
 }
@@ -35,9 +37,13 @@ export function createWaves(options: {
   random: () => number
   /** A further batch should go now. */
   isDue: () => boolean
+  /** Reads batches from disk. False: there are none, or they cannot be read now. */
+  fetch: () => Promise<boolean>
+  isFetching: () => boolean
 }): Waves {
-  const { clock, queue, retry, ship, clients, maxInFlight, random, isDue } = options
+  const { clock, queue, retry, ship, clients, maxInFlight, random, isDue, fetch, isFetching } = options
   let goOn = (): void => {}
+  let resume = (): void => {}
   let end = (): void => {}
   let round = 0
 
@@ -84,12 +90,15 @@ export function createWaves(options: {
           send(batch)
         }
         clock.clearTimeout(timer)
-        if (inFlight > 0) return
+        if (inFlight > 0 || (mayTake() && isFetching())) return
         if (taken > 0 && wasFull && mayTake()) timer = clock.setTimeout(finish, lingerMs)
         else finish()
       }
       goOn = () => {
         if (!over && isDue()) takeMore()
+      }
+      resume = () => {
+        if (!over) takeMore()
       }
       end = () => {
         over = true
@@ -105,11 +114,12 @@ export function createWaves(options: {
       over = true
     }
     round += 1
+    const mayTake = (): boolean => timeLeftMs() > 0 && !over
     const one = async (): Promise<ExportResult | undefined> => {
-      const left = timeLeftMs()
-      const batch = left > 0 && !over ? ship.takeUntried(round) : undefined
+      let batch = mayTake() ? ship.takeUntried(round) : undefined
+      while (!batch && mayTake() && (await fetch())) batch = mayTake() ? ship.takeUntried(round) : undefined
       if (!batch) return undefined
-      const result = await ship.send(batch, left)
+      const result = await ship.send(batch, timeLeftMs())
       results.push(result)
       return result
     }
@@ -133,6 +143,7 @@ export function createWaves(options: {
   const begin = (): void => {
     end()
     goOn = () => {}
+    resume = () => {}
     end = () => {}
   }
 
@@ -147,6 +158,7 @@ export function createWaves(options: {
       return drain(drainOptions)
     },
     goOn: () => goOn(),
+    resume: () => resume(),
     end: () => end(),
   }
 }
