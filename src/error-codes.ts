@@ -46,6 +46,7 @@ export type TelemetryErrorCode =
   | 'SPOOL_UNSAFE'
   | 'SPOOL_HELD'
   | 'SPOOL_SLOW'
+  | 'SPOOL_UNREADY'
   | 'SPOOL_CORRUPT'
   | 'SPOOL_LEFT'
   | 'HTTP_URL_INVALID'

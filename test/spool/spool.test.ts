@@ -3,8 +3,8 @@
  * is lost, nothing is counted twice, and the disk's troubles are nobody else's.
  */
 import assert from 'node:assert/strict'
-import { mock } from '../../src/exporters/mock.ts'
 import type { Outcome } from '../../src/delivery/outcome.ts'
+import { mock } from '../../src/exporters/mock.ts'
 import { assertExact } from '../support/ledger.ts'
 import { createMemoryDisk, createPlatter, type MemoryDisk, type Platter } from '../support/memory-disk.ts'
 import { endSimulated, type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'

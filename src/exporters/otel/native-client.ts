@@ -7,7 +7,7 @@ import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import type { proxyKeys } from '../proxy-keys.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import { type ObtainedBy, openCredentials } from './credentials.ts'
-import { createEncoder } from './encode.ts'
+import { createEncoder, type Encoder } from './encode.ts'
 import { rejectedSpans } from './export-response.ts'
 import { detectOrigin } from './resource.ts'
 import type { OtelConfig } from './schema.ts'
@@ -37,6 +37,7 @@ export interface NativeClient {
   ): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
+  readonly encoder: Encoder
   /** The proxy it goes through, without credentials. */
   readonly proxy?: string | undefined
   close(): Promise<void>
@@ -98,6 +99,7 @@ export async function openNativeClient(
     },
     proxy: proxy && new URL(proxy).origin,
     requestBytes: encoder.overheadBytes,
+    encoder,
     close: () => http.close(),
   }
 }
