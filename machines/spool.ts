@@ -81,7 +81,7 @@ export const spoolMachine = setup({
     },
     opening: {
       tags: 'opening',
-      entry: 'announce',
+      entry: ['forgetReopening', 'announce'],
       invoke: {
         src: 'open',
         input: spoolInput,
@@ -124,7 +124,7 @@ export const spoolMachine = setup({
     },
     closing: {
       tags: 'closing',
-      entry: 'forgetReopening',
+      entry: 'announce',
       invoke: {
         src: 'close',
         input: spoolInput,

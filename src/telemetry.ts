@@ -31,6 +31,7 @@ import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { type Disk, systemDisk } from './spool/disk.ts'
+import { withSpools } from './spool/picture.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
@@ -331,7 +332,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       stopping ??= held(() => shutDown(timeoutMs))
       return stopping
     },
-    snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
+    snapshot: () => withSpools(control?.snapshot() ?? { system: state, exporters: {} }, units),
     observe: observation.observe,
   }
   openIngress(telemetry, {

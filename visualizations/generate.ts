@@ -1,7 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { AnyStateMachine } from 'xstate'
-import { breakerMachine, deliveryMachine, exporterMachine, systemMachine } from '../machines/index.ts'
+import {
+  breakerMachine,
+  deliveryMachine,
+  exporterMachine,
+  spoolMachine,
+  systemMachine,
+} from '../machines/index.ts'
 import { definitionOf } from '../src/inspect/definition.ts'
 import { chartOf } from './chart.ts'
 import type { Columns } from './columns.ts'
@@ -14,6 +20,7 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
   breaker: breakerMachine,
   delivery: deliveryMachine,
   exporter: exporterMachine,
+  spool: spoolMachine,
   system: systemMachine,
 }
 

@@ -28,7 +28,9 @@ export interface ExporterView {
 /** State values of all charts, as XState writes them. */
 export interface SystemPicture {
   readonly system: unknown
-  readonly exporters: Readonly<Record<string, { exporter: unknown; delivery: unknown; breaker: unknown }>>
+  readonly exporters: Readonly<
+    Record<string, { exporter: unknown; delivery: unknown; breaker: unknown; spool?: unknown }>
+  >
 }
 
 /** A change of what an exporter or its breaker shows. */

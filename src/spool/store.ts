@@ -80,9 +80,11 @@ export interface Store extends SpoolPort {
 export interface StoreStatus {
   readonly files: number
   readonly bytes: number
-  /** Milliseconds since the oldest file was written; 0 without one. */
-  readonly ageMs: number
+  /** When the oldest file was written, in epoch milliseconds; null without one. */
+  readonly oldestAt: number | null
+  /** Files that are set aside, because they are not what their names say. */
   readonly quarantined: number
+  /** Files in the directory that are not ours, at the latest look. */
   readonly foreign: number
 }
 
@@ -437,7 +439,7 @@ export function createStore(options: {
       return {
         files: unsettled.size,
         bytes,
-        ageMs: oldest ? Math.max(clock.now() - oldest.facts.sequence / 1000, 0) : 0,
+        oldestAt: oldest ? oldest.facts.sequence / 1000 : null,
         quarantined: folder?.quarantined ?? 0,
         foreign,
       }

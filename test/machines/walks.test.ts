@@ -9,6 +9,7 @@ import { arrive, give, type StagedChart } from './stage.ts'
 import { breakerChart } from './stages/breaker.ts'
 import { deliveryChart } from './stages/delivery.ts'
 import { crashedExporterChart, exporterChart } from './stages/exporter.ts'
+import { spoolChart } from './stages/spool.ts'
 import { slowlyStoppingSystem, systemChart } from './stages/system.ts'
 
 const charts: Readonly<Record<string, StagedChart>> = {
@@ -16,6 +17,7 @@ const charts: Readonly<Record<string, StagedChart>> = {
   delivery: deliveryChart,
   exporter: exporterChart,
   'exporter after a crash': crashedExporterChart,
+  spool: spoolChart,
   system: systemChart,
   'system that stops slowly': slowlyStoppingSystem,
 }

@@ -7,6 +7,8 @@ export type DiskStep =
   | { readonly type: 'fsync'; readonly path: string }
   | { readonly type: 'rename'; readonly path: string; readonly to: string }
   | { readonly type: 'unlink'; readonly path: string }
+  /** A backend took these events: noted by the test, for their place among the others. */
+  | { readonly type: 'arrive'; readonly names: readonly string[] }
 
 /** A disk in memory, with a log, faults and locks. */
 export interface MemoryDisk extends Disk {

@@ -11,6 +11,7 @@ import {
   exporterPreset,
   followPath,
   type PresetOptions,
+  spoolPreset,
   statesOf,
   systemPreset,
   transitionsOf,
@@ -26,6 +27,7 @@ const presetsOf = (options: PresetOptions): Readonly<Record<string, readonly Any
       exporterPreset({ ...options, hasCrashed: true }),
       exporterPreset({ ...options, pulled: true }),
     ],
+    spool: [spoolPreset(options)],
     system: [systemPreset(options), systemPreset({ ...options, perTurn: 1 })],
   }) as never
 

@@ -25,6 +25,9 @@ const places = {
     forced_open: ['breaker.forced_open'],
     disabled: ['breaker.disabled'],
   },
+  spool: Object.fromEntries(
+    ['off', 'opening', 'ready', 'full', 'failing', 'closing'].map((state) => [state, [`spool.${state}`]]),
+  ),
 }
 
 /**
@@ -46,6 +49,7 @@ export function createCard(id, host) {
     exporter: createChart('exporter', { title: `${id}: exporter` }),
     delivery: createChart('delivery', { title: `${id}: delivery` }),
     breaker: createChart('breaker', { title: `${id}: breaker` }),
+    spool: createChart('spool', { title: `${id}: spool` }),
   }
   const configuration = createConfiguration(`${id}: configuration`, host.review)
   const enabling = h('button', { type: 'button', onclick: () => toggle() }, 'Disable')
@@ -100,6 +104,7 @@ export function createCard(id, host) {
       charts.exporter.element,
       charts.delivery.element,
       charts.breaker.element,
+      charts.spool.element,
     ),
     configuration.element,
   )
@@ -154,6 +159,12 @@ export function createCard(id, host) {
         ['mean request', `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`],
       )
     }
+    if (now.spool) {
+      const { state, bytes, oldestAt, files, quarantined } = now.spool
+      entries.push(['spool', words(state)], ['on disk', `${count(bytes)} bytes in ${count(files)} files`])
+      if (oldestAt !== null) entries.push(['oldest on disk since', timeOf(oldestAt)])
+      if (quarantined > 0) entries.push(['set aside', count(quarantined)])
+    }
     const text = JSON.stringify(entries)
     if (facts.dataset.text === text) return
     facts.dataset.text = text
@@ -178,6 +189,7 @@ export function createCard(id, host) {
       now = status
       // What is pulled sends nothing: its breaker never acts.
       breakerButtons.hidden = breaker.hidden = charts.breaker.element.hidden = status.pulled
+      charts.spool.element.hidden = !status.spool
       say(type, status.type === id ? '' : status.type)
       say(state, words(status.state))
       state.dataset.tone = toneOfState(status.state)
@@ -195,6 +207,7 @@ export function createCard(id, host) {
         charts.exporter.light(status.charts.exporter)
         charts.delivery.light(status.charts.delivery)
         charts.breaker.light(status.charts.breaker)
+        if (status.charts.spool) charts.spool.light(status.charts.spool)
       }
       // It has exported between two looks.
       if (attempts !== undefined && status.exports.attempts > attempts)
@@ -202,7 +215,7 @@ export function createCard(id, host) {
     },
     /** A transition that may be over again. @param {any} entry */
     recall({ kind, to }) {
-      if (kind !== 'exporter' && kind !== 'breaker') return
+      if (kind !== 'exporter' && kind !== 'breaker' && kind !== 'spool') return
       for (const place of /** @type {any} */ (places)[kind][to] ?? [])
         charts[/** @type {'exporter'} */ (kind)].recall(place)
     },
