@@ -22,16 +22,12 @@ export interface OpenedSpool {
   readonly isFull: boolean
 }
 
-interface SpoolActorInput {
-  readonly spool: SpoolPort
-}
-
 const firstRetryMs = 1_000
 const longestRetryMs = 30_000
 
 const errorOf = (event: unknown): unknown => (event as { error?: unknown }).error
 
-const spoolInput = ({ context }: { context: SpoolContext }): SpoolActorInput => ({ spool: context.spool })
+const spoolInput = ({ context }: { context: SpoolContext }): SpoolInput => ({ spool: context.spool })
 
 /**
  * Whether one exporter may write what waits to its directory on disk. Reading and removing files is up to the data
@@ -47,9 +43,9 @@ export const spoolMachine = setup({
   },
   actors: {
     /** Takes the lock of the directory and lists its files. Does nothing where that is done. */
-    open: fromPromise<OpenedSpool, SpoolActorInput>(() => new Promise(() => {})),
+    open: fromPromise<OpenedSpool, SpoolInput>(() => new Promise(() => {})),
     /** Leaves the files where they are, and gives the lock back. */
-    close: fromPromise<void, SpoolActorInput>(() => new Promise(() => {})),
+    close: fromPromise<void, SpoolInput>(() => new Promise(() => {})),
   },
   delays: {
     retryDelay: ({ context }) => Math.min(firstRetryMs * 2 ** (context.failures - 1), longestRetryMs),

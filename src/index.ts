@@ -85,6 +85,7 @@ export type {
   Unit,
 } from './metrics/declared.ts'
 export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
+export type { SpoolStatus } from './spool/status.ts'
 export type { ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'
 export type * from './typed-init.ts'

@@ -6,7 +6,7 @@ import type { BreakerState, ExporterState } from './control/states.ts'
 import type { LastError } from './delivery/error-log.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import type { Unit } from './delivery/unit.ts'
-import type { SpoolStatus } from './spool/spool.ts'
+import type { SpoolStatus } from './spool/status.ts'
 
 /** `idle` before `start`. */
 export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'

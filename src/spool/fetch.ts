@@ -3,8 +3,8 @@ import { type Batch, batchOf } from '../delivery/batch.ts'
 import type { Queue } from '../delivery/queue.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
 import { CorruptFile } from './content.ts'
+import type { LoadedFile, Store } from './contract.ts'
 import { createBacking } from './save.ts'
-import type { LoadedFile, Store } from './store.ts'
 
 /** Files that are in memory at the same time. */
 const maxLoaded = 4

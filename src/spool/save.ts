@@ -1,8 +1,9 @@
 import { type Backing, type Batch, batchOf } from '../delivery/batch.ts'
 import type { RequestRoom } from '../delivery/ring.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
+import type { Store } from './contract.ts'
+import type { StoredFile } from './files.ts'
 import type { SpoolSettings } from './settings.ts'
-import type { Store, StoredFile } from './store.ts'
 
 const largestFile = 1024 * 1024
 

@@ -1,76 +1,15 @@
-import { createActor, type InspectionEvent } from 'xstate'
+import { createActor } from 'xstate'
 import type { SpoolState } from '../../machines/index.ts'
-import { type Clock, elapsed } from '../clock.ts'
+import { elapsed } from '../clock.ts'
 import type { Batch } from '../delivery/batch.ts'
-import type { DropReason, Ledger } from '../delivery/ledger.ts'
-import type { Queue } from '../delivery/queue.ts'
+import type { DropReason } from '../delivery/ledger.ts'
 import { createRing, type RequestRoom } from '../delivery/ring.ts'
-import type { QueueSpill } from '../delivery/spill.ts'
-import type { AnyExporterDefinition, Config } from '../exporters/exporter.ts'
 import { wireSpool } from './chart.ts'
-import type { Disk } from './disk.ts'
+import type { Spool, SpoolOptions } from './contract.ts'
 import { createFetch } from './fetch.ts'
 import { createWriter, roomOfFile } from './save.ts'
 import { type SpoolSettings, spoolSettingsOf } from './settings.ts'
-import { createStore, type StoreStatus } from './store.ts'
-
-/** A spool, as `status().exporters[id].spool` shows it. */
-export interface SpoolStatus extends StoreStatus {
-  readonly state: SpoolState
-  readonly directory: string
-  readonly mode: SpoolSettings['mode']
-}
-
-/** What waits on disk, of one exporter: the side of the data. */
-export interface Spool extends QueueSpill {
-  /** The exporter is enabled, with this configuration. */
-  configure(config: Config): void
-  /** Memory is relieved before it is full. */
-  readonly spills: boolean
-  /** Batches go earlier, so that what is not answered can be on disk within `flush_interval`. */
-  readonly isPrompt: boolean
-  /** A batch from disk is there, or can be read. */
-  readonly isDue: boolean
-  /** Reads the next file. False: there is none, or it cannot be read now. */
-  load(): Promise<boolean>
-  /** Something waits, or is in flight: it may have to be written soon. */
-  wake(): void
-  /** Events in memory that are on their way to disk. */
-  readonly memoryWeight: number
-  /** Events on disk alone; undefined if there has never been a spool. */
-  readonly weight: number | undefined
-  /** Tells, when called, whether everything that was there at this moment is settled. */
-  flushed(): () => boolean
-  /** Upkeep, about once a second. */
-  tick(config: Config): void
-  /** Writes everything that waits in memory. False: there is no spool. What cannot be written is dropped. */
-  park(reason: DropReason): boolean
-  /** Resolves when nothing is being parked any more. */
-  parked(): Promise<void>
-  /** Drops what is not written yet, and gives the directory back. Resolves when that is done. */
-  end(reason: DropReason): Promise<void>
-  /** Undefined: it has none. */
-  status(): SpoolStatus | undefined
-}
-
-export interface SpoolOptions {
-  readonly id: string
-  readonly definition: AnyExporterDefinition
-  readonly state: unknown
-  readonly clock: Clock
-  readonly ledger: Ledger
-  readonly disk: Disk
-  readonly queue: () => Queue
-  readonly leases: () => ReadonlySet<Batch>
-  readonly config: () => Config
-  readonly inspect?: ((event: InspectionEvent) => void) | undefined
-  readonly onStateChange: (from: SpoolState, to: SpoolState) => void
-  readonly onError: (error: unknown) => void
-  /** What `isDue` says may have changed. */
-  readonly onReadable: () => void
-  /** What `spills` and `isPrompt` say may have changed. */
-  readonly onChange: () => void
-}
+import { createStore } from './store.ts'
 
 /** Parts of memory that are free for what comes in while the disk writes. */
 const relief = 0.25

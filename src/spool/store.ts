@@ -1,97 +1,17 @@
-import type { SpoolEvent, SpoolPort } from '../../machines/index.ts'
+import type { SpoolEvent } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { DropReason } from '../delivery/ledger.ts'
 import { TelemetryError } from '../errors.ts'
-import {
-  type Content,
-  type ContentHead,
-  CorruptFile,
-  checksumOf,
-  decodeContent,
-  encodeContent,
-} from './content.ts'
+import { CorruptFile, checksumOf, decodeContent, encodeContent } from './content.ts'
+import type { LoadedFile, Store } from './contract.ts'
 import type { Disk } from './disk.ts'
 import type { FileFacts } from './file-name.ts'
+import { createFiles, type StoredFile } from './files.ts'
 import { createFolder, type Folder } from './folder.ts'
 import type { SpoolSettings } from './settings.ts'
 
-/** A file of the spool. */
-export interface StoredFile {
-  readonly folder: Folder
-  facts: FileFacts
-  /** An attempt to send it has begun in this life of the process. */
-  tried: boolean
-  /** An earlier life may have delivered it. */
-  readonly doubtful: boolean
-  readErrors: number
-}
-
-export interface LoadedFile extends Content {
-  readonly file: StoredFile
-}
-
-/** The files of one exporter: which there are, which wait to be sent. Nothing in it throws or rejects. */
-export interface Store extends SpoolPort {
-  open(): Promise<{ readonly isFull: boolean }>
-  /** Gives the directory back. `isLast`: the process ends, and what waits on disk still counts. */
-  close(isLast: boolean): Promise<void>
-  /** Files may be written. */
-  readonly mayWrite: boolean
-  /** A file waits, and may be read now. */
-  readonly mayRead: boolean
-  /** Events that wait on disk alone. */
-  readonly weight: number
-  /**
-   * Writes a file. Undefined: it could not be written, or not in time. What is `sending` is being sent at this moment.
-   */
-  save(
-    head: Omit<ContentHead, 'type' | 'version'>,
-    packed: Uint8Array,
-    weight: number,
-    attempts: number,
-    sending: boolean,
-  ): Promise<StoredFile | undefined>
-  /** The file is all there is of its events: they wait on disk from now on. */
-  wait(file: StoredFile): void
-  /**
-   * Reads the next file, for an attempt to send it; it counts as waiting until it is released. Undefined: there is none,
-   * or it cannot be read now.
-   */
-  load(): Promise<LoadedFile | undefined>
-  /** Its events are in memory from now on, too. */
-  release(file: StoredFile): void
-  /** A file is being read, and it takes too long. */
-  readonly isSlow: boolean
-  /** Something that a write needs has failed. */
-  fail(error: unknown): void
-  /** What was read cannot be understood. */
-  spoil(file: StoredFile): Promise<void>
-  /** It is delivered, or dropped. */
-  remove(file: StoredFile): void
-  /** What was written has number of at most this. */
-  readonly newest: number
-  /** Every file of at most this number is settled. */
-  settledTo(sequence: number): boolean
-  /** Upkeep, about once a second. `maxAgeMs`: files that have waited longer are dropped. */
-  tick(maxAgeMs: number | undefined): void
-  status(): StoreStatus
-}
-
-export interface StoreStatus {
-  readonly files: number
-  readonly bytes: number
-  /** When the oldest file was written, in epoch milliseconds; null without one. */
-  readonly oldestAt: number | null
-  /** Files that are set aside, because they are not what their names say. */
-  readonly quarantined: number
-  /** Files in the directory that are not ours, at the latest look. */
-  readonly foreign: number
-}
-
 /** An operation that takes longer is a failure of the disk. */
 const slowMs = 5_000
-/** What a file takes at least. */
-const blockBytes = 4_096
 /** A file that could not be read so often is set aside. */
 const maxReadErrors = 3
 /** Of `max_bytes`: a spool that was full is open again at this. */
@@ -102,8 +22,6 @@ const leftBehind = (events: number, directory: string): TelemetryError =>
     'SPOOL_LEFT',
     `${events} events are left on disk by a change of the spool: they are delivered when ${directory} is in use again`,
   )
-
-const spaceOf = ({ facts }: StoredFile): number => Math.ceil(facts.bytes / blockBytes) * blockBytes
 
 export function createStore(options: {
   id: string
@@ -123,19 +41,10 @@ export function createStore(options: {
 }): Store {
   const { id, type, version, settings, disk, clock, send, onRestored, onDropped, onError, onReadable } =
     options
-  /** In order of age. */
-  const unsettled = new Set<StoredFile>()
-  /** In the order in which they are sent. */
-  const waiting = new Set<StoredFile>()
-  /** Settled, but still there. */
-  const doomed = new Set<StoredFile>()
-  /** Written without being synced. */
-  const unsynced = new Set<StoredFile>()
+  const files = createFiles()
+  const { unsettled, waiting, doomed, unsynced } = files
   let folder: Folder | undefined
   let mayWrite = false
-  let weight = 0
-  let bytes = 0
-  let newest = 0
   let foreign = 0
   let loading = false
   let isSlow = false
@@ -165,19 +74,12 @@ export function createStore(options: {
     }
   }
 
-  const forget = (file: StoredFile): void => {
-    unsynced.delete(file)
-    // Another directory may be in use by now.
-    if (file.folder === folder) bytes -= spaceOf(file)
-  }
-
   const removeDoomed = async (): Promise<void> => {
     for (const file of doomed) {
       await file.folder.remove(file.facts)
-      doomed.delete(file)
-      forget(file)
+      files.forget(file)
     }
-    if (bytes <= settings().maxBytes * freedAt) send({ type: 'spool.freed' })
+    if (files.bytes <= settings().maxBytes * freedAt) send({ type: 'spool.freed' })
   }
 
   /** Removes what is settled; what cannot be removed now is tried again with the next tick. */
@@ -192,31 +94,8 @@ export function createStore(options: {
   }
 
   const settle = (file: StoredFile): void => {
-    unsettled.delete(file)
-    doomed.add(file)
+    files.doom(file)
     sweep()
-  }
-
-  const stopWaiting = (file: StoredFile): void => {
-    if (waiting.delete(file)) weight -= file.facts.weight
-  }
-
-  const adopt = (from: Folder, files: readonly FileFacts[]): void => {
-    const adopted = files.map((facts): StoredFile => {
-      const file = { folder: from, facts, tried: false, doubtful: facts.attempts > 0, readErrors: 0 }
-      newest = Math.max(newest, facts.sequence)
-      bytes += spaceOf(file)
-      unsettled.add(file)
-      return file
-    })
-    // What an earlier life may have delivered goes last.
-    for (const file of adopted) if (!file.doubtful) wait(file)
-    for (const file of adopted) if (file.doubtful) wait(file)
-  }
-
-  const wait = (file: StoredFile): void => {
-    waiting.add(file)
-    weight += file.facts.weight
   }
 
   /** After a directory was there again: what it no longer has is lost, what it has besides is new. */
@@ -224,7 +103,7 @@ export function createStore(options: {
     const present = new Set(found.map(({ sequence }) => sequence))
     for (const file of waiting) {
       if (present.has(file.facts.sequence)) continue
-      stopWaiting(file)
+      files.stopWaiting(file)
       onDropped('spool_corrupt', file.facts.weight)
       settle(file)
     }
@@ -237,15 +116,20 @@ export function createStore(options: {
     const found = await folder.open()
     if (found !== undefined) {
       foreign = found.foreign
-      const files = reconcile(found.files)
-      const lost = found.spoilt.reduce((sum, file) => sum + file.weight, 0)
-      onRestored(files.reduce((sum, file) => sum + file.weight, 0) + lost)
+      const from = folder
+      const known = reconcile(found.files).map(
+        (facts): StoredFile => ({
+          ...{ folder: from, facts, tried: false, doubtful: facts.attempts > 0, readErrors: 0 },
+        }),
+      )
+      const lost = found.spoilt.reduce((sum, { weight }) => sum + weight, 0)
+      onRestored(known.reduce((sum, { facts }) => sum + facts.weight, 0) + lost)
       onDropped('spool_corrupt', lost)
-      adopt(folder, files)
+      files.adopt(known)
     }
     readAgainAt = 0
     onReadable()
-    return { isFull: bytes >= settings().maxBytes }
+    return { isFull: files.bytes >= settings().maxBytes }
   }
 
   const close: Store['close'] = async (isLast) => {
@@ -253,12 +137,8 @@ export function createStore(options: {
     const closing = folder
     folder = undefined
     if (!isLast) {
-      const left = weight
-      waiting.clear()
-      unsettled.clear()
-      unsynced.clear()
-      weight = 0
-      bytes = 0
+      const left = files.weight
+      files.leave()
       if (left > 0) onError(leftBehind(left, closing?.directory ?? 'its directory'))
       onDropped('disabled', left)
     }
@@ -280,13 +160,12 @@ export function createStore(options: {
 
   const spoil: Store['spoil'] = async (file) => {
     onDropped('spool_corrupt', file.facts.weight)
-    unsettled.delete(file)
     try {
       await file.folder.quarantine(file.facts)
-      forget(file)
+      files.forget(file)
     } catch (error) {
       // It may as well be removed later.
-      doomed.add(file)
+      files.doom(file)
       fail(error)
     }
   }
@@ -299,7 +178,7 @@ export function createStore(options: {
     clock.setTimeout(onReadable, delayMs)
     fail(error)
     if (file.readErrors >= maxReadErrors) await spoil(file)
-    else wait(file)
+    else files.wait(file)
   }
 
   return {
@@ -321,10 +200,10 @@ export function createStore(options: {
       return waiting.size > 0 && !loading && folder !== undefined && elapsed(clock) >= readAgainAt
     },
     get weight() {
-      return weight
+      return files.weight
     },
     get newest() {
-      return newest
+      return files.newest
     },
     settledTo(sequence) {
       for (const { facts } of unsettled) return facts.sequence > sequence
@@ -333,21 +212,19 @@ export function createStore(options: {
     async save(head, packed, events, attempts, sending) {
       const content = encodeContent({ type, version, ...head }, packed)
       const { maxBytes } = settings()
-      if (bytes + content.length > maxBytes) {
+      if (files.bytes + content.length > maxBytes) {
         // One that is large itself does not make a spool full that has room for others.
-        if (bytes > maxBytes * freedAt) send({ type: 'spool.filled' })
+        if (files.bytes > maxBytes * freedAt) send({ type: 'spool.filled' })
         return undefined
       }
       const into = folder
       if (into === undefined) return undefined
-      const sequence = Math.max(Math.floor(clock.now() * 1000), newest + 1)
+      const sequence = Math.max(Math.floor(clock.now() * 1000), files.newest + 1)
       const lives = sending ? 1 : 0
       const checksum = checksumOf(content)
       const facts = { sequence, weight: events, bytes: content.length, attempts, lives, checksum }
       const file: StoredFile = { folder: into, facts, tried: sending, doubtful: false, readErrors: 0 }
-      newest = sequence
-      bytes += spaceOf(file)
-      unsettled.add(file)
+      files.add(file)
       if (!synced()) unsynced.add(file)
       let isLate = false
       let giveUp: () => void = () => {}
@@ -370,12 +247,11 @@ export function createStore(options: {
         return file
       }
       // Whatever of it has come to exist, or will, is removed.
-      unsettled.delete(file)
       void writing.then(() => settle(file))
       return undefined
     },
     wait(file) {
-      wait(file)
+      files.wait(file)
       onReadable()
     },
     async load() {
@@ -384,7 +260,7 @@ export function createStore(options: {
       if (file === undefined || from === undefined || loading) return undefined
       loading = true
       // Its weight still counts as waiting on disk while it is read.
-      waiting.delete(file)
+      files.beginReading(file)
       try {
         const loaded = await watched(read(from, file), () => {
           isSlow = true
@@ -392,7 +268,7 @@ export function createStore(options: {
         readFailures = 0
         return loaded
       } catch (error) {
-        weight -= file.facts.weight
+        files.release(file)
         if (error instanceof CorruptFile) {
           onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
           await spoil(file)
@@ -403,16 +279,14 @@ export function createStore(options: {
         isSlow = false
       }
     },
-    release(file) {
-      weight -= file.facts.weight
-    },
+    release: files.release,
     get isSlow() {
       return isSlow
     },
     fail,
     spoil,
     remove(file) {
-      stopWaiting(file)
+      files.stopWaiting(file)
       settle(file)
     },
     tick(maxAgeMs) {
@@ -422,15 +296,15 @@ export function createStore(options: {
         for (const file of unsettled) {
           if (now - file.facts.sequence / 1000 <= maxAgeMs) break
           if (!waiting.has(file)) continue
-          stopWaiting(file)
+          files.stopWaiting(file)
           onDropped('max_age', file.facts.weight)
           settle(file)
         }
       if (unsynced.size === 0 || folder === undefined) return
-      const files = [...unsynced]
+      const written = [...unsynced]
       unsynced.clear()
-      folder.sync(files.map(({ facts }) => facts)).catch((error) => {
-        for (const file of files) if (unsettled.has(file)) unsynced.add(file)
+      folder.sync(written.map(({ facts }) => facts)).catch((error) => {
+        for (const file of written) if (unsettled.has(file)) unsynced.add(file)
         fail(error)
       })
     },
@@ -438,7 +312,7 @@ export function createStore(options: {
       const [oldest] = unsettled
       return {
         files: unsettled.size,
-        bytes,
+        bytes: files.bytes,
         oldestAt: oldest ? oldest.facts.sequence / 1000 : null,
         quarantined: folder?.quarantined ?? 0,
         foreign,
