@@ -9,10 +9,10 @@ import { createSystemClock } from '../src/clock.ts'
 import { createIntake } from '../src/delivery/intake.ts'
 import { createLedger } from '../src/delivery/ledger.ts'
 import type { ExporterDefinition } from '../src/exporters/exporter.ts'
-import type { State } from '../src/exporters/otel-metrics/aggregate/state.ts'
 import type { CollectionItem } from '../src/exporters/otel-metrics/collection.ts'
 import { createRequests } from '../src/exporters/otel-metrics/encode/request.ts'
 import { otelMetrics } from '../src/exporters/otel-metrics/index.ts'
+import type { State } from '../src/exporters/otel-metrics/state.ts'
 
 const nothing = (): void => {}
 const logger = { debug: nothing, info: nothing, warn: console.warn, error: console.error }

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createRates } from '../src/cli/online/rates.ts'
 import { createTerminal } from '../src/cli/terminal/terminal.ts'
-import { renderTop } from '../src/cli/terminal/top-view.ts'
+import { renderTop } from '../src/cli/top-view.ts'
 import type { ExporterStatus, TelemetryStatus } from '../src/status.ts'
 import { terminalSvg } from './terminal-svg.ts'
 

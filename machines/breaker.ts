@@ -7,7 +7,7 @@ import type {
   PermitHolder,
   StateEmitted,
 } from './events.ts'
-import type { BreakerState } from './shown-states.ts'
+import type { BreakerState } from './states.ts'
 
 /** The input of the breaker machine. */
 export interface BreakerInput {

@@ -19,7 +19,7 @@ import type {
   SystemReport,
 } from './events.ts'
 import type { FenceReport, OpenFailure, UnitPort } from './ports.ts'
-import type { ExporterState } from './shown-states.ts'
+import type { ExporterState } from './states.ts'
 import { defaultRestartPolicy, exceedsIntensity, restartBackoffMs } from './supervision.ts'
 
 /** The input of the exporter machine. */

@@ -13,8 +13,8 @@ export type {
   WaveReport,
   WaveScope,
 } from './ports.ts'
-export type * from './shown-states.ts'
 export { type OpenedSpool, type SpoolContext, type SpoolInput, spoolMachine } from './spool.ts'
+export type { BreakerState, ExporterState, SpoolState } from './states.ts'
 export { defaultRestartPolicy, type RestartPolicy, rememberCrash } from './supervision.ts'
 export { systemMachine } from './system.ts'
 export type { SystemContext, SystemInput, Transaction } from './system-setup.ts'

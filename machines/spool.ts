@@ -1,7 +1,7 @@
 import { assign, emit, fromPromise, setup } from 'xstate'
 import type { SpoolEvent, StateEmitted } from './events.ts'
 import type { SpoolPort } from './ports.ts'
-import type { SpoolState } from './shown-states.ts'
+import type { SpoolState } from './states.ts'
 
 /** The input of the spool machine. */
 export interface SpoolInput {

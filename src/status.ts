@@ -1,12 +1,13 @@
+import type { BreakerState, ExporterState } from '../machines/states.ts'
 import type { Bus, BusStatus } from './bus/bus.ts'
-import type { ConfigStatus, ConfigStore } from './config/contract.ts'
+import type { ConfigStore } from './config/contract.ts'
+import type { ConfigStatus } from './config/reporting/reports.ts'
 import type { Control } from './control/control.ts'
 import type { HistoryEntry } from './control/recorder.ts'
-import type { BreakerState, ExporterState } from './control/states.ts'
 import type { LastError } from './delivery/error-log.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
+import type { SpoolStatus } from './delivery/spool/status.ts'
 import type { Unit } from './delivery/unit.ts'
-import type { SpoolStatus } from './spool/status.ts'
 
 /** `idle` before `start`. */
 export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'

@@ -24,7 +24,10 @@ export async function bench<Task, Result>(
 ): Promise<void> {
   const given = process.env[role]
   if (given !== undefined && process.send) {
+    const orphaned = (): never => process.exit(1)
+    process.once('disconnect', orphaned)
     const result = await work(JSON.parse(given) as Task)
+    process.off('disconnect', orphaned)
     process.send?.({ result }, () => process.disconnect?.())
     return
   }

@@ -74,6 +74,8 @@ async function startHttp(options: ServiceOptions): Promise<Service> {
       () => response.writeHead(500).end(),
     )
   })
+  // Longer than the other contenders' turns: a connection closed meanwhile would fail a request.
+  server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,

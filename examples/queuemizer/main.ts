@@ -5,13 +5,22 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { createAdmin } from '../../src/admin/index.ts'
-import { createTelemetry, otel, prometheus } from '../../src/index.ts'
+import { createTelemetry, otel, otelLogs, otelMetrics, prometheus } from '../../src/index.ts'
 import type { QueuemizerEvents } from './events.ts'
 import { createJobs } from './jobs.ts'
 import type { LoadReport } from './load.ts'
 import { freePort } from './ports.ts'
 import { createReceivers } from './receivers.ts'
-import { droppedOf, type Entry, ledgerEntry, pageEntry, pendingOf, spansEntry } from './reckoning.ts'
+import {
+  droppedOf,
+  type Entry,
+  ledgerEntry,
+  logsEntry,
+  pageEntry,
+  pendingOf,
+  spansEntry,
+  sumsEntry,
+} from './reckoning.ts'
 import { playScenario } from './scenario.ts'
 import { createScreen } from './screen.ts'
 import { startService } from './service.ts'
@@ -99,12 +108,15 @@ async function run(): Promise<number> {
   const receivers = createReceivers()
   await receivers.open()
 
+  const hurried = { ...(beatMs < longestBeatMs && { reset_timeout: 0.5 }) }
   const telemetry = createTelemetry<QueuemizerEvents>({
-    types: [otel(), prometheus()],
+    types: [otel(), otelLogs(), otelMetrics(), prometheus()],
     config: {
       file,
       init: {
-        otel: { endpoint: receivers.a.url, ...(beatMs < longestBeatMs && { reset_timeout: 0.5 }) },
+        otel: { endpoint: receivers.a.url, ...hurried },
+        otel_logs: { endpoint: receivers.a.logsUrl, ...hurried },
+        otel_metrics: { endpoint: receivers.a.metricsUrl, ...hurried },
         prometheus: { port: await freePort(9464) },
       },
     },
@@ -139,13 +151,17 @@ async function run(): Promise<number> {
       `  service   ${service.url}/health, and: curl --data-binary @package.json '${service.url}/jobs?kind=hash'`,
       `  live      ${livePage} (the statecharts, ledgers and breakers; change settings there)`,
       `  metrics   ${pageUrl()}`,
-      `  traces    receiver A ${receivers.a.url}, receiver B ${receivers.b.url}`,
+      `  otlp      traces, logs and metrics, to receiver A ${new URL(receivers.a.url).origin} or B ${new URL(receivers.b.url).origin}`,
       `  settings  ${relative('.', file)} (watched: edit it while this runs)`,
       seconds === undefined ? 'Ctrl-C ends it.' : `It ends after ${seconds} s, or with Ctrl-C.`,
       '',
     ].join('\n'),
   )
 
+  const decoded = (): string =>
+    (['spanCount', 'logRecordCount', 'pointCount'] as const)
+      .map((count, i) => `${['spans', 'logs', 'points'][i]} A ${receivers.a[count]} B ${receivers.b[count]}`)
+      .join(' | ')
   const started = performance.now()
   const live = setInterval(() => {
     const { done, failed, queued } = jobs.counts()
@@ -153,7 +169,7 @@ async function run(): Promise<number> {
     const seconds = Math.round((performance.now() - started) / 1000)
     screen.live(
       `${String(seconds).padStart(3)} s | jobs ${done} done ${failed} failed ${queued} queued` +
-        ` | spans A ${receivers.a.spanCount} B ${receivers.b.spanCount} | otel ${state}, breaker ${breaker}` +
+        ` | ${decoded()} | otel ${state}, breaker ${breaker}` +
         ` | ${ledger.accepted} = ${ledger.delivered} + ${droppedOf(ledger)} dropped + ${pendingOf(ledger)} pending`,
     )
   }, 1_000)
@@ -185,6 +201,8 @@ async function run(): Promise<number> {
   const account = [
     ...Object.entries(exporters).map(([id, ledger]) => ledgerEntry(id, ledger)),
     spansEntry(exporters.otel!, receivers.a.spanCount, receivers.b.spanCount),
+    logsEntry(exporters.otel_logs!, receivers.a.logRecordCount, receivers.b.logRecordCount),
+    sumsEntry(receivers.total, jobs.counts()),
     pageEntry(page, jobs.counts()),
     ...findings,
   ]

@@ -1,23 +1,24 @@
-import { type Backend, createBackend } from '../../src/testing/index.ts'
+import { type Backend, createBackend, metricTotals } from '../../src/testing/index.ts'
 
-/** Two places that spans can be sent to: OTLP/HTTP receivers on loopback that decode what arrives. */
+/** Two places for all three signals: OTLP/HTTP receivers on loopback that decode what arrives. */
 export interface Receivers {
   readonly a: Backend
   readonly b: Backend
-  /** Spans decoded by both. */
-  spans(): number
+  /** What a metric amounts to over its attributes, by the data points that both have decoded. */
+  total(metric: string): number
   open(): Promise<void>
   close(): Promise<void>
 }
 
 export function createReceivers(): Receivers {
-  // The spans are counted, not kept: the service may run for days.
+  // Counted, and the latest kept: the service may run for days. Of cumulative sums the latest says it all.
   const a = createBackend({ limit: 1_000 })
   const b = createBackend({ limit: 1_000 })
   return {
     a,
     b,
-    spans: () => a.spanCount + b.spanCount,
+    total: (metric) =>
+      [...metricTotals([...a.points, ...b.points], metric).values()].reduce((all, { sum }) => all + sum, 0),
     async open() {
       await Promise.all([a.listen(), b.listen()])
     },
@@ -26,3 +27,10 @@ export function createReceivers(): Receivers {
     },
   }
 }
+
+/** The keys that send all three signals to a receiver. */
+export const endpointsOf = ({ url, logsUrl, metricsUrl }: Backend) => ({
+  'telemetry.otel.endpoint': url,
+  'telemetry.otel_logs.endpoint': logsUrl,
+  'telemetry.otel_metrics.endpoint': metricsUrl,
+})

@@ -40,6 +40,30 @@ export function spansEntry(ledger: LedgerStatus, a: number, b: number): Entry {
   }
 }
 
+/** As {@link spansEntry}: each event is a log record. */
+export function logsEntry({ delivered, ambiguous }: LedgerStatus, a: number, b: number): Entry {
+  const doubt = ambiguous > 0 ? `, in doubt at most ${ambiguous} more` : ''
+  return {
+    text: `receivers: A ${a} + B ${b} = ${a + b} log records decoded; the ledger says ${delivered}${doubt}`,
+    holds: a + b >= delivered && a + b <= delivered + ambiguous,
+  }
+}
+
+interface JobCounts {
+  readonly done: number
+  readonly failed: number
+}
+
+/** The sums that the receivers reckon are those of the service, whatever was sent again. */
+export function sumsEntry(total: (metric: string) => number, jobs: JobCounts): Entry {
+  const done = total('queuemizer.job.done')
+  const failed = total('queuemizer.job.failed')
+  return {
+    text: `receivers: metrics say ${done} jobs done, ${failed} failed; the service did ${jobs.done} and failed ${jobs.failed}`,
+    holds: done === jobs.done && failed === jobs.failed,
+  }
+}
+
 /** The value of a counter on a page in Prometheus' text format, summed over its labels. */
 export function counterOf(page: string, name: string): number {
   let total = 0
@@ -49,7 +73,7 @@ export function counterOf(page: string, name: string): number {
 }
 
 /** The metrics page counted every job that the service did. */
-export function pageEntry(page: string, jobs: { readonly done: number; readonly failed: number }): Entry {
+export function pageEntry(page: string, jobs: JobCounts): Entry {
   const done = counterOf(page, 'queuemizer_job_done_total')
   const failed = counterOf(page, 'queuemizer_job_failed_total')
   return {

@@ -1,11 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { LedgerStatus } from '../../src/index.ts'
 import type { Backend } from '../../src/testing/index.ts'
 import type { QueuemizerTelemetry } from './events.ts'
 import { hostileMetadata } from './hostile.ts'
 import type { Jobs } from './jobs.ts'
 import { freePort } from './ports.ts'
-import type { Receivers } from './receivers.ts'
+import { endpointsOf, type Receivers } from './receivers.ts'
 import { droppedOf, type Entry } from './reckoning.ts'
 import type { Screen } from './screen.ts'
 
@@ -25,7 +24,7 @@ export async function playScenario(stage: Stage, findings: Entry[]): Promise<voi
   const { receivers, screen, signal } = stage
   const steps = [moveEndpoint, disableAndEnable, outage, movePort, carelessCallers]
   try {
-    await spansArrive(stage, receivers.a)
+    await signalsArrive(stage, receivers.a)
     await beats(stage, 1)
     for (const step of steps) {
       screen.say()
@@ -43,8 +42,22 @@ const beats = ({ beatMs, signal }: Stage, count: number): Promise<void> =>
   pause(beatMs * count, undefined, { signal })
 
 /** The load generator takes a moment to start, and a busy machine may need another. */
-async function spansArrive({ signal }: Stage, at: Backend): Promise<void> {
-  while (at.spanCount === 0) await pause(20, undefined, { signal })
+async function signalsArrive({ signal }: Stage, at: Backend): Promise<void> {
+  while (at.spanCount === 0 || at.logRecordCount === 0 || at.pointCount === 0)
+    await pause(20, undefined, { signal })
+}
+
+/**
+ * Events dropped by the exporters of all signals, without those that lost nothing: ends of spans that began while the
+ * exporter was disabled, and events that measure nothing.
+ */
+function lostOf({ telemetry }: Stage): number {
+  const { exporters } = telemetry.status()
+  return ['otel', 'otel_logs', 'otel_metrics'].reduce((lost, id) => {
+    const { ledger } = exporters[id]!
+    const { unmatched_end = 0, ignored = 0 } = ledger.dropped
+    return lost + droppedOf(ledger) - unmatched_end - ignored
+  }, 0)
 }
 
 const otelOf = (stage: Stage) => stage.telemetry.status().exporters.otel!
@@ -57,22 +70,19 @@ async function timed(change: Promise<unknown>): Promise<string> {
 
 async function moveEndpoint(stage: Stage): Promise<Entry[]> {
   const { telemetry, receivers, screen } = stage
-  screen.say(`1. The endpoint moves from receiver A to B: config.put('telemetry.otel.endpoint', B)`)
-  const before = droppedOf(otelOf(stage).ledger)
-  const took = await timed(telemetry.config.put('telemetry.otel.endpoint', receivers.b.url))
+  screen.say('1. The endpoints of all signals move from receiver A to B: config.put({ … }), one transaction')
+  const before = lostOf(stage)
+  const took = await timed(telemetry.config.put(endpointsOf(receivers.b)))
   screen.say(`   in force after ${took}; the exporter is ${otelOf(stage).state}`)
   await beats(stage, 2)
-  await spansArrive(stage, receivers.b)
-  const lost = droppedOf(otelOf(stage).ledger) - before
+  await signalsArrive(stage, receivers.b)
+  const lost = lostOf(stage) - before
+  const { a, b } = receivers
   screen.say(
-    `   A stands at ${receivers.a.spanCount} spans, B has ${receivers.b.spanCount}; events lost: ${lost}`,
+    `   A stands at ${a.spanCount} spans, ${a.logRecordCount} log records, ${a.pointCount} data points;` +
+      ` B has ${b.spanCount}, ${b.logRecordCount}, ${b.pointCount}; events lost: ${lost}`,
   )
-  return [
-    {
-      text: `endpoint moved under load: ${lost} events lost`,
-      holds: lost === 0 && receivers.b.spanCount > 0,
-    },
-  ]
+  return [{ text: `endpoints moved under load: ${lost} events lost`, holds: lost === 0 }]
 }
 
 async function disableAndEnable(stage: Stage): Promise<Entry[]> {
@@ -127,13 +137,10 @@ function watchBreaker({ telemetry, signal }: Stage) {
   return { path, reaches, detach }
 }
 
-/** Without the ends of spans that began while the exporter was disabled: they are no loss of the outage. */
-const lostOf = (ledger: LedgerStatus): number => droppedOf(ledger) - (ledger.dropped.unmatched_end ?? 0)
-
 async function outage(stage: Stage): Promise<Entry[]> {
   const { receivers, screen } = stage
   screen.say('3. Receiver B goes down: connections are refused')
-  const before = lostOf(otelOf(stage).ledger)
+  const before = lostOf(stage)
   const breaker = watchBreaker(stage)
   try {
     await receivers.b.close()
@@ -153,7 +160,7 @@ async function outage(stage: Stage): Promise<Entry[]> {
     breaker.detach()
   }
   const { ledger } = otelOf(stage)
-  const lost = lostOf(ledger) - before
+  const lost = lostOf(stage) - before
   screen.say(
     `   the queue was sent on: ${ledger.pending.queued + ledger.pending.in_flight} wait now; events lost: ${lost}`,
   )

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
-import type { DropReason, LedgerStatus } from '../delivery/ledger.ts'
+import type { LedgerStatus } from '../delivery/ledger.ts'
+import type { DropReason } from '../exporters/drop-reasons.ts'
 import type { AdminTelemetry } from './port.ts'
 
 /** Counters over time; one number for each time in `at`, null where the exporter did not exist. */

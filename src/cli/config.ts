@@ -1,4 +1,4 @@
-import type { Explanation } from '../config/presentation/explain.ts'
+import type { Explanation } from '../config/explain.ts'
 import type { HistoryEntry } from '../control/recorder.ts'
 import type { ConfigProblem } from '../errors.ts'
 import {

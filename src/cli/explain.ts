@@ -1,4 +1,4 @@
-import type { Explanation } from '../config/presentation/explain.ts'
+import type { Explanation } from '../config/explain.ts'
 import { TelemetryConfigError } from '../errors.ts'
 import {
   type Command,

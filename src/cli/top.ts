@@ -13,7 +13,7 @@ import {
 import { type AdminClient, adminOptions, adminOptionsHelp, openAdminClient } from './online/admin-client.ts'
 import { createRates, type SystemView } from './online/rates.ts'
 import { openScreen } from './terminal/screen.ts'
-import { plainLines, renderTop } from './terminal/top-view.ts'
+import { plainLines, renderTop } from './top-view.ts'
 
 async function readStatus(client: AdminClient): Promise<TelemetryStatus> {
   const { status, body } = await client.ask('GET', 'status')

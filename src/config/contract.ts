@@ -1,24 +1,14 @@
 import type { Clock } from '../clock.ts'
-import type { ConfigProblem } from '../errors.ts'
 import type { AnyExporterDefinition } from '../exporters/exporter.ts'
 import type { Logger } from '../logger.ts'
-import type { ConfigPlan, ExporterConfig, ValueChange } from './changes/plan.ts'
+import type { ConfigPlan, ExporterConfig } from './changes/plan.ts'
 import type { PutResult } from './changes/transactions.ts'
+import type { Explanation } from './explain.ts'
 import type { SystemConfig } from './keys.ts'
-import type { Explanation } from './presentation/explain.ts'
 import type { Redactor } from './presentation/redact.ts'
-import type { Subscriber } from './presentation/subscribers.ts'
-
-/** A remote store of configuration. */
-export interface ConfigSource {
-  readonly name?: string
-  load(): Promise<Record<string, unknown>> | Record<string, unknown>
-  /** Calls `onChange` with each new document, whole, and `onError` when it is lost. Returns a function that stops it. */
-  watch?(
-    onChange: (document: Record<string, unknown>) => void,
-    onError?: (error: unknown) => void,
-  ): (() => void) | Promise<() => void>
-}
+import type { ConfigStatus, SettledChange } from './reporting/reports.ts'
+import type { Subscriber } from './reporting/subscribers.ts'
+import type { ConfigSource } from './sources/source.ts'
 
 /** Where the configuration comes from. `Init` is the type of what the program itself gives. */
 export interface ConfigOptions<Init = object> {
@@ -30,53 +20,6 @@ export interface ConfigOptions<Init = object> {
   readonly init?: Init
   /** Remote stores, weakest first. Default: none. */
   readonly remote?: readonly ConfigSource[]
-}
-
-/** The outcome of a change, for self-telemetry. Redacted. */
-export interface SettledChange {
-  readonly type: 'applied' | 'rejected'
-  readonly source: string
-  readonly version: number
-  readonly changes?: readonly ValueChange[]
-  /** The keys and tables that a refused change would have written; none of a whole document. */
-  readonly keys?: readonly string[]
-  /** The first problems of a refused change, at most 20. */
-  readonly problems?: readonly ConfigProblem[]
-  /** How many more problems a refused change has than those listed. */
-  readonly omitted?: number
-}
-
-/** The state of the configuration: its version, the last accepted and the last refused change, and its sources. */
-export interface ConfigStatus {
-  readonly version: number
-  readonly accepted?: {
-    readonly source: string
-    readonly at: number
-    readonly version: number
-    readonly changes: readonly ValueChange[]
-  }
-  readonly rejected?: {
-    readonly source: string
-    readonly at: number
-    /** The first problems, at most 20. */
-    readonly problems: readonly ConfigProblem[]
-    /** How many more problems there are than those listed. */
-    readonly omitted: number
-  }
-  readonly sources: readonly SourceStatus[]
-  /** What is odd about the configuration in force, though it is valid. */
-  readonly warnings: readonly string[]
-  /** Names at the top of the file beside `telemetry`: they belong to the application and are left alone. */
-  readonly foreign: readonly string[]
-  /** How often subscribers have thrown. */
-  readonly subscriber_errors: number
-}
-
-/** The state of a configuration source, such as the watched file. */
-export interface SourceStatus {
-  readonly name: string
-  readonly state: 'idle' | 'watching' | 'missing' | 'lost'
-  readonly error?: string
 }
 
 export interface ConfigStore {

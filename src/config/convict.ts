@@ -14,7 +14,7 @@ export interface DeclaredKey extends Limits {
   readonly nullable: boolean
   readonly sensitive: boolean
   /** convict joins the reasons of all keys into one text: each is also told here, word for word. */
-  readonly refused: (right: string) => void
+  readonly refused: (refusal: Refusal) => void
 }
 
 let convict: Convict | undefined
@@ -43,7 +43,7 @@ function register(name: string, format: Format, to: Convict): void {
         if (value !== null) format.validate(value, key)
         else if (!key.nullable) refuse('given: null is not a value here')
       } catch (error) {
-        key.refused(error instanceof Refusal ? error.right : `readable: ${String(error)}`)
+        key.refused(error instanceof Refusal ? error : new Refusal(`readable: ${String(error)}`))
         throw error
       }
     },

@@ -2,6 +2,7 @@ import type { FormatValues } from '../exporters/key.ts'
 import type { Format } from './formats/format.ts'
 import { headers } from './formats/headers.ts'
 import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
+import { metrics } from './formats/metrics.ts'
 import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
 import { proxyUrl } from './formats/proxy-url.ts'
 import { spool } from './formats/spool.ts'
@@ -21,6 +22,7 @@ export const formats: ReadonlyMap<string, Format> = new Map(
     tags,
     labels,
     buckets,
+    metrics,
     destinations,
     path,
     name,

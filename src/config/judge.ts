@@ -12,9 +12,9 @@ import {
   type Tables,
 } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
 import type { Redactor } from './presentation/redact.ts'
-import { createProblems, type ProblemList } from './problem-list.ts'
 import { type Held, hints, type ResolvedKeys, resolveExporter, resolveKeys, type Said } from './resolve.ts'
 import { isSensitive, type Schemas, type TypeSchema } from './schema.ts'
 import type { Environment } from './sources/environment.ts'
@@ -121,7 +121,10 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
     problems.add(held ? path : pathOf(id), () => {
       const right = `one of ${[...schemas.types.keys()].join(', ')}`
       if (held)
-        return { ...valueProblem(path, typeKey, held.entry, right, redactor), code: 'CONFIG_UNKNOWN_TYPE' }
+        return {
+          ...valueProblem(path, typeKey, held.entry, { right, at: [] }, redactor),
+          code: 'CONFIG_UNKNOWN_TYPE',
+        }
       const meant = nearest(id, schemas.types.keys())
       const message = `${pathOf(id)} is not the name of an exporter type: give it a type, ${right}${meant ? ` (did you mean ${meant}?)` : ''}`
       return { code: 'CONFIG_UNKNOWN_TYPE', path, message }

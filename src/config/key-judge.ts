@@ -5,7 +5,7 @@ import { isRecord, Refusal } from './formats/format.ts'
 import { formats } from './formats.ts'
 
 /** What convict says of a value: the value in the shape drivers see, or what would have been right. */
-export type Verdict = { readonly value: unknown } | { readonly right: string }
+export type Verdict = { readonly value: unknown } | Pick<Refusal, 'right' | 'at'>
 
 /** Judges the values of one key, by convict alone. */
 export interface KeyJudge {
@@ -24,7 +24,7 @@ const expanded = ({ format }: KeySchema, value: unknown): unknown => {
 }
 
 /** Declares a key to convict. */
-export function declare(key: KeySchema, refused: (right: string) => void = () => {}): DeclaredKey {
+export function declare(key: KeySchema, refused: (refusal: Refusal) => void = () => {}): DeclaredKey {
   const { format, default: fallback, destination: _d, hint: _h, env: _e, ...rest } = key
   return {
     ...rest,
@@ -54,9 +54,9 @@ function frozen(value: unknown): unknown {
 /** convict validates all that a configuration holds, so each key has one of its own: a change pays for its own keys. */
 function createKeyJudge(key: KeySchema, convict: Convict): KeyJudge {
   /** What the format said of the value that convict validates just now. */
-  let refused: string | undefined
-  const declared = declare(key, (right) => {
-    refused = right
+  let refused: Refusal | undefined
+  const declared = declare(key, (refusal) => {
+    refused = refusal
   })
   const config = convictOf({ value: declared }, convict)
 
@@ -68,9 +68,9 @@ function createKeyJudge(key: KeySchema, convict: Convict): KeyJudge {
       config.validate({ allowed: 'strict', output: () => {} })
       return { value: frozen(untyped(config.get('value'))) }
     } catch (error) {
-      const right = error instanceof Refusal ? error.right : refused
-      if (right === undefined) throw error
-      return { right }
+      const refusal = error instanceof Refusal ? error : refused
+      if (refusal === undefined) throw error
+      return { right: refusal.right, at: refusal.at }
     }
   }
 

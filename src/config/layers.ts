@@ -25,7 +25,21 @@ export interface Entry {
   readonly file?: string
   readonly line?: number
   readonly column?: number
+  /** Where the parts of a list of tables stand in the file. */
+  readonly parts?: Parts
 }
+
+/** Lines and columns from 1, columns in UTF-16 units, as editors count. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+/** Where the tables of a list stand, and their keys, by {@link partKey}. */
+export type Parts = ReadonlyMap<string, Position>
+
+/** The name of a part of a value in {@link Parts}. */
+export const partKey = (path: readonly (string | number)[]): string => path.join('\0')
 
 export type Table = ReadonlyMap<string, Entry>
 

@@ -3,9 +3,9 @@ import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import type { Entry, LayerName, Table } from './layers.ts'
 import { pathOf } from './paths.ts'
+import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
 import type { Redactor } from './presentation/redact.ts'
-import { createProblems, type ProblemList } from './problem-list.ts'
 import type { Schema, TypeSchema } from './schema.ts'
 
 /** A value that a layer gives to a key, in the shape drivers see. */
@@ -63,7 +63,7 @@ export function resolveKeys(
       const path = pathOf(id, name)
       const say = (): ConfigProblem =>
         verdict
-          ? valueProblem(path, key, entry, verdict.right, redactor)
+          ? valueProblem(path, key, entry, verdict, redactor)
           : problemAt(lackingCode(entry), path, entry, entry.lacking ?? '')
       // A variable that others share is our business only where it would be in force.
       if (entry.ecosystem && values.length === 0) warnings.push(`${say().message}; it is ignored`)

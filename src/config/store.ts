@@ -14,6 +14,7 @@ import {
 import { createTransactions, type InForce, type PutResult } from './changes/transactions.ts'
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Convict, convictNow, loadConvict } from './convict.ts'
+import { explainConfig, shownAt, shownConfig } from './explain.ts'
 import {
   createJudge,
   type Judge,
@@ -24,12 +25,11 @@ import {
 } from './judge.ts'
 import { noTables, type Source } from './layers.ts'
 import { shownName } from './paths.ts'
-import { explainConfig, shownAt, shownConfig } from './presentation/explain.ts'
+import { createProblems } from './presentation/problem-list.ts'
 import { createRedactor } from './presentation/redact.ts'
-import { createReports } from './presentation/reports.ts'
-import { createSubscribers } from './presentation/subscribers.ts'
-import { createWarnings, fileWarnings, optionWarnings } from './presentation/warnings.ts'
-import { createProblems } from './problem-list.ts'
+import { createReports } from './reporting/reports.ts'
+import { createSubscribers } from './reporting/subscribers.ts'
+import { createWarnings, fileWarnings, optionWarnings } from './reporting/warnings.ts'
 import { createSchemas, type Schemas } from './schema.ts'
 import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'

@@ -1,8 +1,10 @@
 import { maxHeaders } from '../exporters/header-pairs.ts'
 import { maxElements } from './formats/format.ts'
+import { maxMetrics } from './formats/metrics.ts'
 import { maxSeconds } from './formats/numbers.ts'
 import { maxSpoolBytes, minSpoolBytes, spoolChoices } from './formats/spool.ts'
 import { maxName, maxString, maxUrl } from './formats/strings.ts'
+import { metricSchema } from './metric-schema.ts'
 import type { PublishedKey } from './published.ts'
 
 /** A JSON Schema of one value (draft 7). */
@@ -46,6 +48,7 @@ const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   }),
   labels: () => names,
   buckets: () => ({ type: 'array', minItems: 1, maxItems: maxElements, items: { type: 'number' } }),
+  metrics: () => ({ type: 'array', maxItems: maxMetrics, items: metricSchema }),
   destinations: () => names,
   path: string({ maxLength: maxName, pattern: '^/[^?#\\\\\\s]*$' }),
   name: string({ minLength: 1, maxLength: maxName }),

@@ -1,5 +1,5 @@
 import type { Bus } from '../bus/bus.ts'
-import type { SettledChange } from '../config/contract.ts'
+import type { SettledChange } from '../config/reporting/reports.ts'
 import type { Unit } from '../delivery/unit.ts'
 import type { Logger } from '../logger.ts'
 import type { StateChange } from './control.ts'

@@ -1,4 +1,4 @@
-import { type AnyActorRef, createActor, type InspectionEvent, type Observer, type SnapshotFrom } from 'xstate'
+import { type AnyActorRef, createActor, type SnapshotFrom } from 'xstate'
 import type {
   BreakerCommand,
   PlannedChange,
@@ -6,12 +6,10 @@ import type {
   Refusal,
   systemMachine,
 } from '../../machines/index.ts'
+import { type BreakerState, breakerState, type ExporterState, exporterState } from '../../machines/states.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Observation } from './observe.ts'
-import { type BreakerState, breakerState, type ExporterState, exporterState } from './states.ts'
-
-export type InspectObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void)
 
 /** What is running for one exporter, now. */
 export interface ExporterView {

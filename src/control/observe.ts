@@ -1,6 +1,7 @@
-import type { AnyActorRef, InspectionEvent, Subscription } from 'xstate'
+import type { AnyActorRef, InspectionEvent, Observer, Subscription } from 'xstate'
 import { withoutRejection } from '../errors.ts'
-import type { InspectObserver } from './control.ts'
+
+export type InspectObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void)
 
 /** One step of the control plane, as an observer sees it: names and states, no payloads, nothing live. */
 export interface ControlRecord {

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
+import type { Outcome } from '../exporters/outcome.ts'
 import { guardedAbort } from './abort.ts'
-import type { Outcome } from './outcome.ts'
 
 /** One running attempt to export one batch. */
 export interface Attempt {

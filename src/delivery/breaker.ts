@@ -5,8 +5,8 @@ import {
   type ExportResult,
   type Permit as GrantedPermit,
 } from '../../machines/index.ts'
+import { type BreakerState, breakerState } from '../../machines/states.ts'
 import { type Clock, createSystemClock, elapsed } from '../clock.ts'
-import { type BreakerState, breakerState } from '../control/states.ts'
 import { TelemetryError } from '../errors.ts'
 
 /** The options of {@link createBreaker}. */

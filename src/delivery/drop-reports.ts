@@ -1,6 +1,6 @@
 import { type Clock, elapsed } from '../clock.ts'
+import type { DropReason } from '../exporters/drop-reasons.ts'
 import type { Logger } from '../logger.ts'
-import type { DropReason } from './ledger.ts'
 
 /** One line in the log per reason in this time. */
 const quietMs = 60_000

@@ -27,7 +27,7 @@ function codeOf(thrown: unknown): string | undefined {
 /** Keeps an exporter's last error and logs errors, not too often. */
 export interface ErrorLog {
   note(error: unknown): void
-  /** An error that may leave the exporter: its message is redacted. */
+  /** An error that may leave the exporter: its message is redacted, its code is kept. */
   redacted(error: unknown): Error
   readonly last: LastError | undefined
 }
@@ -55,7 +55,11 @@ export function createErrorLog({
       loggedAt = at
       logger.warn({ exporter: id, ...last }, 'exporter error')
     },
-    redacted: (error) => new Error(redact(messageOf(error)), { cause: error }),
+    redacted(error) {
+      const code = codeOf(error)
+      const safe = new Error(redact(messageOf(error)), { cause: error })
+      return code === undefined ? safe : Object.assign(safe, { code })
+    },
     get last() {
       return last
     },

@@ -2,8 +2,9 @@ import type { TelemetryEvent } from '../bus/event.ts'
 import { bytesOf, isSelfTelemetry, shownEvent } from '../bus/snapshot.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import { withoutRejection } from '../errors.ts'
+import { type DropReason, dropReasons } from '../exporters/drop-reasons.ts'
 import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.ts'
-import { type DropReason, dropReasons, type Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import type { Queue } from './queue.ts'
 
 /** What an item is taken to be that stems from no one event, such as an aggregate. */

@@ -1,30 +1,4 @@
-/** Why an event was not delivered: a closed list. Each is explained in docs/ledger.md. */
-export const dropReasons = [
-  'queue_full',
-  'retries_exhausted',
-  'max_age',
-  'rejected',
-  'misdirected',
-  'too_large',
-  'shutdown',
-  'disabled',
-  'ignored',
-  'refused',
-  'failed',
-  'not_a_span',
-  'no_correlation_id',
-  'unmatched_end',
-  'superseded',
-  'expired',
-  'span_limit',
-  'sampled_out',
-  'metric_limit',
-  'spool_full',
-  'spool_corrupt',
-] as const
-
-/** Why an exporter dropped an event, as the ledger names it. */
-export type DropReason = (typeof dropReasons)[number]
+import type { DropReason } from '../exporters/drop-reasons.ts'
 
 /** Weights in telemetry events. `accepted = delivered + Σ dropped + Σ pending`, whenever it is read. */
 export interface LedgerStatus {

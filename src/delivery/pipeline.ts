@@ -1,8 +1,6 @@
 import { type Clock, elapsed } from '../clock.ts'
 import { TelemetryError, withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
-import type { Spool, SpoolOptions } from '../spool/contract.ts'
-import { createSpool } from '../spool/spool.ts'
 import type { Clients } from './clients.ts'
 import { createDoorbell, type Doorbell } from './doorbell.ts'
 import { createFlushes, type Flushes } from './flushes.ts'
@@ -13,6 +11,8 @@ import { createRetryPolicy, type RetryPolicy } from './retry.ts'
 import { limitsOf } from './settings.ts'
 import { createSettle } from './settle.ts'
 import { createShip, type ExportFailure, type Ship } from './ship.ts'
+import type { Spool, SpoolOptions } from './spool/contract.ts'
+import { createSpool } from './spool/spool.ts'
 import { createWaves, type Waves } from './waves.ts'
 
 /** An event's way through one exporter: intake → queue → ship → settle, and back to the queue if it has to. */

@@ -1,5 +1,5 @@
+import type { DropReason } from '../exporters/drop-reasons.ts'
 import type { Batch } from './batch.ts'
-import type { DropReason } from './ledger.ts'
 import type { RequestLimits } from './request-limits.ts'
 import type { RequestRoom } from './ring.ts'
 

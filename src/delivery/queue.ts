@@ -1,5 +1,6 @@
+import type { DropReason } from '../exporters/drop-reasons.ts'
 import { type Batch, batchOf, fitting, sliceBatch } from './batch.ts'
-import type { DropReason, Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import type { Queue, QueueLimits } from './queue-contract.ts'
 import { createRequestLimits } from './request-limits.ts'
 import { createRetries, type Retries } from './retries.ts'

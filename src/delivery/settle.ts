@@ -1,7 +1,7 @@
 import type { ExportResult } from '../../machines/index.ts'
+import type { Outcome } from '../exporters/outcome.ts'
 import type { Batch } from './batch.ts'
 import type { Ledger } from './ledger.ts'
-import type { Outcome } from './outcome.ts'
 import type { Queue } from './queue.ts'
 import type { RetryPolicy } from './retry.ts'
 

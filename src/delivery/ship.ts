@@ -1,11 +1,11 @@
 import type { ExportResult } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
+import type { Outcome } from '../exporters/outcome.ts'
 import { startAttempt } from './attempt.ts'
 import type { Batch } from './batch.ts'
 import type { Clients } from './clients.ts'
 import type { Ledger } from './ledger.ts'
-import type { Outcome } from './outcome.ts'
 import type { Queue } from './queue.ts'
 import type { Settle } from './settle.ts'
 

@@ -1,4 +1,4 @@
-import type { DropReason } from './ledger.ts'
+import type { DropReason } from '../exporters/drop-reasons.ts'
 
 /** What the queue asks of a spool. */
 export interface QueueSpill {

@@ -1,10 +1,10 @@
 import type { TelemetryEvent } from '../bus/event.ts'
 import type { Clock } from '../clock.ts'
-import type { DropReason } from '../delivery/ledger.ts'
-import type { Outcome } from '../delivery/outcome.ts'
 import { TelemetryError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import type { DropReason } from './drop-reasons.ts'
 import type { ExporterSchema } from './key.ts'
+import type { Outcome } from './outcome.ts'
 import type { Config, ConfigOf } from './typed-config.ts'
 
 export type { Change, EcosystemVariable, ExporterSchema, KeySchema } from './key.ts'

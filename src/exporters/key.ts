@@ -1,3 +1,5 @@
+import type { MetricTable } from '../metrics/tables.ts'
+
 /** How a change of a key takes effect: in place; new client beside the old, then swap; close, then open. */
 export type Change = 'hot' | 'rebuild' | 'replace'
 
@@ -36,6 +38,8 @@ export interface FormatValues {
   readonly destinations: readonly string[]
   /** Finite numbers, each greater than the one before it; at least one. */
   readonly buckets: readonly number[]
+  /** Declared metrics. */
+  readonly metrics: readonly MetricTable[]
   /** HTTP headers. */
   readonly headers: Readonly<Record<string, string>>
   /** A list such as `["team:core"]`, or a table such as `{ team: "core" }`. */

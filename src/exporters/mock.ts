@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TelemetryEvent } from '../bus/event.ts'
 import { glob } from '../bus/glob.ts'
-import type { Outcome } from '../delivery/outcome.ts'
 import { packEvents, unpackEvents } from './event-packing.ts'
 import {
   type Config,
@@ -12,6 +11,7 @@ import {
   type ExporterSchema,
   type OpenContext,
 } from './exporter.ts'
+import type { Outcome } from './outcome.ts'
 
 /** What a mock exporter is made of. `Schema`: its own keys; `Type`: its name. */
 export interface MockOptions<

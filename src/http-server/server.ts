@@ -81,26 +81,16 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     if (server.listening) NetServer.prototype.close.call(server)
   }
 
-  await new Promise<void>((resolve, reject) => {
-    const { signal, port } = options
-    const abort = (): void => {
-      server.close()
-      reject(signal?.reason)
-    }
-    if (signal?.aborted) return abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    server.once('error', (error) => {
-      signal?.removeEventListener('abort', abort)
-      reject(listenError(error, `${inUrl(host)}:${port}`))
+  const { signal, port } = options
+  try {
+    await listen(server, { host: loopback(host), port, signal })
+  } catch (error) {
+    if (host !== 'localhost' || codeOf(error) !== 'EADDRNOTAVAIL') throw listenError(error, host, port)
+    await listen(server, { host: '::1', port, signal }).catch((second) => {
+      throw listenError(second, host, port)
     })
-    server.listen({ host, port }, () => {
-      signal?.removeEventListener('abort', abort)
-      server.removeAllListeners('error')
-      server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'an HTTP server had an error'))
-      if (signal?.aborted) abort()
-      else resolve()
-    })
-  })
+  }
+  server.on('error', (error) => logger.warn({ error: messageOf(error) }, 'an HTTP server had an error'))
 
   return {
     host,
@@ -130,8 +120,44 @@ function endRaw(socket: Duplex, status: string): void {
   socket.destroy()
 }
 
-function listenError(error: NodeJS.ErrnoException, where: string): TelemetryError {
-  return error.code === 'EADDRINUSE'
+/**
+ * `localhost` is always the loopback address (RFC 6761, section 6.3). It is not looked up: a lookup may wait behind
+ * those of a resolver that does not answer.
+ */
+const loopback = (host: string): string => (host === 'localhost' ? '127.0.0.1' : host)
+
+function listen(
+  server: NetServer,
+  { host, port, signal }: { host: string; port: number; signal: AbortSignal | undefined },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      server.close()
+      reject(signal?.reason)
+    }
+    const fail = (error: Error): void => {
+      signal?.removeEventListener('abort', abort)
+      reject(error)
+    }
+    if (signal?.aborted) return abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    server.once('error', fail)
+    server.listen({ host, port }, () => {
+      signal?.removeEventListener('abort', abort)
+      server.off('error', fail)
+      if (signal?.aborted) abort()
+      else resolve()
+    })
+  })
+}
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code
+
+/** The reason of an abort stays as it is. */
+function listenError(error: unknown, host: string, port: number): unknown {
+  if ((error as { syscall?: unknown } | undefined)?.syscall === undefined) return error
+  const where = `${inUrl(host)}:${port}`
+  return codeOf(error) === 'EADDRINUSE'
     ? new TelemetryError('PORT_TAKEN', `${where} is in use by another listener`, { cause: error })
     : new TelemetryError('LISTEN_FAILED', `cannot listen on ${where}: ${messageOf(error)}`, { cause: error })
 }

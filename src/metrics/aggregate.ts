@@ -3,6 +3,8 @@ import type { DeclaredMetric } from './declared.ts'
 import type { Family, Series } from './families.ts'
 import type { Shape } from './label-tree.ts'
 import type { LabelRule, Layout } from './labels.ts'
+import { forgetPlans } from './plan-cache.ts'
+import type { MetricTable } from './tables.ts'
 
 /** The configuration of the exporter. */
 export type Settings = Readonly<Record<string, unknown>>
@@ -10,6 +12,10 @@ export type Settings = Readonly<Record<string, unknown>>
 /** What every exporter of metrics keeps, whatever its series are. It outlives the exporter's clients. */
 export interface Aggregate<S extends Series> {
   readonly declared: Declared<S>[]
+  /** What of `declared` the configuration declares; the code declares the others. */
+  readonly configured: Map<string, Declared<S>>
+  /** The tables that `configured` was made of. */
+  tables: readonly MetricTable[]
   /** By event name; a cache, so it may be emptied at any time. */
   readonly plans: Map<string, Plan<S>>
   /** How much the plans remember of shapes and label sets, and the bound beyond which they begin anew. */
@@ -56,6 +62,8 @@ const maxPlans = 4096
 export const emptyAggregate = <S extends Series>(): Aggregate<S> => ({
   ...{
     declared: [],
+    configured: new Map(),
+    tables: [],
     plans: new Map(),
     remembered: 0,
     maxRemembered: 0,
@@ -87,21 +95,4 @@ export function planFor<S extends Series>(
   }
   state.plans.set(eventName, plan)
   return plan
-}
-
-export type PlanCache = Pick<Aggregate<Series>, 'remembered' | 'maxRemembered' | 'labelled'> & {
-  readonly plans: { clear(): void }
-}
-
-/** Forgets what depends on the configuration; no series is lost. */
-export function forgetPlans(state: PlanCache): void {
-  state.plans.clear()
-  state.remembered = 0
-  state.labelled = undefined
-}
-
-/** Counts what plans remember; beyond the bound they begin anew: permuted keys lead to one series by many paths. */
-export function remember(state: PlanCache, weight: number): void {
-  state.remembered += weight
-  if (state.remembered > state.maxRemembered) forgetPlans(state)
 }

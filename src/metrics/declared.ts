@@ -6,7 +6,7 @@ import { TelemetryError } from '../errors.ts'
 type Measurements = Readonly<Record<string, number>>
 type Metadata = Readonly<Record<string, unknown>>
 
-const units = {
+export const units = {
   second: { of: 'second', size: 1 },
   millisecond: { of: 'second', size: 1e-3 },
   microsecond: { of: 'second', size: 1e-6 },
@@ -104,6 +104,12 @@ export const lastValue = (pattern: string, options: MeasuredOptions): DeclaredMe
 export const distribution = (pattern: string, options: DistributionOptions): DeclaredMetric =>
   declare('distribution', 'histogram', pattern, options)
 
+/** Whether values of a unit can be shown in another. */
+export const isConvertible = (from: Unit, to: Unit): boolean => units[from].of === units[to].of
+
+/** Whether a pattern may match more than one event, so that it names no metric. */
+export const hasWildcards = (pattern: string): boolean => /[*?[]/.test(pattern)
+
 /** Throws a TelemetryError `METRIC_INVALID`: a declaration is the program's, wrong before anything runs. */
 function declare(
   kind: DeclaredMetric['kind'],
@@ -123,9 +129,9 @@ function declare(
   for (const unit of [from, to]) {
     if (unit !== undefined && !Object.hasOwn(units, unit)) invalid(`unknown unit ${JSON.stringify(unit)}`)
   }
-  if (from && to && units[from].of !== units[to].of) invalid(`${from} cannot be converted to ${to}`)
+  if (from && to && !isConvertible(from, to)) invalid(`${from} cannot be converted to ${to}`)
   if (buckets && !areBuckets(buckets)) invalid('`buckets` must be ascending finite numbers, at most 1000')
-  if (name === undefined && /[*?[]/.test(pattern)) invalid('a pattern with wildcards needs a `name`')
+  if (name === undefined && hasWildcards(pattern)) invalid('a pattern with wildcards needs a `name`')
   for (const key of ['tagValues', 'keep', 'drop'] as const) {
     if (options[key] !== undefined && typeof options[key] !== 'function')
       invalid(`\`${key}\` must be a function`)

@@ -1,7 +1,7 @@
 import type { TelemetryEvent } from '../bus/event.ts'
 import { ownCopy } from '../bus/own-copy.ts'
-import { type PlanCache, remember } from './aggregate.ts'
 import type { LabelRule, Layout, NamedKey } from './labels.ts'
+import { type PlanCache, remember } from './plan-cache.ts'
 
 /**
  * Finds the series of an event without building its labels: per shape of metadata a tree, whose edges are the values as

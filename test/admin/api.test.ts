@@ -48,6 +48,19 @@ describe('admin API', () => {
     assert.equal(site.telemetry.status().config.accepted?.source, 'admin')
   })
 
+  it('declares metrics while the system runs', async () => {
+    const metrics = [{ event: 'job.*', type: 'counter', name: 'jobs', tags: ['queue'] }]
+    const path = 'telemetry.prometheus.metrics'
+    const added = await patch(site.url, { 'telemetry.prometheus.port': 0, [path]: metrics })
+    assert.equal(added.status, 200, added.text)
+    const shown = (await ask(site.url, '/config')).json().find((one: { path: string }) => one.path === path)
+    assert.deepEqual(shown.value, metrics)
+    const refused = await patch(site.url, { [path]: [{ ...metrics[0], type: 'summary' }] })
+    assert.equal(refused.status, 422)
+    assert.match(refused.text, /metrics\[0\]\.type/)
+    assert.deepEqual(site.telemetry.config.get(path), metrics)
+  })
+
   it('refuses a document as a whole, with every problem', async () => {
     const before = site.telemetry.config.explain()
     const { status, json } = await patch(site.url, {

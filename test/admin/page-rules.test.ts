@@ -108,6 +108,25 @@ describe('rules of the live page', () => {
     }
   })
 
+  it('show declared metrics as JSON, read them back, and judge them', async () => {
+    const { judge } = await rules('judge.js')
+    const { kindOf, textOf, readField } = (await import(
+      new URL('../../visualizations/page/values.js', import.meta.url).href
+    )) as Record<string, (...given: unknown[]) => unknown>
+    const value = [{ event: 'job.*', type: 'counter', name: 'jobs', tags: ['queue'] }]
+    const key = { format: 'metrics', schema: valueSchema({ format: 'metrics' }), nullable: false }
+    const kind = kindOf!({ ...key, value })
+    assert.equal(kind, 'tables')
+    const text = textOf!({ ...key, value }, kind)
+    assert.deepEqual(readField!(key, kind, text), value)
+    assert.equal(textOf!({ ...key, value: [] }, kind), '')
+    assert.deepEqual(readField!(key, kind, ' '), [])
+    assert.equal(judge(key, value), '')
+    assert.match(judge(key, readField!(key, kind, 'jobs')), /^must be a JSON list of objects/)
+    assert.match(judge(key, [{ type: 'counter' }]), /^must be a JSON list of objects/)
+    assert.match(judge(key, [{ ...value[0], unti: 1 }]), /^must be a JSON list of objects/)
+  })
+
   it('rank exporters as the terminal does', async () => {
     const page = await rules('severity.js')
     for (const state of ['serving', 'disabled', 'failed', 'retrying', 'restarting', 'opening', 'stopped'])

@@ -1,5 +1,5 @@
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import type { Outcome } from '../../src/delivery/outcome.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 import type { Random } from './random.ts'
 
 /** What stands behind the mock exporter: it answers as a driver must not. */

@@ -72,6 +72,15 @@ describe('the JSON Schema of a configuration file', () => {
       anything = 1
       [telemetry.prometheus]
       buckets = [0.1, 1]
+      [[telemetry.prometheus.metrics]]
+      event = "job.*"
+      type = "\${TYPE:-counter}"
+      name = "jobs"
+      [[telemetry.prometheus.metrics]]
+      event = "job.start"
+      type = "distribution"
+      measurement = "waited_ms"
+      unit = ["millisecond", "second"]
       `)
     assert.ok(accepts(file), JSON.stringify(validate.errors))
   })
@@ -84,6 +93,10 @@ describe('the JSON Schema of a configuration file', () => {
     'a value that is not in the list': '[telemetry.otel]\ncompression = "zip"',
     'an unusable URL': '[telemetry.otel]\nendpoint = "collector:4318"',
     'a list of the wrong things': '[telemetry.prometheus]\nlabels = [1]',
+    'a metric without an event': '[[telemetry.prometheus.metrics]]\ntype = "counter"',
+    'a metric that is a summary': '[[telemetry.datadog.metrics]]\nevent = "a"\ntype = "summary"',
+    'an unknown key of a metric':
+      '[[telemetry.otel_metrics.metrics]]\nevent = "a"\ntype = "counter"\nunti = "second"',
     'an exporter that is no table': '[telemetry]\notel = 1',
   })) {
     it(`refuses ${what}`, () => {
@@ -99,6 +112,19 @@ describe('the JSON Schema of a configuration file', () => {
       fc.constantFrom('', 'a', 'http://a/', '/a', 'gzip', 'native', 'drop_oldest', '127.0.0.1', 'a:b'),
       fc.array(fc.constantFrom('a', 'b:c', '*.x'), { maxLength: 3 }),
       fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 3 }),
+      fc.array(
+        fc.record(
+          {
+            event: fc.constantFrom('a', 'b.*'),
+            type: fc.constantFrom('counter', 'sum', 'summary'),
+            name: fc.constantFrom('x', 'y', ''),
+            measurement: fc.constant('n'),
+            unit: fc.constantFrom('second', 'meter', ['byte', 'kibibyte']),
+          },
+          { requiredKeys: ['event', 'type'] },
+        ),
+        { maxLength: 2 },
+      ),
       fc.dictionary(fc.constantFrom('a', 'b-c', 'host'), fc.constantFrom('', 'x'), { maxKeys: 2 }),
     )
     let accepted = 0

@@ -1,7 +1,8 @@
 // Guards remote sources: their documents are changes like any other, a lost source keeps its last good document and is
 // tried again after growing pauses, and none can keep the program from starting.
 import assert from 'node:assert/strict'
-import type { ConfigSource, SettledChange } from '../../src/config/contract.ts'
+import type { SettledChange } from '../../src/config/reporting/reports.ts'
+import type { ConfigSource } from '../../src/config/sources/source.ts'
 import { createSimulatedClock } from '../../src/testing/simulated.ts'
 import { createStore } from './fake.ts'
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { ConfigPlan } from '../../src/config/changes/plan.ts'
 import type { PutResult } from '../../src/config/changes/transactions.ts'
-import type { SettledChange } from '../../src/config/contract.ts'
+import type { SettledChange } from '../../src/config/reporting/reports.ts'
 import { TelemetryConfigError } from '../../src/errors.ts'
 import { createStore, otel } from './fake.ts'
 

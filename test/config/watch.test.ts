@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { SettledChange, StoreOptions } from '../../src/config/contract.ts'
+import type { StoreOptions } from '../../src/config/contract.ts'
+import type { SettledChange } from '../../src/config/reporting/reports.ts'
 import { decidingEntries } from '../../src/config/sources/watch.ts'
 import { createStore, removeTemporary, temporaryDirectory, temporaryFile } from './fake.ts'
 

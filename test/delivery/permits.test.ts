@@ -5,8 +5,8 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { Outcome } from '../../src/delivery/outcome.ts'
 import type { ExportContext } from '../../src/exporters/exporter.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 import { mortalSystem } from '../../src/testing/mortal.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { createDriver, delivered } from '../support/scripted-driver.ts'

@@ -1,7 +1,7 @@
 /** What follows a failed attempt: waiting, giving up, and the breaker in the tree (semantics, sections 6 and 7). */
 import assert from 'node:assert/strict'
-import type { Outcome } from '../../src/delivery/outcome.ts'
 import { backoffMs, exportBackoff, retryAfterMs } from '../../src/delivery/retry.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 import { assertExact } from '../support/ledger.ts'
 import { createDriver, delivered, down, hang } from '../support/scripted-driver.ts'
 import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'

@@ -104,7 +104,17 @@ describe('the queuemizer example', function () {
     assert.ok(2 * both >= delivered)
     if (!output.includes('in doubt')) assert.equal(2 * both, delivered)
 
-    assert.match(output, /ok {2}endpoint moved under load: 0 events lost/)
+    const [records] = numbers(output, /ok {2}receivers: A \d+ \+ B \d+ = (\d+) log records decoded/)
+    const [logsDelivered] = numbers(output, /ok {2}otel_logs: accepted \d+ = delivered (\d+)/)
+    assert.ok(records! >= logsDelivered! && logsDelivered! > 100)
+    const [summedDone, summedFailed] = numbers(
+      output,
+      /ok {2}receivers: metrics say (\d+) jobs done, (\d+) failed/,
+    )
+    assert.ok(summedDone! > 0 && summedFailed! > 0)
+    assert.match(output, /ok {2}otel_metrics: accepted/)
+
+    assert.match(output, /ok {2}endpoints moved under load: 0 events lost/)
     assert.match(output, /ok {2}exporter disabled and enabled: it is serving/)
     assert.match(
       output,
@@ -118,7 +128,7 @@ describe('the queuemizer example', function () {
 
   it('ends with Ctrl-C in the midst of it, drained, in plain lines', async () => {
     const example = start()
-    await example.says('1. The endpoint moves')
+    await example.says('1. The endpoints of all signals move')
     example.child.kill('SIGINT')
     const { code, output } = await example.ended
     assert.equal(code, 0, output)

@@ -1,6 +1,13 @@
 // The example's account is strict: an event that is nowhere, a span too few or too many, a job the page missed is seen.
 import assert from 'node:assert/strict'
-import { counterOf, ledgerEntry, pageEntry, spansEntry } from '../../examples/queuemizer/reckoning.ts'
+import {
+  counterOf,
+  ledgerEntry,
+  logsEntry,
+  pageEntry,
+  spansEntry,
+  sumsEntry,
+} from '../../examples/queuemizer/reckoning.ts'
 import type { LedgerStatus } from '../../src/index.ts'
 
 const ledger = (facts: Partial<LedgerStatus> = {}): LedgerStatus => ({
@@ -33,6 +40,17 @@ describe("the example's reckoning", () => {
     assert.ok(!spansEntry(ledger(), 2, 2).holds)
     assert.ok(spansEntry(ledger({ ambiguous: 2 }), 2, 2).holds)
     assert.ok(!spansEntry(ledger({ ambiguous: 2 }), 3, 2).holds)
+  })
+
+  it('wants a log record for each event that was delivered, and exact sums', () => {
+    assert.ok(logsEntry(ledger(), 4, 2).holds)
+    assert.ok(!logsEntry(ledger(), 3, 2).holds)
+    assert.ok(!logsEntry(ledger(), 5, 2).holds)
+    assert.ok(logsEntry(ledger({ ambiguous: 1 }), 5, 2).holds)
+    const total = (metric: string): number => (metric === 'queuemizer.job.done' ? 5 : 1)
+    assert.ok(sumsEntry(total, { done: 5, failed: 1 }).holds)
+    assert.ok(!sumsEntry(total, { done: 6, failed: 1 }).holds)
+    assert.ok(!sumsEntry(total, { done: 5, failed: 0 }).holds)
   })
 
   it('sums a counter over its labels, and takes no other for it', () => {

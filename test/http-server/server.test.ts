@@ -3,9 +3,10 @@
  * keep others out, and every request that arrives whole is answered.
  */
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, createServer as createNetServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createNetServer, isIP, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSystemClock } from '../../src/clock.ts'
 import { textAnswer, writeAnswer } from '../../src/http-server/answer.ts'
@@ -24,7 +25,9 @@ describe('HTTP server', () => {
   let server: HttpServer
   let handler = hello
 
-  const open = (options: { port?: number; requestTimeoutMs?: number } = {}): Promise<HttpServer> =>
+  const open = (
+    options: { host?: string; port?: number; requestTimeoutMs?: number } = {},
+  ): Promise<HttpServer> =>
     openHttpServer({
       ...{ host: '127.0.0.1', port: 0, clock, logger: quietLogger, ...options },
       handler: (request, response) => handler(request, response),
@@ -49,6 +52,22 @@ describe('HTTP server', () => {
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy()
     await server.close(0)
+  })
+
+  it('listens on localhost while no name can be looked up', async () => {
+    const { lookup } = dns
+    const silent = (name: string, ...rest: never[]): void => {
+      if (isIP(name)) (lookup as (...all: unknown[]) => void)(name, ...rest)
+    }
+    dns.lookup = Object.assign(silent, lookup) as unknown as typeof lookup
+    try {
+      const local = await open({ host: 'localhost' })
+      assert.equal((await ask(local.port, '/')).status, 200)
+      assert.equal(local.host, 'localhost')
+      await local.close(0)
+    } finally {
+      dns.lookup = lookup
+    }
   })
 
   it('frees its address when it is released: nobody connects, others can bind it', async () => {

@@ -1,7 +1,7 @@
 /** The breaker of a running exporter does what its model says, by every way into each of its states. */
 import assert from 'node:assert/strict'
 import type { SnapshotFrom } from 'xstate'
-import type { Outcome } from '../../src/delivery/outcome.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 import {
   breakerModel,
   breakerModelThreshold,

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { Outcome } from '../../src/delivery/outcome.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 import { type Chart, startCrashable } from '../machines/crashable.ts'
 import { leavesOf } from '../machines/table.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'

@@ -1,5 +1,5 @@
-import type { Outcome } from '../../src/delivery/outcome.ts'
 import { mock } from '../../src/exporters/mock.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 import { createMemoryDisk, type MemoryDisk, type Platter } from '../support/memory-disk.ts'
 import { startSimulated } from '../support/simulated-telemetry.ts'
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { Disk } from '../../src/spool/disk.ts'
+import type { Disk } from '../../src/delivery/spool/disk.ts'
 
 /** One step of a disk, as a loss of power would find it done or not. */
 export type DiskStep =

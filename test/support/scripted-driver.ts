@@ -1,11 +1,11 @@
 import type { TelemetryEvent } from '../../src/bus/event.ts'
-import type { Outcome } from '../../src/delivery/outcome.ts'
 import type {
   AnyExporterDefinition,
   Config,
   ExportContext,
   OpenContext,
 } from '../../src/exporters/exporter.ts'
+import type { Outcome } from '../../src/exporters/outcome.ts'
 
 /** One attempt, as the driver sees it. */
 export interface Call {

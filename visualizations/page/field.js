@@ -28,6 +28,7 @@ function createInput({ schema, nullable, value }, kind, common) {
     }
     case 'list':
     case 'table':
+    case 'tables':
       return h('textarea', { ...common, rows: 2, spellcheck: false })
     case 'fixed':
       return h('output', { id: common.id, className: 'fixed' }, shown(value))
@@ -49,6 +50,7 @@ function placeholderOf({ value, sensitive }, kind) {
     return Object.keys(value ?? {}).length
       ? `set: ${Object.keys(value).join(', ')}; a JSON object replaces them`
       : 'none; a JSON object of names and values'
+  if (kind === 'tables') return 'none; a JSON list of objects'
   return value === null ? 'none' : ''
 }
 

@@ -27,6 +27,7 @@ const right = {
   destinations: () => 'a list of origins or host globs',
   labels: () => 'a list of names',
   buckets: () => 'a list of 1 to 1000 increasing finite numbers',
+  metrics: () => 'a JSON list of objects with an event and a type; look at the reference of the keys',
   headers: () => 'a table of header names and values, as a JSON object of strings',
   tags: () => 'a table of strings, or a list of strings such as "team:core"',
 }
@@ -43,9 +44,17 @@ const fitsList = ({ minItems = 0, maxItems = Number.POSITIVE_INFINITY, items = {
   list.length >= minItems && list.length <= maxItems && list.every((one) => fits(items, one))
 
 /** @param {any} schema @param {object} table */
-const fitsTable = ({ maxProperties = Number.POSITIVE_INFINITY, additionalProperties = {} }, table) =>
+const fitsTable = (
+  { maxProperties = Number.POSITIVE_INFINITY, properties = {}, required = [], additionalProperties = {} },
+  table,
+) =>
   Object.keys(table).length <= maxProperties &&
-  Object.values(table).every((one) => fits(additionalProperties, one))
+  required.every((/** @type {string} */ key) => Object.hasOwn(table, key)) &&
+  Object.entries(table).every(([key, one]) =>
+    Object.hasOwn(properties, key)
+      ? fits(properties[key], one)
+      : additionalProperties !== false && fits(additionalProperties, one),
+  )
 
 /** @param {any} schema @param {any} value */
 const fitsNumber = (

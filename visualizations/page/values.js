@@ -1,6 +1,6 @@
 /** How configuration values become text in a field, and text becomes values. The server judges; nothing is guessed away here. */
 
-/** @typedef {'boolean' | 'choice' | 'number' | 'text' | 'list' | 'table' | 'secret' | 'fixed'} Kind */
+/** @typedef {'boolean' | 'choice' | 'number' | 'text' | 'list' | 'table' | 'tables' | 'secret' | 'fixed'} Kind */
 
 /** @param {any} explanation @returns {Kind} */
 export function kindOf({ value, sensitive, guarded, schema }) {
@@ -10,6 +10,7 @@ export function kindOf({ value, sensitive, guarded, schema }) {
   if (type === 'boolean') return 'boolean'
   if (type === 'number' || type === 'integer') return 'number'
   if (type === 'object') return 'table'
+  if (schema.items?.type === 'object') return 'tables'
   // Tags are a list or a table.
   if (type === 'array')
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? 'table' : 'list'
@@ -28,7 +29,8 @@ export function textOf({ value, sensitive, nullable }, kind) {
   if (sensitive || value === null) return ''
   // An empty field of a key that may be null means null.
   if (kind === 'list') return value.length === 0 && nullable ? '[]' : value.join('\n')
-  if (kind === 'table') return Object.keys(value).length === 0 ? '' : JSON.stringify(value, null, 1)
+  if (kind === 'table' || kind === 'tables')
+    return Object.keys(value).length === 0 ? '' : JSON.stringify(value, null, 1)
   return String(value)
 }
 
@@ -66,6 +68,8 @@ export function readField({ nullable, schema }, kind, text) {
       return readList(schema, text)
     case 'table':
       return text.trim() === '' ? {} : jsonOr(text)
+    case 'tables':
+      return text.trim() === '' ? [] : jsonOr(text)
     case 'secret':
       return text === '' ? null : text
     default:

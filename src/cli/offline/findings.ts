@@ -1,7 +1,8 @@
+import type { Position } from '../../config/layers.ts'
 import { readConfigText } from '../../config/sources/file.ts'
 import { jsonPositions } from '../../config/sources/positions/json.ts'
 import { tomlPositions } from '../../config/sources/positions/toml.ts'
-import type { Position, Positions } from '../../config/sources/positions.ts'
+import type { Positions } from '../../config/sources/positions.ts'
 import type { ConfigProblem } from '../../errors.ts'
 
 /** A problem or a warning, and where to mend it. */
@@ -16,10 +17,12 @@ export interface Finding {
   readonly column?: number
 }
 
-const nowhere: Positions = { locate: () => undefined }
+type Places = Pick<Positions, 'locate'>
+
+const nowhere: Places = { locate: () => undefined }
 
 /** Where the keys of a file stand. Nothing is found in a file that cannot be read. */
-export function positionsOf(file: string): Positions {
+export function positionsOf(file: string): Places {
   try {
     const text = readConfigText(file).replace(/^\ufeff/, '')
     return /\.json$/i.test(file) ? jsonPositions(text) : tomlPositions(text)
@@ -41,7 +44,7 @@ function withoutPlace(message: string, file: string): string {
   return message.replace(place, '')
 }
 
-export function problemFinding(problem: ConfigProblem, file: string, positions: Positions): Finding {
+export function problemFinding(problem: ConfigProblem, file: string, positions: Places): Finding {
   const { code, path, message, source } = problem
   const at: Position | undefined =
     problem.line === undefined
@@ -59,7 +62,7 @@ export function problemFinding(problem: ConfigProblem, file: string, positions: 
   }
 }
 
-export function warningFinding(message: string, file: string, positions: Positions): Finding {
+export function warningFinding(message: string, file: string, positions: Places): Finding {
   const path = pathIn(message)
   const isAboutVariable = /environment variable/.test(message)
   const at = path === undefined || isAboutVariable ? undefined : positions.locate(path.split('.'))

@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import { createSystemClock } from '../../clock.ts'
 import type { ExporterConfig } from '../../config/changes/plan.ts'
-import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
+import type { Outcome } from '../../exporters/outcome.ts'
 import { inUrl } from '../../http-server/host.ts'
 import type { Logger } from '../../logger.ts'
 

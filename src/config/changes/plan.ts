@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ChangeEffect } from '../../../machines/index.ts'
 import type { AnyExporterDefinition, Config } from '../../exporters/exporter.ts'
+import { shownKey } from '../explain.ts'
 import type { Resolved, ResolvedConfig } from '../judge.ts'
 import type { SystemConfig } from '../keys.ts'
 import { pathOf } from '../paths.ts'
-import { shownKey } from '../presentation/explain.ts'
 import type { Redactor } from '../presentation/redact.ts'
 import type { ResolvedKeys } from '../resolve.ts'
 

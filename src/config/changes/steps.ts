@@ -10,7 +10,7 @@ import {
   type Tables,
 } from '../layers.ts'
 import { isProblem, parsePath, pathOf, pathOfTarget, type Target } from '../paths.ts'
-import { createProblems, type ProblemList } from '../problem-list.ts'
+import { createProblems, type ProblemList } from '../presentation/problem-list.ts'
 import type { TypeSchema } from '../schema.ts'
 import { snapshot, Unusable } from '../snapshot.ts'
 

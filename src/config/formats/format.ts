@@ -20,21 +20,27 @@ export interface Format {
   expand?(value: unknown): unknown
 }
 
+/** The keys and indexes that lead from a value to a part of it. */
+export type PartPath = readonly (string | number)[]
+
 /**
  * A format throws it at an invalid value; `right` ends the sentence "it must be …". It is not an Error, because a
  * hostile change has a thousand invalid values, and making a stack trace costs more than judging one.
  */
 export class Refusal {
   readonly right: string
+  /** The part of the value that is wrong, by its keys; empty for the whole value. */
+  readonly at: PartPath
   readonly message: string
-  constructor(right: string) {
+  constructor(right: string, at: PartPath = []) {
     this.right = right
+    this.at = at
     this.message = `must be ${right}`
   }
 }
 
-export function refuse(right: string): never {
-  throw new Refusal(right)
+export function refuse(right: string, at?: PartPath): never {
+  throw new Refusal(right, at)
 }
 
 export const isRecord = (value: unknown): value is Record<string, unknown> => {

@@ -1,9 +1,10 @@
 import type { TelemetryErrorCode } from '../../error-codes.ts'
 import type { ConfigProblem } from '../../errors.ts'
 import type { KeySchema } from '../../exporters/exporter.ts'
-import type { Entry } from '../layers.ts'
+import type { PartPath, Refusal } from '../formats/format.ts'
+import { isSensitive } from '../key-judge.ts'
+import { type Entry, type Position, partKey } from '../layers.ts'
 import { shownName } from '../paths.ts'
-import { isSensitive } from '../schema.ts'
 import { Unusable } from '../snapshot.ts'
 import { type Redactor, redacted } from './redact.ts'
 
@@ -36,6 +37,35 @@ export function shownValue(
   const shown = entry?.shown ?? value
   // What was learnt as a secret elsewhere is one here too, unless the shape of the key rules text out.
   return redactor.value(shown)
+}
+
+/** A part of a value; undefined where there is none. */
+const partOf = (value: unknown, at: PartPath): unknown =>
+  at.reduce<unknown>(
+    (whole, key) =>
+      typeof whole === 'object' && whole !== null && Object.hasOwn(whole, key)
+        ? (whole as Record<string | number, unknown>)[key]
+        : undefined,
+    value,
+  )
+
+/** As code has it: `[1].type`. */
+const partName = (at: PartPath): string =>
+  at.map((key) => (typeof key === 'number' ? `[${key}]` : `.${shownName(key)}`)).join('')
+
+/** The entry as if the part were all of it: with the part's value and place, or those of the innermost table around it. */
+function entryOf(entry: Entry, at: PartPath): Entry {
+  if (at.length === 0) return entry
+  const { parts, shown, ...whole } = entry
+  let place: Position | undefined
+  for (let length = at.length; length > 0 && !place; length--)
+    place = parts?.get(partKey(at.slice(0, length)))
+  return {
+    ...whole,
+    ...place,
+    value: partOf(entry.value, at),
+    ...(shown !== undefined && { shown: partOf(shown, at) }),
+  }
 }
 
 function inWords(key: KeySchema, entry: Entry, redactor: Redactor): string {
@@ -79,17 +109,16 @@ export function problemAt(
 export function valueProblem(
   path: string,
   key: KeySchema,
-  entry: Entry,
-  right: string,
+  whole: Entry,
+  { right, at }: Pick<Refusal, 'right' | 'at'>,
   redactor: Redactor,
 ): ConfigProblem {
-  const said = inWords(key, entry, redactor)
-  return problemAt(
-    'CONFIG_INVALID_VALUE',
-    path,
-    entry,
-    `${said ? `${said.trimStart()}, but must be` : 'must be'} ${right}`,
-  )
+  const entry = entryOf(whole, at)
+  const isMissing = at.length > 0 && entry.value === undefined
+  const said = isMissing ? ' is missing' : inWords(key, entry, redactor)
+  const message = `${said ? `${said.trimStart()}, but must be` : 'must be'} ${right}`
+  // The path is that of the key, which is changed as a whole.
+  return { ...problemAt('CONFIG_INVALID_VALUE', path + partName(at), entry, message), path: shownName(path) }
 }
 
 function distance(a: string, b: string): number {

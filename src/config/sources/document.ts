@@ -4,8 +4,8 @@ import { isRecord } from '../formats/format.ts'
 import { systemKeys } from '../keys.ts'
 import { type Entry, noTables, type Place, type Source, type Tables } from '../layers.ts'
 import { isExporterId, isPolluting, pathOf, shownName } from '../paths.ts'
+import { createProblems, type ProblemList } from '../presentation/problem-list.ts'
 import { nearest, problemAt } from '../presentation/problems.ts'
-import { createProblems, type ProblemList } from '../problem-list.ts'
 import { snapshot, Unusable } from '../snapshot.ts'
 
 export interface DocumentReader {

@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock.ts'
 import { messageOf, TelemetryConfigError } from '../../errors.ts'
 import type { Logger } from '../../logger.ts'
-import type { SourceStatus } from '../contract.ts'
 import type { Redactor } from '../presentation/redact.ts'
 import { type ReadDocument, refusedDocument } from './document.ts'
 import { parseConfigText, readConfigText } from './file.ts'
 import { sameVariables, type Variables } from './interpolate.ts'
+import type { SourceStatus } from './source.ts'
 import { watchPath } from './watch.ts'
 
 export interface FileFeed {

@@ -149,7 +149,9 @@ export function parseConfigText(
 
   const entry = (place: Place, raw: unknown): Entry | ConfigProblem => {
     const { id, key } = place
-    const position = at(id === undefined ? ['telemetry', key] : ['telemetry', id, key])
+    const keys = id === undefined ? ['telemetry', key] : ['telemetry', id, key]
+    const parts = Array.isArray(raw) ? positions.partsOf(keys) : undefined
+    const position = { ...at(keys), ...(parts && { parts }) }
     const { value, shown, whole, wrong } = fillIn(raw, variables, redactor)
     const said: Entry = { value, source: 'file', ...position }
     // Whether a variable that is not set does any harm is known when all layers are.

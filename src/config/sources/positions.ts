@@ -1,13 +1,11 @@
-/** Lines and columns from 1, columns in UTF-16 units, as editors count. */
-export interface Position {
-  readonly line: number
-  readonly column: number
-}
+import { type Parts, type Position, partKey } from '../layers.ts'
 
 /** Where the keys of a document stand, by their path. */
 export interface Positions {
   /** Of the key, else of the innermost table around it that is written down. */
   locate(keys: readonly string[]): Position | undefined
+  /** Where the parts of a key's value stand, if the value is a list of tables. */
+  partsOf(keys: readonly string[]): Parts | undefined
 }
 
 /** A document that is refused before it is parsed. Says nothing of its content, which may be secret. */
@@ -67,11 +65,16 @@ const maxNames = 20_000
 const partsPerName = 10
 
 const outer = 'telemetry'
+/** `telemetry.<exporter>.<key>` has so many parts; the index and the key of a table in a list follow. */
+const keyDepth = 3
+const maxPath = 5
 
 /** A document's names while it is read: remembers where those stand that we may have to point at, and counts all. */
 export interface Outline extends Positions {
-  /** Notes a name below a path, and returns its own path; the first four parts of it: nobody asks for more. */
+  /** Notes a name below a path, and returns its own path; the first five parts of it: nobody asks for more. */
   note(path: readonly string[], name: string, offset: number): readonly string[]
+  /** Notes an element of the list at a path, and returns its own path; that of the list where nobody asks for it. */
+  element(path: readonly string[], index: number, offset: number): readonly string[]
   /** Counts a table without a name. */
   countTable(offset: number): void
   /** Counts elements of lists. */
@@ -84,6 +87,8 @@ export interface Outline extends Positions {
 export function createOutline(text: string): Outline {
   /** By name: at the top, below `telemetry`, and in an exporter's table there. Deeper ones are no keys of ours. */
   const offsets = new Map<string, number>()
+  /** By the path of a list of tables that is a key of ours: where the tables and their keys stand. */
+  const parts = new Map<string, Map<string, number>>()
   let names = 0
   let lines: ReturnType<typeof createLines> | undefined
 
@@ -96,12 +101,31 @@ export function createOutline(text: string): Outline {
     throw new OutlineError(why, text, offset)
   }
 
+  const notePart = (keys: readonly string[], offset: number): void => {
+    const key = pathKey(keys.slice(0, keyDepth))
+    const ofKey = parts.get(key) ?? new Map<string, number>()
+    const part = partKey(keys.slice(keyDepth))
+    if (!ofKey.has(part)) parts.set(key, ofKey.set(part, offset))
+  }
+
+  const at = (offset: number): Position => {
+    lines ??= createLines(text)
+    return lines(offset)
+  }
+
   return {
     note: (path, name, offset) => {
       count(offset, 1)
-      const keys = path.length < 4 ? [...path, name] : path
-      const isAskedFor = keys.length === 1 || (keys.length <= 3 && keys[0] === outer)
+      const keys = path.length < maxPath ? [...path, name] : path
+      const isAskedFor = keys.length === 1 || (keys.length <= keyDepth && keys[0] === outer)
       if (isAskedFor && !offsets.has(pathKey(keys))) offsets.set(pathKey(keys), offset)
+      if (path.length === keyDepth + 1 && parts.has(pathKey(path.slice(0, keyDepth)))) notePart(keys, offset)
+      return keys
+    },
+    element: (path, index, offset) => {
+      if (path.length !== keyDepth || path[0] !== outer) return path
+      const keys = [...path, String(index)]
+      notePart(keys, offset)
       return keys
     },
     countTable: (offset) => count(offset, 1),
@@ -116,11 +140,13 @@ export function createOutline(text: string): Outline {
     locate: (keys) => {
       for (let length = keys.length; length > 0; length--) {
         const offset = offsets.get(pathKey(keys.slice(0, length)))
-        if (offset === undefined) continue
-        lines ??= createLines(text)
-        return lines(offset)
+        if (offset !== undefined) return at(offset)
       }
       return undefined
+    },
+    partsOf: (keys) => {
+      const ofKey = parts.get(pathKey(keys))
+      return ofKey && new Map([...ofKey].map(([part, offset]) => [part, at(offset)]))
     },
   }
 }

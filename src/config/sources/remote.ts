@@ -1,6 +1,6 @@
 import { type Clock, elapsed } from '../../clock.ts'
 import { messageOf } from '../../errors.ts'
-import type { ConfigSource } from '../contract.ts'
+import type { ConfigSource } from './source.ts'
 
 /** How long a start waits for a remote source; what comes later is a change like any other. */
 const patienceMs = 5000

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import { type Attempt, outcomeOf, parseRetryAfter, type StatusClass } from '../http.ts'
+import type { Outcome } from '../outcome.ts'
 
 /**
  * What Datadog's statuses mean for a request of metrics. Its API documents 202, 400, 403, 408, 413 and 429; its own

@@ -1,5 +1,5 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
+import type { Outcome } from '../outcome.ts'
 import type { State } from './aggregate/contexts.ts'
 import { hasArrived, type MetricItem } from './item.ts'
 import type { DatadogConfig } from './schema.ts'

@@ -1,5 +1,5 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
+import type { Outcome } from '../outcome.ts'
 import type { DatadogClient } from './client.ts'
 import { isPending, type MetricItem, type Part, parts } from './item.ts'
 import { withOrigin } from './payload.ts'

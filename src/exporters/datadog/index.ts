@@ -1,5 +1,6 @@
 import { TelemetryError } from '../../errors.ts'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
+import { sharedNames } from '../../metrics/redeclare.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import type { HeadersMemory } from '../http/headers-function.ts'
 import { createState, forgetContexts, type State } from './aggregate/contexts.ts'
@@ -38,12 +39,17 @@ export function datadog<const Type extends string = 'datadog'>(
   if (apiKey !== undefined && typeof apiKey !== 'function')
     throw new TelemetryError('EXPORTER_DEFINITION_INVALID', 'datadog({ apiKey }) must be a function')
   const obtainedBy = { apiKey, memories: new WeakMap<State, HeadersMemory>() }
-  assertDistinct(metrics, ({ text }) => [metricName(text)])
+  const namesOf = ({ text }: DeclaredMetric) => [metricName(text)]
+  assertDistinct(metrics, namesOf)
+  const taken = metrics.flatMap(namesOf)
   return defineExporter<DatadogClient, State, MetricItem, DatadogSchema, Type>({
     type,
     schema: datadogSchema,
     defaults: datadogDefaults,
-    validate: (config) => validate(config, apiKey !== undefined),
+    validate: (config) => [
+      ...validate(config, apiKey !== undefined),
+      ...sharedNames(config.metrics, namesOf, taken),
+    ],
     state: () => createState(metrics),
     // Each loads what it needs when it is first used.
     open: async (config, context) => {

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../delivery/outcome.ts'
+import type { Outcome } from '../outcome.ts'
 
 /** A count or a gauge of one context, for `/api/v2/series`. */
 export interface Series {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
+import { declaredMetrics } from '../metrics-key.ts'
 import { proxyKeys } from '../proxy-keys.ts'
 import { keyOf, plainTag, tagOf } from './names.ts'
 
@@ -106,6 +107,7 @@ export const datadogSchema = {
     doc: "The host that agentless metrics are of. None: this machine's name.",
     env: named('DD_HOSTNAME'),
   },
+  metrics: declaredMetrics('tags'),
   labels: {
     format: 'labels',
     default: null,

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
+import type { Outcome } from '../outcome.ts'
 import type { Attempt } from './attempt.ts'
 import { excerpt } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'

@@ -1,4 +1,3 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import type { ExportContext, OpenContext } from '../exporter.ts'
@@ -10,10 +9,11 @@ import { rejectedSpans } from '../otel/export-response.ts'
 import { detectOrigin } from '../otel/resource.ts'
 import { metrics } from '../otel/signal.ts'
 import { readTlsFiles } from '../otel/tls-files.ts'
-import type { State } from './aggregate/state.ts'
+import type { Outcome } from '../outcome.ts'
 import type { Piece } from './collection.ts'
 import { createRequests } from './encode/request.ts'
 import type { OtelMetricsConfig } from './settings.ts'
+import type { State } from './state.ts'
 
 export interface MetricsClient {
   /** One request with these pieces of a collection. `rejected` of the outcome counts data points. */

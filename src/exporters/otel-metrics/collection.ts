@@ -1,4 +1,4 @@
-import type { Outcome } from '../../delivery/outcome.ts'
+import type { Outcome } from '../outcome.ts'
 
 /** A part of a collection that goes into one request as a whole: `metrics` fields of a ScopeMetrics. */
 export interface Piece {

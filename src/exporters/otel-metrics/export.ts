@@ -1,10 +1,10 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { ExportContext } from '../exporter.ts'
-import type { State } from './aggregate/state.ts'
+import type { Outcome } from '../outcome.ts'
 import type { MetricsClient } from './client.ts'
 import { type CollectionItem, itemOf, type Piece, type Refusal } from './collection.ts'
 import type { OtelMetricsConfig } from './settings.ts'
+import type { State } from './state.ts'
 
 type Context = ExportContext<State, OtelMetricsConfig>
 type Stop = Extract<Outcome, { type: 'retry' | 'misdirected' }>

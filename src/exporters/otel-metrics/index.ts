@@ -1,13 +1,14 @@
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
+import { sharedNames } from '../../metrics/redeclare.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
 import { certificateProblems } from '../otel/connection-keys.ts'
-import { ingest } from './aggregate/ingest.ts'
-import { createState, forget, type State } from './aggregate/state.ts'
-import { takeCollection } from './aggregate/tick.ts'
 import type { MetricsClient } from './client.ts'
 import { type CollectionItem, largestPiece } from './collection.ts'
+import { ingest } from './ingest.ts'
 import { identityOf, instrumentName } from './names.ts'
 import { type OtelMetricsSchema, otelMetricsSchema } from './settings.ts'
+import { createState, forget, type State } from './state.ts'
+import { takeCollection } from './tick.ts'
 
 /** Options of `otelMetrics()`. */
 export interface OtelMetricsOptions<Type extends string = string> {
@@ -26,18 +27,20 @@ export function otelMetrics<const Type extends string = 'otel_metrics'>(
   options: OtelMetricsOptions<Type> = {},
 ): ExporterDefinition<unknown, unknown, unknown, OtelMetricsSchema, Type> {
   const { metrics = [], type = 'otel_metrics' as Type } = options
-  assertDistinct(metrics, ({ plainText }) => [identityOf(instrumentName(plainText))])
+  const namesOf = ({ plainText }: DeclaredMetric) => [identityOf(instrumentName(plainText))]
+  assertDistinct(metrics, namesOf)
+  const taken = metrics.flatMap(namesOf)
   return defineExporter<MetricsClient, State, CollectionItem, OtelMetricsSchema, Type>({
     type,
     schema: otelMetricsSchema,
-    validate: certificateProblems,
+    validate: (config) => [...certificateProblems(config), ...sharedNames(config.metrics, namesOf, taken)],
     state: ({ clock }) => createState(metrics, clock),
     open: async (config, context) => {
       const { openMetricsClient } = await import('./client.ts')
       return openMetricsClient(config, context)
     },
     ignoresTime: true,
-    ignoresScope: true,
+    readsScope: ({ exemplars }) => exemplars,
     ingest,
     tick: takeCollection,
     forget,

@@ -1,10 +1,11 @@
 import type { LabelSettings } from '../../metrics/labels.ts'
+import type { MetricTable } from '../../metrics/tables.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
+import { declaredMetrics } from '../metrics-key.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
 import { metrics } from '../otel/signal.ts'
 import { milliseconds, protocolVariables, sdkDisabled, signalExporter } from '../otel/variables.ts'
-import type { SeriesLimits } from './aggregate/families.ts'
 
 const word = (text: string): string => text.trim().toLowerCase()
 
@@ -26,6 +27,14 @@ function histogram(text: string): string {
   const said = word(text)
   if (!Object.hasOwn(aggregations, said)) throw new Error(`must be ${Object.keys(aggregations).join(' or ')}`)
   return aggregations[said] as string
+}
+
+/** `OTEL_METRICS_EXEMPLAR_FILTER`. */
+function exemplarFilter(text: string): boolean {
+  const said = word(text)
+  if (said !== 'trace_based' && said !== 'always_off')
+    throw new Error('must be trace_based or always_off: exemplars are of sampled spans only')
+  return said === 'trace_based'
 }
 
 const { endpoint, ...connection } = connectionKeys(metrics, 'OTEL_METRIC_EXPORT_TIMEOUT')
@@ -76,6 +85,14 @@ export const otelMetricsSchema = {
     change: 'hot',
     doc: 'Upper bounds of explicit histograms of durations. A histogram keeps those it was made with.',
   },
+  metrics: declaredMetrics('attributes'),
+  exemplars: {
+    format: 'boolean',
+    default: false,
+    change: 'hot',
+    doc: 'Adds to data points the trace and span id of events that they counted within a sampled span: of a histogram with explicit buckets the latest of each bucket, of an exponential one at most 20, of others one. Costs looking for the active span per event.',
+    env: [{ name: 'OTEL_METRICS_EXEMPLAR_FILTER', read: exemplarFilter }],
+  },
   labels: {
     format: 'labels',
     default: null,
@@ -124,16 +141,24 @@ export type OtelMetricsSchema = typeof otelMetricsSchema
 /** The configuration of an otel_metrics exporter. */
 export type OtelMetricsConfig = ConfigOf<OtelMetricsSchema>
 
+/** By the names of their configuration keys. */
+export interface SeriesLimits {
+  readonly max_series: number
+  readonly max_total_series: number
+}
+
 /** The keys that aggregation reads. */
 export interface Settings extends SeriesLimits, LabelSettings {
   readonly temporality: 'cumulative' | 'delta' | 'lowmemory'
   readonly histogram: 'explicit' | 'exponential'
   readonly buckets: readonly number[]
   readonly max_metrics: number
+  readonly metrics: readonly MetricTable[]
+  readonly exemplars: boolean
 }
 
 const keys = [
-  ...['temporality', 'histogram', 'buckets', 'labels', 'labels_deny'],
+  ...['temporality', 'histogram', 'buckets', 'metrics', 'exemplars', 'labels', 'labels_deny'],
   ...['max_metrics', 'max_series', 'max_total_series'],
 ]
 

@@ -1,5 +1,5 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import type { ExportContext } from '../exporter.ts'
+import type { Outcome } from '../outcome.ts'
 import type { Encoder } from './encode.ts'
 import type { OtelConfig } from './schema.ts'
 import type { SpanItem } from './span-item.ts'

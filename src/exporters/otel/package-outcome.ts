@@ -1,7 +1,7 @@
-import type { Outcome } from '../../delivery/outcome.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { connectionAdvice, isHttp2Frame, opensslReason } from '../http/advice.ts'
 import { classifyStatus } from '../http.ts'
+import type { Outcome } from '../outcome.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import { traces } from './signal.ts'
 

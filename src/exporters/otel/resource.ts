@@ -1,5 +1,4 @@
 import { version } from '../../version.ts'
-import type { OtelConfig } from './schema.ts'
 
 /** What spans have in common; empty texts are absent ones. */
 export interface SpanOrigin {
@@ -15,14 +14,18 @@ export interface SpanOrigin {
   }
 }
 
+/** The configuration keys that say what the telemetry is of. */
+export interface ResourceConfig {
+  readonly resource_attributes: unknown
+  readonly service_name: string | null
+}
+
 /**
  * The resource as OpenTelemetry's SDK detects it (SDK defaults, process, host), then `OTEL_RESOURCE_ATTRIBUTES` and
  * `OTEL_SERVICE_NAME`, then `resource_attributes`, then `service_name`; the later one wins.
  * The packages are loaded here, not with this module.
  */
-export async function detectOrigin(
-  config: Pick<OtelConfig, 'resource_attributes' | 'service_name'>,
-): Promise<SpanOrigin> {
+export async function detectOrigin(config: ResourceConfig): Promise<SpanOrigin> {
   const detection = await import('@opentelemetry/resources')
   const { defaultResource, detectResources, envDetector, hostDetector, processDetector } = detection
   const detected = defaultResource().merge(

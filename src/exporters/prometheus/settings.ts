@@ -1,6 +1,7 @@
 import type { LabelSettings } from '../../metrics/labels.ts'
+import type { MetricTable } from '../../metrics/tables.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
-import type { SeriesLimits } from './aggregate/families.ts'
+import { declaredMetrics } from '../metrics-key.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
 export const prometheusSchema = {
@@ -95,6 +96,7 @@ export const prometheusSchema = {
     change: 'hot',
     doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
   },
+  metrics: declaredMetrics('labels'),
   outcome_label: {
     format: 'boolean',
     default: false,
@@ -121,16 +123,25 @@ export type PrometheusSchema = typeof prometheusSchema
 /** The configuration of a prometheus exporter. */
 export type PrometheusConfig = ConfigOf<PrometheusSchema>
 
+/** By the names of their configuration keys. */
+export interface SeriesLimits {
+  readonly max_series: number
+  readonly max_metric_bytes: number
+  readonly max_total_series: number
+  readonly max_page_bytes: number
+}
+
 /** The keys that aggregation reads. */
 export interface Settings extends SeriesLimits, LabelSettings {
   readonly max_metrics: number
   readonly buckets: readonly number[]
   readonly outcome_label: boolean
   readonly exemplars: boolean
+  readonly metrics: readonly MetricTable[]
 }
 
 const limits = ['max_metrics', 'max_series', 'max_total_series', 'max_metric_bytes', 'max_page_bytes']
-const keys = ['labels', 'labels_deny', 'buckets', 'outcome_label', 'exemplars', ...limits]
+const keys = ['labels', 'labels_deny', 'buckets', 'metrics', 'outcome_label', 'exemplars', ...limits]
 
 /** A configuration's settings; a key it lacks has its default. */
 export const readSettings = (config: Config): Settings =>

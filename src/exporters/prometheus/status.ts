@@ -1,6 +1,6 @@
 import { inUrl } from '../../http-server/host.ts'
-import type { State } from './aggregate/state.ts'
-import type { PrometheusClient } from './index.ts'
+import { overflowsOf, type State } from './aggregate/state.ts'
+import type { PrometheusClient } from './client.ts'
 
 /** What `status()` shows of the exporter: where the page is, how much is on it, and what was not taken. */
 export function describe(
@@ -19,12 +19,6 @@ export function describe(
     ...(state.lastFailure === undefined ? {} : { last_failure: state.lastFailure }),
   }
 }
-
-/** The metrics at a limit of series, with the label that has most values. */
-export const overflowsOf = ({ families }: State) =>
-  families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
-    overflow ? [{ metric: name, label: culprit, limit }] : [],
-  )
 
 function whereabouts({ server, path }: PrometheusClient): Readonly<Record<string, unknown>> {
   if (!server) return { port: null }

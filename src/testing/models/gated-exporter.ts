@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Outcome } from '../../delivery/outcome.ts'
 import type { AnyExporterDefinition, Config, ExportContext, OpenContext } from '../../exporters/exporter.ts'
+import type { Outcome } from '../../exporters/outcome.ts'
 
 /** An exporter type whose openings and attempts wait for a test to let them through to the real definition. */
 export interface GatedExporter {

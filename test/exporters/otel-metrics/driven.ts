@@ -1,11 +1,12 @@
+import type { SpanScope } from '../../../src/bus/event.ts'
 import { EventRecord } from '../../../src/bus/snapshot.ts'
-import type { DropReason } from '../../../src/delivery/ledger.ts'
-import { ingest } from '../../../src/exporters/otel-metrics/aggregate/ingest.ts'
-import { createState, type State } from '../../../src/exporters/otel-metrics/aggregate/state.ts'
-import { takeCollection } from '../../../src/exporters/otel-metrics/aggregate/tick.ts'
+import type { DropReason } from '../../../src/exporters/drop-reasons.ts'
 import type { Collection, CollectionItem } from '../../../src/exporters/otel-metrics/collection.ts'
 import { createRequests } from '../../../src/exporters/otel-metrics/encode/request.ts'
+import { ingest } from '../../../src/exporters/otel-metrics/ingest.ts'
 import { type OtelMetricsConfig, otelMetricsSchema } from '../../../src/exporters/otel-metrics/settings.ts'
+import { createState, type State } from '../../../src/exporters/otel-metrics/state.ts'
+import { takeCollection } from '../../../src/exporters/otel-metrics/tick.ts'
 import type { DeclaredMetric } from '../../../src/index.ts'
 import type { DecodedMetric } from '../../../src/testing/index.ts'
 import { metricsIn } from './sdk.ts'
@@ -52,11 +53,11 @@ export function driveMetrics(metrics: readonly DeclaredMetric[] = [], settings: 
   return {
     ...{ state, clock, drops, items, requestOf },
     held: () => held,
-    emit(name: string, measurements: object, metadata: object = {}): void {
+    emit(name: string, measurements: object, metadata: object = {}, scope?: SpanScope): void {
       tell()
       const fields = [...Object.entries(measurements), ...Object.entries(metadata)].flat()
       const start = Object.keys(measurements).length * 2
-      ingest(new EventRecord(name, 0, fields, start, undefined, 'caller'), sink)
+      ingest(new EventRecord(name, clock.at, fields, start, scope, 'caller'), sink)
     },
     set(changes: object): void {
       sink.config = { ...sink.config, ...changes } as OtelMetricsConfig

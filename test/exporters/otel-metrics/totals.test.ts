@@ -85,7 +85,8 @@ for (const mode of modes)
 
     it('are what was emitted when requests are small, and some of a collection fail', async () => {
       // Several requests per collection: every third is turned away.
-      await running.put('max_request_bytes', 2048)
+      // The resource names the command line, which may be long.
+      await running.put('max_request_bytes', 2048 + 2 * process.argv.join(' ').length)
       await running.put('retry_attempts', 100)
       let requests = 0
       here.fault({
@@ -201,6 +202,25 @@ describe('the sums of a backend', () => {
     assertExact(running.ledger())
     await running.telemetry.stop({ timeoutMs: 1000 })
   })
+
+  for (const temporality of ['delta', 'cumulative'])
+    it(`say when an answer was lost how much may have arrived twice, with ${temporality} sums`, async () => {
+      const running = await startMetrics({ endpoint: backend.metricsUrl, temporality, retry_attempts: 100 })
+      backend.fault({ type: 'reset', when: 'after', accepted: true }, { times: 1 })
+      for (let i = 0; i < 10; i++) running.telemetry.emit('job.done', { count: 1 })
+      const flushed = running.telemetry.flush({ timeoutMs: 30_000 })
+      await running.clock.until(() => running.ledger().delivered === 10, { stepMs: 250 })
+      await flushed
+      assertExact(running.ledger())
+      assert.equal(running.ledger().ambiguous, 10)
+      assert.equal(backend.points.length, 2)
+      const [first, again] = backend.points.map(({ point }) => point)
+      // What is sent again is what was sent, with its own times: a receiver can tell that it has it already.
+      if (temporality === 'delta') assert.deepEqual(again, first)
+      assert.equal(again!.startTimeUnixNano, first!.startTimeUnixNano)
+      assert.equal(total('job.done'), temporality === 'delta' ? 20 : 10)
+      await running.telemetry.stop({ timeoutMs: 1000 })
+    })
 
   it('are posted where the variables of OpenTelemetry say', async () => {
     const base = backend.metricsUrl.replace('/v1/metrics', '')

@@ -1,11 +1,11 @@
 import type { TelemetryEvent } from '../../../src/bus/event.ts'
 import { EventRecord } from '../../../src/bus/snapshot.ts'
 import { createSystemClock } from '../../../src/clock.ts'
-import type { DropReason } from '../../../src/delivery/ledger.ts'
+import type { DropReason } from '../../../src/exporters/drop-reasons.ts'
 import type { Config, ExporterDefinition, OpenContext, Sink } from '../../../src/exporters/exporter.ts'
 import type { State } from '../../../src/exporters/prometheus/aggregate/state.ts'
-import type { PrometheusClient, PrometheusOptions } from '../../../src/exporters/prometheus/index.ts'
-import { prometheus } from '../../../src/exporters/prometheus/index.ts'
+import type { PrometheusClient } from '../../../src/exporters/prometheus/client.ts'
+import { type PrometheusOptions, prometheus } from '../../../src/exporters/prometheus/index.ts'
 import { parsePage } from './strict-page.ts'
 
 /** Plays the parts of the system around the driver, by the contract: sink, ledger, context. */

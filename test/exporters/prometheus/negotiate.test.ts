@@ -1,7 +1,7 @@
 /** Content negotiation: OpenMetrics and gzip are given to those who ask for them, by the rules of RFC 9110. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { formatFor, wantsGzip } from '../../../src/exporters/prometheus/negotiate.ts'
+import { formatFor, wantsGzip } from '../../../src/exporters/prometheus/page/negotiate.ts'
 
 const prometheusAsks =
   'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1'

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import type { PrometheusClient } from '../../../src/exporters/prometheus/index.ts'
+import type { PrometheusClient } from '../../../src/exporters/prometheus/client.ts'
 import { type DrivenPrometheus, drivePrometheus } from './driven.ts'
 import { ask, raw } from './http-client.ts'
 import { parsePage } from './strict-page.ts'

@@ -66,6 +66,16 @@ describe('prometheus in a telemetry system', () => {
     }
   })
 
+  it('starts beside whoever has its port, and its status says so with a code', async () => {
+    const port = await serve((_request, response) => response.end())
+    const telemetry = create({ prometheus: { port } })
+    await telemetry.start()
+    const { lastError, state } = telemetry.status().exporters.prometheus!
+    assert.equal(lastError?.code, 'PORT_TAKEN')
+    assert.match(lastError.message, new RegExp(`127\\.0\\.0\\.1:${port} is in use`))
+    assert.notEqual(state, 'serving')
+  })
+
   it('has left its port when it is disabled', async () => {
     const telemetry = create({ prometheus: { port: 0 } })
     await telemetry.start()

@@ -32,14 +32,14 @@ export function jsonPositions(text: string): Positions {
   }
 
   /** Reads what is between commas, up to and with the bracket that closes it. */
-  const readItems = (close: string, depth: number, item: () => void): void => {
+  const readItems = (close: string, depth: number, item: (index: number) => void): void => {
     outline.checkDepth(depth, scanner.at)
     scanner.at += 1
     scanner.take(space)
     if (text[scanner.at] !== close) {
-      for (;;) {
+      for (let index = 0; ; index++) {
         outline.countParts(scanner.at, 1)
-        item()
+        item(index)
         if (text[scanner.at] !== ',') break
         scanner.at += 1
       }
@@ -59,10 +59,15 @@ export function jsonPositions(text: string): Positions {
     readValue(inner, depth)
   }
 
+  const readElement = (path: readonly string[], index: number, depth: number): void => {
+    scanner.take(space)
+    readValue(text[scanner.at] === '{' ? outline.element(path, index, scanner.at) : path, depth)
+  }
+
   const readValue = (path: readonly string[], depth: number): void => {
     scanner.take(space)
     const first = text[scanner.at]
-    if (first === '[') readItems(']', depth + 1, () => readValue(path, depth + 1))
+    if (first === '[') readItems(']', depth + 1, (index) => readElement(path, index, depth + 1))
     else if (first === '{') {
       outline.countTable(scanner.at)
       const names = new Set<string>()

@@ -75,10 +75,10 @@ export function tomlPositions(text: string): Positions {
     readValue(path, deep)
   }
 
-  const readItems = (close: string, depth: number, item: () => void): void => {
+  const readItems = (close: string, depth: number, item: (index: number) => void): void => {
     outline.checkDepth(depth, scanner.at)
     scanner.at += 1
-    for (;;) {
+    for (let index = 0; ; ) {
       skipSpaceAndComments()
       if (here() === ',') {
         scanner.at += 1
@@ -87,19 +87,31 @@ export function tomlPositions(text: string): Positions {
       if (scanner.at >= text.length || here() === close) break
       const before = scanner.at
       outline.countParts(before, 1)
-      item()
+      item(index++)
       if (scanner.at === before) scanner.at += 1
     }
     scanner.at += 1
   }
 
+  const readElement = (path: readonly string[], index: number, depth: number): void =>
+    readValue(here() === '{' ? outline.element(path, index, scanner.at) : path, depth)
+
   const readValue = (path: readonly string[], depth: number): void => {
     if (skipString()) return
-    if (here() === '[') readItems(']', depth + 1, () => readValue(path, depth + 1))
+    if (here() === '[') readItems(']', depth + 1, (index) => readElement(path, index, depth + 1))
     else if (here() === '{') {
       outline.countTable(scanner.at)
       readItems('}', depth + 1, () => readPair(path, depth + 1))
     } else scanner.take(bareScalar)
+  }
+
+  /** How many tables of a list have been read, by its path. */
+  const indexes = new Map<string, number>()
+  const nextIndex = (path: readonly string[]): number => {
+    const key = path.join('\0')
+    const index = indexes.get(key) ?? 0
+    indexes.set(key, index + 1)
+    return index
   }
 
   let table: readonly string[] = []
@@ -110,6 +122,7 @@ export function tomlPositions(text: string): Positions {
     if (here() === '[') {
       while (here() === '[') scanner.at += 1
       ;[table, depth] = readKey([], 0)
+      if (text[before + 1] === '[') table = outline.element(table, nextIndex(table), before)
       while (here() === ']') scanner.at += 1
     } else if (before < text.length) {
       readPair(table, depth)

@@ -1,7 +1,10 @@
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
+import { type Aggregate, type Declared, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family, type Series } from '../../../metrics/families.ts'
 import { type LabelSettings, labelRule } from '../../../metrics/labels.ts'
+import { forgetPlans } from '../../../metrics/plan-cache.ts'
+import { redeclare } from '../../../metrics/redeclare.ts'
+import type { MetricTable } from '../../../metrics/tables.ts'
 import type { Config } from '../../exporter.ts'
 import { layoutOf, measuredName, metricName, overflowTag } from '../names.ts'
 
@@ -60,16 +63,16 @@ export function createState(metrics: readonly DeclaredMetric[]): State {
     ...{ since: undefined, timestamps: new Set() },
     ...{ overflowed: 0, overflowing: undefined, lastRefusal: undefined },
   }
-  for (const metric of metrics) {
-    const name = metricName(metric.text)
-    const layout = layoutOf(metric.tags.map((key, offset) => ({ key, name: key, offset })))
-    // Each window has families of its own.
-    const seriesOf = (text: string) =>
-      familyCalled(state, { series: name, distribution: name }).seriesOf(text)
-    const family = { name, series: new Map(), overflow: undefined, seriesOf }
-    state.declared.push({ metric, layout, family })
-  }
+  for (const metric of metrics) state.declared.push(declare(state, metric))
   return state
+}
+
+function declare(state: State, metric: DeclaredMetric): Declared<Context> {
+  const name = metricName(metric.text)
+  const layout = layoutOf(metric.tags.map((key, offset) => ({ key, name: key, offset })))
+  // Each window has families of its own.
+  const seriesOf = (text: string) => familyCalled(state, { series: name, distribution: name }).seriesOf(text)
+  return { metric, layout, family: { name, series: new Map(), overflow: undefined, seriesOf } }
 }
 
 /** Takes a configuration over. Contexts under way keep their tags. */
@@ -77,6 +80,12 @@ export function configure(state: State, config: Config): void {
   state.labelRule = labelRule(config as unknown as LabelSettings, (key) => key, false)
   state.maxContexts = config.max_contexts as number
   state.maxRemembered = 16 * state.maxContexts + 1024
+  // What a metric that goes has summed up leaves with its window.
+  redeclare(state, (config.metrics ?? []) as readonly MetricTable[], {
+    declare: (metric) => declare(state, metric),
+    withdraw: () => {},
+    describe: () => {},
+  })
   forgetPlans(state)
 }
 

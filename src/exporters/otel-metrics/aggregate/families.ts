@@ -1,6 +1,7 @@
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { admit, type Family } from '../../../metrics/families.ts'
 import { overflowText } from '../names.ts'
+import type { SeriesLimits } from '../settings.ts'
 import { clear, giveUp, MetricSeries } from './series.ts'
 
 /** What OTLP knows a metric as. An `updown` is a sum that is not monotonic. */
@@ -8,18 +9,12 @@ export type MetricKind = 'sum' | 'updown' | 'gauge' | 'histogram' | 'exponential
 
 /** A metric as OTLP has it. It outlives clients. */
 export interface MetricFamily extends Family<MetricSeries> {
-  readonly description: string
+  description: string
   readonly unit: string
   /** That of a histogram changes with the configuration, while it has no series. */
   kind: MetricKind
   /** Upper bounds of explicit buckets, ascending, without +Inf. Fixed while it has series. */
   buckets: readonly number[]
-}
-
-/** By the names of their configuration keys. */
-export interface SeriesLimits {
-  readonly max_series: number
-  readonly max_total_series: number
 }
 
 /** What families share. */
@@ -49,6 +44,10 @@ export const kindOf = ({ kind, type }: DeclaredMetric, histogram: MetricKind): M
   if (kind === 'lastValue') return 'gauge'
   return type === 'gauge' ? 'updown' : 'sum'
 }
+
+/** What histograms are under a configuration. */
+export const histogramKind = ({ histogram }: { readonly histogram: string }): MetricKind =>
+  histogram === 'exponential' ? 'exponential' : 'histogram'
 
 export function createFamily(options: FamilyOptions, shared: Shared): MetricFamily {
   const make = (text: string): MetricSeries =>
@@ -111,6 +110,12 @@ export function emptyFamily(family: MetricFamily, shared: Pick<Shared, 'totalSer
   shared.totalSeries -= family.series.size
   family.series.clear()
   family.overflow = undefined
+}
+
+/** Each exemplar is sent once: with the collection of the time in which it was measured. */
+export function forgetExemplars({ series, overflow }: MetricFamily): void {
+  for (const one of series.values()) one.exemplars = undefined
+  if (overflow) overflow.exemplars = undefined
 }
 
 /** Begins the next window. What had no value in a whole one is given up: its memory is better used otherwise. */

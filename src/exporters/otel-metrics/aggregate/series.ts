@@ -1,5 +1,6 @@
 import { bucketOf } from '../../../metrics/accumulation.ts'
 import type { Series } from '../../../metrics/families.ts'
+import type { Reservoir } from './exemplars.ts'
 import { clearBuckets, countValue, type ExponentialBuckets, emptyBuckets } from './exponential.ts'
 
 /** The window of a series that was given up: the tree of labels may still lead to it. */
@@ -26,6 +27,8 @@ export class MetricSeries implements Series {
   declare touched: boolean
   /** Its attributes on the wire, once they have been encoded. */
   declare attributes: Uint8Array | undefined
+  /** Those since the latest collection. */
+  declare exemplars: Reservoir | undefined
 
   /** `bounds` of a histogram with explicit buckets; undefined for all other series. */
   constructor(text: string, start: number, bounds: readonly number[] | undefined, isExponential: boolean) {
@@ -41,6 +44,7 @@ export class MetricSeries implements Series {
     this.exponential = isExponential ? emptyBuckets() : undefined
     this.touched = false
     this.attributes = undefined
+    this.exemplars = undefined
   }
 }
 

@@ -1,5 +1,5 @@
 import { writeAttributes } from '../../otel/encode/any-value.ts'
-import { writeTime } from '../../otel/encode/fields.ts'
+import { writeSpanId, writeTime, writeTraceId } from '../../otel/encode/fields.ts'
 import {
   closeMessage,
   createWriter,
@@ -30,13 +30,43 @@ const wide = 9
 
 export type WritePoint = (writer: ProtobufWriter, series: MetricSeries, start: number, time: number) => void
 
+/** Tag and length of the field `exemplars`, and an Exemplar: time, value, span id, trace id. */
+const exemplarHead = 2
+const exemplarBytes = 2 * wide + 10 + 18
+
+const exemplarsSize = ({ exemplars }: MetricSeries): number =>
+  exemplars === undefined
+    ? 0
+    : exemplars.kept.reduce((size, one) => (one ? size + exemplarHead + exemplarBytes : size), 0)
+
+/** Needs room for {@link exemplarsSize}. Their times are within those of the point. */
+function writeExemplars(
+  writer: ProtobufWriter,
+  tag: number,
+  { exemplars }: MetricSeries,
+  start: number,
+  end: number,
+): void {
+  for (const exemplar of exemplars?.kept ?? []) {
+    if (exemplar === undefined) continue
+    const { value, time, spanHigh, spanLow } = exemplar
+    writeByte(writer, tag)
+    writeByte(writer, exemplarBytes)
+    writeTime(writer, 0x11, time > start ? Math.min(time, end) : start)
+    writeDoubleField(writer, 0x19, value)
+    writeSpanId(writer, 0x22, spanHigh, spanLow)
+    writeTraceId(writer, 0x2a, exemplar)
+  }
+}
+
 /** A NumberDataPoint; its value is a double, as that of an SDK's instruments by default. */
 export const writeNumberPoint: WritePoint = (writer, series, start, time) => {
   const attributes = attributesOf(series, numberAttributes)
-  open(writer, 3 * wide + attributes.length)
+  open(writer, 3 * wide + exemplarsSize(series) + attributes.length)
   writeTime(writer, 0x11, start)
   writeTime(writer, 0x19, time)
   writeDoubleField(writer, 0x21, series.value)
+  writeExemplars(writer, 0x2a, series, start, time)
   put(writer, attributes)
 }
 
@@ -46,7 +76,8 @@ export const writeHistogramPoint: WritePoint = (writer, series, start, time) => 
   const { counts, bounds } = series
   const [countBytes, boundBytes] = [8 * counts.length, 8 * bounds.length]
   const boundsField = boundBytes === 0 ? 0 : 1 + varintSize(boundBytes) + boundBytes
-  open(writer, 6 * wide + 1 + varintSize(countBytes) + countBytes + boundsField + attributes.length)
+  const buckets = 1 + varintSize(countBytes) + countBytes + boundsField
+  open(writer, 6 * wide + buckets + exemplarsSize(series) + attributes.length)
   writeTime(writer, 0x11, start)
   writeTime(writer, 0x19, time)
   writeCount(writer, 0x21, series.count)
@@ -59,6 +90,7 @@ export const writeHistogramPoint: WritePoint = (writer, series, start, time) => 
     writeUint32(writer, boundBytes)
     for (const bound of bounds) writeDouble(writer, bound)
   }
+  writeExemplars(writer, 0x42, series, start, time)
   put(writer, attributes)
   writeDoubleField(writer, 0x59, series.min)
   writeDoubleField(writer, 0x61, series.max)
@@ -86,6 +118,8 @@ export const writeExponentialPoint: WritePoint = (writer, series, start, time) =
   // Values are never negative: that side is empty.
   writeByte(writer, 0x4a)
   writeByte(writer, 0)
+  ensure(writer, exemplarsSize(series) + 2 * wide)
+  writeExemplars(writer, 0x5a, series, start, time)
   writeDoubleField(writer, 0x61, series.min)
   writeDoubleField(writer, 0x69, series.max)
   closeMessage(writer, point, 2)

@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../delivery/outcome.ts'
+import type { Outcome } from '../../outcome.ts'
 import { EncodedItem } from '../encoded-item.ts'
 import { createWriter, type ProtobufWriter, shrink } from './protobuf-writer.ts'
 

@@ -1,27 +1,11 @@
 import type { TelemetryEvent } from '../../../bus/event.ts'
-import { EventRecord } from '../../../bus/snapshot.ts'
-import { sampledFlag } from '../../../bus/span-scope.ts'
-import { spanHex, type TraceId, traceHex } from '../../../bus/trace-id.ts'
-import type { Accumulation } from '../../../metrics/accumulation.ts'
+import { spanHex, traceHex } from '../../../bus/trace-id.ts'
+import { type Accumulation, bucketOf } from '../../../metrics/accumulation.ts'
+import { type Exemplar, exemplarOf } from '../../../metrics/exemplar.ts'
 import { numberText } from '../names.ts'
 
-/** The latest event in a sampled span that a counter, or a bucket of a histogram, has counted. */
-interface Exemplar extends TraceId {
-  readonly spanHigh: number
-  readonly spanLow: number
-  readonly value: number
-  /** Epoch milliseconds. */
-  readonly time: number
-}
-
-/** By series, then by bucket; a counter has one at 0. */
+/** The latest exemplar by series, then by bucket; a counter has one at 0. */
 export type Exemplars = WeakMap<Accumulation, (Exemplar | undefined)[]>
-
-const bucketOf = ({ bounds }: Accumulation, value: number): number => {
-  let bucket = 0
-  while (bucket < bounds.length && value > bounds[bucket]!) bucket++
-  return bucket
-}
 
 /** Keeps the span of an event as the exemplar of what it was counted in, if the span is sampled. */
 export function noteExemplar(
@@ -30,15 +14,14 @@ export function noteExemplar(
   value: number,
   event: TelemetryEvent,
 ): void {
-  const scope = EventRecord.scopeOf(event)
-  if (scope === undefined || ((scope.traceFlags ?? scope.announcedFlags ?? 0) & sampledFlag) === 0) return
+  const exemplar = exemplarOf(event, value)
+  if (exemplar === undefined) return
   let ofSeries = exemplars.get(series)
   if (ofSeries === undefined) {
     ofSeries = []
     exemplars.set(series, ofSeries)
   }
-  const { w0, w1, w2, w3, spanHigh, spanLow } = scope
-  ofSeries[bucketOf(series, value)] = { w0, w1, w2, w3, spanHigh, spanLow, value, time: event.time }
+  ofSeries[bucketOf(series.bounds, value)] = exemplar
 }
 
 /** What follows a sample in OpenMetrics; empty where there is no exemplar. */

@@ -2,6 +2,7 @@ import { type Accumulation, newSeries } from '../../../metrics/accumulation.ts'
 import type { MetricType } from '../../../metrics/declared.ts'
 import { admit, type Family as MetricFamily } from '../../../metrics/families.ts'
 import { type FamilyNames, labelsIn, nameIn, overflowText, separateLabels } from '../names.ts'
+import type { SeriesLimits } from '../settings.ts'
 
 /** A metric family: what the page shows. It outlives clients; counters only ever grow. */
 export interface Family extends MetricFamily<Accumulation> {
@@ -10,7 +11,7 @@ export interface Family extends MetricFamily<Accumulation> {
   readonly name: string
   /** As in OpenMetrics: without `_total`. */
   readonly base: string
-  readonly help: string
+  help: string
   /** Upper bounds, ascending, without +Inf; empty unless a histogram. Fixed once it has a series. */
   buckets: readonly number[]
   /** Every label name of its series: at most {@link maxLabels}. */
@@ -21,14 +22,6 @@ export interface Family extends MetricFamily<Accumulation> {
   limit: keyof SeriesLimits | undefined
   /** Roughly what its series take on the page. */
   bytes: number
-}
-
-/** By the names of their configuration keys. */
-export interface SeriesLimits {
-  readonly max_series: number
-  readonly max_metric_bytes: number
-  readonly max_total_series: number
-  readonly max_page_bytes: number
 }
 
 /** The limits in force, and what all families take of them together. */
@@ -76,6 +69,15 @@ export function createFamily(
     seriesOf: (text) => admit(family, withinNames(family.labelNames, text), room),
   }
   return family
+}
+
+/** Forgets the series of a family that is no longer on the page. */
+export function emptyFamily(family: Family, { totals }: Totals): void {
+  totals.series -= family.series.size + (family.overflow ? 1 : 0)
+  totals.bytes -= family.bytes
+  family.bytes = 0
+  family.series.clear()
+  family.overflow = undefined
 }
 
 const bytesOf = ({ type, buckets, name }: Family, labelBytes: number): number =>

@@ -1,15 +1,17 @@
 import type { Registry } from 'prom-client'
 import type { Accumulation } from '../../../metrics/accumulation.ts'
-import { type Aggregate, emptyAggregate, forgetPlans, type Part } from '../../../metrics/aggregate.ts'
+import { type Aggregate, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
 import { labelRule } from '../../../metrics/labels.ts'
+import { forgetPlans } from '../../../metrics/plan-cache.ts'
+import { redeclare } from '../../../metrics/redeclare.ts'
 import type { Config } from '../../exporter.ts'
 import { type FamilyNames, familyNames, labelName, metricName, occupiedNames } from '../names.ts'
 import { type Operation, operationOf } from '../outcome.ts'
 import { readSettings, type Settings } from '../settings.ts'
+import { addFamily, declarationsOf, declare } from './declarations.ts'
 import type { Exemplars } from './exemplars.ts'
 import { createFamily, type Family } from './families.ts'
-import { layoutOf } from './layout.ts'
 
 /** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
 export interface State extends Aggregate<Accumulation> {
@@ -31,8 +33,9 @@ export interface State extends Aggregate<Accumulation> {
   registry: Registry | undefined
   /** Whether the registry holds a foreign metric of this name. */
   taken: (name: string) => boolean
-  /** Called for each new family. */
+  /** Called for each new family, and for each that is given up. */
   announce: (family: Family) => void
+  withdraw: (family: Family) => void
   /** Metrics of others that were left off the last page. */
   conflicts: readonly string[]
 }
@@ -48,16 +51,11 @@ export function createState(
     ...emptyAggregate<Accumulation>(),
     ...{ families: [], names: new Map(), inferred: new Map(), undecided: [] },
     ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}), exemplars: undefined, fingerprint: '' },
-    ...{ registry, taken: () => false, announce: () => {}, conflicts: [] },
+    ...{ registry, taken: () => false, announce: () => {}, withdraw: () => {} },
+    conflicts: [],
   }
   for (const name of reserved) state.names.set(name, undefined)
-  for (const metric of metrics) {
-    const { type, text, description, buckets = state.settings.buckets, tags } = metric
-    const family = createFamily(type, familyNames(type, text), description, buckets, state)
-    if (type === 'histogram' && !metric.buckets) state.undecided.push(family)
-    const layout = layoutOf(tags.map((key, offset) => ({ key, name: labelName(key), offset })))
-    state.declared.push({ metric, family: addFamily(state, family), layout })
-  }
+  for (const metric of metrics) state.declared.push(declare(state, metric))
   return state
 }
 
@@ -71,6 +69,7 @@ export function configure(state: State, config: Config): void {
   state.exemplars = settings.exemplars ? (state.exemplars ?? new WeakMap()) : undefined
   state.labelRule = labelRule(settings, labelName, true)
   state.maxRemembered = 8 * settings.max_total_series + 4096
+  redeclare(state, settings.metrics, declarationsOf(state))
   forgetPlans(state)
   for (const family of state.undecided) {
     if (family.series.size === 0 && !family.overflow) family.buckets = settings.buckets
@@ -113,10 +112,8 @@ export function inferFamily(state: State, part: Part, eventName: string): Family
 
 const isFree = (state: State, part: Part, names: FamilyNames): boolean =>
   occupiedNames(typeOf(part), names).every((name) => !state.names.has(name) && !state.taken(name))
-
-function addFamily(state: State, family: Family): Family {
-  for (const name of occupiedNames(family.type, family)) state.names.set(name, family)
-  state.families.push(family)
-  state.announce(family)
-  return family
-}
+/** The metrics at a limit of series, with the label that has most values. */
+export const overflowsOf = ({ families }: State) =>
+  families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
+    overflow ? [{ metric: name, label: culprit, limit }] : [],
+  )

@@ -5,7 +5,7 @@ import { type Answer, textAnswer, writeAnswer } from '../../../http-server/answe
 import { hostname, isAddress, isLoopback } from '../../../http-server/host.ts'
 import type { Logger } from '../../../logger.ts'
 import type { Format } from '../names.ts'
-import { formatFor, wantsGzip } from '../negotiate.ts'
+import { formatFor, wantsGzip } from './negotiate.ts'
 import type { Page, PageForm, Slices } from './page.ts'
 import { createSenders, type SenderLimits } from './senders.ts'
 
@@ -19,6 +19,15 @@ export interface PageHandlerOptions extends SenderLimits {
 }
 
 export type PageHandler = (request: IncomingMessage, response: ServerResponse) => void
+
+const offered = new WeakMap<object, PageHandler>()
+
+/** Makes the page of a client available to `metricsHandler`. */
+export const offerPage = (client: object, handler: PageHandler): void => void offered.set(client, handler)
+
+/** The page that a client offers; undefined for anything else. */
+export const pageOf = (client: unknown): PageHandler | undefined =>
+  typeof client === 'object' && client !== null ? offered.get(client) : undefined
 
 const contentTypes: Readonly<Record<Format, string>> = {
   text: 'text/plain; version=0.0.4; charset=utf-8',

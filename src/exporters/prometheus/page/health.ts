@@ -1,7 +1,6 @@
-import { dropReasons } from '../../../delivery/ledger.ts'
-import type { State } from '../aggregate/state.ts'
+import { dropReasons } from '../../drop-reasons.ts'
+import { overflowsOf, type State } from '../aggregate/state.ts'
 import { type Labels, occupiedNames } from '../names.ts'
-import { overflowsOf } from '../status.ts'
 import type { PlainFamily, PlainSample } from './render.ts'
 
 /**

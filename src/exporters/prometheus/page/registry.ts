@@ -19,6 +19,8 @@ type PromClient = typeof import('prom-client')
 /** Metrics of any exporter of ours; on a page they are never taken for the user's. */
 const ours = new WeakSet<object>()
 
+const registered = new WeakMap<Family, object>()
+
 const defaults = new WeakMap<State, readonly Metric[]>()
 
 /** Puts the families, those there are and those to come, into the registry. Idempotent: a cleared one is refilled. */
@@ -26,6 +28,7 @@ export function join(state: State, registry: Registry): void {
   state.registry = registry
   state.taken = (name) => isForeign(registry.getSingleMetric(name))
   state.announce = (family) => register(registry, family)
+  state.withdraw = (family) => unregister(registry, family)
   for (const family of state.families) register(registry, family)
 }
 
@@ -38,7 +41,14 @@ function register(registry: Registry, family: Family): void {
   if (registry.getSingleMetric(family.name)) return
   const metric = metricOf(registry, family)
   ours.add(metric)
+  registered.set(family, metric)
   registry.registerMetric(metric as unknown as Metric)
+}
+
+/** Another exporter may have the name in a shared registry. */
+function unregister(registry: Registry, family: Family): void {
+  const metric: unknown = registry.getSingleMetric(family.name)
+  if (metric !== undefined && metric === registered.get(family)) registry.removeSingleMetric(family.name)
 }
 
 /** A metric as a registry sees one: what prom-client's own have in common. */
@@ -55,7 +65,10 @@ function metricOf(registry: Registry, family: Family): object {
       return name()
     },
     set name(_: string) {},
-    ...{ help: family.help, type: family.type, aggregator: 'sum', labelNames: [] },
+    get help() {
+      return family.help
+    },
+    ...{ type: family.type, aggregator: 'sum', labelNames: [] },
     get: async () => ({
       ...{ name: name(), help: family.help, type: family.type, aggregator: 'sum' },
       values: family.type === 'histogram' ? histogramValues(family) : numberValues(family),

@@ -1,0 +1,41 @@
+import { counter, type DeclaredMetric, distribution, lastValue, sum, type Unit } from './declared.ts'
+
+/** The types of metrics that a configuration may declare. */
+export const tableTypes = ['counter', 'sum', 'last_value', 'distribution'] as const
+
+/** A metric declared in a configuration, in `[[telemetry.<exporter>.metrics]]`. */
+export interface MetricTable {
+  /** Glob of the names of the events that it measures. */
+  readonly event: string
+  /** What it does with them, as `counter()`, `sum()`, `lastValue()` and `distribution()` do in code. */
+  readonly type: (typeof tableTypes)[number]
+  /** The family's name, made legal. Default: the event, then the measurement, then the unit. Needed with a glob. */
+  readonly name?: string
+  /** The measurement's key; a counter has none. */
+  readonly measurement?: string
+  /** Metadata keys that become labels, whatever the exporter's label lists say. Default: none. */
+  readonly tags?: readonly string[]
+  /** Upper bounds of a distribution in the unit shown, ascending. Default: the exporter's `buckets`. */
+  readonly buckets?: readonly number[]
+  /** The value's unit, or a pair that converts: `["millisecond", "second"]`. */
+  readonly unit?: Unit | readonly [from: Unit, to: Unit]
+  /** The family's help text. */
+  readonly description?: string
+  /** False for a sum whose values may be negative. Default: true. */
+  readonly monotonic?: boolean
+}
+
+/** Declares what a valid table says, as code would. */
+export function metricOf(table: MetricTable): DeclaredMetric {
+  const { event, type, ...options } = table
+  switch (type) {
+    case 'counter':
+      return counter(event, options)
+    case 'sum':
+      return sum(event, { ...options, measurement: options.measurement! })
+    case 'last_value':
+      return lastValue(event, { ...options, measurement: options.measurement! })
+    case 'distribution':
+      return distribution(event, { ...options, measurement: options.measurement! })
+  }
+}
