@@ -102,4 +102,25 @@ describe('a spool that takes whatever is not delivered in time', () => {
       [],
     )
   })
+
+  it('writes also what came before its directory was open', async () => {
+    const platter = createPlatter()
+    const life = await beginLife(platter, { mode: 'always' }, { enabled: false }, true)
+    let open = (): void => {}
+    life.disk.fault = (operation) => {
+      if (operation !== 'makeDirectory') return undefined
+      return new Promise((resolve) => {
+        open = resolve
+      })
+    }
+    await Promise.all([life.telemetry.config.put('test.enabled', true), life.settle()])
+    assert.equal(life.spool().state, 'opening')
+    life.emit(5)
+    await life.pass(3)
+    assert.deepEqual(spoolFiles(platter), [])
+    life.disk.fault = () => {}
+    open()
+    await life.pass(0.3)
+    assert.equal(spoolFiles(platter).length, 1)
+  })
 })

@@ -69,6 +69,8 @@ export function createSpool(options: SpoolOptions): Spool {
       onChange()
       // What was to be written is sent as if there were no spool.
       if (to !== 'ready') returnSpilt()
+      // What came before it was open waits already.
+      else wake()
     })
     made.subscribe({ error: onError })
     made.start()
@@ -236,6 +238,7 @@ export function createSpool(options: SpoolOptions): Spool {
       if (actor === undefined) return
       store.tick(typeof maxAge === 'number' ? maxAge * 1000 : undefined)
       pump()
+      wake()
     },
     park(reason) {
       if (actor === undefined || shown === 'off') return false
