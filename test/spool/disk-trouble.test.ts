@@ -93,6 +93,11 @@ describe('a disk in trouble', () => {
     assert.equal(life.spool().state, 'full')
     assert.ok(life.spool().bytes <= 1024 * 1024)
     assert.deepEqual(Object.keys(life.ledger().dropped), ['spool_full'])
+    await Promise.all([
+      life.telemetry.config.put('test.spool', { directory, max_bytes: 4 * 1024 * 1024 }),
+      life.settle(),
+    ])
+    assert.equal(life.spool().state, 'ready')
     life.comesBack()
     await life.pass(60)
     assert.equal(life.spool().state, 'ready')

@@ -77,6 +77,8 @@ export interface Store extends SpoolPort {
   readonly mayWrite: boolean
   /** A file waits, and may be read now. */
   readonly mayRead: boolean
+  /** One that was full has room again. */
+  readonly hasRoom: boolean
   /** Events that wait on disk alone. */
   readonly weight: number
   /**

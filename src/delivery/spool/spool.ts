@@ -185,6 +185,8 @@ export function createSpool(options: SpoolOptions): Spool {
       actor ??= start()
       if (before !== null && before.directory !== settings.directory) actor.send({ type: 'spool.disable' })
       actor.send({ type: 'spool.enable' })
+      // `max_bytes` may be larger than before.
+      if (shown === 'full' && store.hasRoom) actor.send({ type: 'spool.freed' })
       onChange()
     },
     get spills() {

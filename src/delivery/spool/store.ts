@@ -74,12 +74,14 @@ export function createStore(options: {
     }
   }
 
+  const hasRoom = (): boolean => files.bytes <= settings().maxBytes * freedAt
+
   const removeDoomed = async (): Promise<void> => {
     for (const file of doomed) {
       await file.folder.remove(file.facts)
       files.forget(file)
     }
-    if (files.bytes <= settings().maxBytes * freedAt) send({ type: 'spool.freed' })
+    if (hasRoom()) send({ type: 'spool.freed' })
   }
 
   /** Removes what is settled; what cannot be removed now is tried again with the next tick. */
@@ -198,6 +200,9 @@ export function createStore(options: {
     },
     get mayRead() {
       return waiting.size > 0 && !loading && folder !== undefined && elapsed(clock) >= readAgainAt
+    },
+    get hasRoom() {
+      return hasRoom()
     },
     get weight() {
       return files.weight
