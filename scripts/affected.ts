@@ -3,7 +3,7 @@ import { build } from 'esbuild'
 import { root } from './entries.ts'
 
 /** Paths of all test files, from the root of the repository. */
-const testFiles = (): readonly string[] =>
+export const testFiles = (): readonly string[] =>
   readdirSync(`${root}test`, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `test/${name}`)

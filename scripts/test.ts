@@ -1,14 +1,37 @@
 /** `npm test`: the type checker, the build and the linter at the same time, then all tests, several files at a time. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { testFiles } from './affected.ts'
 import { root } from './entries.ts'
+
+/** The files that take longest. They begin first, so that no process ends with one of them while the others idle. */
+const longest = [
+  'test/admin/page-tools.test.ts',
+  'test/admin/page.test.ts',
+  'test/testing/presets.test.ts',
+  'test/leaks/process.test.ts',
+  'test/examples/queuemizer.test.ts',
+  'test/model-testing-document.test.ts',
+  'test/properties/canary.test.ts',
+  'test/documents/recipes.test.ts',
+  'test/readme.test.ts',
+  'test/machines/walks.test.ts',
+  'test/leaks/flips.test.ts',
+]
+
+/** What all test processes of this run share: see test/package/packed.ts. */
+const packed = mkdtempSync(join(tmpdir(), 'telemachine-packed-'))
+process.on('exit', () => rmSync(packed, { recursive: true, force: true }))
 
 /** Runs a program of this repository; resolves with whether it succeeded. */
 async function succeeds(program: string, ...args: readonly string[]): Promise<boolean> {
   const [code] = await once(
-    spawn(process.execPath, [join(root, program), ...args], { cwd: root, stdio: 'inherit' }),
+    spawn(process.execPath, [join(root, program), ...args], {
+      ...{ cwd: root, stdio: 'inherit', env: { ...process.env, TELEMACHINE_PACKED: packed } },
+    }),
     'exit',
   )
   return code === 0
@@ -21,15 +44,11 @@ const checks = await Promise.all([
 ])
 if (checks.includes(false)) process.exit(1)
 
-// At least two: tests also wait for servers, browsers and processes of their own.
-const jobs = Math.max(2, Math.min(4, availableParallelism()))
-if (
-  !(await succeeds(
-    'node_modules/mocha/bin/mocha.js',
-    '--parallel',
-    '--jobs',
-    String(jobs),
-    'test/**/*.test.ts',
-  ))
+// One more than there are cores: tests also wait for servers, browsers and processes of their own.
+const jobs = Math.max(3, Math.min(5, availableParallelism() + 1))
+const others = testFiles().filter((file) => !longest.includes(file))
+const passed = await succeeds(
+  'node_modules/mocha/bin/mocha.js',
+  ...['--parallel', '--jobs', String(jobs), ...longest, ...others],
 )
-  process.exit(1)
+if (!passed) process.exit(1)

@@ -15,6 +15,7 @@ import type { InspectionTarget } from './inspection.ts'
 import type { Logger } from './logger.ts'
 import type { TelemetryStatus } from './status.ts'
 import type { ConfigInit } from './typed-init.ts'
+import type { Wrap } from './wrap.ts'
 
 /**
  * What `createTelemetry` takes. `Types` are the exporter types of `types`, by which the compiler checks the tables of
@@ -145,6 +146,8 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
    * time that the backend asked for is not. Rejects with TelemetryError `TIMEOUT_INVALID` or `EXPORTER_UNKNOWN` only.
    */
   flush(options?: FlushOptions): Promise<FlushReport>
+  /** Wraps the handler of a function that its platform freezes between calls: {@link Wrap}. */
+  readonly wrap: Wrap
   /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
   restart(id: string): Promise<void>
   /**

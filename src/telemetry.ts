@@ -33,6 +33,7 @@ import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
+import { createWrap } from './wrap.ts'
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
 const openPatienceMs = 1_000
@@ -308,6 +309,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       for (const id of exporters) checkedExporter(units.keys(), id)
       return held(() => flush(timeoutMs, exporters))
     },
+    wrap: createWrap({ system: () => telemetry, state: () => state, logger }),
     async restart(id) {
       checkedExporter(units.keys(), id)
       const running = control

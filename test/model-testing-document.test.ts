@@ -5,12 +5,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { createApplication, type Ended, root, runNode } from './package/packed.ts'
 import { freePort } from './support/ports.ts'
+import { compileFile } from './support/programs.ts'
 
 const text = readFileSync(join(root, 'docs/model-testing.md'), 'utf8')
-const loader = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
 
 /** By file name: the programs of the document. */
 const programs = new Map(
@@ -34,7 +33,7 @@ describe('the document on testing with models', function () {
       writeFileSync(join(folder, name), program.replaceAll('3100', String(port)))
   })
 
-  const run = (name: string): Promise<Ended> => runNode(folder, '--import', loader, name)
+  const run = (name: string): Promise<Ended> => runNode(folder, compileFile(join(folder, name)))
   const assertPasses = async (name: string): Promise<number> => {
     const { code, stdout, stderr } = await run(name)
     assert.equal(code, 0, stdout + stderr)

@@ -8,10 +8,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createTelemetry, dropReasons } from '../src/index.ts'
 import { type Backend, createBackend } from '../src/testing/index.ts'
+import { compileProgram } from './support/programs.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const textOf = (name: string): string => readFileSync(join(root, name), 'utf8')
@@ -88,12 +89,10 @@ describe('the README', function () {
     writeFileSync(file, relocated(programs()[program]!))
     return file
   }
-  const play = (program: number) =>
-    run(
-      process.execPath,
-      ['--import', pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href, write(program)],
-      { cwd: folder, env: { ...bareEnvironment, ADMIN_TOKEN: 'only-for-this-test' } },
-    )
+  const play = async (program: number) =>
+    run(process.execPath, [await compileProgram(relocated(programs()[program]!))], {
+      ...{ cwd: folder, env: { ...bareEnvironment, ADMIN_TOKEN: 'only-for-this-test' } },
+    })
 
   it('has programs that the compiler accepts', async () => {
     const files = programs().map((_, program) => write(program))

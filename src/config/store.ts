@@ -291,7 +291,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       ],
       warnings: warnings.list(inForce.config),
       foreign,
-      subscriber_errors: subscribers.errors(),
+      subscriberErrors: subscribers.errors(),
     }),
     onSettled: reports.onSettled,
     redactor,

@@ -4,13 +4,18 @@ import { TelemetryError } from '../errors.ts'
 const maxMs = 2 ** 31 - 1
 
 /** @throws TelemetryError `TIMEOUT_INVALID`. */
-export function checkedTimeout(call: string, timeoutMs: unknown, otherwise: number): number {
+export function checkedTimeout(
+  call: string,
+  timeoutMs: unknown,
+  otherwise: number,
+  key = 'timeoutMs',
+): number {
   if (timeoutMs === undefined) return otherwise
   if (typeof timeoutMs === 'number' && timeoutMs >= 0 && timeoutMs <= maxMs) return timeoutMs
   const got = typeof timeoutMs === 'string' ? JSON.stringify(timeoutMs) : String(timeoutMs)
   throw new TelemetryError(
     'TIMEOUT_INVALID',
-    `${call}: timeoutMs must be a number of milliseconds from 0 to ${maxMs}, for example ${otherwise} (got ${got})`,
+    `${call}: ${key} must be a number of milliseconds from 0 to ${maxMs}, for example ${otherwise} (got ${got})`,
   )
 }
 

@@ -12,7 +12,7 @@ export interface Attempt {
 /** Each field is read once: what a driver does to its answer later, or in a getter, changes nothing. */
 function read(value: unknown): Outcome | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { type, rejected, afterSeconds, ambiguous, unhealthy, unsent, cause } = value as Record<
+  const { type, rejected, afterSeconds, ambiguous, stale, unhealthy, unsent, cause } = value as Record<
     string,
     unknown
   >
@@ -28,6 +28,7 @@ function read(value: unknown): Outcome | undefined {
         type,
         cause,
         ambiguous: Boolean(ambiguous),
+        ...(stale === true && { stale }),
         ...(typeof afterSeconds === 'number' && { afterSeconds }),
       }
     case 'refused':

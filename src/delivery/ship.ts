@@ -2,7 +2,7 @@ import type { ExportResult } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Outcome } from '../exporters/outcome.ts'
-import { startAttempt } from './attempt.ts'
+import { type Attempt, startAttempt } from './attempt.ts'
 import type { Batch } from './batch.ts'
 import type { Clients } from './clients.ts'
 import type { Ledger } from './ledger.ts'
@@ -82,26 +82,36 @@ export function createShip(options: {
       return 'cancelled'
     }
     let cut = false
-    const attempt = startAttempt(
-      ({ signal, deadline }) =>
-        definition.export?.(slot.client, copyOf(batch.items), {
-          ...context,
-          signal,
-          deadline,
-          config: config(),
-        }),
-      { clock, timeoutMs, onError },
-    )
+    const begun = elapsed(clock)
+    const start = (withinMs: number): Attempt =>
+      startAttempt(
+        ({ signal, deadline }) =>
+          definition.export?.(slot.client, copyOf(batch.items), {
+            ...context,
+            signal,
+            deadline,
+            config: config(),
+          }),
+        { clock, timeoutMs: withinMs, onError },
+      )
+    let attempt = start(timeoutMs)
+
+    /** A stale connection says nothing of the backend: the batch is sent once more, within the same time. */
+    const settled = attempt.outcome.then((outcome) => {
+      if (outcome.type !== 'retry' || !outcome.stale || cut || slot !== clients.current) return outcome
+      if (outcome.ambiguous) ledger.addAmbiguous(batch.weight)
+      attempt = start(timeoutMs - (elapsed(clock) - begun))
+      return attempt.outcome
+    })
     const running = {
-      settled: attempt.outcome,
+      settled,
       cut: () => {
         cut = true
         attempt.cut()
       },
     }
     slot.running.add(running)
-    const begun = elapsed(clock)
-    const outcome = await attempt.outcome
+    const outcome = await settled
     slot.running.delete(running)
     attempts += 1
     attemptedMs += elapsed(clock) - begun

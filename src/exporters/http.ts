@@ -71,8 +71,8 @@ export interface PostOptions {
 
 export interface HttpClient {
   /**
-   * One request, tried once: no retry (not even on a kept connection that turns out dead: the server may have acted),
-   * no redirect. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
+   * One request, sent once: no retry, no redirect. A kept connection that turns out closed before anything was sent gives
+   * way to another; one that ends later says so (`stale`), because the server may have acted. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
    * `close()`. The body must not change until then.
    */
   post(body: Uint8Array, options?: PostOptions): Promise<Attempt>
@@ -139,6 +139,7 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
         via: proxy && { proxy, forwarded },
         from: shown(url, path),
         tlsKeys: options.tlsKeys,
+        wasIdle: connections.wasIdle,
         maxResponseBytes: options.maxResponseBytes ?? defaultMaxResponseBytes,
         options: {
           ...base,
@@ -174,11 +175,20 @@ export function openHttpClient(options: HttpClientOptions): HttpClient {
       signal?.addEventListener('abort', onAbort)
       if (timeoutMs !== undefined) timer = clock.setTimeout(() => stop(timeoutError(from)), timeoutMs)
 
+      const start = (packed: Uint8Array): void => {
+        connections.dropExpired()
+        halt = begin(packed, options, (attempt) => {
+          if (attempt.type === 'failed') connections.dropIdle()
+          if (attempt.type === 'failed' && attempt.stale && attempt.sent === 'nothing') start(packed)
+          else settle(attempt)
+        })
+      }
+
       const send = (error: Error | null, packed: Uint8Array): void => {
         if (settled) return
         try {
           if (error) throw new TelemetryError('HTTP_COMPRESSION_FAILED', error.message)
-          halt = begin(packed, options, settle)
+          start(packed)
         } catch (thrown) {
           settle(failed(invalid(thrown, from)))
         }

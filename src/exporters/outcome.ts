@@ -7,12 +7,14 @@ export type Outcome =
   | { readonly type: 'delivered'; readonly rejected?: number; readonly cause?: unknown }
   /**
    * Down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the batch all
-   * the same. `afterSeconds`: its Retry-After.
+   * the same. `afterSeconds`: its Retry-After. `stale`: a kept connection turned out to be closed, which says nothing of
+   * the backend: the batch is sent once more at once, and only a failure of that counts.
    */
   | {
       readonly type: 'retry'
       readonly afterSeconds?: number
       readonly ambiguous?: boolean
+      readonly stale?: boolean
       readonly cause: unknown
     }
   /**

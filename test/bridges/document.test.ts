@@ -1,18 +1,16 @@
 // The first program of docs/bridges.md runs as it is written, and shows what is written below it.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { compileProgram } from '../support/programs.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const text = readFileSync(`${root}docs/bridges.md`, 'utf8')
 const block = (language: string): string => text.split(`\`\`\`${language}\n`)[1]!.split('```')[0]!.trim()
 
 describe('the document on bridges', () => {
-  const file = `${root}test/bridges/.document.ts`
-  after(() => rmSync(file, { force: true }))
-
   it('has a first program that shows the line below it', async () => {
     const ask = `.listen(0, '127.0.0.1', async function () {
       await (await fetch('http://127.0.0.1:' + this.address().port)).text()
@@ -23,15 +21,12 @@ describe('the document on bridges', () => {
       process.exit()
     })`
     const program = block('ts')
-      .replace("'telemachine'", "'../../src/index.ts'")
-      .replace("'telemachine/bridges'", "'../../src/bridges/index.ts'")
+      .replace("'telemachine'", "'./src/index.ts'")
+      .replace("'telemachine/bridges'", "'./src/bridges/index.ts'")
       .replace('9464', '0')
       .replace('.listen(8080)', ask)
-    writeFileSync(file, program)
-    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', file], {
-      cwd: root,
-      timeout: 15_000,
-    })
+    const file = await compileProgram(program)
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root, timeout: 15_000 })
     const shown = text.split('shows:\n\n```\n')[1]!.split('\n')[0]!
     assert.ok(stdout.includes(shown), stdout)
   })

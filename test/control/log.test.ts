@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { createTelemetry, prometheus } from '../../src/index.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
+import { compileProgram } from '../support/programs.ts'
 import { createDriver, down } from '../support/scripted-driver.ts'
 
 type Level = 'debug' | 'info' | 'warn' | 'error'
@@ -121,14 +122,13 @@ describe('the log', () => {
   })
 
   it('says it at the end of a process that is too short for it', async () => {
-    const index = new URL('../../src/index.ts', import.meta.url).href
     const lines = async (then: string): Promise<string[]> => {
       const script = `
-        const { createTelemetry, mock } = await import('${index}')
+        import { createTelemetry, mock } from './src/index.ts'
         const telemetry = createTelemetry({ types: [mock()], config: { env: {}, init: { mock: {} } } })
         ${then}`
-      const node = ['--import', 'tsx', '--input-type=module', '-e', script]
-      const { stderr } = await promisify(execFile)(process.execPath, node, { timeout: 15_000 })
+      const program = await compileProgram(script)
+      const { stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 15_000 })
       return stderr.split('\n').filter(Boolean)
     }
     const [said, ...more] = await lines("telemetry.emit('a'); telemetry.emit('b')")

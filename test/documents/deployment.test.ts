@@ -82,14 +82,48 @@ describe('the document on deployment', function () {
     write(
       'frozen.mjs',
       `import { handler } from './handler.mjs'
-       console.log((await handler({ headers: {} })).statusCode)
+       const context = { awsRequestId: '1', getRemainingTimeInMillis: () => 3_000 }
+       console.log((await handler({ headers: {} }, context, () => {})).statusCode)
        process.kill(process.pid, 'SIGKILL')`,
     )
     const program = run('frozen.mjs')
     assert.equal(await program.ended, 'SIGKILL')
     assert.equal(program.stdout(), '200\n')
-    assert.deepEqual(names(), ['resize'])
+    assert.deepEqual(names(), ['resize.load'])
     assert.equal(backend.requests, 1)
+  })
+
+  it('has a function that sends what a backend did not take when it is told to end', async () => {
+    const { run, write, backend } = await open()
+    backend.fault({ type: 'status', status: 503 })
+    write(
+      'retired.mjs',
+      `import { handler } from './shutdown.mjs'
+       setInterval(() => {}, 1_000)
+       const context = { getRemainingTimeInMillis: () => 400 }
+       console.log((await handler({ headers: {} }, context)).statusCode)`,
+    )
+    const program = run('retired.mjs')
+    await printed(program, /200\n/)
+    await backend.clear()
+    program.child.kill('SIGTERM')
+    assert.equal(await program.ended, 0)
+    assert.match(program.stderr(), /not everything was delivered before a call returned/)
+    assert.deepEqual(names(), ['resize.load'])
+  })
+
+  it('has a route whose call is a span', async () => {
+    const { run, write } = await open()
+    write(
+      'vercel.mjs',
+      `import { GET } from './route.mjs'
+       console.log(await (await GET(new Request('http://localhost/?name=you'))).text())
+       process.kill(process.pid, 'SIGKILL')`,
+    )
+    const program = run('vercel.mjs')
+    assert.equal(await program.ended, 'SIGKILL')
+    assert.equal(program.stdout(), 'hello you\n')
+    assert.deepEqual(names(), ['GET /hello'])
   })
 
   it('has a handler that sends a span of the crash, and exits with 1', async () => {

@@ -2,15 +2,14 @@
 // application that has installed the packed package. Only ports are replaced, by free ones.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
 import { createApplication, root } from '../package/packed.ts'
+import { compileFile } from '../support/programs.ts'
 
 const standIns = fileURLToPath(new URL('stand-ins', import.meta.url))
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 
 /** The text of a document, by its path in the repository. */
 export const textOf = (document: string): string => readFileSync(join(root, document), 'utf8')
@@ -100,8 +99,8 @@ export async function createPlace(document: string, options: PlaceOptions = {}):
       writeFileSync(join(folder, name), relocated(text))
     },
     run(file, env = {}) {
-      const loader = /\.m?ts$/.test(file) ? ['--import', tsx] : []
-      const child = spawn(process.execPath, [...loader, file], {
+      const program = /\.m?ts$/.test(file) ? compileFile(join(folder, file)) : file
+      const child = spawn(process.execPath, [program], {
         cwd: folder,
         env: { ...bareEnvironment, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: backend.url, ...env },
       })

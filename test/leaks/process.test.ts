@@ -1,9 +1,8 @@
-/** What telemachine does to the life of its process: nothing, but for a flush or a stop that is awaited (semantics, section 8). */
+// Guards that telemachine keeps its process alive only while a start, a change, a flush or a stop is awaited.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createBackend } from '../../src/testing/backend.ts'
-
-const root = new URL('../../', import.meta.url)
+import { compileProgram } from '../support/programs.ts'
 
 interface Ended {
   readonly code: number
@@ -11,28 +10,24 @@ interface Ended {
 }
 
 /** Runs a module in a process of its own. */
-const run = (script: string): Promise<Ended> =>
-  new Promise((resolve) => {
-    const prelude = `import { createTelemetry } from '${new URL('src/telemetry.ts', root)}'
-      import { mock } from '${new URL('src/exporters/mock.ts', root)}'
-      import { otel } from '${new URL('src/exporters/otel/index.ts', root)}'
+async function run(script: string): Promise<Ended> {
+  const program = await compileProgram(`
+      import { createTelemetry, mock, otel } from './src/index.ts'
       const make = (type, keys, options) =>
         createTelemetry({ types: [type], config: { env: {}, init: { [type.type]: keys } }, ...options })
       const until = async (holds) => {
         while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
       }
-    `
-    execFile(
-      process.execPath,
-      ['--import', 'tsx', '--input-type=module', '-e', prelude + script],
-      { cwd: root, timeout: 40_000 },
-      (error, stdout, stderr) =>
-        resolve({
-          code: typeof error?.code === 'number' ? error.code : error ? -1 : 0,
-          output: stdout + stderr,
-        }),
+      ${script}`)
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program], { timeout: 40_000 }, (error, stdout, stderr) =>
+      resolve({
+        code: typeof error?.code === 'number' ? error.code : error ? -1 : 0,
+        output: stdout + stderr,
+      }),
     )
   })
+}
 
 describe('a process', function () {
   this.timeout(60_000)

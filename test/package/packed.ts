@@ -1,5 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,11 +47,20 @@ export function createFolder(): string {
 
 let packed: { readonly tarball: string; readonly files: readonly string[] } | undefined
 
-/** Packs what was built, once in a process: the tarball, and the paths of the files in it. */
+/** `npm test` names a folder in which its processes find what one of them has packed. */
+const shared = process.env.TELEMACHINE_PACKED
+
+/** Packs what was built, once in a process or in a run of all tests: the tarball, and the paths of the files in it. */
 function pack(): NonNullable<typeof packed> {
   if (packed !== undefined) return packed
+  if (shared !== undefined && existsSync(join(shared, 'packed.json')))
+    packed = JSON.parse(readFileSync(join(shared, 'packed.json'), 'utf8')) as NonNullable<typeof packed>
+  else packed = packAnew(shared === undefined ? createFolder() : mkdtempSync(join(shared, 'one-')))
+  return packed
+}
+
+function packAnew(folder: string): NonNullable<typeof packed> {
   if (!existsSync(join(root, 'dist'))) throw new Error('nothing is built yet: npm run build')
-  const folder = createFolder()
   const output = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: root,
     encoding: 'utf8',
@@ -49,8 +68,12 @@ function pack(): NonNullable<typeof packed> {
     shell: process.platform === 'win32',
   })
   const [{ filename, files }] = JSON.parse(output) as [{ filename: string; files: { path: string }[] }]
-  packed = { tarball: join(folder, filename), files: files.map(({ path }) => path) }
-  return packed
+  const result = { tarball: join(folder, filename), files: files.map(({ path }) => path) }
+  if (shared !== undefined) {
+    writeFileSync(join(folder, 'packed.json'), JSON.stringify(result))
+    renameSync(join(folder, 'packed.json'), join(shared, 'packed.json'))
+  }
+  return result
 }
 
 export const packedTarball = (): string => pack().tarball

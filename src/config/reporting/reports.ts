@@ -42,7 +42,7 @@ export interface ConfigStatus {
   /** Names at the top of the file beside `telemetry`: they belong to the application and are left alone. */
   readonly foreign: readonly string[]
   /** How often subscribers have thrown. */
-  readonly subscriber_errors: number
+  readonly subscriberErrors: number
 }
 
 export interface Reports {

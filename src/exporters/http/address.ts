@@ -1,6 +1,7 @@
-import { lookup as resolve } from 'node:dns'
+import type { LookupAddress } from 'node:dns'
 import { isIP, isIPv6, type LookupFunction } from 'node:net'
 import { TelemetryError } from '../../errors.ts'
+import { sharedLookup } from './lookup.ts'
 
 /** True for an address that must not be connected to. IPv6 is without brackets and zone. */
 export type ForbidAddress = (ip: string) => boolean
@@ -49,9 +50,11 @@ export function refuseUnresolved(hostname: string): void {
 export const guardedLookup =
   (forbid: ForbidAddress): LookupFunction =>
   (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, found) => {
+    sharedLookup(hostname, { ...options, all: true }, (error, found) => {
       if (error) return callback(error, [])
-      const [first, ...rest] = found.filter(({ address }) => !isForbidden(address, forbid))
+      const [first, ...rest] = (found as LookupAddress[]).filter(
+        ({ address }) => !isForbidden(address, forbid),
+      )
       if (first === undefined) return callback(forbidden(hostname), [])
       if (options.all) callback(null, [first, ...rest])
       else callback(null, first.address, first.family)

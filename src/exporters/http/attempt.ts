@@ -5,6 +5,7 @@ import {
   request as requestHttp,
 } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import type { Socket } from 'node:net'
 import { context, createContextKey } from '@opentelemetry/api'
 import { isError, messageOf, TelemetryError } from '../../errors.ts'
 import {
@@ -39,6 +40,8 @@ export type Attempt =
       readonly cause: TelemetryError
       /** `nothing`: no byte of the request can have been processed. `maybe`: it may have been taken. */
       readonly sent: 'nothing' | 'maybe'
+      /** It was sent over a kept connection, which the server closed without a byte of an answer: it may be an old one. */
+      readonly stale?: boolean
     }
 
 export const failed = (cause: TelemetryError, sent: 'nothing' | 'maybe' = 'nothing'): Attempt => ({
@@ -52,6 +55,8 @@ export interface RequestPlan {
   readonly options: RequestOptions
   readonly body: Uint8Array
   readonly maxResponseBytes: number
+  /** Whether a kept connection may have been ended by its server since its last use. */
+  readonly wasIdle: (socket: Socket) => boolean
   readonly from: string
   readonly tlsKeys?: TlsKeys | undefined
   /** The proxy that the request goes through; `forwarded`: as an absolute-form request, not through a tunnel. */
@@ -71,6 +76,7 @@ export function beginRequest(
 ): (cause: TelemetryError) => void {
   let settled = false
   let sent: 'nothing' | 'maybe' = 'nothing'
+  let heard = false
   let stopResponse: (() => void) | undefined
 
   const end = (attempt: Attempt): void => {
@@ -90,7 +96,8 @@ export function beginRequest(
     const problem = problemOf(error, plan)
     // The server's TLS refused us after ours was content, which a connection that was used before cannot meet.
     if (!request.reusedSocket && isCertificateAlert(problem)) sent = 'nothing'
-    end(failed(describe(error, problem, plan, sent), sent))
+    const stale = request.reusedSocket && !heard && isClosed(problem.code, error)
+    end({ ...failed(describe(error, problem, plan, sent), sent), ...(stale && { stale }) })
   }
 
   const abandoned = plan.via && !plan.via.forwarded ? new AbortController() : undefined
@@ -98,9 +105,17 @@ export function beginRequest(
   const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(options)
   const request = context.with(context.active().setValue(suppressTracing, true), start)
 
+  const onData = (): void => {
+    heard = true
+  }
   request.on('socket', (socket) => {
-    if (request.reusedSocket) sent = 'maybe'
-    else
+    if (request.reusedSocket) {
+      // Before Node's own, which may find that it is no HTTP.
+      socket.prependOnceListener('data', onData)
+      request.once('close', () => socket.off('data', onData))
+      if (plan.wasIdle(socket)) afterTurn(sendIfOpen)
+      else sendIfOpen()
+    } else
       socket.once(plan.secure ? 'secureConnect' : 'connect', () => {
         sent = 'maybe'
       })
@@ -108,14 +123,32 @@ export function beginRequest(
   // These stay for good: a socket may fail long after the attempt has been settled.
   request.on('error', fail)
   request.on('close', () => fail(undefined))
+  /** Nothing is sent into a kept connection whose end has arrived by now. */
+  const sendIfOpen = (): void => {
+    if (settled) return
+    if (request.destroyed || request.socket?.writable !== true) {
+      request.destroy()
+      return
+    }
+    sent = 'maybe'
+    request.end(plan.body)
+  }
+  /**
+   * Where the server answered before it read the whole request, nobody would ever free the socket. TLS may tell of a
+   * finished write after the answer.
+   */
+  const destroyUnfinished = (): void => {
+    if (!request.writableFinished) request.destroy()
+  }
   request.on('response', (response) => {
     const status = response.statusCode ?? 0
     const chunks: Buffer[] = []
     let size = 0
 
     const finish = (cut?: 'oversized' | 'stopped' | 'broken'): void => {
-      // Also when the server answered before it read the whole request: nobody would ever free that socket.
-      if (cut !== undefined || !request.writableFinished) request.destroy()
+      if (settled) return
+      if (cut !== undefined) request.destroy()
+      else if (!request.writableFinished) afterTurn(destroyUnfinished)
       const { headers } = response
       const from = status === 407 && plan.via ? `the proxy ${plan.via.proxy.origin}` : plan.from
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
@@ -134,7 +167,7 @@ export function beginRequest(
     })
     if (Number(response.headers['content-length']) > plan.maxResponseBytes) finish('oversized')
   })
-  request.end(plan.body)
+  if (!request.reusedSocket) request.end(plan.body)
 
   return (cause) => {
     if (stopResponse !== undefined) stopResponse()
@@ -143,6 +176,9 @@ export function beginRequest(
     request.destroy()
   }
 }
+
+/** After everything that has arrived by now was read. The first immediate may come before the event loop polls. */
+const afterTurn = (act: () => void): void => void setImmediate(() => setImmediate(act))
 
 /** A fresh error: Node's own may carry received bytes (`rawPacket`) and is not ours to show. */
 function describe(
@@ -177,6 +213,10 @@ function problemOf(error: unknown, { options }: RequestPlan): ConnectionProblem 
     http2: isHttp2Frame((error as { rawPacket?: unknown } | undefined)?.rawPacket),
   }
 }
+
+/** The connection ended, with or without a reset. */
+const isClosed = (code: string | undefined, error: unknown): boolean =>
+  error === undefined || code === 'ECONNRESET' || code === 'EPIPE'
 
 function codeOf(error: unknown): string | undefined {
   if (!isError(error)) return undefined

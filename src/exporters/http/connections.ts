@@ -1,9 +1,11 @@
 import { Agent, type AgentOptions } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
-import type { LookupFunction, Socket } from 'node:net'
+import type { Socket, TcpNetConnectOpts } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { markOwn } from '../../own-traffic.ts'
 import { type ForbidAddress, guardedLookup } from './address.ts'
+import { boundKept, idleMs, type KeptConnections } from './kept.ts'
+import { sharedLookup } from './lookup.ts'
 import type { HttpProxy } from './proxy.ts'
 import { proxySecureContextOf, secureContextOf, type TlsMaterial } from './tls.ts'
 import { openTunnel, silentMs } from './tunnel.ts'
@@ -18,15 +20,15 @@ export interface ConnectionOptions {
 }
 
 /** The connections of one client, which no other shares. */
-export interface Connections {
+export interface Connections extends KeptConnections {
   readonly agent: Agent
   count(): number
   /** Destroys every one, busy or idle, and resolves when all are closed. */
   destroy(): Promise<void>
 }
 
-/** Below Node's 5 s, the shortest default among common servers: closing first is how not to meet a stale socket. */
-const idleMs = 4000
+/** Where a name has IPv4 and IPv6 addresses, one that says nothing for so many milliseconds gives way to the next. */
+const autoSelectFamilyAttemptTimeout = 250
 
 /** An attempt keeps no process alive: a flush or a stop that somebody awaits does. */
 const letProcessEnd = (socket: Socket | Duplex): void => {
@@ -47,12 +49,13 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
   const tunnels = proxy !== undefined && (secure || alwaysTunnel)
   const sockets = new Set<Socket | Duplex>()
 
-  const settings: AgentOptions & { lookup?: LookupFunction } = {
+  const settings: AgentOptions & Pick<TcpNetConnectOpts, 'lookup' | 'autoSelectFamilyAttemptTimeout'> = {
     keepAlive: options.keepAlive ?? true,
     // Acts on idle sockets only; Node shortens it to what a `Keep-Alive: timeout=` of the server allows.
     timeout: idleMs,
     scheduling: 'lifo',
-    ...(forbidAddress && { lookup: guardedLookup(forbidAddress) }),
+    autoSelectFamilyAttemptTimeout,
+    lookup: forbidAddress ? guardedLookup(forbidAddress) : sharedLookup,
   }
   const toProxy = (overrides: AgentOptions = {}): Agent =>
     proxy?.secure
@@ -118,5 +121,5 @@ export function openConnections(options: ConnectionOptions, secure: boolean): Co
     for (const socket of sockets) socket.destroy()
     await Promise.all(closed)
   }
-  return { agent, count: () => sockets.size, destroy }
+  return { agent, count: () => sockets.size, destroy, ...boundKept(agent) }
 }

@@ -42,6 +42,8 @@ interface Slot {
   expiresAt: number
   refreshAt: number
   pending: Promise<ObtainedHeaders> | undefined
+  /** Why the call that is pending was made. */
+  pendingFor: HeadersReason | undefined
   /** These were refused: nothing more is sent with them while others are being asked for. */
   refused: ObtainedHeaders | undefined
   readonly first: HeadersReason
@@ -60,6 +62,7 @@ function slotFor(memory: HeadersMemory, origin: string): Slot {
     expiresAt: Number.POSITIVE_INFINITY,
     refreshAt: Number.POSITIVE_INFINITY,
     pending: undefined,
+    pendingFor: undefined,
     refused: undefined,
     first: memory.latest === undefined ? 'start' : 'moved',
     redactor: createObtainedRedactor(),
@@ -124,6 +127,7 @@ export function functionCredentials(options: {
     })
     pending.catch(() => {})
     slot.pending = pending
+    slot.pendingFor = reason
     return pending
   }
 
@@ -152,8 +156,13 @@ export function functionCredentials(options: {
     },
     async renew(used, signal) {
       // Another attempt has got others meanwhile.
-      if (slot.value !== undefined && slot.value !== used) return slot.value
+      if (slot.value !== undefined && !sameHeaders(slot.value, used)) return slot.value
       slot.refused = used
+      if (slot.pending && slot.pendingFor !== 'refused') {
+        // A call that does not know of the refusal may give the same again, from a cache of its own.
+        const early = await patient(slot.pending, signal).catch(() => undefined)
+        if (early && !sameHeaders(early, used)) return early
+      }
       const others = await patient(ask('refused'), signal)
       return sameHeaders(others, used) ? undefined : others
     },

@@ -52,9 +52,12 @@ export function isBypassed(destination: URL, list: string): boolean {
   })
 }
 
-/** `localhost`, the names below it, and loopback addresses. */
+/** Loopback, also as an IPv4 address in IPv6, and the addresses that stand for any of this host. */
+const loopbackSubnets = ['127.0.0.0/8', '::1', '::ffff:127.0.0.0/104', '0.0.0.0', '::']
+
+/** `localhost`, the names below it, and addresses that lead to this host. */
 export function isLoopback({ hostname }: URL): boolean {
   const host = bare(hostname)
   if (isIP(host) === 0) return nameMatches(host, 'localhost')
-  return addressMatches(host, '127.0.0.0/8') || addressMatches(host, '::1')
+  return loopbackSubnets.some((subnet) => addressMatches(host, subnet))
 }

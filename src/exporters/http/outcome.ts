@@ -64,7 +64,8 @@ export interface OutcomeRules {
  */
 export function outcomeOf(attempt: Attempt, rules: OutcomeRules = {}): Outcome {
   if (attempt.type === 'failed') {
-    return { type: 'retry', cause: attempt.cause, ...(attempt.sent === 'maybe' && { ambiguous: true }) }
+    const { cause, sent, stale } = attempt
+    return { type: 'retry', cause, ...(sent === 'maybe' && { ambiguous: true }), ...(stale && { stale }) }
   }
   const { status, headers } = attempt
   const type = (rules.classify ?? classifyStatus)(status)

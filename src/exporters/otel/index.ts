@@ -84,8 +84,8 @@ export function otel(
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
     describe: (client, { open }) => ({
-      open_spans: open.size,
-      open_ids: open.ids,
+      openSpans: open.size,
+      openIds: open.ids,
       ...(client?.proxy && { proxy: client.proxy }),
     }),
   })

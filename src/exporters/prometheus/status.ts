@@ -16,7 +16,7 @@ export function describe(
     overflow: overflowsOf(state),
     conflicts: state.conflicts,
     failed: state.failed,
-    ...(state.lastFailure === undefined ? {} : { last_failure: state.lastFailure }),
+    ...(state.lastFailure === undefined ? {} : { lastFailure: state.lastFailure }),
   }
 }
 

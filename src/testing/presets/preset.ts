@@ -73,7 +73,15 @@ export function createPreset<Machine extends AnyStateMachine>(
 ): ChartPreset<Machine> {
   type Snapshot = SnapshotFrom<Machine>
   type Event = EventFromLogic<Machine>
-  const shown = (snapshot: Snapshot): unknown => [(snapshot as AnyMachineSnapshot).value, project(snapshot)]
+  // A traversal asks for each snapshot many times: as the end of one step, and as the start of several.
+  const texts = new WeakMap<object, string>()
+  const textOf = (snapshot: Snapshot): string => {
+    const known = texts.get(snapshot)
+    if (known !== undefined) return known
+    const text = JSON.stringify([(snapshot as AnyMachineSnapshot).value, project(snapshot)], withoutLife)
+    texts.set(snapshot, text)
+    return text
+  }
 
   return {
     machine,
@@ -90,10 +98,9 @@ export function createPreset<Machine extends AnyStateMachine>(
         ) as unknown as Event[]
       },
       serializeState: (snapshot, event, previous) =>
-        JSON.stringify(
-          pathPer === 'state' || !previous ? shown(snapshot) : [shown(snapshot), event, shown(previous)],
-          withoutLife,
-        ),
+        pathPer === 'state' || !previous
+          ? textOf(snapshot)
+          : `[${textOf(snapshot)},${JSON.stringify(event, withoutLife)},${textOf(previous)}]`,
     },
   }
 }

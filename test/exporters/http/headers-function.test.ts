@@ -62,6 +62,21 @@ describe('credentials from a function', () => {
     assert.deepEqual(reasons, ['start', 'expiring'])
   })
 
+  it('are asked for once more after a refusal where an early renewal gives the refused ones again', async () => {
+    for (const refusedBefore of [true, false]) {
+      const { credentials, reasons, clock } = make(async (call) => ({
+        headers: token(call === 2 ? 1 : call),
+        expiresInMs: 100_000,
+      }))
+      const used = await credentials.get(signal)
+      clock.increment(80_000)
+      await credentials.get(signal)
+      if (!refusedBefore) await turn()
+      assert.deepEqual(await credentials.renew(used, signal), token(3))
+      assert.deepEqual(reasons, ['start', 'expiring', 'refused'])
+    }
+  })
+
   it('are waited for once they have expired', async () => {
     const { credentials, clock } = make(async (call) => ({ headers: token(call), expiresInMs: 10 }))
     await credentials.get(signal)

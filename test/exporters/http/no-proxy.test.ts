@@ -48,6 +48,20 @@ describe('the list of destinations without a proxy', () => {
     ['http://[fe80::1]', 'fe80::/10', true],
     ['http://[2001:db8:0:0::1]', '2001:db8::1', true],
     ['http://[2001:db8::1]', '10.0.0.0/8', false],
+    ['http://[fe80::1]', '[fe80::]/10', true],
+    ['http://[fe80::1]', 'fe80::/129', false],
+    ['http://[2001:DB8::1]', '2001:db8::1', true],
+    ['http://[::ffff:10.1.2.3]', '10.0.0.0/8', false],
+    ['http://10.1.2.3', '10.0.0.0/0', true],
+    ['http://10.1.2.3', '10.0.0.0/-1', false],
+    ['http://10.1.2.3', '.10.1.2.3', false],
+    ['http://10.1.2.3', '2.3', false],
+    ['http://127.1', '127.0.0.1', true],
+    ['http://example.com', '.example.com.', true],
+    ['http://example.com', 'com', true],
+    ['http://example.com', 'a.org,*', true],
+    ['http://example.com', 'a.org;example.com', false],
+    ['http://example.com', 'http://example.com', false],
   ]
   for (const [url, list, expected] of table)
     it(`${expected ? 'has' : 'has not'} ${url} in "${list}"`, () => {
@@ -75,7 +89,17 @@ describe('the choice of a proxy', () => {
   })
 
   it('leaves loopback alone without that key, so that a local collector needs no NO_PROXY', () => {
-    for (const host of ['localhost', 'a.localhost', '127.0.0.1', '127.8.8.8', '[::1]'])
+    const local = [
+      'localhost',
+      'LOCALHOST.',
+      'a.localhost',
+      '127.0.0.1',
+      '127.8.8.8',
+      '[::1]',
+      '0.0.0.0',
+      '[::]',
+    ]
+    for (const host of [...local, '[::ffff:127.0.0.1]'])
       assert.equal(proxyFor(`http://${host}:4318`, both), undefined)
   })
 

@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net'
 import { isForbiddenAddress } from '../../../src/config/destinations.ts'
 import { type HttpClientOptions, openHttpClient, outcomeOf } from '../../../src/exporters/http.ts'
 import { freePort } from '../../support/ports.ts'
+import { compileProgram } from '../../support/programs.ts'
 import { type ProxyOptions, startProxy } from '../../support/proxy.ts'
 
 const pem = (name: string): Promise<string> =>
@@ -157,10 +158,9 @@ describe('the HTTP transport behind a proxy', () => {
       const { make, through } = await secure()
       await make().close()
       const silent = await proxy({ silent: true })
-      const module = new URL('../../../src/exporters/http.ts', import.meta.url).href
       const ca = JSON.stringify(await pem('ca.pem'))
-      const script = `
-        const { openHttpClient } = await import(${JSON.stringify(module)})
+      const program = await compileProgram(`
+        import { openHttpClient } from './src/exporters/http.ts'
         const open = (port) => openHttpClient({
           url: 'https://localhost:4318/v1/traces', tls: { ca: ${ca} }, proxy: 'http://127.0.0.1:' + port })
         const kept = open(${through.port})
@@ -169,8 +169,8 @@ describe('the HTTP transport behind a proxy', () => {
         await kept.post(Buffer.from('x'))
         clearInterval(awaited)
         void open(${silent.port}).post(Buffer.from('x'))
-        process.on('exit', () => console.log(kept.connections(), 'open'))`
-      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script])
+        process.on('exit', () => console.log(kept.connections(), 'open'))`)
+      const child = spawn(process.execPath, [program])
       const [output] = await Promise.all([once(child.stdout, 'data'), once(child, 'exit')])
       assert.equal(String(output[0]).trim(), '1 open')
       assert.equal(through.asked.length, 1)

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { readTraceId, sampledAt } from '../../../src/bus/trace-id.ts'
+import { compileProgram } from '../../support/programs.ts'
 import { driveSpans, scopeOf } from './driven-spans.ts'
 
 const digits = '0123456789abcdef'
@@ -36,13 +37,12 @@ describe('the sampling decision', () => {
     assert.ok(!decide(0.999, `${'f'.repeat(18)}${'0'.repeat(14)}`))
   })
 
-  it('is the same in another process', () => {
+  it('is the same in another process', async () => {
     const ids = Array.from({ length: 64 }, (_, i) => (i * 0x9e3779b97f4a).toString(16).padStart(32, '1'))
-    const source = new URL('../../../src/', import.meta.url).href
-    const script = `
-      const { readTraceId, sampledAt } = await import('${source}bus/trace-id.ts')
-      console.log(JSON.stringify(${JSON.stringify(ids)}.map((id) => sampledAt(0.3, readTraceId(id, 0)))))`
-    const there = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script])
+    const program = await compileProgram(`
+      import { readTraceId, sampledAt } from './src/bus/trace-id.ts'
+      console.log(JSON.stringify(${JSON.stringify(ids)}.map((id) => sampledAt(0.3, readTraceId(id, 0)))))`)
+    const there = execFileSync(process.execPath, [program])
     assert.deepEqual(
       JSON.parse(there.toString()),
       ids.map((id) => decide(0.3, id)),

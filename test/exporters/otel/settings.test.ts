@@ -10,6 +10,7 @@ import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/ot
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
 import { createTelemetry } from '../../../src/telemetry.ts'
+import { compileProgram } from '../../support/programs.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 import { driveSpans, otelConfig } from './driven-spans.ts'
 
@@ -274,16 +275,14 @@ describe('the answer to an export', () => {
 })
 
 describe('the module of the otel exporter', () => {
-  it('loads neither OpenTelemetry nor an HTTP client', () => {
-    const script = `
+  it('loads neither OpenTelemetry nor an HTTP client', async () => {
+    const program = await compileProgram(`
       import { createRequire } from 'node:module'
-      const { otel } = await import('${new URL('../../../src/exporters/otel/index.ts', import.meta.url).href}')
+      import { otel } from './src/exporters/otel/index.ts'
       otel()
       const loaded = Object.keys(createRequire(import.meta.url).cache)
-      console.log(loaded.filter((path) => path.includes('@opentelemetry')).length, process.moduleLoadList.some((name) => name === 'NativeModule https'))`
-    const output = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-      cwd: new URL('../../..', import.meta.url),
-    })
+      console.log(loaded.filter((path) => path.includes('@opentelemetry')).length, process.moduleLoadList.some((name) => name === 'NativeModule https'))`)
+    const output = execFileSync(process.execPath, [program])
     assert.equal(output.toString().trim(), '0 false')
   })
 })

@@ -116,7 +116,7 @@ describe('prometheus: declared metrics', () => {
     assert.equal(value('d_total'), 1)
     assert.deepEqual(ledger, { accepted: 3, delivered: 2, dropped: { failed: 1 } })
     assert.equal(describe().failed, 6)
-    assert.match(String(describe().last_failure), /c_total: boom/)
+    assert.match(String(describe().lastFailure), /c_total: boom/)
   })
 
   it('replace the inferred metric of their name: nothing is counted twice', async () => {

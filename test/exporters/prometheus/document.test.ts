@@ -4,9 +4,10 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createTelemetry } from '../../../src/index.ts'
+import { compileProgram } from '../../support/programs.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const text = readFileSync(join(root, 'docs/prometheus.md'), 'utf8')
@@ -21,14 +22,9 @@ describe('docs/prometheus.md', function () {
   after(() => rmSync(folder, { recursive: true }))
 
   const play = async (program: string): Promise<string> => {
-    const file = join(folder, 'program.mts')
-    const relocated = program
-      .replaceAll("'telemachine'", `'${join(root, 'src/index.ts')}'`)
-      .replaceAll("'prom-client'", `'${join(root, 'node_modules/prom-client/index.js')}'`)
-      .replaceAll(/\b9464\b/g, '0')
-    writeFileSync(file, relocated)
-    const loader = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
-    const { stdout, stderr } = await run(process.execPath, ['--import', loader, file], { cwd: folder })
+    const relocated = program.replaceAll("'telemachine'", "'./src/index.ts'").replaceAll(/\b9464\b/g, '0')
+    const file = await compileProgram(relocated)
+    const { stdout, stderr } = await run(process.execPath, [file], { cwd: folder })
     assert.equal(stderr, '')
     return stdout
   }

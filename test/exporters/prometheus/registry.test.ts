@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client'
+import { compileProgram } from '../../support/programs.ts'
 import { drivePrometheus } from './driven.ts'
 import { parsePage } from './strict-page.ts'
 
@@ -191,22 +192,18 @@ describe('prometheus: the registry', () => {
     assert.equal((await two.page()).value('job_total'), 5)
   })
 
-  it('is not loaded before the exporter opens', () => {
-    const module = new URL('../../../src/exporters/prometheus/index.ts', import.meta.url).href
-    const program = `
+  it('is not loaded before the exporter opens', async () => {
+    const program = await compileProgram(`
       import { createRequire } from 'node:module'
-      const { prometheus } = await import(${JSON.stringify(module)})
+      import { prometheus } from './src/exporters/prometheus/index.ts'
+      const require = createRequire(import.meta.url)
       const definition = prometheus()
       definition.state({ id: 'p', clock: {}, logger: console })
-      const loaded = () => Object.keys(createRequire(${JSON.stringify(module)}).cache).filter((path) => path.includes('prom-client'))
+      const loaded = () => Object.keys(require.cache).filter((path) => path.includes('prom-client'))
       const before = loaded().length
-      await import(createRequire(${JSON.stringify(module)}).resolve('prom-client'))
-      process.stdout.write(JSON.stringify([before, loaded().length > 0]))`
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '--input-type=module', '--eval', program],
-      { encoding: 'utf8', cwd: new URL('../../..', import.meta.url) },
-    )
+      await import('prom-client')
+      process.stdout.write(JSON.stringify([before, loaded().length > 0]))`)
+    const { stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8' })
     assert.equal(stdout, '[0,true]', stderr)
   })
 })

@@ -10,6 +10,7 @@ import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Gauge, Registry } from 'prom-client'
 import type { PrometheusClient } from '../../../src/exporters/prometheus/client.ts'
+import { compileProgram } from '../../support/programs.ts'
 import { gone } from '../http/loopback.ts'
 import { type DrivenPrometheus, drivePrometheus } from './driven.ts'
 import { ask } from './http-client.ts'
@@ -180,17 +181,15 @@ describe('prometheus: the life of the HTTP server', () => {
   })
 
   it('does not keep a finished script alive', async () => {
-    const here = new URL('./driven.ts', import.meta.url).href
-    const program = `
-      import { drivePrometheus } from ${JSON.stringify(here)}
+    const program = await compileProgram(`
+      import { drivePrometheus } from './test/exporters/prometheus/driven.ts'
       const system = drivePrometheus()
       const client = await system.open()
-      process.stdout.write(system.url(client))`
-    const { stdout, status, stderr } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', '--input-type=module', '--eval', program],
-      { encoding: 'utf8', timeout: 15_000, cwd: new URL('../../..', import.meta.url) },
-    )
+      process.stdout.write(system.url(client))`)
+    const { stdout, status, stderr } = spawnSync(process.execPath, [program], {
+      encoding: 'utf8',
+      timeout: 15_000,
+    })
     assert.equal(status, 0, stderr)
     assert.match(stdout, /^http:/)
   })

@@ -105,9 +105,8 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
     add('telemachine_events_dropped_total', at(dropped, reason), [...labels, ['reason', reason]])
   }
   const pending = at(ledger, 'pending')
-  for (const stage of ['buffered', 'held', 'queued', 'in_flight', 'spooled']) {
+  for (const stage of ['buffered', 'held', 'queued', 'in_flight', 'spooled'])
     add('telemachine_events_pending', at(pending, stage), [...labels, ['stage', stage]])
-  }
   const capacity = at(at(exporter, 'config'), 'queue_size')
   add('telemachine_queue_capacity', capacity, labels)
   addState(add, 'telemachine_exporter_state', at(exporter, 'state'), exporterStates, labels)
