@@ -87,6 +87,7 @@ function createWorld(init: Readonly<Record<string, unknown>>) {
   let emitted = 0
   /** Operations that take long. */
   const slow: (() => void)[] = []
+  let alive: MemoryDisk | undefined
   let life: (SimulatedTelemetry & { disk: MemoryDisk }) | undefined
 
   const arrive = (batch: readonly { name: string }[]): void => {
@@ -103,6 +104,7 @@ function createWorld(init: Readonly<Record<string, unknown>>) {
 
   const begin = async (): Promise<void> => {
     const disk = createMemoryDisk(platter)
+    alive = disk
     disk.fault = (operation) => {
       if (!faultsOf[fault].has(operation)) return undefined
       if (fault !== 'slow') throw Object.assign(new Error(fault), { code: fault })
@@ -112,7 +114,11 @@ function createWorld(init: Readonly<Record<string, unknown>>) {
       })
     }
     const config = { batch_size: 5, queue_size: 24, event_patterns: ['app.*'], reset_timeout: 2, timeout: 3 }
-    const backend = mock({ type: 'test', export: exportBatch })
+    // A process that was killed sends nothing more.
+    const backend = mock({
+      type: 'test',
+      export: (batch) => (alive === disk ? exportBatch(batch) : new Promise(() => {})),
+    })
     const started = await startSimulated(
       [backend],
       { test: { ...config, flush_interval: 1, ...init } },
@@ -162,6 +168,7 @@ function createWorld(init: Readonly<Record<string, unknown>>) {
           // What was emitted is in the ledger that dies.
           ledgers.push(ledger())
           disk.kill()
+          alive = undefined
           await begin()
           break
         }
