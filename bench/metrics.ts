@@ -1,6 +1,6 @@
 /**
  * What a count into `otel_metrics` and a collection cost, beside OpenTelemetry's SDK, in one run.
- * `npx tsx bench/metrics.ts`; the ratios are what counts, absolute figures drift with the machine.
+ * `npm --prefix bench run metrics`; the ratios are what counts, absolute figures drift with the machine.
  */
 import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import { AggregationTemporality, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'

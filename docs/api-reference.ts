@@ -20,6 +20,7 @@ const introductions: Readonly<Record<string, string>> = {
   inspect: 'Statecharts in the Stately inspector: [inspect](inspect.md).',
   opentelemetry: 'Beside an OpenTelemetry SDK: [opentelemetry](opentelemetry.md).',
   bridges: 'HTTP servers and clients without a line in their handlers: [bridges](bridges.md).',
+  nats: 'One configuration for a fleet, and durable transport, on NATS JetStream: [fleet](fleet.md).',
 }
 
 /** An exported name of an entry point, with the docstring and the declaration of it. */

@@ -1,8 +1,10 @@
 import { assign, emit, enqueueActions, sendTo, setup } from 'xstate'
 import type {
+  Availability,
   BreakerEvent,
   BreakerReply,
   BreakerSettings,
+  BreakerWatcher,
   ExportResult,
   PermitHolder,
   StateEmitted,
@@ -14,19 +16,26 @@ export interface BreakerInput {
   readonly settings: BreakerSettings
   /** Starts in `disabled`: the exporter is pulled and asks for no permits. */
   readonly bypassed?: boolean
+  /** Index of its endpoint among those of the exporter. Default: 0. */
+  readonly endpoint?: number
 }
 
 /** The context of `breakerMachine`. */
 export interface BreakerContext {
   readonly settings: BreakerSettings
   readonly bypassed: boolean
+  readonly endpoint: number
+  /** Who is told whether the endpoint serves, where there are several. */
+  readonly watcher: BreakerWatcher | undefined
+  /** What it lets through: what the watcher is told. */
+  readonly availability: Availability
   /** Who waits for a permit. */
   readonly waiter: PermitHolder | undefined
   /** Who was granted a permit last. */
   readonly holder: PermitHolder | undefined
   /** Consecutive failures while closed. */
   readonly failures: number
-  /** Stamped on permits; a report of an older generation changes no state. */
+  /** The generation of the permits. A report with an older generation changes no state. */
   readonly generation: number
   /** When it left `closed`, in monotonic milliseconds. */
   readonly leftClosedAt: number
@@ -73,6 +82,8 @@ const reported = (event: BreakerEvent, context: BreakerContext) =>
 const asker = ({ context, event }: { context: BreakerContext; event: BreakerEvent }): PermitHolder =>
   ((event.type === 'permit.request' ? event.replyTo : undefined) ?? context.waiter) as PermitHolder
 
+const lets = (availability: Availability) => [{ type: 'let', params: { availability } }, 'tell'] as const
+
 const verdict = (event: BreakerEvent, context: BreakerContext) => {
   const report = reported(event, context)
   return report && countFailures(context.failures, report.results, context.settings.failureThreshold)
@@ -109,16 +120,23 @@ export const breakerMachine = setup({
   },
   actions: {
     announce: emit({ type: 'state.shown' }),
+    keepWatcher: assign({
+      watcher: ({ context, event }) => (event.type === 'breaker.watch' ? event.watcher : context.watcher),
+    }),
+    let: assign({ availability: (_, { availability }: { availability: Availability }) => availability }),
+    tell: enqueueActions(({ context: { watcher, endpoint, availability }, enqueue }) => {
+      if (watcher) enqueue.sendTo(watcher, { type: 'breaker.shown', endpoint, availability })
+    }),
     /** A host that is no actor provides its own `grant` and `deny` (see createBreaker). */
     grant: enqueueActions(({ context, event, enqueue }, { probe }: { probe: boolean }) => {
       const holder = asker({ context, event })
       enqueue.sendTo(holder, {
         type: 'permit.granted',
-        permit: { generation: context.generation, probe },
+        permit: { generation: context.generation, endpoint: context.endpoint, probe },
       } satisfies BreakerReply)
       enqueue.assign({ holder })
     }),
-    deny: sendTo(asker, { type: 'permit.denied' }),
+    deny: sendTo(asker, ({ context }) => ({ type: 'permit.denied' as const, endpoint: context.endpoint })),
     wait: assign({ waiter: ({ event }) => (event.type === 'permit.request' ? event.replyTo : undefined) }),
     endWait: assign({ waiter: undefined }),
     giveBack: assign({ waiter: undefined, holder: undefined }),
@@ -129,7 +147,7 @@ export const breakerMachine = setup({
     /** Permits of an earlier generation are void: their holder asks again, and their reports change nothing. */
     nextGeneration: enqueueActions(({ context, event, enqueue }) => {
       if (context.holder && event.type !== 'export.reported')
-        enqueue.sendTo(context.holder, { type: 'permit.revoked' })
+        enqueue.sendTo(context.holder, { type: 'permit.revoked', endpoint: context.endpoint })
       enqueue.assign({ generation: context.generation + 1, holder: undefined })
     }),
     forgetFailures: assign({ failures: 0 }),
@@ -147,7 +165,10 @@ export const breakerMachine = setup({
     planProbe: assign({
       waitMs: ({ context, event }) =>
         event.type === 'export.reported'
-          ? outageWaitMs(context.settings, event.at - context.leftClosedAt, event.jitter)
+          ? Math.max(
+              outageWaitMs(context.settings, event.at - context.leftClosedAt, event.jitter),
+              event.retryAfterMs ?? 0,
+            )
           : context.waitMs,
       urgentSpent: false,
     }),
@@ -162,6 +183,9 @@ export const breakerMachine = setup({
   context: ({ input }) => ({
     settings: input.settings,
     bypassed: input.bypassed ?? false,
+    endpoint: input.endpoint ?? 0,
+    watcher: undefined,
+    availability: 'serves',
     failures: 0,
     generation: 0,
     waiter: undefined,
@@ -173,6 +197,7 @@ export const breakerMachine = setup({
   initial: 'starting',
   on: {
     'breaker.configure': { actions: 'configure' },
+    'breaker.watch': { actions: ['keepWatcher', 'tell'] },
     'breaker.force_open': { target: '.forced_open' },
     'breaker.disable': { target: '.disabled' },
     'breaker.reset': { target: '.closed' },
@@ -185,7 +210,7 @@ export const breakerMachine = setup({
     },
     closed: {
       tags: 'closed',
-      entry: ['announce', 'forgetFailures', 'nextGeneration'],
+      entry: ['announce', 'forgetFailures', 'nextGeneration', ...lets('serves')],
       always: { guard: 'isAwaited', actions: [{ type: 'grant', params: { probe: false } }, 'endWait'] },
       on: {
         'permit.request': [
@@ -202,7 +227,7 @@ export const breakerMachine = setup({
     },
     open: {
       tags: 'open',
-      entry: ['announce', 'nextGeneration'],
+      entry: ['announce', 'nextGeneration', ...lets('away')],
       after: { wait: { target: 'half_open', actions: 'allowUrgent' } },
       on: {
         'permit.request': [
@@ -223,11 +248,13 @@ export const breakerMachine = setup({
       },
       states: {
         free: {
+          entry: lets('probe_free'),
           always: { guard: 'isAwaited', target: 'probing' },
           on: { 'permit.request': 'probing' },
         },
         probing: {
-          entry: ['nextGeneration', { type: 'grant', params: { probe: true } }, 'endWait'],
+          // Whoever is granted the probe knows that it is taken.
+          entry: [lets('away')[0], 'nextGeneration', { type: 'grant', params: { probe: true } }, 'endWait'],
           after: { probeDeadline: 'free' },
           on: {
             'permit.cancel': { target: 'free', actions: 'giveBack' },
@@ -243,7 +270,7 @@ export const breakerMachine = setup({
     },
     forced_open: {
       tags: 'forced_open',
-      entry: ['announce', 'nextGeneration'],
+      entry: ['announce', 'nextGeneration', ...lets('forced_open')],
       on: {
         'permit.request': [{ guard: 'isUrgent', actions: 'deny' }, { actions: 'wait' }],
         'breaker.renew': { actions: 'nextGeneration' },
@@ -251,7 +278,7 @@ export const breakerMachine = setup({
     },
     disabled: {
       tags: 'disabled',
-      entry: ['announce', 'nextGeneration'],
+      entry: ['announce', 'nextGeneration', ...lets('serves')],
       always: { guard: 'isAwaited', actions: [{ type: 'grant', params: { probe: false } }, 'endWait'] },
       on: {
         'permit.request': [

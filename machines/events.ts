@@ -20,9 +20,13 @@ export type ExportResult = 'success' | 'failure' | 'neutral' | 'misdirected' | '
  */
 export type ChangeEffect = 'add' | 'remove' | 'disable' | 'hot' | 'rebuild' | 'replace' | 'none'
 
-/** The right to export one batch, in one generation of the breaker. */
+/** The right to export to one endpoint, in one generation of its breaker. */
 export interface Permit {
   readonly generation: number
+  /** Index of the endpoint; 0 for the primary, or the only one. */
+  readonly endpoint: number
+  /** Other endpoints may be asked for as well. */
+  readonly others?: boolean
   /** A probe covers one batch. */
   readonly probe: boolean
 }
@@ -44,6 +48,8 @@ export interface ExporterSettings {
   readonly enabled: boolean
   /** How long a disabled or removed exporter may go on delivering. Milliseconds. */
   readonly drainTimeoutMs: number
+  /** How many endpoints it has, each with a breaker. Default: 1. */
+  readonly endpoints?: number
   readonly breaker: BreakerSettings
 }
 
@@ -60,35 +66,76 @@ export interface BackendReport {
   readonly at: number
   /** In [0, 1). */
   readonly jitter: number
+  /** An open breaker waits at least this long before it probes. Said where other endpoints serve meanwhile. */
+  readonly retryAfterMs?: number
 }
 
 /** The events of the breaker machine. */
 export type BreakerEvent = EventsOf<{
-  'permit.request': { readonly replyTo?: PermitHolder; readonly purpose: PermitPurpose }
+  'permit.request': {
+    readonly replyTo?: PermitHolder
+    readonly purpose: PermitPurpose
+    /** Endpoints that an urgent request has tried in vain. */
+    readonly except?: readonly number[]
+  }
   /** The holder no longer waits. */
   'permit.withdraw': NoPayload
   /** The holder no longer waits and gives back what it holds; a probe's slot is free again. */
   'permit.cancel': NoPayload
-  'export.reported': { readonly generation: number } & BackendReport
+  /** `endpoint` is absent where there is one only. */
+  'export.reported': { readonly generation: number; readonly endpoint?: number } & BackendReport
   'breaker.configure': { readonly settings: BreakerSettings }
   /** A new destination: everything learnt about the old one is void. */
   'breaker.renew': NoPayload
   'breaker.force_open': NoPayload
   'breaker.disable': NoPayload
   'breaker.reset': NoPayload
+  /** From now on this actor is told whether the endpoint serves; `undefined`: nobody is. */
+  'breaker.watch': { readonly watcher: BreakerWatcher | undefined }
 }>
 
-/** The events that the breaker machine sends to whoever asked for a permit. */
+/** The events that go to the actor that asked for a permit: from a breaker, or from the failover chart before several. */
 export type BreakerReply = EventsOf<{
   'permit.granted': { readonly permit: Permit }
   /** Only an urgent request is denied; others wait. */
-  'permit.denied': NoPayload
+  'permit.denied': { readonly endpoint?: number }
   /** A permit granted before is void. */
-  'permit.revoked': NoPayload
+  'permit.revoked': { readonly endpoint?: number }
+  /** The next wave needs another permit; the present one may end as it is. */
+  'permit.recalled': NoPayload
+  /** Another endpoint serves from now on; null: none does. */
+  'endpoint.changed': { readonly endpoint: number | null }
 }>
 
-/** An actor that asks the breaker for permits. */
+/** An actor that asks for permits. */
 export type PermitHolder = ActorRef<Snapshot<unknown>, BreakerReply>
+
+/**
+ * What a breaker lets through: everything (`serves`), one probe that nobody has taken (`probe_free`), nothing but what
+ * it has granted already (`away`), or nothing until an operator says so (`forced_open`).
+ */
+export type Availability = 'serves' | 'probe_free' | 'away' | 'forced_open'
+
+/** What a breaker tells the actor that watches it. */
+export type BreakerNews = EventsOf<{
+  'breaker.shown': { readonly endpoint: number; readonly availability: Availability }
+}>
+
+/** An actor that watches a breaker. */
+export type BreakerWatcher = ActorRef<Snapshot<unknown>, BreakerNews>
+
+/** A breaker as the failover chart knows it. */
+export type BreakerRef = ActorRef<Snapshot<unknown>, BreakerEvent>
+
+/** The events of the failover machine, which stands in for the breakers of several endpoints. */
+export type FailoverEvent =
+  | BreakerEvent
+  | BreakerReply
+  | BreakerNews
+  | EventsOf<{
+      /** A configuration with another number of endpoints comes into force. */
+      'failover.endpoints': { readonly breakers: readonly BreakerRef[] }
+    }>
 
 /** What the unit tells the delivery chart, once each time its answer to `look` changes. */
 export type WorkEvent = EventsOf<{
@@ -117,9 +164,11 @@ export type DeliveryEvent =
       /** One attempt for all that waits, within `withinMs`; answered with `delivery.drained`. */
       'delivery.drain': { readonly replyTo: DrainWaiter; readonly withinMs: number }
       'exporter.flush': NoPayload
+      /** Whom to ask for permits from now on: the exporter has another number of endpoints. */
+      'delivery.redirect': { readonly breaker: BreakerRef }
     }>
 
-/** The events that the delivery machine sends to whoever asked for a drain. */
+/** The events that the delivery machine sends to the actor that asked for a drain. */
 export type DeliveryReply = EventsOf<{ 'delivery.drained': NoPayload }>
 
 /** An actor that waits for the end of a drain. */
@@ -139,7 +188,12 @@ export type ExporterEvent =
         readonly settings: ExporterSettings
         readonly keys: readonly string[]
       }
-      'config.commit': { readonly version: number; readonly keys: readonly string[] }
+      /** `breaker`: who grants permits from now on, if that changes. */
+      'config.commit': {
+        readonly version: number
+        readonly keys: readonly string[]
+        readonly breaker?: BreakerRef
+      }
       'config.abort': { readonly version: number; readonly keys: readonly string[] }
       /** Internal: an old client or a candidate is to finish and to close. */
       'client.retired': NoPayload
@@ -190,7 +244,12 @@ export type SystemEvent =
       'config.change': { readonly version: number; readonly changes: readonly PlannedChange[] }
       'exporters.flush': { readonly ids: readonly string[] }
       'exporter.restart': { readonly id: string }
-      'breaker.command': { readonly id: string; readonly command: BreakerCommand }
+      /** `endpoint`: of one endpoint; absent: of all. */
+      'breaker.command': {
+        readonly id: string
+        readonly command: BreakerCommand
+        readonly endpoint?: number
+      }
       'system.stop': { readonly timeoutMs: number }
     }>
   | { readonly type: `xstate.done.actor.${string}` }

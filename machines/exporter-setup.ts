@@ -178,11 +178,13 @@ export const exporterSetup = setup({
           : context.change,
     }),
     /** The staged configuration comes into force, in the unit, in this chart and in the breaker. */
-    commit: enqueueActions(({ context, enqueue }) => {
+    commit: enqueueActions(({ context, event, enqueue }) => {
       const { settings } = context.change
+      const other = event.type === 'config.commit' ? event.breaker : undefined
       enqueue(() => context.unit.commit())
-      enqueue.assign({ settings })
-      enqueue.sendTo(context.breaker, { type: 'breaker.configure', settings: settings.breaker })
+      enqueue.assign({ settings, breaker: other ?? context.breaker })
+      if (other) enqueue.sendTo(context.delivery, { type: 'delivery.redirect', breaker: other })
+      enqueue.sendTo(other ?? context.breaker, { type: 'breaker.configure', settings: settings.breaker })
     }),
     forgetChange: ({ context }) => context.unit.abort(),
     answer: sendTo(

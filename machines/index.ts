@@ -1,9 +1,12 @@
 export { type BreakerContext, type BreakerInput, breakerMachine } from './breaker.ts'
-export { type DeliveryContext, type DeliveryInput, deliveryMachine } from './delivery.ts'
+export { deliveryMachine } from './delivery.ts'
+export type { DeliveryContext, DeliveryInput, ExportPlace } from './delivery-setup.ts'
 export type * from './events.ts'
 export { exporterMachine } from './exporter.ts'
-export type { ExporterGroup } from './exporter-group.ts'
+export type { BreakerActor, ExporterGroup, FailoverActor } from './exporter-group.ts'
 export type { ExporterContext, ExporterInput, StagedChange, UnitInput } from './exporter-setup.ts'
+export { failoverMachine } from './failover.ts'
+export type { FailoverContext, FailoverInput, OpenRequest } from './failover-setup.ts'
 export type {
   FenceReport,
   OpenFailure,
@@ -17,4 +20,4 @@ export { type OpenedSpool, type SpoolContext, type SpoolInput, spoolMachine } fr
 export type { BreakerState, ExporterState, SpoolState } from './states.ts'
 export { defaultRestartPolicy, type RestartPolicy, rememberCrash } from './supervision.ts'
 export { systemMachine } from './system.ts'
-export type { SystemContext, SystemInput, Transaction } from './system-setup.ts'
+export type { SystemContext, SystemInput, Transaction } from './system-context.ts'

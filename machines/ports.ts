@@ -20,6 +20,8 @@ export interface UnitPort {
   endWave(): void
   /** What a flush waits for cannot be delivered now. */
   failFlush(): void
+  /** Another endpoint serves, which owes nothing to the failures of the last one; null: none does. */
+  serve(endpoint: number | null): void
 
   subscribe(): void
   unsubscribe(): void

@@ -1,34 +1,23 @@
-import { assign, emit, enqueueActions, setup } from 'xstate'
-import type { PlannedChange, PlannedExporter, Refusal, SystemEmitted, SystemEvent } from './events.ts'
-import { type ExporterGroup, spawnGroup, systemActors } from './exporter-group.ts'
-
-/** The input of the system machine. */
-export interface SystemInput {
-  readonly exporters: readonly PlannedExporter[]
-  /** How many exporters a stop tells in one turn of the event loop. Default 16. */
-  readonly perTurn?: number
-}
-
-/** A configuration change under way. */
-export interface Transaction {
-  readonly version: number
-  readonly changes: readonly PlannedChange[]
-  readonly refusals: readonly Refusal[]
-}
-
-export const noTransaction: Transaction = { version: 0, changes: [], refusals: [] }
-
-/** The context of `systemMachine`. */
-export interface SystemContext {
-  readonly groups: Readonly<Record<string, ExporterGroup>>
-  readonly transaction: Transaction
-  /** Exporters whose answer is outstanding. */
-  readonly awaiting: readonly string[]
-  readonly stopTimeoutMs: number
-  /** Exporters that a stop has yet to tell, and then those whose actors it has yet to stop. */
-  readonly remaining: readonly string[]
-  readonly perTurn: number
-}
+import { type AnyActorRef, assign, emit, enqueueActions, setup } from 'xstate'
+import type { PlannedChange, PlannedExporter, SystemEmitted, SystemEvent } from './events.ts'
+import {
+  actorsOf,
+  type ExporterGroup,
+  endpointsOf,
+  gateOf,
+  spawnGroup,
+  surplusActors,
+  systemActors,
+  withEndpoints,
+} from './exporter-group.ts'
+import {
+  endedOf,
+  idOf,
+  noTransaction,
+  type SystemContext,
+  type SystemInput,
+  type Transaction,
+} from './system-context.ts'
 
 /** How long a change waits for drains and reopenings before it counts as settled; they go on by themselves. */
 const settleMs = 1_000
@@ -36,22 +25,6 @@ const settleMs = 1_000
 const stopGraceMs = 100
 
 const without = (ids: readonly string[], id: string): readonly string[] => ids.filter((other) => other !== id)
-
-/** How the actor of an exporter has ended. */
-const end = /^xstate\.(?:done|error)\.actor\.((exporter|delivery|breaker):(.*?)(?:#\d+)?)$/s
-
-/** Which actor of which exporter has ended. */
-const endedOf = (event: SystemEvent) => {
-  const [, actor = '', kind, id = ''] = end.exec(event.type) ?? []
-  return actor === '' ? undefined : { actor, kind: kind as 'exporter' | 'delivery' | 'breaker', id }
-}
-
-/** Whom an event is about: nobody, if it is of an actor that another life has replaced already. */
-const idOf = (event: SystemEvent, { groups }: SystemContext): string => {
-  const ended = endedOf(event)
-  if (ended) return groups[ended.id]?.[ended.kind].id === ended.actor ? ended.id : ''
-  return 'id' in event ? event.id : ''
-}
 
 /**
  * How many exporters a stop clears away in this turn. XState copies the list of all children for each child that is
@@ -118,7 +91,7 @@ export const systemSetup = setup({
       ({ enqueue }, { exporters }: { exporters: readonly PlannedExporter[] }) => {
         enqueue.assign({
           groups: ({ context, spawn, self }) => {
-            const life = { epoch: 0, breaker: undefined }
+            const life = { epoch: 0, breakers: [] }
             const spawned = exporters.map((one) => [one.unit.id, spawnGroup(spawn, self, one, life)])
             return { ...context.groups, ...Object.fromEntries(spawned) }
           },
@@ -131,15 +104,19 @@ export const systemSetup = setup({
       const group = context.groups[id]
       if (!group) return
       const { unit, leaving } = group
-      const breaker = event.type.startsWith('xstate.error.actor.breaker:') ? undefined : group.breaker
+      const crashed = endedOf(event)?.actor
+      const breakers = group.breakers.map((breaker) => (breaker.id === crashed ? undefined : breaker))
       enqueue(() => unit.noteCrash(errorOf(event)))
       enqueue.stopChild(group.exporter)
       enqueue.stopChild(group.delivery)
-      if (breaker) enqueue.sendTo(breaker, { type: 'permit.cancel' })
-      else enqueue.stopChild(group.breaker)
+      if (group.failover) enqueue.stopChild(group.failover)
+      for (const [endpoint, breaker] of breakers.entries()) {
+        if (breaker) enqueue.sendTo(breaker, { type: 'permit.cancel' })
+        else enqueue.stopChild(group.breakers[endpoint] as AnyActorRef)
+      }
       enqueue.assign({
         groups: ({ context: { groups }, spawn, self }) => {
-          const next = spawnGroup(spawn, self, group, { epoch: group.epoch + 1, breaker })
+          const next = spawnGroup(spawn, self, group, { epoch: group.epoch + 1, breakers })
           return { ...groups, [id]: { ...next, leaving } }
         },
       })
@@ -173,6 +150,38 @@ export const systemSetup = setup({
         refusals: [...context.transaction.refusals, { id: idOf(event, context), reason: reasonOf(event) }],
       }),
     }),
+    /** Exporters whose number of endpoints changes get the breakers for it. */
+    fitEndpoints: enqueueActions(({ context, enqueue }) => {
+      const changes = context.transaction.changes.filter(({ effect }) => effect !== 'remove')
+      const refitted = changes.flatMap(({ unit: { id }, settings }) => {
+        const group = context.groups[id]
+        return group && endpointsOf(group.settings) !== endpointsOf(settings) ? [{ id, group, settings }] : []
+      })
+      if (refitted.length === 0) return
+      enqueue.assign({
+        groups: ({ context: { groups }, spawn }) => ({
+          ...groups,
+          ...Object.fromEntries(
+            refitted.map(({ id, group, settings }) => [id, withEndpoints(spawn, group, settings)]),
+          ),
+        }),
+        surplus: refitted.flatMap(({ group, settings }) => surplusActors(group, settings)),
+      })
+      for (const { id, group, settings } of refitted) {
+        if (endpointsOf(settings) === 1)
+          enqueue.sendTo(group.breakers[0]!, { type: 'breaker.watch', watcher: undefined })
+        else if (group.failover)
+          enqueue.sendTo(group.failover, ({ context: { groups } }) => ({
+            type: 'failover.endpoints' as const,
+            breakers: groups[id]?.breakers ?? [],
+          }))
+      }
+    }),
+    /** What is left over has been spoken to for the last time by those that were told of the commit. */
+    stopSurplus: enqueueActions(({ context, enqueue }) => {
+      for (const actor of context.surplus) enqueue.stopChild(actor)
+      if (context.surplus.length > 0) enqueue.assign({ surplus: [] })
+    }),
     /** Exporters that stay take the change over; removed ones stop. */
     commitAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
       const settled = { ...groups }
@@ -183,8 +192,16 @@ export const systemSetup = setup({
         told.push(unit.id)
         const leaving = effect === 'remove'
         settled[unit.id] = leaving ? { ...group, leaving } : { ...group, settings }
-        if (leaving) enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
-        else enqueue.sendTo(group.exporter, { type: 'config.commit', version: transaction.version, keys })
+        if (leaving) {
+          enqueue.sendTo(group.exporter, { type: 'exporter.stop' })
+          continue
+        }
+        enqueue.sendTo(group.exporter, {
+          ...{ type: 'config.commit', version: transaction.version, keys },
+          ...((endpointsOf(group.settings) === 1) !== (endpointsOf(settings) === 1) && {
+            breaker: gateOf(group),
+          }),
+        })
       }
       enqueue.assign({ groups: settled, awaiting: told })
     }),
@@ -237,9 +254,7 @@ export const systemSetup = setup({
       const group = context.groups[id]
       if (!group?.leaving) return
       const { [id]: _, ...others } = context.groups
-      enqueue.stopChild(group.exporter)
-      enqueue.stopChild(group.delivery)
-      enqueue.stopChild(group.breaker)
+      for (const actor of actorsOf(group).reverse()) enqueue.stopChild(actor)
       enqueue.assign({ groups: others })
       enqueue.emit({ type: 'exporter.removed', id })
     }),
@@ -257,8 +272,10 @@ export const systemSetup = setup({
     }),
     relayBreakerCommand: enqueueActions(({ context, event, enqueue }) => {
       if (event.type !== 'breaker.command') return
-      const group = context.groups[event.id]
-      if (group) enqueue.sendTo(group.breaker, { type: `breaker.${event.command}` })
+      const breakers = context.groups[event.id]?.breakers ?? []
+      for (const [endpoint, breaker] of breakers.entries())
+        if (endpoint === (event.endpoint ?? endpoint))
+          enqueue.sendTo(breaker, { type: `breaker.${event.command}` })
     }),
 
     planStop: assign(({ context, event }) => ({
@@ -282,9 +299,7 @@ export const systemSetup = setup({
       for (const id of remaining.slice(0, count)) {
         const group = groups[id]
         if (!group) continue
-        enqueue.stopChild(group.breaker)
-        enqueue.stopChild(group.delivery)
-        enqueue.stopChild(group.exporter)
+        for (const actor of actorsOf(group)) enqueue.stopChild(actor)
       }
       enqueue.assign({ remaining: remaining.slice(count) })
     }),

@@ -1,4 +1,5 @@
-import { addedBy, exportersOf, noTransaction, systemSetup } from './system-setup.ts'
+import { noTransaction } from './system-context.ts'
+import { addedBy, exportersOf, systemSetup } from './system-setup.ts'
 
 /**
  * The root: spawns an exporter, its delivery and its breaker for each unit, respawns them when one of them crashes,
@@ -10,6 +11,7 @@ export const systemMachine = systemSetup.createMachine({
   options: { maxIterations: 1000 },
   context: ({ input: { perTurn = 16 } }) => ({
     groups: {},
+    surplus: [],
     transaction: noTransaction,
     awaiting: [],
     stopTimeoutMs: 0,
@@ -75,7 +77,7 @@ export const systemMachine = systemSetup.createMachine({
           exit: ['announceSettled', 'endTransaction'],
           states: {
             committing: {
-              entry: 'commitAll',
+              entry: ['fitEndpoints', 'commitAll', 'stopSurplus'],
               on: {
                 'xstate.error.actor.*': { actions: ['commitCrashed', 'noteAnswer', 'respawnCrashed'] },
               },

@@ -13,6 +13,10 @@ const modulesOfNode = new Set(builtinModules)
 /** Where a bundle looks for what it cannot contain: where the application was started. */
 const cwd = "process.cwd() + '/'"
 
+/** An import that bundlers leave alone; it finds the package where the application was started. */
+const importAtRunTime = (name: string): string =>
+  `import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(createRequire(${cwd}).resolve('${name}')).href)`
+
 /** `require` of these becomes an ES module's import, which every bundler understands in every output format. */
 const requireAsImport: Plugin = {
   name: 'require as import',
@@ -128,10 +132,18 @@ export async function buildForBundlers(): Promise<void> {
       replaced(/[\\/]inspect[\\/]peer\.ts$/, [
         ["from 'node:module'", "from 'node:module'\nimport { pathToFileURL } from 'node:url'"],
         ['createRequire(import.meta.url)', `createRequire(${cwd})`],
+        ["import('@statelyai/inspect')", importAtRunTime('@statelyai/inspect')],
+      ]),
+      // Optional, and not to be found by the bundler of an application that does without.
+      replaced(/[\\/]nats-client[\\/]packages\.ts$/, [
         [
-          "import('@statelyai/inspect')",
-          `import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(createRequire(${cwd}).resolve('@statelyai/inspect')).href)`,
+          'import { TelemetryError }',
+          "import { createRequire } from 'node:module'\nimport { pathToFileURL } from 'node:url'\nimport { TelemetryError }",
         ],
+        ...['@nats-io/transport-node', '@nats-io/jetstream'].map((name): [string, string] => [
+          `await import('${name}')`,
+          `await ${importAtRunTime(name)}`,
+        ]),
       ]),
       // Part of the bundle, it is there before the start, too.
       replaced(/[\\/]config[\\/]convict\.ts$/, [

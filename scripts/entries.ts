@@ -12,6 +12,7 @@ export const entries: Readonly<Record<string, string>> = {
   inspect: 'src/inspect/index.ts',
   opentelemetry: 'src/opentelemetry/index.ts',
   bridges: 'src/bridges/index.ts',
+  nats: 'src/nats/index.ts',
 }
 
 /** The oldest Node.js that the output has to run on, for esbuild. */

@@ -31,15 +31,15 @@ export interface TelemetryOptions<
   readonly types?: Types
   /** Layers, lowest first: defaults, environment, file, init, runtime. An exporter exists because a table names it. */
   readonly config?: ConfigOptions<ConfigInit<NoInfer<Types>>>
-  /** Default: the system's. XState's SimulatedClock fits. */
+  /** Default: the clock of the operating system. Tests can pass a simulated clock. */
   readonly clock?: Clock
-  /** pino-shaped. Default: warnings and errors to stderr. */
+  /** A logger with the methods of pino. Default: warnings and errors go to stderr. */
   readonly logger?: Logger
-  /** XState inspection observer. It sees live references: copy, and mind what you show. */
+  /** XState inspection observer. It receives live objects that contain secrets: copy what you need and do not publish it. */
   readonly inspect?: InspectionTarget
-  /** Flush, for 5 s at the most, when the process has nothing left to do. Default true. Signals are the application's. */
+  /** Whether to flush, for at most 5 s, when the process has nothing left to do. Default true. Signals are left to the application. */
   readonly drainOnExit?: boolean
-  /** Events kept from before `start`. Default 10,000; later ones count as `not_started`. */
+  /** How many events are kept before `start`. Default 10,000. Further events are dropped and counted as `not_started`. */
   readonly bufferSize?: number
 }
 
@@ -68,7 +68,7 @@ export interface TelemetryConfig {
   subscribe(pattern: string, callback: Subscriber): () => void
 }
 
-/** What became of every event. */
+/** The report of a stop: what became of every event. */
 export interface StopReport {
   /** False when the stop lost events: dropped as `shutdown` by an exporter, or emitted before a start that never came. */
   readonly complete: boolean
@@ -96,11 +96,11 @@ export interface FlushReport {
 
 /** Commands for the circuit breaker of one exporter. Each is in force at once. */
 export interface BreakerControl {
-  /** No traffic until `reset`. */
+  /** Opens the breaker: no batch is sent until `reset`. */
   forceOpen(): void
-  /** All traffic, whatever happens, until `reset`. */
+  /** Lets every batch through, whatever fails, until `reset`. */
   disable(): void
-  /** Closed, counting from zero. */
+  /** Closes the breaker and sets its failures to zero. */
   reset(): void
 }
 
@@ -114,7 +114,7 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
    * (it is retried), or takes longer than a second. @throws TelemetryConfigError; it may be called again.
    */
   start(): Promise<void>
-  /** Synchronous; never throws. Before `start` events wait, after `stop` they are counted. */
+  /** Emits an event. It is synchronous and never throws. Events before `start` wait; events after `stop` are counted as dropped. */
   readonly emit: TypedEmit<Events>
   /** Runs a function as a span: {@link Span}. */
   readonly span: Span
@@ -142,7 +142,7 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
    */
   status(options?: { readonly history?: boolean }): TelemetryStatus
   /**
-   * Exports what was emitted so far. An open circuit breaker probes once, at once; a backoff of ours is overridden, a
+   * Exports what was emitted so far. An open circuit breaker probes once, at once; our own backoff is skipped, a
    * time that the backend asked for is not. Rejects with TelemetryError `TIMEOUT_INVALID` or `EXPORTER_UNKNOWN` only.
    */
   flush(options?: FlushOptions): Promise<FlushReport>
@@ -151,12 +151,13 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /** Closes and reopens an exporter's client; revives a failed one. @throws TelemetryError `EXPORTER_UNKNOWN`. */
   restart(id: string): Promise<void>
   /**
-   * Commands an exporter's circuit breaker. @throws TelemetryError `EXPORTER_UNKNOWN`; its methods throw
-   * `BREAKER_UNUSED` for an exporter that is pulled from outside.
+   * Commands an exporter's circuit breaker; of an exporter with several endpoints the breakers of all of them, or of the
+   * one that `options.endpoint` names by its index in `endpoints`. @throws TelemetryError `EXPORTER_UNKNOWN`,
+   * `ENDPOINT_UNKNOWN`; its methods throw `BREAKER_UNUSED` for an exporter that is pulled from outside.
    */
-  breaker(id: string): BreakerControl
+  breaker(id: string, options?: { readonly endpoint?: number }): BreakerControl
   /**
-   * Drains, closes and ends everything of ours within `timeoutMs` (milliseconds, default 5,000). A second call gets the
+   * Drains and closes every exporter and ends every timer within `timeoutMs` (milliseconds, default 5,000). A second call gets the
    * first one's report. Rejects with TelemetryError `TIMEOUT_INVALID` only; nothing is stopped then.
    */
   stop(options?: { readonly timeoutMs?: number }): Promise<StopReport>

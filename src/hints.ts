@@ -3,10 +3,10 @@ import { shownName } from './config/paths.ts'
 import type { TelemetryOptions } from './contract.ts'
 import type { Logger } from './logger.ts'
 
-/** How long events may wait for a start before somebody should know. */
+/** How long events may wait for `start()` before a warning is logged. */
 const startPatienceMs = 10_000
 
-/** Variables that set exporters up, here or in other libraries. */
+/** Environment variables that configure exporters, of telemachine or of other libraries. */
 const setsUp =
   /^(?:OTEL_EXPORTER_OTLP_(?:TRACES_)?ENDPOINT|DD_API_KEY|TELEMETRY_(?:\w+_)?(?:ENDPOINT|API_KEY|ENABLED|PORT))$/
 
@@ -17,7 +17,7 @@ const known: Readonly<Record<keyof TelemetryOptions, true>> = {
 
 const ofConfig: ReadonlySet<string> = new Set(['file', 'env', 'init', 'remote'])
 
-/** Options that mean nothing. Typed callers cannot write these; in JavaScript nothing else would tell that they do nothing. */
+/** Returns a warning for each unknown option. The compiler finds them in TypeScript; JavaScript would ignore them silently. */
 function unknownOptions(options: object): string[] {
   const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name))
   return unknown.map((name) => {
@@ -28,7 +28,7 @@ function unknownOptions(options: object): string[] {
   })
 }
 
-/** Says once what a newcomer would otherwise search for: why nothing is exported. */
+/** Logs, once, why nothing is exported: the questions of a first use. */
 export interface Hints {
   /** Something was emitted although telemetry was not started. */
   emittedBeforeStart(): void

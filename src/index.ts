@@ -23,7 +23,7 @@ export type { SystemConfig } from './config/keys.ts'
 export type { LayerName, Source } from './config/layers.ts'
 export type { ConfigStatus } from './config/reporting/reports.ts'
 export type { Subscriber } from './config/reporting/subscribers.ts'
-export type { ConfigSource, SourceStatus } from './config/sources/source.ts'
+export type { ConfigOutcome, ConfigSource, SourceStatus } from './config/sources/source.ts'
 export type { JsonSchema } from './config/value-schemas.ts'
 export type {
   BreakerControl,
@@ -34,7 +34,7 @@ export type {
   TelemetryConfig,
   TelemetryOptions,
 } from './contract.ts'
-export type { SystemPicture } from './control/control.ts'
+export type { ExporterPicture, SystemPicture } from './control/control.ts'
 export type { ControlListener, ControlRecord } from './control/observe.ts'
 export type { HistoryEntry } from './control/recorder.ts'
 export { type Breaker, type BreakerOptions, createBreaker, type Permit } from './delivery/breaker.ts'
@@ -64,6 +64,14 @@ export type {
   HeadersReason,
   HeadersRequest,
 } from './exporters/http/headers-function.ts'
+export {
+  type JetStreamLogsSchema,
+  type JetStreamMetricsSchema,
+  type JetStreamSchema,
+  jetstream,
+  jetstreamLogs,
+  jetstreamMetrics,
+} from './exporters/jetstream/index.ts'
 export type * from './exporters/key.ts'
 export type { MockClient, MockConfig, MockConfigChange, MockSchema, MockState } from './exporters/mock.ts'
 export { type MockExporter, type MockOptions, mock } from './exporters/mock.ts'
@@ -82,6 +90,8 @@ export type { Logger } from './logger.ts'
 export type {
   DeclaredMetric,
   DistributionOptions,
+  GaugeRule,
+  LastValueOptions,
   MeasuredOptions,
   MetricOptions,
   MetricType,
@@ -91,7 +101,7 @@ export type {
 export { counter, distribution, lastValue, sum } from './metrics/declared.ts'
 export type { MetricTable } from './metrics/tables.ts'
 export { metricsHandler } from './metrics-handler.ts'
-export type { ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
+export type { EndpointStatus, ExporterStatus, SystemState, TelemetryStatus } from './status.ts'
 export { createTelemetry } from './telemetry.ts'
 export type * from './typed-init.ts'
 export type { Wrap, WrapOptions, WrappableHandler, WrappedHandler } from './wrap.ts'

@@ -2,7 +2,7 @@ import type { BreakerState, ExporterState } from '../machines/states.ts'
 import type { Bus, BusStatus } from './bus/bus.ts'
 import type { ConfigStore } from './config/contract.ts'
 import type { ConfigStatus } from './config/reporting/reports.ts'
-import type { Control } from './control/control.ts'
+import type { Control, ExporterView } from './control/control.ts'
 import type { HistoryEntry } from './control/recorder.ts'
 import type { LastError } from './delivery/error-log.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
@@ -12,10 +12,30 @@ import type { Unit } from './delivery/unit.ts'
 /** `idle` before `start`. */
 export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'
 
+/** The state of one of an exporter's endpoints. */
+export interface EndpointStatus {
+  /** Redacted. */
+  readonly url: string
+  /** Telemetry goes there now. Of all endpoints at most one serves. */
+  readonly serves: boolean
+  readonly breaker: BreakerState
+  /** Epoch milliseconds of the breaker's last change of state. */
+  readonly breakerSince: number
+  /** Milliseconds until its open breaker lets a probe through; null while it is not open. */
+  readonly probeInMs: number | null
+  /** Consecutive failures its breaker has counted. */
+  readonly failures: number
+  /** Events that it has taken since they were first sent there. */
+  readonly delivered: number
+  /** Events that may have arrived there although they were sent again, or dropped. */
+  readonly ambiguous: number
+}
+
 /** The state of one exporter, as `telemetry.status()` shows it. */
 export interface ExporterStatus {
   readonly type: string
   readonly state: ExporterState
+  /** With several endpoints: of the one that serves, or of the primary while none does. */
   readonly breaker: BreakerState
   /** Epoch milliseconds of the breaker's last change of state. */
   readonly breakerSince: number
@@ -26,15 +46,17 @@ export interface ExporterStatus {
   /** Redacted. */
   readonly config: Readonly<Record<string, unknown>>
   readonly ledger: LedgerStatus
+  /** Its endpoints, the primary first; only where it has several. */
+  readonly endpoints?: readonly EndpointStatus[]
   readonly exports: { readonly attempts: number; readonly seconds: number }
   readonly lastError: LastError | null
-  /** What the driver tells of its client: the port it is bound to, say. */
+  /** Facts about the client from the driver, for example the port it is bound to. */
   readonly client: Readonly<Record<string, unknown>>
   /** What waits on disk. Only where the exporter has had a spool. */
   readonly spool?: SpoolStatus
 }
 
-/** Everything an operator may know; plain JSON, nothing secret. */
+/** The state of everything, for operators: plain JSON without secrets. */
 export interface TelemetryStatus {
   readonly system: SystemState
   readonly exporters: Readonly<Record<string, ExporterStatus>>
@@ -42,6 +64,31 @@ export interface TelemetryStatus {
   readonly config: ConfigStatus
   /** The last transitions, oldest first; only when asked for. */
   readonly history?: readonly HistoryEntry[]
+}
+
+/** What is known of each endpoint, where there are several. */
+function endpointsOf(
+  unit: Unit,
+  view: ExporterView | undefined,
+  { redactor }: ConfigStore,
+): { endpoints?: readonly EndpointStatus[] } {
+  const tallies = unit.endpoints()
+  if (tallies.length === 0) return {}
+  return {
+    endpoints: tallies.map(({ url, delivered, ambiguous }, endpoint) => {
+      const breaker = view?.breakers[endpoint]
+      return {
+        url: redactor.text(url),
+        serves: view?.serving === endpoint,
+        breaker: breaker?.breaker ?? 'closed',
+        breakerSince: breaker?.breakerSince ?? 0,
+        probeInMs: breaker?.probeInMs ?? null,
+        failures: breaker?.breakerFailures ?? 0,
+        delivered,
+        ambiguous,
+      }
+    }),
+  }
 }
 
 export function buildStatus({
@@ -70,6 +117,7 @@ export function buildStatus({
       failures: view?.breakerFailures ?? 0,
       config: store.redacted(id),
       ledger: unit.ledger(),
+      ...endpointsOf(unit, view, store),
       exports: { attempts: unit.attempts().count, seconds: unit.attempts().seconds },
       lastError: unit.lastError() ?? null,
       client: store.redactor.value(unit.describe()) as Readonly<Record<string, unknown>>,

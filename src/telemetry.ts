@@ -10,7 +10,7 @@ import { createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
 import { createAnnouncements } from './control/announcements.ts'
 import { createBridgeFailures } from './control/bridge-failures.ts'
-import { checkedExporter, checkedTimeout } from './control/calls.ts'
+import { checkedEndpoint, checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
@@ -93,6 +93,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     types: typesWith(options.types),
     clock,
     logger,
+    status: () => status(),
     apply: async (plan) => {
       if (spawning) await launching
       if (control) await changes.apply(plan, control)
@@ -186,7 +187,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const next = () =>
       exporters.splice(0, startedPerTurn).map(([id, exporter]) => {
         const unit = addUnit(id, exporter)
-        return { unit, settings: settingsOf(unit.config()) }
+        return { unit, settings: settingsOf(unit.definition, unit.config()) }
       })
     const goOn = (): void => {
       if (stopping) throw new TelemetryError('STOPPED', 'telemetry was stopped while it started')
@@ -198,7 +199,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       clock,
       logger,
       observation,
-      onStateChange: announcements.stateChanged,
+      onStateChange: (change) => {
+        announcements.stateChanged(change)
+        store.stateChanged()
+      },
       onRemoved: removeUnit,
     })
     spawning = exporters.length > 0
@@ -250,6 +254,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       await within(left(), Promise.all(exporters.map((unit) => unit.parked())))
       await within(left(), Promise.all(exporters.map((unit) => unit.endSpool())))
       await storeStopped
+      await within(deadline + closeGraceMs - elapsed(clock), store.reportStopped())
     } finally {
       state = 'stopped'
       timers.end()
@@ -317,15 +322,16 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       running.restart(id)
       await held(() => opened(running))
     },
-    breaker(id) {
+    breaker(id, { endpoint } = {}) {
       checkedExporter(units.keys(), id)
+      checkedEndpoint(id, units.get(id)?.endpoints().length || 1, endpoint)
       const command = (name: BreakerCommand) => () => {
         if (units.get(id)?.pulled)
           throw new TelemetryError(
             'BREAKER_UNUSED',
             `${id} has no circuit breaker: it is pulled from outside and sends nothing by itself`,
           )
-        control?.commandBreaker(id, name)
+        control?.commandBreaker(id, name, endpoint)
       }
       return { forceOpen: command('force_open'), disable: command('disable'), reset: command('reset') }
     },

@@ -5,6 +5,11 @@ import type {
   ExporterDefinition,
   PullExporterDefinition,
 } from './exporters/exporter.ts'
+import type {
+  JetStreamLogsSchema,
+  JetStreamMetricsSchema,
+  JetStreamSchema,
+} from './exporters/jetstream/index.ts'
 import type { MockSchema } from './exporters/mock.ts'
 import type { OtelSchema } from './exporters/otel/schema.ts'
 import type { OtelLogsSchema } from './exporters/otel-logs/schema.ts'
@@ -16,6 +21,9 @@ import type { CommonConfig, ExporterTable, PushConfig } from './exporters/typed-
 export type BuiltInType =
   | ExporterDefinition<unknown, unknown, unknown, OtelSchema, 'otel'>
   | ExporterDefinition<unknown, unknown, unknown, OtelLogsSchema, 'otel_logs'>
+  | ExporterDefinition<unknown, unknown, unknown, JetStreamSchema, 'jetstream'>
+  | ExporterDefinition<unknown, unknown, unknown, JetStreamLogsSchema, 'jetstream_logs'>
+  | ExporterDefinition<unknown, unknown, unknown, JetStreamMetricsSchema, 'jetstream_metrics'>
   | ExporterDefinition<unknown, unknown, unknown, OtelMetricsSchema, 'otel_metrics'>
   | PullExporterDefinition<unknown, unknown, PrometheusSchema, 'prometheus'>
   | ExporterDefinition<unknown, unknown, unknown, DatadogSchema, 'datadog'>

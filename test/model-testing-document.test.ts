@@ -66,7 +66,7 @@ describe('the document on testing with models', function () {
     assert.ok(Number(/^(\d+) paths followed/.exec(stdout)?.[1]) > 50, stdout)
   })
 
-  for (const chart of ['breaker', 'delivery', 'system'])
+  for (const chart of ['breaker', 'delivery', 'failover', 'system'])
     it(`follows the paths through the ${chart} chart in the same ten lines`, async () => {
       const program = programs.get('paths.ts')!.replaceAll('exporter', chart)
       // The system's children do nothing in the preset's machine.

@@ -163,6 +163,9 @@ describe('the README', function () {
     })
     await telemetry.start()
     try {
+      const states = () => Object.values(telemetry.status().exporters).map(({ state }) => state)
+      // start() waits a second for clients to open; a busy machine may take longer.
+      while (states().includes('opening')) await new Promise(setImmediate)
       const { exporters } = telemetry.status()
       assert.deepEqual(
         Object.entries(exporters).map(([id, { type, state }]) => [id, type, state]),

@@ -27,7 +27,28 @@ const rowsOf = (heading: string): string[][] =>
 async function provoke(): Promise<Record<string, Row>> {
   const seen: Record<string, { measurements: Set<string>; metadata: Set<string> }> = {}
   const driver = createDriver('test', { pack: packEvents, unpack: unpackEvents })
+  const other = createDriver()
+  const several = {
+    ...other.definition,
+    type: 'several',
+    schema: {
+      ...other.definition.schema,
+      endpoints: {
+        format: 'http-urls',
+        default: null,
+        nullable: true,
+        insteadOf: 'endpoint',
+        change: 'rebuild',
+        doc: 'URLs.',
+      },
+    },
+  } as const
+  other.reply = () => down
   const init = {
+    several: {
+      endpoints: ['http://a.example/', 'http://b.example/'],
+      ...{ event_patterns: ['app.*'], flush_interval: 0.1, failure_threshold: 1 },
+    },
     test: {
       event_patterns: ['app.*'],
       flush_interval: 0.1,
@@ -36,7 +57,13 @@ async function provoke(): Promise<Record<string, Row>> {
       reset_timeout: 1,
     },
   }
-  const rig = await startSimulated([driver.definition], init, undefined, undefined, createMemoryDisk())
+  const rig = await startSimulated(
+    [driver.definition, several],
+    init,
+    undefined,
+    undefined,
+    createMemoryDisk(),
+  )
   rig.telemetry.attach('audit', 'telemetry.*', ({ name, measurements, metadata }) => {
     seen[name] ??= { measurements: new Set(), metadata: new Set() }
     for (const key of Object.keys(measurements)) seen[name].measurements.add(key)

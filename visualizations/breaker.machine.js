@@ -13,6 +13,18 @@ export const breakerMachine = createMachine({
         ]
       }
     ],
+    "breaker.watch": [
+      {
+        "actions": [
+          {
+            "type": "keepWatcher"
+          },
+          {
+            "type": "tell"
+          }
+        ]
+      }
+    ],
     "breaker.force_open": [
       {
         "target": ".forced_open"
@@ -71,6 +83,15 @@ export const breakerMachine = createMachine({
         },
         {
           "type": "nextGeneration"
+        },
+        {
+          "type": "let",
+          "params": {
+            "availability": "serves"
+          }
+        },
+        {
+          "type": "tell"
         }
       ],
       "on": {
@@ -170,6 +191,15 @@ export const breakerMachine = createMachine({
         },
         {
           "type": "nextGeneration"
+        },
+        {
+          "type": "let",
+          "params": {
+            "availability": "away"
+          }
+        },
+        {
+          "type": "tell"
         }
       ],
       "on": {
@@ -250,6 +280,17 @@ export const breakerMachine = createMachine({
       },
       "states": {
         "free": {
+          "entry": [
+            {
+              "type": "let",
+              "params": {
+                "availability": "probe_free"
+              }
+            },
+            {
+              "type": "tell"
+            }
+          ],
           "on": {
             "permit.request": [
               {
@@ -268,6 +309,12 @@ export const breakerMachine = createMachine({
         },
         "probing": {
           "entry": [
+            {
+              "type": "let",
+              "params": {
+                "availability": "away"
+              }
+            },
             {
               "type": "nextGeneration"
             },
@@ -346,6 +393,15 @@ export const breakerMachine = createMachine({
         },
         {
           "type": "nextGeneration"
+        },
+        {
+          "type": "let",
+          "params": {
+            "availability": "forced_open"
+          }
+        },
+        {
+          "type": "tell"
         }
       ],
       "on": {
@@ -386,6 +442,15 @@ export const breakerMachine = createMachine({
         },
         {
           "type": "nextGeneration"
+        },
+        {
+          "type": "let",
+          "params": {
+            "availability": "serves"
+          }
+        },
+        {
+          "type": "tell"
         }
       ],
       "on": {

@@ -55,6 +55,33 @@ export const deliveryMachine = createMachine({
           }
         ]
       }
+    ],
+    "permit.recalled": [
+      {
+        "actions": [
+          {
+            "type": "recallPermit"
+          }
+        ]
+      }
+    ],
+    "endpoint.changed": [
+      {
+        "actions": [
+          {
+            "type": "serve"
+          }
+        ]
+      }
+    ],
+    "delivery.redirect": [
+      {
+        "actions": [
+          {
+            "type": "redirect"
+          }
+        ]
+      }
     ]
   },
   "states": {
@@ -66,6 +93,21 @@ export const deliveryMachine = createMachine({
           "type": "releasePermit"
         }
       ],
+      "on": {
+        "endpoint.changed": [
+          {
+            "target": ".idle",
+            "actions": [
+              {
+                "type": "dropPermit"
+              },
+              {
+                "type": "serve"
+              }
+            ]
+          }
+        ]
+      },
       "states": {
         "idle": {
           "entry": [
@@ -88,7 +130,7 @@ export const deliveryMachine = createMachine({
               {
                 "target": "exporting",
                 "guard": {
-                  "type": "hasPermit"
+                  "type": "keepsPermit"
                 }
               },
               {
@@ -146,7 +188,7 @@ export const deliveryMachine = createMachine({
               {
                 "target": "exporting",
                 "guard": {
-                  "type": "hasPermit"
+                  "type": "keepsPermit"
                 }
               },
               {
@@ -195,9 +237,21 @@ export const deliveryMachine = createMachine({
                 "actions": [
                   {
                     "type": "failFlush"
+                  },
+                  {
+                    "type": "forgetTried"
                   }
                 ],
                 "reenter": true
+              }
+            ],
+            "endpoint.changed": [
+              {
+                "actions": [
+                  {
+                    "type": "serve"
+                  }
+                ]
               }
             ],
             "exporter.flush": [
@@ -265,6 +319,29 @@ export const deliveryMachine = createMachine({
                   },
                   {
                     "type": "endWave"
+                  }
+                ]
+              }
+            ],
+            "endpoint.changed": [
+              {
+                "guard": {
+                  "type": "hasPermit"
+                },
+                "actions": [
+                  {
+                    "type": "recallPermit"
+                  },
+                  {
+                    "type": "serve"
+                  }
+                ]
+              },
+              {
+                "target": "idle",
+                "actions": [
+                  {
+                    "type": "serve"
                   }
                 ]
               }
@@ -384,6 +461,17 @@ export const deliveryMachine = createMachine({
             {
               "src": "drain",
               "onDone": [
+                {
+                  "target": "asking",
+                  "guard": {
+                    "type": "mayTryOthers"
+                  },
+                  "actions": [
+                    {
+                      "type": "report"
+                    }
+                  ]
+                },
                 {
                   "target": "drained",
                   "guard": {

@@ -5,6 +5,7 @@ import {
   breakerMachine,
   deliveryMachine,
   exporterMachine,
+  failoverMachine,
   spoolMachine,
   systemMachine,
 } from '../machines/index.ts'
@@ -20,6 +21,7 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
   breaker: breakerMachine,
   delivery: deliveryMachine,
   exporter: exporterMachine,
+  failover: failoverMachine,
   spool: spoolMachine,
   system: systemMachine,
 }

@@ -226,7 +226,13 @@ export const systemMachine = createMachine({
             "committing": {
               "entry": [
                 {
+                  "type": "fitEndpoints"
+                },
+                {
                   "type": "commitAll"
+                },
+                {
+                  "type": "stopSurplus"
                 }
               ],
               "on": {

@@ -34,7 +34,7 @@ export interface AdminOptions {
   readonly basePath?: string
   /** How long a request may take to arrive. Default 10,000. */
   readonly requestTimeoutMs?: number
-  /** pino-shaped. Default: warnings and errors to stderr. */
+  /** A logger with the methods of pino. Default: warnings and errors go to stderr. */
   readonly logger?: Logger
   /** Times the samples of the last hour. Default: the system's. A test may give a simulated one. */
   readonly clock?: Clock

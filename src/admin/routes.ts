@@ -23,17 +23,21 @@ export interface Route {
   readonly methods: Readonly<Record<string, (call: Call) => Answer | Stream | Promise<Answer>>>
 }
 
+/** What a POST asks for. */
+type Command = (request: IncomingMessage) => unknown
+
 const longestFlushMs = 5000
 
 const ok = (value: unknown): Answer => jsonAnswer(200, value)
 
-/** What an error of ours means to whoever asked; anything else stays unsaid. */
+/** Maps our error codes to HTTP statuses. Other errors are not exposed. */
 function refusalOf(error: unknown): Answer {
   if (error instanceof TelemetryConfigError) {
     return refusal(422, error.code, error.message, { problems: error.problems })
   }
   if (!(error instanceof TelemetryError)) throw error
-  return refusal(error.code === 'EXPORTER_UNKNOWN' ? 404 : 409, error.code, messageOf(error))
+  const isUnknown = error.code === 'EXPORTER_UNKNOWN' || error.code === 'ENDPOINT_UNKNOWN'
+  return refusal(isUnknown ? 404 : 409, error.code, messageOf(error))
 }
 
 /** Finds what a path offers; the parts of it that name exporters are not judged yet. */
@@ -46,13 +50,13 @@ export function createRoutes(
 
   const state = (id: string): unknown => {
     const { exporters, system } = telemetry.status()
-    const { state, breaker, ledger } = exporters[id]!
-    return { exporter: id, system, state, breaker, ledger }
+    const { state, breaker, endpoints, ledger } = exporters[id]!
+    return { exporter: id, system, state, breaker, ...(endpoints && { endpoints }), ledger }
   }
 
   /** Commands mean something only while the charts run. */
   const command =
-    (id: string, act: () => unknown) =>
+    (id: string, act: Command) =>
     async ({ request, patienceMs }: Call): Promise<Answer> => {
       if (hasBody(request)) {
         const body = await readJson(request, patienceMs)
@@ -62,7 +66,7 @@ export function createRoutes(
       if (!Object.hasOwn(exporters, id)) return refusal(404, 'EXPORTER_UNKNOWN', 'there is no such exporter')
       if (system !== 'running') return refusal(409, 'NOT_RUNNING', `telemetry is ${system}`)
       try {
-        const more = await act()
+        const more = await act(request)
         if (!Object.hasOwn(telemetry.status().exporters, id))
           return refusal(404, 'EXPORTER_UNKNOWN', 'the exporter has gone meanwhile')
         return ok({ ...(state(id) as object), ...(more as object) })
@@ -86,13 +90,14 @@ export function createRoutes(
   const changed = (change: Promise<unknown>): Promise<Answer> => change.then(ok, refusalOf)
 
   /** Operators of breakers mean something only where batches are sent. */
-  const breaker = (id: string) => {
+  const breaker = (id: string, request: IncomingMessage) => {
     if (!hasBreaker(telemetry.status().exporters[id]))
       throw new TelemetryError(
         'BREAKER_UNUSED',
         `${id} is pulled: it sends nothing, and has no circuit breaker`,
       )
-    return telemetry.breaker(id)
+    const endpoint = endpointIn(request)
+    return telemetry.breaker(id, endpoint === undefined ? {} : { endpoint })
   }
 
   /** The page asks it whether it has to ask for a token. */
@@ -116,7 +121,7 @@ export function createRoutes(
     ['readyz', { access: 'probe', methods: { GET: ready } }],
   ])
 
-  const exporterCommands = new Map<string, (id: string) => () => unknown>([
+  const exporterCommands = new Map<string, (id: string) => Command>([
     ['restart', (id) => () => telemetry.restart(id)],
     [
       'flush',
@@ -126,10 +131,10 @@ export function createRoutes(
       },
     ],
   ])
-  const breakerCommands = new Map<string, (id: string) => () => unknown>([
-    ['force-open', (id) => () => breaker(id).forceOpen()],
-    ['disable', (id) => () => breaker(id).disable()],
-    ['reset', (id) => () => breaker(id).reset()],
+  const breakerCommands = new Map<string, (id: string) => Command>([
+    ['force-open', (id) => (request) => breaker(id, request).forceOpen()],
+    ['disable', (id) => (request) => breaker(id, request).disable()],
+    ['reset', (id) => (request) => breaker(id, request).reset()],
   ])
 
   return (path) => {
@@ -159,6 +164,13 @@ const get = (answer: (call: Call) => Answer | Stream): Route => ({
   access: 'api',
   methods: { GET: answer },
 })
+
+/** The index that `?endpoint=` says; undefined without it. What is no index is no endpoint either. */
+function endpointIn({ url = '' }: IncomingMessage): number | undefined {
+  const said = new URLSearchParams(url.split('?')[1]).get('endpoint')
+  if (said === null) return undefined
+  return /^\d+$/.test(said) ? Number(said) : Number.NaN
+}
 
 /** What `?since=` says, in epoch milliseconds; 0 without it. */
 const sinceOf = ({ url = '' }: IncomingMessage): number =>

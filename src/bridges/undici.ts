@@ -17,7 +17,7 @@ export interface UndiciRequest {
   readonly path: string
   readonly origin: string | URL
   readonly headers: unknown
-  /** Of a connection that will speak another protocol. */
+  /** A connection that will speak another protocol. */
   readonly upgrade?: unknown
   addHeader(name: string, value: string): unknown
 }

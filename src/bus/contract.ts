@@ -24,9 +24,9 @@ export interface BusOptions {
 export interface BusStatus {
   /** Events with a valid name, except those after `close`. */
   readonly emitted: number
-  /** Of these, those that nobody wanted. */
+  /** How many of them matched no exporter and no handler. */
   readonly unrouted: number
-  /** Of these, those that wait for `open`. */
+  /** How many of them wait for `start()`. */
   readonly buffered: number
   readonly dropped: Readonly<Record<BusDropReason, number>>
   /** Parts of events that were dropped, cut or converted, by kind. */

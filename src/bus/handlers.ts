@@ -2,7 +2,7 @@ import { TelemetryError } from '../errors.ts'
 import type { TelemetryEvent } from './event.ts'
 import { glob } from './glob.ts'
 
-/** Is called with each event that matches. What it throws is counted and reaches nobody else. */
+/** Is called with each event that matches. An error that it throws is counted, and does not reach the caller of `emit`. */
 export type Handler = (event: TelemetryEvent) => unknown
 
 /** The options of `telemetry.attach()`. */

@@ -12,7 +12,7 @@ export interface Route {
   readonly scoped: boolean
 }
 
-/** The route of a name nobody wants; compared by identity. */
+/** The route of a name that no exporter and no handler wants; compared by identity. */
 export const nowhere: Route = { inboxes: [], handlers: [], timed: false, scoped: false }
 
 const maxNames = 10_000

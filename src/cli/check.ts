@@ -66,13 +66,14 @@ function printReport(terminal: Terminal, report: Report): void {
   const { file, problems, warnings, omitted, exporters, live = [] } = report
   printFindings(terminal, [...problems, ...warnings])
   if (omitted > 0) print(`and ${counted(omitted, 'more problem')}`)
-  for (const { id, result, message, ms } of live) {
+  for (const { id, endpoint, result, message, ms } of live) {
     const marks = {
       ok: paint('green', 'ok'),
       failed: paint('red', 'failed'),
       skipped: paint('dim', 'skipped'),
     }
-    print(`${id}: ${marks[result]}: ${plainText(message)}${ms === undefined ? '' : ` (${ms} ms)`}`)
+    const name = endpoint === undefined ? id : `${id}, endpoint ${endpoint}`
+    print(`${name}: ${marks[result]}: ${plainText(message)}${ms === undefined ? '' : ` (${ms} ms)`}`)
   }
   const ids = exporters.map(({ id, enabled }) => (enabled ? id : `${id} (disabled)`)).join(', ')
   const verdict =
@@ -97,11 +98,11 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
     const judged = await judge(store, file)
     let report = judged
     if (values.live && judged.ok) {
-      const { tryExporter } = await import('./offline/live.ts')
+      const { tryEndpoints } = await import('./offline/live.ts')
       const results = await Promise.all(
-        [...store.exporters().values()].map((exporter) => tryExporter(exporter, timeout * 1000)),
+        [...store.exporters().values()].map((exporter) => tryEndpoints(exporter, timeout * 1000)),
       )
-      const live = results.map((one) => ({ ...one, message: store.redactor.text(one.message) }))
+      const live = results.flat().map((one) => ({ ...one, message: store.redactor.text(one.message) }))
       report = { ...judged, ok: live.every(({ result }) => result !== 'failed'), live }
     }
     if (values.json) context.terminal.print(JSON.stringify(report, undefined, 2))
@@ -120,7 +121,7 @@ export const check: Command = {
 Reads a configuration file (TOML, or JSON by its name) with the environment of this shell, and reports each problem
 and warning as file:line:column. Without a file: telemetry.toml or telemetry.json of this folder.
 
-  --live             open each destination too, and say what answered
+  --live             open each destination (each of several endpoints) too, and say what answered
   --timeout <s>      how long a destination may take; default 5
   --json             print one JSON document
 ${fileOptionsHelp}

@@ -27,6 +27,8 @@ export interface CommandContext {
 
 export interface Command {
   readonly help: string
+  /** It ends itself after a signal, and is waited for. */
+  readonly keepsRunning?: boolean
   run(args: readonly string[], context: CommandContext): Promise<ExitCode>
 }
 

@@ -1,6 +1,7 @@
 import type { Explanation } from '../config/explain.ts'
 import type { HistoryEntry } from '../control/recorder.ts'
 import type { ConfigProblem } from '../errors.ts'
+import { readAssignments, readValue } from './assignments.ts'
 import {
   type Command,
   type CommandContext,
@@ -56,32 +57,14 @@ async function get({ client, terminal, rest, json }: Subject): Promise<ExitCode>
   return exitCodes.fine
 }
 
-/** A value as JSON if it is JSON, else as the text it is. */
-function readValue(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
+const putUsage = 'config put takes <key> <value>, or <key>=<value> several times'
 
 /** `key=value` and `key value` alike. */
 function readChanges(rest: readonly string[]): Record<string, unknown> {
-  const changes: [string, unknown][] = []
-  if (rest.length === 2 && !/^[\w.-]+=/.test(rest[0]!)) changes.push([rest[0]!, readValue(rest[1]!)])
-  else
-    for (const word of rest) {
-      const [, path, text] = /^([\w.-]+)=([\s\S]*)$/.exec(word) ?? []
-      if (path === undefined || text === undefined)
-        throw usageError(
-          `config put takes <key> <value>, or <key>=<value> several times (got ${JSON.stringify(word)})`,
-        )
-      changes.push([path, readValue(text)])
-    }
-  if (changes.length === 0) throw usageError('config put takes <key> <value>, or <key>=<value> several times')
-  const twice = changes.find(([path], index) => changes.findIndex(([other]) => other === path) !== index)
-  if (twice) throw usageError(`${twice[0]} is given twice`)
-  return Object.fromEntries(changes)
+  if (rest.length === 0) throw usageError(putUsage)
+  return rest.length === 2 && !/^[\w.-]+=/.test(rest[0]!)
+    ? { [rest[0]!]: readValue(rest[1]!) }
+    : readAssignments(rest, putUsage)
 }
 
 const failed = (answer: { readonly status: number; readonly body: unknown }): CommandError =>

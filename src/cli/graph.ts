@@ -18,7 +18,7 @@ import {
   fileOptionsHelp,
   openConfiguration,
 } from './offline/configuration.ts'
-import { destinationOf } from './offline/live.ts'
+import { atEachEndpoint, destinationOf } from './offline/live.ts'
 
 /**
  * A text inside the quotes of a Mermaid label. Mermaid reads Markdown there: `*` would be a list, and a URL a link, which
@@ -59,13 +59,18 @@ export function mermaid(exporters: readonly ExporterConfig[], shown: (text: stri
     const arrow = isOn ? '-->' : '-.->'
     for (const pattern of config.event_patterns as readonly string[])
       lines.push(`  ${nodeOf(patterns, 'pattern', pattern, (text) => `{{"${text}"}}`)} ${arrow} ${node}`)
-    const destination = destinationOf(exporter)
-    if (destination === undefined) return
-    const target = nodeOf(destinations, 'destination', shown(destination), (text) => `[("${text}")]`)
-    // A pull exporter is asked by its destination.
-    if (exporter.definition.export === undefined)
-      lines.push(`  ${target} ${isOn ? '-- "scraped" ---' : '-.-'} ${node}`)
-    else lines.push(`  ${node} ${arrow} ${target}`)
+    for (const [endpoint, place] of atEachEndpoint(exporter).entries()) {
+      const destination = destinationOf(place)
+      if (destination === undefined) continue
+      const target = nodeOf(destinations, 'destination', shown(destination), (text) => `[("${text}")]`)
+      // A pull exporter is asked by its destination.
+      if (exporter.definition.export === undefined)
+        lines.push(`  ${target} ${isOn ? '-- "scraped" ---' : '-.-'} ${node}`)
+      else {
+        const fallback = endpoint === 0 ? '' : `|"fallback ${endpoint}"|`
+        lines.push(`  ${node} ${arrow}${fallback} ${target}`)
+      }
+    }
   })
   if (disabled.length > 0) {
     lines.push('  classDef disabled stroke-dasharray: 4 4,opacity: 0.6')

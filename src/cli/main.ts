@@ -29,6 +29,14 @@ const commands: Readonly<Record<string, { readonly summary: string; load(): Prom
     summary: 'read and change the configuration of a running service',
     load: async () => (await import('./config.ts')).config,
   },
+  fleet: {
+    summary: 'show and change the configuration that a fleet shares on NATS',
+    load: async () => (await import('./fleet/fleet.ts')).fleet,
+  },
+  gateway: {
+    summary: 'send telemetry from a stream on NATS to a backend',
+    load: async () => (await import('./gateway.ts')).gateway,
+  },
 }
 
 const help = `Usage: telemachine <command> [arguments]
@@ -41,6 +49,9 @@ ${Object.entries(commands)
   telemachine --version
 
 Exit codes: 0 all is well, 1 problems or a refused change, 2 wrong usage, 3 a destination or the admin API failed.`
+
+/** The command ends itself after a signal. */
+let isWaitedFor = false
 
 const isHelp = (word: string | undefined): boolean => word === '--help' || word === '-h'
 
@@ -74,6 +85,7 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<ExitCo
       terminal.print(command.help)
       return exitCodes.fine
     }
+    isWaitedFor = command.keepsRunning === true
     return await command.run(rest, { terminal, env, signal })
   } catch (error) {
     // Ctrl-C explains itself, and so does a reader that left.
@@ -109,7 +121,9 @@ const drained = (stream: NodeJS.WriteStream): Promise<void> =>
 
 /** Commands that follow something end themselves; for the others an interrupted wait is over soon after. */
 const interrupted = new Promise<ExitCode>((resolve) => {
-  ended.signal.addEventListener('abort', () => setTimeout(resolve, interruptMs, exitCodes.interrupted))
+  ended.signal.addEventListener('abort', () => {
+    if (!isWaitedFor) setTimeout(resolve, interruptMs, exitCodes.interrupted)
+  })
 })
 
 // The library's own connections and timers let a process end, which here would end a command without its result.

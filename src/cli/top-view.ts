@@ -39,6 +39,23 @@ const hasBreaker = ({ status }: ExporterView): boolean => Object.hasOwn(status.c
 
 const breakerOf = (view: ExporterView): string => (hasBreaker(view) ? view.status.breaker : '-')
 
+/** Which of several endpoints serves; undefined with one. */
+function servingOf({ status: { endpoints } }: ExporterView): string | undefined {
+  if (endpoints === undefined) return undefined
+  const serving = endpoints.findIndex(({ serves }) => serves)
+  return serving < 0 ? 'none' : String(serving)
+}
+
+/** Which of several endpoints serves, and whose breakers are not closed. */
+function endpointsText(view: ExporterView): string {
+  const { endpoints = [] } = view.status
+  const serving = servingOf(view)
+  const troubled = endpoints.flatMap(({ breaker }, endpoint) =>
+    breaker === 'closed' ? [] : [`endpoint ${endpoint} ${breaker}`],
+  )
+  return [serving === 'none' ? 'no endpoint serves' : `endpoint ${serving} serves`, ...troubled].join(', ')
+}
+
 function queueCell({ queued, queueShare }: ExporterView): Cell {
   if (queueShare === undefined) return { text: '-' }
   const percent = Math.round(queueShare * 100)
@@ -117,7 +134,7 @@ const padded = (text: string, width: number, right = false): string => {
 }
 
 /** Reasons, most frequent first. */
-export const reasonsOf = ({ status }: ExporterView): string =>
+const reasonsOf = ({ status }: ExporterView): string =>
   Object.entries(status.ledger.dropped)
     .toSorted(([, a], [, b]) => b - a)
     .map(([reason, count]) => `${reason} ${shortNumber(count)}`)
@@ -136,6 +153,9 @@ function rowsOf(view: ExporterView, layout: Layout, at: number, { paint, columns
   })
   const trend = sparkline(view.trend, layout.trendWidth)
   const lines = [[...cells, ...(trend === '' ? [] : [paint('cyan', trend)])].join(' '.repeat(gap))]
+  const serving = servingOf(view)
+  if (serving !== undefined)
+    lines.push(paint(serving === '0' ? 'dim' : 'yellow', cut(`  ${endpointsText(view)}`, width)))
   const reasons = reasonsOf(view)
   if (reasons !== '') lines.push(paint(view.lost > 0 ? 'yellow' : 'dim', cut(`  dropped: ${reasons}`, width)))
   const error = view.status.lastError
@@ -179,6 +199,7 @@ export const plainLines = (view: SystemView): string[] =>
       id,
       `state=${status.state}`,
       `breaker=${breakerOf(one)}`,
+      ...(status.endpoints ? [`endpoint=${servingOf(one)}`] : []),
       `rate=${one.rate.toFixed(1)}`,
       `queue=${one.queued}`,
       `in_flight=${status.ledger.pending.in_flight}`,

@@ -56,6 +56,10 @@ export interface ConfigStore {
   status(): ConfigStatus
   /** Calls back with each change after the start, applied or rejected. */
   onSettled(listener: (change: SettledChange) => void): void
+  /** Tells the remote sources that an exporter or a breaker is in another state. */
+  stateChanged(): void
+  /** Tells the remote sources that the ledgers are final. Resolves when they are done with it; never rejects. */
+  reportStopped(): Promise<void>
   /** Knows every secret of the configuration. Redact with it whatever a backend wrote. */
   readonly redactor: Redactor
   /** Stops watching. Waiting changes reject with code `STOPPED`; one under way settles with its `apply`. */
@@ -66,6 +70,8 @@ export interface StoreOptions extends ConfigOptions {
   readonly types: readonly AnyExporterDefinition[]
   readonly clock: Clock
   readonly logger: Logger
+  /** What remote sources may report. */
+  readonly status?: () => unknown
   /** Puts a plan in force; rejects with a TelemetryConfigError when it is refused, and then nothing has changed. */
   apply(plan: ConfigPlan): Promise<void>
 }

@@ -1,11 +1,12 @@
 import type { TelemetryErrorCode } from '../error-codes.ts'
 import type { KeySchema } from '../exporters/exporter.ts'
 import { isAllowedDestination, isForbiddenHost } from './addresses.ts'
+import { alternativesOf, listInForce } from './alternatives.ts'
 import { type Entry, isUntrusted } from './layers.ts'
 import { pathOf } from './paths.ts'
 import type { ProblemList } from './presentation/problem-list.ts'
 import { problemAt } from './presentation/problems.ts'
-import type { Held, ResolvedKeys } from './resolve.ts'
+import type { Held, ResolvedKeys } from './resolved.ts'
 import { isSensitive, type Schema } from './schema.ts'
 
 export { isAllowedDestination, isForbiddenAddress } from './addresses.ts'
@@ -19,19 +20,38 @@ interface Subject extends Pick<ResolvedKeys, 'config' | 'held'> {
 const originOf = (value: unknown): string | undefined =>
   typeof value === 'string' && URL.canParse(value) ? new URL(value).origin : undefined
 
+const isText = (value: unknown): value is string => typeof value === 'string'
+
 /** Where a value of a key makes the exporter send to. */
-function destinationOf(key: KeySchema, value: unknown): string | undefined {
+function destinationsOf(key: KeySchema, value: unknown): readonly string[] {
+  if (key.format === 'http-urls') return Array.isArray(value) ? value.filter(isText) : []
+  if (!isText(value)) return []
   // A proxy sees the headers of plain http, so it is a destination too.
-  if (key.format === 'http-url' || key.format === 'proxy-url')
-    return typeof value === 'string' ? value : undefined
-  return typeof value === 'string' ? key.destination?.(value) : undefined
+  if (key.format === 'http-url' || key.format === 'proxy-url') return [value]
+  const destination = key.destination?.(value)
+  return destination === undefined ? [] : [destination]
 }
+
+const originsOfUrls = (urls: readonly string[]): string[] =>
+  urls.map(originOf).filter((origin) => origin !== undefined)
 
 /** Origins that an exporter sends to. */
 const originsOf = ({ schema, config }: Subject): string[] =>
-  [...schema.keys]
-    .map(([name, key]) => originOf(destinationOf(key, config[name])))
-    .filter((origin) => origin !== undefined)
+  [...schema.keys].flatMap(([name, key]) => originsOfUrls(destinationsOf(key, config[name])))
+
+const isTrusted = ({ entry, isDerived }: Held): boolean => !isDerived && !isUntrusted(entry.source)
+
+/** Where a key, or the list that stands for it, would make the exporter send to by what trusted layers say alone. */
+function trustedOrigins({ schema, held }: Subject, name: string): string[] {
+  const trusted = (key: string): Held[] => (held.get(key) ?? []).filter(isTrusted)
+  const both = alternativesOf(schema).find(({ list, single }) => list === name || single === name)
+  const list = both && listInForce(trusted(both.list), trusted(both.single))
+  if (list) return originsOfUrls(list.values.filter(isText))
+  const single = both?.single ?? name
+  const [first] = trusted(single)
+  const key = schema.keys.get(single)
+  return key ? originsOfUrls(destinationsOf(key, first ? first.value : schema.defaults.get(single))) : []
+}
 
 const isGiven = (value: unknown): boolean =>
   value !== null &&
@@ -46,17 +66,27 @@ interface Named {
   readonly origin: string
 }
 
-function namedDestinations({ schema, held }: Subject, allowed: readonly string[]): Named[] {
+/** What a key sends to now. A list that someone set to null makes the key in whose place it stood be used. */
+function destinationsInForce({ schema, config }: Subject, name: string, key: KeySchema): readonly string[] {
+  const { insteadOf } = key
+  const single = insteadOf === undefined ? undefined : schema.keys.get(insteadOf)
+  return single && config[name] === null
+    ? destinationsOf(single, config[insteadOf as string])
+    : destinationsOf(key, config[name])
+}
+
+function namedDestinations(subject: Subject, allowed: readonly string[]): Named[] {
   const named: Named[] = []
-  for (const [name, key] of schema.keys) {
-    const [effective, ...below] = held.get(name) ?? []
-    if (!effective || !isUntrusted(effective.entry.source)) continue
-    const destination = destinationOf(key, effective.value)
-    const origin = originOf(destination)
-    if (destination === undefined || origin === undefined || isAllowedDestination(destination, allowed))
-      continue
-    const trusted = below.find(({ entry }) => !isUntrusted(entry.source))?.value ?? schema.defaults.get(name)
-    if (originOf(destinationOf(key, trusted)) !== origin) named.push({ key: name, held: effective, origin })
+  for (const [name, key] of subject.schema.keys) {
+    const [effective] = subject.held.get(name) ?? []
+    if (!effective || effective.isDerived || !isUntrusted(effective.entry.source)) continue
+    const foreign = destinationsInForce(subject, name, key).filter(
+      (url) => !isAllowedDestination(url, allowed),
+    )
+    const origins = new Set(originsOfUrls(foreign))
+    if (origins.size === 0) continue
+    for (const origin of trustedOrigins(subject, name)) origins.delete(origin)
+    for (const origin of origins) named.push({ key: name, held: effective, origin })
   }
   return named
 }

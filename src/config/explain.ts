@@ -5,7 +5,7 @@ import type { LayerName, Source } from './layers.ts'
 import { isProblem, parsePath, pathOf } from './paths.ts'
 import { shownValue, whereOf } from './presentation/problems.ts'
 import type { Redactor } from './presentation/redact.ts'
-import type { Held, ResolvedKeys } from './resolve.ts'
+import type { Held, ResolvedKeys } from './resolved.ts'
 import { isSensitive } from './schema.ts'
 import { type JsonSchema, valueSchema } from './value-schemas.ts'
 

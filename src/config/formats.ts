@@ -1,7 +1,7 @@
 import type { FormatValues } from '../exporters/key.ts'
 import type { Format } from './formats/format.ts'
 import { headers } from './formats/headers.ts'
-import { buckets, destinations, labels, patterns, tags } from './formats/lists.ts'
+import { buckets, destinations, httpUrls, labels, patterns, tags } from './formats/lists.ts'
 import { metrics } from './formats/metrics.ts'
 import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
 import { proxyUrl } from './formats/proxy-url.ts'
@@ -28,6 +28,7 @@ export const formats: ReadonlyMap<string, Format> = new Map(
     name,
     host,
     'http-url': httpUrl,
+    'http-urls': httpUrls,
     'proxy-url': proxyUrl,
     'file-path': filePath,
     spool,

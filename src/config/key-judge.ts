@@ -25,7 +25,7 @@ const expanded = ({ format }: KeySchema, value: unknown): unknown => {
 
 /** Declares a key to convict. */
 export function declare(key: KeySchema, refused: (refusal: Refusal) => void = () => {}): DeclaredKey {
-  const { format, default: fallback, destination: _d, hint: _h, env: _e, ...rest } = key
+  const { format, default: fallback, destination: _d, hint: _h, env: _e, insteadOf: _i, ...rest } = key
   return {
     ...rest,
     format: convictName(typeof format === 'string' ? format : 'choice'),

@@ -4,7 +4,7 @@ export type Source = 'default' | 'environment' | 'file' | 'init' | 'put' | 'admi
 export const isUntrusted = (source: Source): boolean => source === 'admin' || source === 'remote'
 
 /** Where a value lies, lowest first. Not convict's own order, which puts the environment over files. */
-export const layerNames = ['default', 'environment', 'file', 'init', 'runtime'] as const
+const layerNames = ['default', 'environment', 'file', 'init', 'runtime'] as const
 /** The name of a configuration layer. */
 export type LayerName = (typeof layerNames)[number]
 

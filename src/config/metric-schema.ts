@@ -1,3 +1,4 @@
+import { gaugeRules } from '../metrics/declared.ts'
 import { tableTypes } from '../metrics/tables.ts'
 import { maxElements } from './formats/format.ts'
 import { maxTags, unitNames } from './formats/metrics.ts'
@@ -42,6 +43,10 @@ export const metricSchema: JsonSchema = {
     },
     description: { description: 'The help text.', ...name },
     monotonic: { description: 'False for a sum that may fall. Default: true.', type: 'boolean' },
+    across_workers: {
+      description: 'How a gauge of several workers becomes one on their page of Prometheus.',
+      ...oneOf(gaugeRules),
+    },
   },
   required: ['event', 'type'],
   additionalProperties: false,

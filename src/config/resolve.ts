@@ -1,34 +1,14 @@
 import type { TelemetryErrorCode } from '../error-codes.ts'
 import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
-import type { Entry, LayerName, Table } from './layers.ts'
+import { alternativesOf, withAlternatives } from './alternatives.ts'
+import type { Entry } from './layers.ts'
 import { pathOf } from './paths.ts'
 import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
 import type { Redactor } from './presentation/redact.ts'
+import type { Held, ResolvedKeys, Said } from './resolved.ts'
 import type { Schema, TypeSchema } from './schema.ts'
-
-/** A value that a layer gives to a key, in the shape drivers see. */
-export interface Held {
-  readonly layer: LayerName
-  readonly entry: Entry
-  readonly value: unknown
-}
-
-/** What one layer says about the keys of one exporter, or of telemachine itself. */
-export type Said = readonly [layer: LayerName, table: Table | undefined]
-
-/** Keys with the values that all layers together give them. */
-export interface ResolvedKeys {
-  /** The exporter; undefined for the keys of telemachine itself. */
-  readonly id: string | undefined
-  readonly schema: Pick<Schema, 'keys' | 'defaults'>
-  readonly config: Config
-  /** Per key what the layers above the defaults say, strongest first; keys that no layer names are missing. */
-  readonly held: ReadonlyMap<string, readonly Held[]>
-  /** What is odd about it, though it is in force. */
-  readonly warnings: readonly string[]
-}
 
 const lackingCode = ({ source }: Entry): TelemetryErrorCode =>
   source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
@@ -42,8 +22,8 @@ export function resolveKeys(
   redactor: Redactor,
   ignored: readonly Entry[] = [],
 ): ResolvedKeys {
-  const speaking = said.filter(
-    (one): one is readonly [LayerName, Table] => one[1] !== undefined && one[1].size > 0,
+  const speaking = said.flatMap(([layer, table], rank) =>
+    table !== undefined && table.size > 0 ? [{ layer, table, rank }] : [],
   )
   const config: Record<string, unknown> = {}
   const held = new Map<string, Held[]>()
@@ -52,12 +32,12 @@ export function resolveKeys(
 
   for (const [name, key] of schema.keys) {
     const values: Held[] = []
-    for (const [layer, table] of speaking) {
+    for (const { layer, table, rank } of speaking) {
       const entry = table.get(name)
       if (entry === undefined || ignored.includes(entry)) continue
       const verdict = entry.lacking === undefined ? schema.verdict(name, entry) : undefined
       if (verdict && 'value' in verdict) {
-        values.push({ layer, entry, value: verdict.value })
+        values.push({ layer, entry, value: verdict.value, rank })
         continue
       }
       const path = pathOf(id, name)
@@ -142,7 +122,7 @@ export function resolveExporter(
 ): ResolvedKeys {
   const before = problems.count
   unknownKeys(id, schema, said, problems)
-  const keys = resolveKeys(id, schema, said, problems, redactor)
+  const keys = withAlternatives(id, resolveKeys(id, schema, said, problems, redactor), problems)
   // Rules across keys are written for valid ones.
   if (problems.count > before) return keys
   const broken = brokenRules(id, schema, keys.config, redactor)
@@ -150,7 +130,8 @@ export function resolveExporter(
   // A variable of the ecosystem that breaks them is ignored, as one with a malformed text is.
   const suspects = [...keys.held.values()].flatMap(([held]) => (held?.entry.ecosystem ? [held.entry] : []))
   for (const ignored of [...suspects.map((entry) => [entry]), suspects]) {
-    const others = resolveKeys(id, schema, said, createProblems(), redactor, ignored)
+    const resolved = resolveKeys(id, schema, said, createProblems(), redactor, ignored)
+    const others = withAlternatives(id, resolved, createProblems())
     if (ignored.length === 0 || brokenRules(id, schema, others.config, redactor).length > 0) continue
     const names = ignored.map(({ from }) => from).join(', ')
     const why = broken.map(({ message }) => message).join('; ')
@@ -173,7 +154,12 @@ function hintOf(key: KeySchema, value: unknown): string | undefined {
 export function hints(id: string, { keys }: TypeSchema, config: Config, redactor: Redactor): string[] {
   if (config.enabled === false) return []
   const found: string[] = []
+  const replaced = new Set(
+    alternativesOf({ keys }).flatMap(({ list, single }) => (config[list] === null ? [] : [single])),
+  )
   for (const [name, key] of keys) {
+    // The list that is in force speaks of it.
+    if (replaced.has(name)) continue
     const hint = hintOf(key, config[name])
     if (hint !== undefined)
       found.push(`${pathOf(id, name)} is ${JSON.stringify(redactor.value(config[name]))}, which ${hint}`)

@@ -31,11 +31,7 @@ const isLasting = ({ source }: Entry): boolean =>
   source === 'environment' || source === 'file' || source === 'init'
 
 /** Makes the schema of keys. Teaches the redactor each secret that is judged, whatever becomes of it. */
-export function createSchema(
-  keys: ReadonlyMap<string, KeySchema>,
-  convict: Convict,
-  redactor?: Redactor,
-): Schema {
+function createSchema(keys: ReadonlyMap<string, KeySchema>, convict: Convict, redactor?: Redactor): Schema {
   const defaults = new Map<string, unknown>()
   for (const [name, key] of keys) {
     const { fallback } = keyJudgeOf(key, convict)

@@ -36,6 +36,7 @@ import { createEnvironment } from './sources/environment.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { createRemoteFeed } from './sources/remote.ts'
+import { createSourceReport, type SourceReport } from './sources/report.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
 /** What the program says is bounded by its author, not by what a network sends. */
@@ -43,6 +44,10 @@ const maxInitValues = 100_000
 
 const stopped = (): TelemetryError =>
   new TelemetryError('STOPPED', 'telemetry is stopped: its configuration is final')
+
+const nothingToShow = (): never => {
+  throw new TelemetryError('NOT_RUNNING', 'there is no status to report')
+}
 
 /** Names of an application's file in the status; nobody reads more. */
 const maxForeign = 100
@@ -169,11 +174,13 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   }
 
   /** A change that nobody waits for: its refusal is in the status, and in the log. */
-  const changeUnasked = (source: Source, given: ReadChange): void => {
-    change(source, given).catch((error) => {
+  const changeUnasked = (source: Source, given: ReadChange): Promise<PutResult> => {
+    const changed = change(source, given)
+    changed.catch((error) => {
       if (phase !== 'stopped')
         logger.warn({ source, error: redactor.text(String(error)) }, 'a configuration was refused')
     })
+    return changed
   }
 
   const heardFile = (document: ReadDocument): void => {
@@ -182,10 +189,14 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
   }
 
   /** Documents heard before the end of the start. */
-  const waiting = new Map<number, ReadChange>()
+  const waiting = new Map<
+    number,
+    ReadChange & { readonly document: unknown; readonly report: SourceReport }
+  >()
 
   const feeds = (options.remote ?? []).map((source, index) => {
     const name = source.name ?? `remote ${index + 1}`
+    const report = createSourceReport(source, options.status ?? nothingToShow, redactor)
     const heard = (document: unknown): void => {
       const { tables, problems } = readDocument(document, {
         source: 'remote',
@@ -193,12 +204,16 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
         from: name,
       })
       const given: ReadChange = { steps: [{ type: 'remote', index, tables }], problems }
-      if (phase === 'started' || phase === 'stopped') changeUnasked('remote', given)
-      else waiting.set(index, given)
+      if (phase !== 'started' && phase !== 'stopped') waiting.set(index, { ...given, document, report })
+      else
+        changeUnasked('remote', given).then(
+          ({ superseded }) => superseded || report.applied(document),
+          (error) => report.refused(document, error),
+        )
     }
     const lost = (error: string): void =>
       logger.warn({ source: name, error: redactor.text(error) }, 'a remote configuration source is lost')
-    return { name, ...createRemoteFeed(source, clock, heard, lost) }
+    return { name, report, ...createRemoteFeed(source, clock, heard, lost) }
   })
 
   const begin = async (): Promise<void> => {
@@ -212,17 +227,21 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     await Promise.all(feeds.map((feed) => feed.start()))
     if (phase === 'stopped') throw stopped()
     let { config } = judgement
+    const judgedNow = [...waiting.values()]
+    waiting.clear()
+    const outcomes: (() => void)[] = []
     // A bad document in a store that a fleet shares must not keep each of its processes from starting.
-    for (const given of waiting.values()) {
+    for (const { steps, problems: found, document, report } of judgedNow) {
       try {
-        if (given.problems.count > 0) throw given.problems.error()
-        config = judged('remote', given.steps, config)
+        if (found.count > 0) throw found.error()
+        config = judged('remote', steps, config)
+        outcomes.push(() => report.applied(document))
       } catch (error) {
         if (!(error instanceof TelemetryConfigError)) throw error
         refused('remote', error)
+        outcomes.push(() => report.refused(document, error))
       }
     }
-    waiting.clear()
     if (read) heardFile(read)
     warnings.about(
       'environment',
@@ -233,9 +252,10 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     warnings.announce(config)
     inForce = { version: 1, config }
     phase = 'started'
+    for (const tell of outcomes) tell()
     file?.watch((document) => {
       if (document.problems.count === 0) heardFile(document)
-      changeUnasked('file', { ...document, steps: [{ type: 'file', tables: document.tables }] })
+      void changeUnasked('file', { ...document, steps: [{ type: 'file', tables: document.tables }] })
     })
   }
 
@@ -294,6 +314,10 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       subscriberErrors: subscribers.errors(),
     }),
     onSettled: reports.onSettled,
+    stateChanged: () => {
+      for (const { report } of feeds) report.stateChanged()
+    },
+    reportStopped: () => Promise.all(feeds.map(({ report }) => report.stopped())).then(() => {}),
     redactor,
     stop: async () => {
       phase = 'stopped'

@@ -1,5 +1,6 @@
 import { maxHeaders } from '../exporters/header-pairs.ts'
 import { maxElements } from './formats/format.ts'
+import { maxUrls } from './formats/lists.ts'
 import { maxMetrics } from './formats/metrics.ts'
 import { maxSeconds } from './formats/numbers.ts'
 import { maxSpoolBytes, minSpoolBytes, spoolChoices } from './formats/spool.ts'
@@ -29,6 +30,8 @@ const text = (maxLength: number, more: JsonSchema = {}): JsonSchema => ({
 })
 const names: JsonSchema = { type: 'array', maxItems: maxElements, items: text(maxName, { minLength: 1 }) }
 
+const httpUrl = string({ maxLength: maxUrl, pattern: '^[hH][tT][tT][pP][sS]?://[^/]' })
+
 /** The JSON Schema of the values that a format takes, or of somewhat more. */
 const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   number: number('number'),
@@ -53,7 +56,14 @@ const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   path: string({ maxLength: maxName, pattern: '^/[^?#\\\\\\s]*$' }),
   name: string({ minLength: 1, maxLength: maxName }),
   host: string({ minLength: 1, maxLength: 253 }),
-  'http-url': string({ maxLength: maxUrl, pattern: '^[hH][tT][tT][pP][sS]?://[^/]' }),
+  'http-url': httpUrl,
+  'http-urls': () => ({
+    type: 'array',
+    minItems: 1,
+    maxItems: maxUrls,
+    uniqueItems: true,
+    items: httpUrl(),
+  }),
   'proxy-url': string({ maxLength: maxUrl }),
   'file-path': string({ minLength: 1, maxLength: 4096 }),
   spool: () => ({

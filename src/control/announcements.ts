@@ -8,8 +8,17 @@ import type { Recorder } from './recorder.ts'
 /** Keys of a refused change in the history: its problems are to have room, too. */
 const mostNamed = 8
 
+const primary = '0'
 /** States that somebody should look at. */
-const troubles: ReadonlySet<string> = new Set(['restarting', 'failed', 'retrying', 'open', 'failing', 'full'])
+const troubledStates: ReadonlySet<string> = new Set([
+  'restarting',
+  'failed',
+  'retrying',
+  'open',
+  'failing',
+  'full',
+])
+const wellStates: ReadonlySet<string> = new Set(['closed', primary])
 
 /** Tells of what happens in the control plane: in the history, in the log, and as self-telemetry. */
 export interface Announcements {
@@ -52,16 +61,25 @@ export function createAnnouncements({
         },
       )
     },
-    stateChanged({ id, what, from, to }) {
-      const message = units.get(id)?.lastError()?.message
-      const troubled = troubles.has(to)
-      const details = { exporter: id, from, to, ...(troubled && message !== undefined && { error: message }) }
-      recorder.record({ kind: what, id, from, to, ...(troubled && { message }) })
-      if (troubled) logger.warn(details, `${what} is ${to}`)
+    stateChanged({ id, what, from, to, endpoint }) {
+      const unit = units.get(id)
+      const message = unit?.lastError()?.message
+      const troubled = troubledStates.has(to) || (what === 'endpoint' && to !== primary)
+      const place = endpoint === undefined ? {} : { endpoint }
+      const url = what === 'endpoint' ? unit?.endpoints()[Number(to)]?.url : undefined
+      const details = { exporter: id, ...place, from, to, ...(url !== undefined && { url }) }
+      const why = troubled && message !== undefined ? { error: message } : {}
+      recorder.record({ kind: what, id, ...place, from, to, ...(troubled && { message }) })
+      if (troubled) logger.warn({ ...details, ...why }, `${what} is ${to}`)
       else logger.info(details, `${what} is ${to}`)
       // What fails while it carries self-telemetry is counted only, or two exporters would feed each other.
-      if (what === 'breaker' && to !== 'closed' && units.get(id)?.latestWasSelf()) return
-      bus.emitSelf(`telemetry.${what}.state`, { count: 1 }, { exporter: id, from, to }, { exporter: id })
+      if ((what === 'breaker' || what === 'endpoint') && !wellStates.has(to) && unit?.latestWasSelf()) return
+      bus.emitSelf(
+        `telemetry.${what}.state`,
+        { count: 1 },
+        { exporter: id, ...place, from, to },
+        { exporter: id },
+      )
     },
   }
 }

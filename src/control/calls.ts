@@ -26,3 +26,14 @@ export function checkedExporter(ids: Iterable<string>, id: unknown): void {
   const there = known.length > 0 ? `there is ${known.join(', ')}` : 'there is none'
   throw new TelemetryError('EXPORTER_UNKNOWN', `there is no exporter ${JSON.stringify(String(id))}; ${there}`)
 }
+
+/** @throws TelemetryError `ENDPOINT_UNKNOWN`. */
+export function checkedEndpoint(id: string, count: number, endpoint: unknown): void {
+  if (endpoint === undefined) return
+  if (Number.isInteger(endpoint) && (endpoint as number) >= 0 && (endpoint as number) < count) return
+  const there = count === 1 ? 'one endpoint, 0' : `${count} endpoints, 0 to ${count - 1}`
+  throw new TelemetryError(
+    'ENDPOINT_UNKNOWN',
+    `${id} has ${there}: endpoint must be the index of one (got ${JSON.stringify(endpoint) ?? String(endpoint)})`,
+  )
+}

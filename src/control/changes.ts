@@ -40,7 +40,7 @@ export function createChanges(
     const unit = effect === 'add' && after ? addUnit(id, after) : units.get(id)
     if (!unit) return []
     if (effect !== 'add' && after) unit.stage(setupOf(after))
-    return [{ unit, effect, settings: settingsOf(after?.config ?? unit.config()), keys }]
+    return [{ unit, effect, settings: settingsOf(unit.definition, after?.config ?? unit.config()), keys }]
   }
 
   return {

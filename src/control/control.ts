@@ -6,37 +6,51 @@ import type {
   Refusal,
   systemMachine,
 } from '../../machines/index.ts'
-import { type BreakerState, breakerState, type ExporterState, exporterState } from '../../machines/states.ts'
-import { type Clock, elapsed } from '../clock.ts'
+import { type ExporterState, exporterState } from '../../machines/states.ts'
+import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
+import { type BreakerView, createBreakerViews } from './breaker-views.ts'
 import type { Observation } from './observe.ts'
 
-/** What is running for one exporter, now. */
-export interface ExporterView {
+/** What is running for one exporter, now. Its breaker is that of the endpoint that serves, or of the primary. */
+export interface ExporterView extends BreakerView {
   readonly state: ExporterState
-  readonly breaker: BreakerState
-  /** Consecutive failures while closed. */
-  readonly breakerFailures: number
-  /** Epoch milliseconds of the breaker's last change of state. */
-  readonly breakerSince: number
-  /** Milliseconds until an open breaker lets a probe through, on the monotonic clock; null while it is not open. */
-  readonly probeInMs: number | null
+  /** The breakers of its endpoints, the primary's first. */
+  readonly breakers: readonly BreakerView[]
+  /** Index of the endpoint that serves; null while none of several does. */
+  readonly serving: number | null
 }
 
 /** State values of all charts, as XState writes them. */
 export interface SystemPicture {
   readonly system: unknown
-  readonly exporters: Readonly<
-    Record<string, { exporter: unknown; delivery: unknown; breaker: unknown; spool?: unknown }>
-  >
+  readonly exporters: Readonly<Record<string, ExporterPicture>>
 }
 
-/** A change of what an exporter or its breaker shows. */
+/**
+ * State values of one exporter's charts. `failover` and `breakers` are there where it has several endpoints, `spool`
+ * where it has had one.
+ */
+export interface ExporterPicture {
+  readonly exporter: unknown
+  readonly delivery: unknown
+  /** Of the primary. */
+  readonly breaker: unknown
+  readonly breakers?: readonly unknown[]
+  readonly failover?: unknown
+  readonly spool?: unknown
+}
+
+/**
+ * A change of what an exporter, a breaker or a spool shows, or of the endpoint that serves (by its index; `none` if
+ * none does). `endpoint`: whose breaker it is, where there are several.
+ */
 export interface StateChange {
   readonly id: string
-  readonly what: 'exporter' | 'breaker' | 'spool'
+  readonly what: 'exporter' | 'breaker' | 'endpoint' | 'spool'
   readonly from: string
   readonly to: string
+  readonly endpoint?: number
 }
 
 /** The running actor system, from outside. */
@@ -45,7 +59,8 @@ export interface Control {
   change(version: number, changes: readonly PlannedChange[]): Promise<readonly Refusal[]>
   flush(ids: readonly string[]): void
   restart(id: string): void
-  commandBreaker(id: string, command: BreakerCommand): void
+  /** Of one endpoint, or of all. */
+  commandBreaker(id: string, command: BreakerCommand, endpoint?: number): void
   /** Begins more exporters of the start. */
   add(exporters: readonly PlannedExporter[]): void
   view(id: string): ExporterView | undefined
@@ -57,6 +72,21 @@ export interface Control {
 }
 
 const ended = 'telemetry has stopped'
+
+/** The name of the endpoint that serves, in changes. */
+const nameOf = (serving: number | null): string => (serving === null ? 'none' : String(serving))
+
+type Group = SnapshotFrom<typeof systemMachine>['context']['groups'][string]
+
+const pictureOf = ({ exporter, delivery, breakers, failover }: Group): ExporterPicture => {
+  const values = breakers.map((breaker) => breaker.getSnapshot().value)
+  return {
+    exporter: exporter.getSnapshot().value,
+    delivery: delivery.getSnapshot().value,
+    breaker: values[0],
+    ...(failover && { breakers: values, failover: failover.getSnapshot().value }),
+  }
+}
 
 /** Starts the root actor with its exporters. */
 export function startControl(options: {
@@ -73,9 +103,7 @@ export function startControl(options: {
   const watched = new WeakSet<object>()
   const waiting: (() => void)[] = []
   const shown = new Map<string, ExporterView>()
-  const breakerSince = new Map<string, number>()
-  /** When a breaker opened last, in monotonic milliseconds. */
-  const openedAt = new Map<string, number>()
+  const breakerViews = createBreakerViews(clock)
   /** Exporters whose client opens or that drain. */
   const settling = new Set<string>()
   let groups: SnapshotFrom<typeof systemMachine>['context']['groups'] | undefined
@@ -88,23 +116,15 @@ export function startControl(options: {
   })
   observation.connect(root.system)
 
-  type Group = SnapshotFrom<typeof systemMachine>['context']['groups'][string]
   const groupOf = (id: string): Group | undefined => root.getSnapshot().context.groups[id]
 
   const view = (id: string): ExporterView | undefined => {
     const group = groupOf(id)
     if (!group) return undefined
-    const breaker = group.breaker.getSnapshot()
-    const state = breakerState(breaker)
-    const now = elapsed(clock)
-    return {
-      state: exporterState(group.exporter.getSnapshot()),
-      breaker: state,
-      probeInMs:
-        state === 'open' ? Math.max((openedAt.get(id) ?? now) + breaker.context.waitMs - now, 0) : null,
-      breakerFailures: breaker.context.failures,
-      breakerSince: breakerSince.get(id) ?? clock.now(),
-    }
+    const breakers = breakerViews.of(id, group.breakers)
+    const serving = group.failover ? group.failover.getSnapshot().context.serving : 0
+    const shownBreaker = (breakers[serving ?? 0] ?? breakers[0]) as BreakerView
+    return { state: exporterState(group.exporter.getSnapshot()), ...shownBreaker, breakers, serving }
   }
 
   const wake = (): void => {
@@ -120,24 +140,26 @@ export function startControl(options: {
     const before = shown.get(id)
     if (!now) return
     shown.set(id, now)
-    if (before?.breaker !== now.breaker) {
-      breakerSince.set(id, clock.now())
-      openedAt.set(id, elapsed(clock))
+    breakerViews.note(id, now.breakers)
+    if (!before) return
+    if (before.state !== now.state) onStateChange({ id, what: 'exporter', from: before.state, to: now.state })
+    const several = now.breakers.length > 1
+    for (const [endpoint, { breaker: to }] of now.breakers.entries()) {
+      const { breaker: from = to } = before.breakers[endpoint] ?? {}
+      if (from !== to) onStateChange({ id, what: 'breaker', from, to, ...(several && { endpoint }) })
     }
-    if (before && before.state !== now.state)
-      onStateChange({ id, what: 'exporter', from: before.state, to: now.state })
-    if (before && before.breaker !== now.breaker)
-      onStateChange({ id, what: 'breaker', from: before.breaker, to: now.breaker })
+    if (before.serving !== now.serving)
+      onStateChange({ id, what: 'endpoint', from: nameOf(before.serving), to: nameOf(now.serving) })
   }
 
   /** Follows the actors of an exporter from the first snapshot that has them. */
-  const watch = (id: string, { exporter, breaker, delivery }: Group): void => {
-    if (watched.has(exporter)) return
+  const watch = (id: string, { exporter, breakers, failover, delivery }: Group): void => {
+    const fresh = [exporter, ...breakers, failover].filter((actor) => actor && !watched.has(actor))
+    if (fresh.length === 0) return
     // Only entering a state that is shown outside is heard of, not every step.
-    exporter.on('state.shown', () => compare(id))
-    if (!watched.has(breaker)) breaker.on('state.shown', () => compare(id))
+    for (const actor of fresh) actor?.on('state.shown', () => compare(id))
     const observer = { error: () => compare(id) }
-    for (const actor of [exporter, breaker, delivery] as AnyActorRef[]) {
+    for (const actor of [...fresh, delivery] as AnyActorRef[]) {
       if (watched.has(actor)) continue
       watched.add(actor)
       // Without an error observer a handled crash would become an uncaught exception.
@@ -163,8 +185,7 @@ export function startControl(options: {
   })
   root.on('exporter.removed', ({ id }) => {
     shown.delete(id)
-    breakerSince.delete(id)
-    openedAt.delete(id)
+    breakerViews.forget(id)
     settling.delete(id)
     wake()
     onRemoved(id)
@@ -186,7 +207,8 @@ export function startControl(options: {
     add: (more) => send({ type: 'exporters.add', exporters: more }),
     flush: (ids) => send({ type: 'exporters.flush', ids }),
     restart: (id) => send({ type: 'exporter.restart', id }),
-    commandBreaker: (id, command) => send({ type: 'breaker.command', id, command }),
+    commandBreaker: (id, command, endpoint) =>
+      send({ type: 'breaker.command', id, command, ...(endpoint !== undefined && { endpoint }) }),
     view,
     settled: () =>
       new Promise((resolve) => {
@@ -195,14 +217,7 @@ export function startControl(options: {
       }),
     snapshot() {
       const { value, context } = root.getSnapshot()
-      const exporters = Object.entries(context.groups).map(([id, actors]) => [
-        id,
-        {
-          exporter: actors.exporter.getSnapshot().value,
-          delivery: actors.delivery.getSnapshot().value,
-          breaker: actors.breaker.getSnapshot().value,
-        },
-      ])
+      const exporters = Object.entries(context.groups).map(([id, group]) => [id, pictureOf(group)])
       return { system: value, exporters: Object.fromEntries(exporters) }
     },
     stop: (timeoutMs) =>

@@ -1,8 +1,10 @@
 import { fromPromise } from 'xstate'
 import {
   deliveryMachine,
+  type ExportPlace,
   exporterMachine,
   type FenceReport,
+  failoverMachine,
   systemMachine,
   type UnitPort,
   type WaveReport,
@@ -35,11 +37,21 @@ export const wireExporter = (): typeof exporterMachine =>
 export const wireDelivery = (): typeof deliveryMachine =>
   deliveryMachine.provide({
     actors: {
-      exportWave: fromPromise<WaveReport, UnitInput & { scope: WaveScope }>(({ input }) =>
-        lifeOf(input).exportWave(input.scope),
+      exportWave: fromPromise<WaveReport, ExportPlace & { scope: WaveScope }>(({ input }) =>
+        lifeOf(input).exportWave(input.scope, input),
       ),
-      drain: fromPromise<WaveReport, UnitInput & { probe: boolean; withinMs: number }>(({ input }) =>
-        lifeOf(input).drain(input.probe, input.withinMs),
+      drain: fromPromise<WaveReport, ExportPlace & { probe: boolean; withinMs: number }>(({ input }) =>
+        lifeOf(input).drain(input.probe, input.withinMs, input),
+      ),
+    },
+  })
+
+/** The failover chart's placeholder actor, made real. */
+export const wireFailover = (): typeof failoverMachine =>
+  failoverMachine.provide({
+    actors: {
+      exportProbe: fromPromise<WaveReport, UnitInput & { endpoint: number }>(({ input }) =>
+        lifeOf(input).exportProbe(input.endpoint),
       ),
     },
   })
@@ -48,14 +60,17 @@ export const wireDelivery = (): typeof deliveryMachine =>
 export const wireSystem = ({
   exporter = wireExporter(),
   delivery = wireDelivery(),
+  failover = wireFailover(),
 }: {
   exporter?: typeof exporterMachine
   delivery?: typeof deliveryMachine
+  failover?: typeof failoverMachine
 } = {}): typeof systemMachine =>
   systemMachine.provide({
     actors: {
       exporter,
       delivery,
+      failover,
       yield: fromPromise<void>(() => new Promise((resolve) => setImmediate(resolve))),
     },
   })

@@ -4,13 +4,15 @@ import type { Clock } from '../clock.ts'
 export interface HistoryEntry {
   /** Epoch milliseconds. */
   readonly at: number
-  readonly kind: 'exporter' | 'breaker' | 'spool' | 'config' | 'crash'
+  readonly kind: 'exporter' | 'breaker' | 'endpoint' | 'spool' | 'config' | 'crash'
   /** The exporter it happened to; a configuration change may concern several. */
   readonly id?: string
+  /** Index of the endpoint whose breaker it is, where the exporter has several. */
+  readonly endpoint?: number
   /** States, or configuration versions, before and after. */
   readonly from?: string
   readonly to?: string
-  /** Redacted by whoever records. Cut at 1,024 characters. */
+  /** A text without secrets, at most 1,024 characters long. */
   readonly message?: string
 }
 
@@ -42,12 +44,13 @@ export function createRecorder({ clock, limit = 200 }: { clock: Clock; limit?: n
   let oldest = 0
 
   return {
-    record({ kind, id, from, to, message }) {
+    record({ kind, id, endpoint, from, to, message }) {
       if (size === 0) return
       const entry: HistoryEntry = {
         at: clock.now(),
         kind,
         ...(id !== undefined && { id: short(id) }),
+        ...(endpoint !== undefined && { endpoint }),
         ...(from !== undefined && { from: short(from) }),
         ...(to !== undefined && { to: short(to) }),
         ...(message !== undefined && { message: short(message) }),

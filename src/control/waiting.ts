@@ -1,6 +1,6 @@
 import { type Clock, holdProcess } from '../clock.ts'
 
-/** Keeps the process alive until work that somebody awaits is done. */
+/** Keeps the process alive until awaited work is done. */
 export async function whileHeld<Result>(clock: Clock, work: () => Promise<Result>): Promise<Result> {
   const release = holdProcess(clock)
   try {

@@ -12,16 +12,15 @@ export interface Attempt {
 /** Each field is read once: what a driver does to its answer later, or in a getter, changes nothing. */
 function read(value: unknown): Outcome | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { type, rejected, afterSeconds, ambiguous, stale, unhealthy, unsent, cause } = value as Record<
-    string,
-    unknown
-  >
+  const { type, rejected, afterSeconds, ambiguous, stale, unhealthy, returned, unsent, cause } =
+    value as Record<string, unknown>
   switch (type) {
     case 'delivered':
       return {
         type,
         rejected: typeof rejected === 'number' && rejected > 0 ? Math.floor(rejected) : 0,
         ...(cause !== undefined && { cause }),
+        ...(typeof ambiguous === 'number' && ambiguous > 0 && { ambiguous: Math.floor(ambiguous) }),
       }
     case 'retry':
       return {
@@ -32,9 +31,12 @@ function read(value: unknown): Outcome | undefined {
         ...(typeof afterSeconds === 'number' && { afterSeconds }),
       }
     case 'refused':
-      return { type, cause, unhealthy: Boolean(unhealthy) }
+      return {
+        ...{ type, cause, unhealthy: Boolean(unhealthy) },
+        ...(returned === true && { returned, ambiguous: Boolean(ambiguous) }),
+      }
     case 'misdirected':
-      return { type, cause }
+      return { type, cause, ...(returned === true && { returned }) }
     case 'too_large':
       return { type, unsent: Boolean(unsent) }
     default:

@@ -20,6 +20,9 @@ export interface Batch extends ItemBatch {
   after: number
   /** The drain that tried it last. */
   round: number
+  /** The endpoints that called it misdirected, a bit for each, and the configuration of endpoints that they are of. */
+  misdirectedAt: number
+  misdirectedIn: number
   /** Attempts that have begun, at any destination. */
   attempts: number
   /** An earlier life of the process may have delivered it, and the ledger does not say so yet. */
@@ -35,6 +38,8 @@ export const batchOf = (items: ItemBatch): Batch => ({
   deliveriesAtFirstFailure: 0,
   after: 0,
   round: 0,
+  misdirectedAt: 0,
+  misdirectedIn: 0,
   attempts: 0,
   doubtful: false,
   backing: undefined,

@@ -22,44 +22,44 @@ export interface BreakerOptions {
   readonly initialResetTimeoutMs?: number
   /** Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000. */
   readonly probeTimeoutMs?: number
-  /** Default: the system's. */
+  /** Default: the clock of the operating system. */
   readonly clock?: Clock
 }
 
-/** Leave for one call. It is settled once; what is said after that is ignored. */
+/** The permission to make one call. The first method called settles it; later calls are ignored. */
 export interface Permit {
   succeeded(): void
-  /** No connection, timeout, 429 or 5xx: the backend is down. */
+  /** The call failed because the backend is down: no connection, a timeout, 429 or 5xx. */
   failed(): void
-  /** The backend is alive and refuses this data: no failure. */
+  /** The backend is alive and refused this data, which is no failure of the backend. */
   rejected(): void
-  /** The call was not made, or says nothing: the slot is free again. */
+  /** The call was not made, or tells nothing about the backend. The slot is free again. */
   cancelled(): void
 }
 
 /** A circuit breaker that {@link createBreaker} made, for calls of your own. */
 export interface Breaker {
-  /** A permit, or undefined while the breaker keeps calls away. */
+  /** Returns a permit, or undefined while the breaker permits no calls. */
   acquire(): Permit | undefined
   /**
    * Calls `call` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
    * `isFailure` says that the error is no sign of a backend that is down. Rejects with what the call threw.
-   * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker keeps calls away; `BREAKER_CALL_INVALID`
+   * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker permits no calls; `BREAKER_CALL_INVALID`
    * if it is no function.
    */
   execute<Result>(
     call: () => Result | Promise<Result>,
     options?: { readonly isFailure?: (error: unknown) => boolean },
   ): Promise<Result>
-  /** What the breaker is now. */
+  /** The state of the breaker now. */
   readonly state: BreakerState
   /** A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
   configure(options: Options): void
-  /** No calls until `reset`. */
+  /** Opens the breaker: no call is permitted until `reset`. */
   forceOpen(): void
-  /** All calls, whatever happens, until `reset`. */
+  /** Permits every call, whatever fails, until `reset`. */
   disable(): void
-  /** Closed, counting from zero. */
+  /** Closes the breaker and sets its failures to zero. */
   reset(): void
 }
 
@@ -101,7 +101,7 @@ function isJudgedFailure(error: unknown, isFailure: (error: unknown) => boolean)
 }
 
 /**
- * A circuit breaker of its own: a synchronous face on the chart that guards each exporter .
+ * Makes a circuit breaker for calls of your own, with the statechart that guards each exporter.
  * Its timer never keeps the process alive. @throws TelemetryError `BREAKER_OPTIONS_INVALID`.
  */
 export function createBreaker(options: BreakerOptions = {}): Breaker {
@@ -113,7 +113,7 @@ export function createBreaker(options: BreakerOptions = {}): Breaker {
     breakerMachine.provide({
       actions: {
         grant: ({ context }, { probe }) => {
-          granted = { generation: context.generation, probe }
+          granted = { generation: context.generation, endpoint: 0, probe }
         },
         deny: () => {},
       },

@@ -2,12 +2,20 @@ import { type Clock, elapsed } from '../clock.ts'
 import { messageOf, TelemetryError } from '../errors.ts'
 import type { AnyExporterDefinition, Config, OpenContext } from '../exporters/exporter.ts'
 import { guardedAbort } from './abort.ts'
+import { endpointConfig, endpointsOf, type Tallies, type Tally } from './endpoints.ts'
 
 /** An open client, the configuration it was opened with, and the attempts that run on it. */
 export interface ClientSlot {
-  readonly client: unknown
+  /** What the driver opened: one for each endpoint, the primary's first. */
+  readonly members: readonly Member[]
   readonly config: Config
-  readonly running: Set<{ readonly settled: Promise<unknown>; cut(): void }>
+  readonly running: Set<{ readonly endpoint: number; readonly settled: Promise<unknown>; cut(): void }>
+}
+
+/** A client of one endpoint. */
+interface Member {
+  readonly client: unknown
+  readonly tally: Tally
 }
 
 /** A client on its way out. */
@@ -45,8 +53,11 @@ export interface Clients {
   discard(): void
   /** Resolves when every retiring client is closed. */
   retired(): Promise<void>
-  /** Old clients finish within this, so that what they could not deliver can still go to the current one. */
-  hurryRetirement(ms: number): void
+  /**
+   * Old clients, and attempts at other endpoints than this one, finish within so many milliseconds, so that what they
+   * could not deliver can still go there.
+   */
+  hurryOthers(ms: number, endpoint: number): void
   /** Attempts that are in flight now, on any client. */
   running(): Promise<unknown>[]
   /** Ends every running attempt. */
@@ -62,9 +73,10 @@ export function createClients(options: {
   config: () => Config
   /** How long a replaced client may finish what it has in flight. */
   retirementMs: () => number
+  tallies: Tallies
   onError: (error: unknown) => void
 }): Clients {
-  const { definition, clock, context, config: inForce, retirementMs, onError } = options
+  const { definition, clock, context, config: inForce, retirementMs, tallies, onError } = options
   let current: ClientSlot | undefined
   let candidate: ClientSlot | undefined
   /** Oldest first. */
@@ -93,6 +105,9 @@ export function createClients(options: {
       )
     })
 
+  const closeAll = (members: readonly Member[]): Promise<unknown> =>
+    Promise.all(members.map(({ client }) => closeClient(client)))
+
   const settled = (slot: ClientSlot): Promise<unknown> =>
     Promise.all([...slot.running].map((attempt) => attempt.settled))
 
@@ -113,7 +128,7 @@ export function createClients(options: {
     const closed = settled(slot)
       .then(() => {
         clock.clearTimeout(timer)
-        return closeClient(slot.client)
+        return closeAll(slot.members)
       })
       .then(() => {
         retiring.delete(retirement)
@@ -128,12 +143,41 @@ export function createClients(options: {
     while (retiring.size > 0) await Promise.all([...retiring].map(({ closed }) => closed))
   }
 
-  /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */
-  const openSlot = (
+  /** Opens a client for each endpoint, or none. */
+  const openMembers = async (
     { config, forbidAddress }: Setup,
     signal: AbortSignal,
-    since: number,
-  ): Promise<ClientSlot> =>
+  ): Promise<readonly Member[]> => {
+    const opened: Member[] = []
+    let isWanted = true
+    const giveUp = (): void => {
+      isWanted = false
+      void closeAll(opened.splice(0))
+    }
+    signal.addEventListener('abort', giveUp)
+    const opening = endpointsOf(definition, config).map(async (one, endpoint): Promise<Member> => {
+      const current = (): Config => endpointConfig(definition, inForce(), endpoint)
+      const client = await definition.open(one.config, {
+        ...context(current),
+        signal,
+        current,
+        forbidAddress,
+      })
+      const member = { client, tally: tallies.of(one.url) }
+      if (isWanted) opened.push(member)
+      else void closeAll([member])
+      return member
+    })
+    try {
+      return await Promise.all(opening)
+    } catch (error) {
+      giveUp()
+      throw error
+    }
+  }
+
+  /** Bounded by open_timeout and the signal; a client that opens too late is closed, never kept. */
+  const openSlot = (setup: Setup, signal: AbortSignal, since: number): Promise<ClientSlot> =>
     new Promise((resolve, reject) => {
       const controller = guardedAbort(onError)
       let over = false
@@ -152,7 +196,7 @@ export function createClients(options: {
         })
       const onAbort = (): void =>
         giveUp(new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up'))
-      const seconds = Number(config.open_timeout ?? 10)
+      const seconds = Number(setup.config.open_timeout ?? 10)
       const timer = clock.setTimeout(
         () => giveUp(new TelemetryError('EXPORTER_OPEN_TIMEOUT', `not open within ${seconds} s`)),
         seconds * 1000,
@@ -160,21 +204,8 @@ export function createClients(options: {
       if (signal.aborted || since !== epoch) return onAbort()
       signal.addEventListener('abort', onAbort)
       openings.add(onAbort)
-      const current = (): Config => inForce()
-      new Promise((opened) =>
-        opened(
-          definition.open(config, {
-            ...context(current),
-            signal: controller.signal,
-            current,
-            forbidAddress,
-          }),
-        ),
-      ).then(
-        (client) => {
-          if (over) void closeClient(client)
-          else finish(() => resolve({ client, config, running: new Set() }))
-        },
+      openMembers(setup, controller.signal).then(
+        (members) => finish(() => resolve({ members, config: setup.config, running: new Set() })),
         (error) =>
           finish(() =>
             reject(
@@ -226,7 +257,7 @@ export function createClients(options: {
     swap() {
       if (!candidate) return
       try {
-        if (current) definition.release?.(current.client)
+        for (const { client } of current?.members ?? []) definition.release?.(client)
       } catch (error) {
         onError(error)
       }
@@ -239,8 +270,13 @@ export function createClients(options: {
       candidate = undefined
     },
     retired,
-    hurryRetirement(ms) {
+    hurryOthers(ms, endpoint) {
       for (const { cutWithin } of retiring) cutWithin(ms)
+      const others = [...(current?.running ?? [])].filter((attempt) => attempt.endpoint !== endpoint)
+      if (others.length > 0)
+        clock.setTimeout(() => {
+          for (const attempt of others) attempt.cut()
+        }, ms)
     },
     running: () =>
       [current, ...[...retiring].map(({ slot }) => slot)].flatMap((slot) =>

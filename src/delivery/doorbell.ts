@@ -1,7 +1,7 @@
 import type { WorkEvent } from '../../machines/index.ts'
 import { type Clock, elapsed } from '../clock.ts'
 import type { Queue } from './queue.ts'
-import type { RetryPolicy } from './retry.ts'
+import type { RetryPolicies } from './retry-policies.ts'
 
 /**
  * Tells the delivery chart what it has to know, and no more. The chart looks when it has nothing to do; between one look
@@ -31,7 +31,7 @@ const arrivalMs = 10
 
 export function createDoorbell(options: {
   queue: Queue
-  retry: RetryPolicy
+  policies: RetryPolicies
   clock: Clock
   flushIntervalMs: () => number
   /** A flush waits for something in the queue. */
@@ -41,7 +41,7 @@ export function createDoorbell(options: {
   /** The chart is busy: the wave that runs, if one does, may take more. */
   onRing: () => void
 }): Doorbell & { isDue(): boolean; isFreshDue(): boolean } {
-  const { queue, retry, clock, flushIntervalMs, isFlushing, isDiskDue, onRing } = options
+  const { queue, policies, clock, flushIntervalMs, isFlushing, isDiskDue, onRing } = options
   let tell: (event: WorkEvent) => void = () => {}
   let told: Told = 'silent'
   let armed = false
@@ -88,7 +88,7 @@ export function createDoorbell(options: {
   }
 
   const tellNow = (): void => {
-    const deferral = retry.deferral()
+    const deferral = policies.deferral()
     if (deferral !== undefined) {
       told = 'silent'
       tell({ type: 'work.deferred', ...deferral })
@@ -98,7 +98,7 @@ export function createDoorbell(options: {
 
   const lookNow = (): void => {
     if (isEmpty()) return
-    if (retry.deferral() !== undefined || isDue()) tellNow()
+    if (policies.deferral() !== undefined || isDue()) tellNow()
     else tellSoon()
   }
 

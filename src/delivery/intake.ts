@@ -43,7 +43,18 @@ export function createIntake(options: {
 }): Intake {
   const { definition, state, ledger, clock, config, enqueue, makeRoom, onError } = options
   const pulled = definition.export === undefined
-  // Weight of the event being ingested that is not yet accounted for: 1, or 0.
+  const { weighs } = definition
+  const weightOf =
+    weighs &&
+    ((one: TelemetryEvent): number => {
+      try {
+        return Math.max(whole(weighs.call(definition, one)), 1)
+      } catch (error) {
+        onError(error)
+        return 1
+      }
+    })
+  // Weight of the event being ingested that is not yet accounted for: 1 or what it weighs, or 0.
   let unsettled = 0
   // Events behind it.
   let behind = 0
@@ -128,8 +139,9 @@ export function createIntake(options: {
   }
 
   const ingestOne = (next: TelemetryEvent): void => {
-    behind -= 1
-    unsettled = 1
+    const weight = weightOf ? weightOf(next) : 1
+    behind -= weight
+    unsettled = weight
     event = next
     self = isSelfTelemetry(next)
     try {
@@ -145,15 +157,17 @@ export function createIntake(options: {
       if (unsettled > 0) sink.drop('failed')
     }
     if (unsettled === 0) return
+    const rest = unsettled
     unsettled = 0
-    if (pulled) ledger.deliver(1)
-    else ledger.drop('ignored', 1, self)
+    if (pulled) ledger.deliver(rest)
+    else ledger.drop('ignored', rest, self)
   }
 
   return {
     ingest(events, since) {
-      ledger.ingest(events.length)
-      behind += events.length
+      const weight = weightOf ? events.reduce((sum, one) => sum + weightOf(one), 0) : events.length
+      ledger.ingest(weight)
+      behind += weight
       line.push({ events, since })
       if (busy) return
       busy = true

@@ -6,16 +6,16 @@ export interface LedgerStatus {
   readonly delivered: number
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>
   readonly pending: {
-    /** In the bus's inbox. */
+    /** Events in the inbox, which the driver has not seen yet. */
     readonly buffered: number
-    /** Kept by the driver: starts of open spans, aggregates. */
+    /** Events that the driver keeps: starts of open spans, aggregates. */
     readonly held: number
     readonly queued: number
     readonly in_flight: number
     /** On disk alone. Only where the exporter has had a spool. */
     readonly spooled?: number
   }
-  /** Outside the identity: weight whose attempt may have arrived although it was sent again or dropped. */
+  /** Events that may have arrived although they were sent again or dropped. They are not part of the sum. */
   readonly ambiguous: number
   /** Part of `accepted`: what an earlier life of the process left on disk. Only where the exporter has had a spool. */
   readonly restored?: number

@@ -13,14 +13,16 @@ import type { Configuration } from './configuration.ts'
 import type { ErrorLog } from './error-log.ts'
 import type { Pipeline } from './pipeline.ts'
 import { backoffMs } from './retry.ts'
+import type { WavePlace } from './waves.ts'
 
 /** One life of the exporter's actors: what their charts command, and the work their invoked actors wait for. */
 export interface UnitLife extends UnitPort {
   /** Rejects with an OpenFailure. */
   open(signal: AbortSignal): Promise<void>
   prepare(signal: AbortSignal, effect: 'rebuild' | 'replace'): Promise<void>
-  exportWave(scope: WaveScope): Promise<WaveReport>
-  drain(probe: boolean, withinMs: number): Promise<WaveReport>
+  exportWave(scope: WaveScope, place: WavePlace): Promise<WaveReport>
+  exportProbe(endpoint: number): Promise<WaveReport>
+  drain(probe: boolean, withinMs: number, place: WavePlace): Promise<WaveReport>
   retire(): Promise<void>
   close(): Promise<void>
   /** After a crash: ends the attempts of the dead actors and closes their clients. */
@@ -55,7 +57,7 @@ export function createLives(options: {
   abandon: (reason: 'disabled' | 'shutdown') => void
 }): Lives {
   const { id, pulled, clock, random, configuration, clients, pipeline, errors } = options
-  const { queue, waves, retry, flushes, doorbell, intake } = pipeline
+  const { queue, waves, policies, flushes, doorbell, intake } = pipeline
   let openFailures = 0
   let crashes: readonly number[] = []
   let latestLife = 0
@@ -85,17 +87,22 @@ export function createLives(options: {
       requestFlush: only(() => {
         intake.tick('flush')
         flushes.request(queue.tail)
-        retry.override()
+        policies.override()
         queue.hurry()
         waves.goOn()
       }),
       endWave: only(waves.end),
       failFlush: only(() => flushes.fail()),
+      serve: only((endpoint) => {
+        policies.serve(endpoint)
+        queue.hurry()
+        queue.requests.forget()
+      }),
       subscribe: only(options.subscribe),
       unsubscribe: only(options.unsubscribe),
       swap: only(() => {
         clients.swap()
-        retry.reset()
+        policies.reset()
         queue.hurry()
         queue.requests.forget()
         doorbell.yieldOnce()
@@ -134,21 +141,28 @@ export function createLives(options: {
           throw errors.redacted(error)
         }),
       ),
-      exportWave: works(async (scope) => {
-        const report = await waves.wave(scope)
+      exportWave: works(async (scope, place) => {
+        const report = await waves.wave(scope, place)
         const { results } = report
+        const failed = results.includes('misdirected') || (scope === 'probe' && results.includes('failure'))
         // A flush asks a backend that is down for one probe, and sends no second batch to a wrong address.
-        if (results.includes('misdirected') || (scope === 'probe' && results.includes('failure')))
-          flushes.fail()
+        if (failed && !place.others) flushes.fail()
         return report
       }),
-      drain: works(async (probe, withinMs) => {
+      exportProbe: works((endpoint) => waves.probe(endpoint)),
+      drain: works(async (probe, withinMs, place) => {
         options.catchUp()
         intake.tick('flush')
         const deadline = elapsed(clock) + withinMs
         // What hangs at an old destination has to come back while there is time to send it to the current one.
-        clients.hurryRetirement(withinMs / 2)
-        const report = await waves.drain({ probe, timeLeftMs: () => deadline - elapsed(clock) })
+        clients.hurryOthers(withinMs / 2, place.endpoint)
+        const report = await waves.drain({
+          ...place,
+          probe,
+          timeLeftMs: () => deadline - elapsed(clock),
+          // An endpoint that hangs leaves time for another one.
+          patienceMs: place.others ? withinMs / 2 : withinMs,
+        })
         await Promise.all(clients.running())
         return report
       }),

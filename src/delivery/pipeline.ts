@@ -7,7 +7,7 @@ import { createFlushes, type Flushes } from './flushes.ts'
 import { createIntake, type Intake } from './intake.ts'
 import type { Ledger } from './ledger.ts'
 import { createQueue, type Queue } from './queue.ts'
-import { createRetryPolicy, type RetryPolicy } from './retry.ts'
+import { createRetryPolicies, type RetryPolicies } from './retry-policies.ts'
 import { limitsOf } from './settings.ts'
 import { createSettle } from './settle.ts'
 import { createShip, type ExportFailure, type Ship } from './ship.ts'
@@ -21,7 +21,7 @@ export interface Pipeline {
   readonly queue: Queue
   readonly ship: Ship
   readonly waves: Waves
-  readonly retry: RetryPolicy
+  readonly policies: RetryPolicies
   readonly flushes: Flushes
   readonly doorbell: Doorbell
   readonly spool: Spool
@@ -53,7 +53,8 @@ export function createPipeline(options: {
     const { current } = clients
     if (current === undefined || definition.requestBytes === undefined) return 0
     try {
-      const bytes = Math.max(withoutRejection(definition.requestBytes(current.client)), 0) || 0
+      const sizes = current.members.map(({ client }) => withoutRejection(definition.requestBytes?.(client)))
+      const bytes = Math.max(...sizes.map(Number), 0) || 0
       if (bytes >= limits.maxRequestBytes) sayThatNothingFits(bytes)
       return bytes
     } catch (error) {
@@ -84,7 +85,7 @@ export function createPipeline(options: {
     requestBytes,
     heldBytes: () => intake.heldBytes,
     spill: {
-      spill: (...item) => spool.spill(...item),
+      spill: (item, weight, at, self, wire, memory) => spool.spill(item, weight, at, self, wire, memory),
       get items() {
         return spool.items
       },
@@ -111,7 +112,7 @@ export function createPipeline(options: {
     makeRoom: queue.makeRoom,
     onError,
   })
-  const retry = createRetryPolicy({
+  const policies = createRetryPolicies({
     clock,
     random,
     attempts: () => Number(config().retry_attempts),
@@ -123,21 +124,21 @@ export function createPipeline(options: {
     clock,
     ledger,
     queue,
-    settle: createSettle({ ledger, queue, retry }),
+    settle: createSettle({ ledger, queue, policies }),
     clients,
     config,
     onError,
     onFailure,
-    onSettled: (current) => {
+    onSettled: (current, endpoint) => {
       flushes.wake()
-      // What an old client could not finish is work for the current one.
-      if (!current) doorbell.ring()
+      // What an old client, or the probe of another endpoint, could not finish is work for the one that serves.
+      if (!current || endpoint !== policies.serving) doorbell.ring()
     },
   })
   const waves = createWaves({
     clock,
     queue,
-    retry,
+    policies,
     ship,
     clients,
     maxInFlight: () => Number(config().max_in_flight),
@@ -149,7 +150,7 @@ export function createPipeline(options: {
   const flushes = createFlushes(() => ship.settledBefore())
   const doorbell = createDoorbell({
     queue,
-    retry,
+    policies,
     clock,
     // The other half is for the backend to answer.
     flushIntervalMs: () => Number(config().flush_interval) * (spool.isPrompt ? 500 : 1000),
@@ -183,7 +184,7 @@ export function createPipeline(options: {
     queue,
     ship,
     waves,
-    retry,
+    policies,
     flushes,
     doorbell,
     spool,

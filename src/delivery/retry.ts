@@ -21,7 +21,7 @@ export function backoffMs(
 }
 
 /** Longest Retry-After that is honoured, in seconds. */
-export const longestRetryAfterSeconds = 300
+const longestRetryAfterSeconds = 300
 
 /** A usable Retry-After in milliseconds, or undefined where our own backoff decides (zero, past, junk). */
 export function retryAfterMs(seconds: number | undefined): number | undefined {
@@ -51,6 +51,8 @@ export interface RetryPolicy {
   exhausts(batch: Batch): boolean
   /** What has to be waited for now. */
   deferral(): Deferral | undefined
+  /** Until when the backend asked to be left alone, in monotonic milliseconds. */
+  retryAfterUntil(): number
   /** Ends our own backoff; a time that the backend named stays. */
   override(): void
   /** Another destination owes nothing to the failures of the old one. */
@@ -64,10 +66,13 @@ export function createRetryPolicy(options: {
   attempts: () => number
   /** No backoff is longer than what an open breaker would wait. Milliseconds. */
   longestMs: () => number
+  /** Numbers the destinations of all policies that a batch may meet. Default: each policy by itself. */
+  nextDestination?: () => number
 }): RetryPolicy {
-  const { clock, random, attempts, longestMs } = options
+  let destinations = 0
+  const { clock, random, attempts, longestMs, nextDestination = () => destinations++ } = options
   let deliveries = 0
-  let destination = 0
+  let destination = nextDestination()
   let failuresInARow = 0
   /** Drawn at the first failure of a wave. */
   let waveBackoffMs: number | undefined
@@ -112,11 +117,12 @@ export function createRetryPolicy(options: {
       if (retryAfterUntil > now) return { ms: retryAfterUntil - now, by: 'retry_after' }
       return backoffUntil > now ? { ms: backoffUntil - now, by: 'backoff' } : undefined
     },
+    retryAfterUntil: () => retryAfterUntil,
     override() {
       backoffUntil = 0
     },
     reset() {
-      destination += 1
+      destination = nextDestination()
       failuresInARow = 0
       backoffUntil = 0
       retryAfterUntil = 0

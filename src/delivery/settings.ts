@@ -1,24 +1,38 @@
 import type { BreakerSettings, ExporterSettings } from '../../machines/index.ts'
-import type { Config } from '../exporters/exporter.ts'
+import type { AnyExporterDefinition, Config } from '../exporters/exporter.ts'
+import { endpointsOf } from './endpoints.ts'
 import type { QueueLimits } from './queue.ts'
 
 /** How long past `timeout` a probe keeps its slot. */
 const probeSlackMs = 1_000
 
+/** Where another endpoint can take over, one wave of failures is enough: after a timeout, a second wave costs another. */
+function failureThreshold(config: Config, endpoints: number): number {
+  const threshold = Number(config.failure_threshold ?? 5)
+  return endpoints === 1 ? threshold : Math.min(threshold, Number(config.max_in_flight ?? threshold))
+}
+
 /** A pull exporter has none of these keys: what it never uses gets the defaults of the others. */
-const breakerSettings = (config: Config): BreakerSettings => ({
-  failureThreshold: Number(config.failure_threshold ?? 5),
+const breakerSettings = (config: Config, endpoints: number): BreakerSettings => ({
+  failureThreshold: failureThreshold(config, endpoints),
   resetTimeoutMs: Number(config.reset_timeout ?? 60) * 1000,
   initialResetTimeoutMs: Number(config.initial_reset_timeout ?? 1) * 1000,
   probeTimeoutMs: Number(config.timeout ?? 10) * 1000 + probeSlackMs,
 })
 
 /** What the charts have to know of an exporter's configuration. */
-export const settingsOf = (config: Config): ExporterSettings => ({
-  enabled: config.enabled !== false,
-  drainTimeoutMs: Number(config.drain_timeout) * 1000,
-  breaker: breakerSettings(config),
-})
+export const settingsOf = (
+  definition: Pick<AnyExporterDefinition, 'schema'>,
+  config: Config,
+): ExporterSettings => {
+  const endpoints = endpointsOf(definition, config).length
+  return {
+    enabled: config.enabled !== false,
+    drainTimeoutMs: Number(config.drain_timeout) * 1000,
+    endpoints,
+    breaker: breakerSettings(config, endpoints),
+  }
+}
 
 /** Parts of its memory that an exporter with a spool fills before it writes to disk: the rest is for what comes in meanwhile. */
 const spilledAt = 0.75

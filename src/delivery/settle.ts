@@ -1,9 +1,10 @@
 import type { ExportResult } from '../../machines/index.ts'
 import type { Outcome } from '../exporters/outcome.ts'
 import type { Batch } from './batch.ts'
+import type { Tally } from './endpoints.ts'
 import type { Ledger } from './ledger.ts'
 import type { Queue } from './queue.ts'
-import type { RetryPolicy } from './retry.ts'
+import type { RetryPolicies } from './retry-policies.ts'
 
 /** How an attempt stood when it ended. */
 export interface AttemptFate {
@@ -11,6 +12,12 @@ export interface AttemptFate {
   readonly current: boolean
   /** We ended it. */
   readonly cut: boolean
+  /** Index of the endpoint that it was sent to. */
+  readonly endpoint: number
+  /** How many endpoints its client has. */
+  readonly endpoints: number
+  /** What this endpoint has taken. */
+  readonly tally: Tally
 }
 
 /** What the outcome of an attempt means for the ledger, the queue, the retry policy and the breaker. */
@@ -19,68 +26,88 @@ export type Settle = (batch: Batch, outcome: Outcome, fate: AttemptFate) => Expo
 export function createSettle({
   ledger,
   queue,
-  retry,
+  policies,
 }: {
   ledger: Ledger
   queue: Queue
-  retry: RetryPolicy
+  policies: RetryPolicies
 }): Settle {
+  /** What the queue learns of the size of requests, it learns from the endpoint that serves. */
+  const isServing = ({ endpoint }: AttemptFate): boolean => endpoint === (policies.serving ?? endpoint)
+
   const finish = (batch: Batch): void => {
     ledger.unlease(batch.weight)
     queue.release(batch.bytes)
     batch.backing?.leave(batch.items.length)
   }
 
-  const deliver = (batch: Batch, rejectedItems: number, { current }: AttemptFate): void => {
+  const deliver = (batch: Batch, rejectedItems: number, fate: AttemptFate): void => {
     finish(batch)
     const rejected = Math.min(rejectedItems, batch.weights.length)
     let lost = 0
     for (let i = batch.weights.length - rejected; i < batch.weights.length; i += 1)
       lost += batch.weights[i] as number
     ledger.deliver(batch.weight - lost)
+    fate.tally.delivered += batch.weight - lost
     ledger.drop('rejected', lost, batch.onlySelf)
-    if (!current) return
-    retry.delivered()
-    queue.requests.accepted(batch)
+    if (!fate.current) return
+    policies.of(fate.endpoint).delivered()
+    if (isServing(fate)) queue.requests.accepted(batch)
   }
 
-  const retryLater = (batch: Batch, { current, cut }: AttemptFate, afterSeconds?: number): ExportResult => {
+  const giveBack = (batch: Batch): void => {
+    ledger.unlease(batch.weight)
+    queue.requeue(batch)
+  }
+
+  const retryLater = (
+    batch: Batch,
+    { current, cut, endpoint }: AttemptFate,
+    afterSeconds?: number,
+  ): ExportResult => {
     // What an old client could not finish is no failure of the batch, nor of the backend that is current now.
     if (cut || !current) {
-      ledger.unlease(batch.weight)
-      queue.requeue(batch)
+      giveBack(batch)
       return 'cancelled'
     }
+    const retry = policies.of(endpoint)
     retry.failed(afterSeconds)
     if (retry.exhausts(batch)) {
       finish(batch)
       ledger.drop('retries_exhausted', batch.weight, batch.onlySelf)
-    } else {
-      ledger.unlease(batch.weight)
-      queue.requeue(batch)
-    }
+    } else giveBack(batch)
     return 'failure'
   }
 
   return (batch, outcome, fate) => {
     switch (outcome.type) {
       case 'delivered':
+        if (outcome.ambiguous) ledger.addAmbiguous(Math.min(outcome.ambiguous, batch.weight))
         deliver(batch, outcome.rejected ?? 0, fate)
         return 'success'
       case 'retry':
-        if (outcome.ambiguous) ledger.addAmbiguous(batch.weight)
+        if (outcome.ambiguous) {
+          ledger.addAmbiguous(batch.weight)
+          fate.tally.ambiguous += batch.weight
+        }
         return retryLater(batch, fate, outcome.afterSeconds)
       case 'refused':
         finish(batch)
-        ledger.drop('rejected', batch.weight, batch.onlySelf)
+        if (outcome.ambiguous) ledger.addAmbiguous(batch.weight)
+        ledger.drop(outcome.returned ? 'returned' : 'rejected', batch.weight, batch.onlySelf)
         return outcome.unhealthy ? 'failure' : 'neutral'
       case 'misdirected':
-        finish(batch)
-        ledger.drop('misdirected', batch.weight, batch.onlySelf)
+        // This endpoint has not taken it, so another one may.
+        if (!outcome.returned && !policies.misdirectedEverywhere(batch, fate.endpoint, fate.endpoints))
+          giveBack(batch)
+        else {
+          finish(batch)
+          ledger.drop(outcome.returned ? 'returned' : 'misdirected', batch.weight, batch.onlySelf)
+        }
         return 'misdirected'
       case 'too_large':
         ledger.unlease(batch.weight)
-        if (!outcome.unsent && fate.current) queue.requests.refused(batch)
+        if (!outcome.unsent && fate.current && isServing(fate)) queue.requests.refused(batch)
         queue.split(batch)
         return outcome.unsent ? 'cancelled' : 'neutral'
       default:

@@ -5,6 +5,7 @@ import type { Outcome } from '../exporters/outcome.ts'
 import { type Attempt, startAttempt } from './attempt.ts'
 import type { Batch } from './batch.ts'
 import type { Clients } from './clients.ts'
+import { endpointConfig } from './endpoints.ts'
 import type { Ledger } from './ledger.ts'
 import type { Queue } from './queue.ts'
 import type { Settle } from './settle.ts'
@@ -30,8 +31,8 @@ export interface Ship {
   take(): Batch | undefined
   /** The next batch that was not tried in this round of a drain. */
   takeUntried(round: number): Batch | undefined
-  /** One attempt, within `timeout` and within `timeLeftMs`. Never rejects. */
-  send(batch: Batch, timeLeftMs?: number): Promise<ExportResult>
+  /** One attempt at an endpoint, within `timeout` and within `timeLeftMs`. Never rejects. */
+  send(batch: Batch, endpoint: number, timeLeftMs?: number): Promise<ExportResult>
   /** Position before which every item is settled. */
   settledBefore(): number
   /** The batches in flight. */
@@ -58,7 +59,7 @@ export function createShip(options: {
   onError: (error: unknown) => void
   onFailure: (failure: ExportFailure) => void
   /** A batch has left the exporter or come back to the queue. `current`: by way of the current client. */
-  onSettled: (current: boolean) => void
+  onSettled: (current: boolean, endpoint: number) => void
 }): Ship {
   const { definition, context, clock, ledger, queue, settle, clients, config } = options
   const { onError, onFailure, onSettled } = options
@@ -75,9 +76,10 @@ export function createShip(options: {
     queue.requeue(batch)
   }
 
-  const attemptOf = async (batch: Batch, timeoutMs: number): Promise<ExportResult> => {
+  const attemptOf = async (batch: Batch, endpoint: number, timeoutMs: number): Promise<ExportResult> => {
     const slot = clients.current
-    if (!slot || !definition.export) {
+    const member = slot?.members[endpoint]
+    if (!slot || !member || !definition.export) {
       giveBack(batch)
       return 'cancelled'
     }
@@ -86,11 +88,12 @@ export function createShip(options: {
     const start = (withinMs: number): Attempt =>
       startAttempt(
         ({ signal, deadline }) =>
-          definition.export?.(slot.client, copyOf(batch.items), {
+          definition.export?.(member.client, copyOf(batch.items), {
             ...context,
             signal,
             deadline,
-            config: config(),
+            weight: batch.weight,
+            config: endpointConfig(definition, config(), endpoint),
           }),
         { clock, timeoutMs: withinMs, onError },
       )
@@ -99,11 +102,15 @@ export function createShip(options: {
     /** A stale connection says nothing of the backend: the batch is sent once more, within the same time. */
     const settled = attempt.outcome.then((outcome) => {
       if (outcome.type !== 'retry' || !outcome.stale || cut || slot !== clients.current) return outcome
-      if (outcome.ambiguous) ledger.addAmbiguous(batch.weight)
+      if (outcome.ambiguous) {
+        ledger.addAmbiguous(batch.weight)
+        member.tally.ambiguous += batch.weight
+      }
       attempt = start(timeoutMs - (elapsed(clock) - begun))
       return attempt.outcome
     })
     const running = {
+      endpoint,
       settled,
       cut: () => {
         cut = true
@@ -118,7 +125,9 @@ export function createShip(options: {
     latestWasSelf = batch.onlySelf
     const current = slot === clients.current
     splitUnsent = outcome.type === 'too_large' && outcome.unsent === true
-    const result = settle(batch, outcome, { current, cut })
+    const { members } = slot
+    const { tally } = member
+    const result = settle(batch, outcome, { current, cut, endpoint, endpoints: members.length, tally })
     leases.delete(batch)
     if (outcome.type === 'delivered') {
       if (outcome.cause !== undefined) onError(outcome.cause)
@@ -129,7 +138,7 @@ export function createShip(options: {
         weight: batch.weight,
         onlySelf: batch.onlySelf,
       })
-    onSettled(current)
+    onSettled(current, endpoint)
     return result
   }
 
@@ -150,8 +159,8 @@ export function createShip(options: {
   return {
     take: () => lease(queue.take()),
     takeUntried: (round) => lease(queue.takeUntried(round)),
-    send: (batch, timeLeftMs = Number.POSITIVE_INFINITY) =>
-      attemptOf(batch, Math.min(timeoutMs(), timeLeftMs)).catch((error): ExportResult => {
+    send: (batch, endpoint, timeLeftMs = Number.POSITIVE_INFINITY) =>
+      attemptOf(batch, endpoint, Math.min(timeoutMs(), timeLeftMs)).catch((error): ExportResult => {
         // An injected clock may throw.
         onError(error)
         giveBack(batch)

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.ts'
 import { createClients, type Setup } from './clients.ts'
 import { createConfiguration } from './configuration.ts'
 import { createDropReports } from './drop-reports.ts'
+import { createTallies, type EndpointTally, endpointsOf } from './endpoints.ts'
 import { createErrorLog, type LastError } from './error-log.ts'
 import type { Flush } from './flushes.ts'
 import { createLedger, type LedgerStatus } from './ledger.ts'
@@ -44,6 +45,8 @@ export interface Unit extends UnitHandle {
   ledger(): LedgerStatus
   lastError(): LastError | undefined
   attempts(): ExportAttempts
+  /** What each endpoint of the configuration in force has taken, where it lists several. */
+  endpoints(): readonly EndpointTally[]
   describe(): Readonly<Record<string, unknown>>
   /** The client that serves. */
   client(): unknown
@@ -116,11 +119,13 @@ export function createUnit(options: UnitOptions): Unit {
     pipeline.spool.wake()
   })
 
+  const tallies = createTallies()
   const clients = createClients({
     definition,
     clock,
     config,
     retirementMs: () => Number(config().drain_timeout) * 1000,
+    tallies,
     onError: errors.note,
     context: () => ({ ...context, catchUp: () => inbox.flush(), status: options.status }),
   })
@@ -145,7 +150,10 @@ export function createUnit(options: UnitOptions): Unit {
       )
     },
   })
-  const { queue, ship, flushes, intake, spool } = pipeline
+  const { queue, ship, flushes, intake, policies, spool } = pipeline
+
+  /** The client that telemetry goes to, or the primary's. */
+  const serving = (): unknown => clients.current?.members[policies.serving ?? 0]?.client
 
   const readsScope = (): boolean => {
     if (definition.readsScope === undefined) return definition.ignoresScope !== true
@@ -233,12 +241,17 @@ export function createUnit(options: UnitOptions): Unit {
     },
     lastError: () => errors.last,
     attempts: () => ship.attempts,
+    endpoints() {
+      const endpoints = endpointsOf(definition, config())
+      if (endpoints.length === 1) return []
+      return endpoints.map(({ url }) => ({ url, ...tallies.of(url) }))
+    },
     describe: () =>
       asked(() => {
-        const facts = withoutRejection(definition.describe?.(clients.current?.client, state) ?? {})
+        const facts = withoutRejection(definition.describe?.(serving(), state) ?? {})
         return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
       }, {}),
-    client: () => clients.current?.client,
+    client: serving,
     parked: spool.parked,
     endSpool: () => spool.end('shutdown'),
     spool: spool.status,

@@ -3,21 +3,36 @@ import { type Clock, elapsed } from '../clock.ts'
 import type { Batch } from './batch.ts'
 import type { Clients } from './clients.ts'
 import type { Queue } from './queue.ts'
-import type { RetryPolicy } from './retry.ts'
+import type { RetryPolicies } from './retry-policies.ts'
 import type { Ship } from './ship.ts'
 
 /** Sends batches under one permit: a wave of those that are due, or a drain of everything. */
 export interface Waves {
   /** Sends what is due, up to `max_in_flight` batches at once. Never rejects. */
-  wave(scope: WaveScope): Promise<BackendReport>
-  /** One attempt for each batch; a probe must arrive before the rest is tried. Never rejects. */
-  drain(options: { probe: boolean; timeLeftMs: () => number }): Promise<BackendReport>
+  wave(scope: WaveScope, place: WavePlace): Promise<BackendReport>
+  /**
+   * One attempt for each batch; a probe must arrive before the rest is tried. With other endpoints it ends at the first
+   * failure, and `patienceMs` is how long an attempt may take. Never rejects.
+   */
+  drain(
+    options: WavePlace & { probe: boolean; timeLeftMs: () => number; patienceMs: number },
+  ): Promise<BackendReport>
+  /** Sends one batch that waits to an endpoint, beside the wave that runs. Never rejects. */
+  probe(endpoint: number): Promise<BackendReport>
   /** The wave that runs takes what has become due. */
   goOn(): void
   /** A wave that waited for a file goes on with it, or without it. */
   resume(): void
   /** The permit is void: what is in flight finishes, and nothing more is taken. */
   end(): void
+}
+
+/** Where a wave goes. */
+export interface WavePlace {
+  /** Index of the endpoint. */
+  readonly endpoint: number
+  /** Other endpoints may serve in its stead. */
+  readonly others: boolean
 }
 
 /** How long a wave that filled its batches waits for the next one, so that high rates cost no chart step per batch. */
@@ -29,7 +44,7 @@ const roundsPerWave = 4
 export function createWaves(options: {
   clock: Clock
   queue: Queue
-  retry: RetryPolicy
+  policies: RetryPolicies
   ship: Ship
   clients: Clients
   maxInFlight: () => number
@@ -41,19 +56,19 @@ export function createWaves(options: {
   fetch: () => Promise<boolean>
   isFetching: () => boolean
 }): Waves {
-  const { clock, queue, retry, ship, clients, maxInFlight, random, isDue, fetch, isFetching } = options
+  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue, fetch, isFetching } = options
   let goOn = (): void => {}
   let resume = (): void => {}
   let end = (): void => {}
   let round = 0
 
-  const reportOf = (results: readonly ExportResult[]): BackendReport => ({
-    results,
-    at: elapsed(clock),
-    jitter: random(),
-  })
+  const reportOf = (results: readonly ExportResult[], { endpoint, others }: WavePlace): BackendReport => {
+    // With one endpoint it is delivery that waits.
+    const retryAfterMs = others ? policies.retryAfterMs(endpoint) : 0
+    return { results, at: elapsed(clock), jitter: random(), ...(retryAfterMs > 0 && { retryAfterMs }) }
+  }
 
-  const wave = (scope: WaveScope): Promise<BackendReport> =>
+  const wave = (scope: WaveScope, place: WavePlace): Promise<BackendReport> =>
     new Promise((resolve) => {
       const results: ExportResult[] = []
       let taken = 0
@@ -65,7 +80,7 @@ export function createWaves(options: {
       const finish = (): void => {
         over = true
         clock.clearTimeout(timer)
-        resolve(reportOf(results))
+        resolve(reportOf(results, place))
       }
       const mayTake = (): boolean => {
         if (over || (scope === 'once' && results.length > 0)) return false
@@ -75,7 +90,7 @@ export function createWaves(options: {
       const send = (batch: Batch): void => {
         taken += 1
         inFlight += 1
-        void ship.send(batch).then((result) => {
+        void ship.send(batch, place.endpoint).then((result) => {
           results.push(result)
           inFlight -= 1
           if (result !== 'success' && result !== 'neutral') over = true
@@ -107,7 +122,7 @@ export function createWaves(options: {
       takeMore()
     })
 
-  const drain: Waves['drain'] = async ({ probe, timeLeftMs }) => {
+  const drain: Waves['drain'] = async ({ probe, timeLeftMs, patienceMs, ...place }) => {
     const results: ExportResult[] = []
     let over = false
     end = () => {
@@ -119,8 +134,9 @@ export function createWaves(options: {
       let batch = mayTake() ? ship.takeUntried(round) : undefined
       while (!batch && mayTake() && (await fetch())) batch = mayTake() ? ship.takeUntried(round) : undefined
       if (!batch) return undefined
-      const result = await ship.send(batch, timeLeftMs())
+      const result = await ship.send(batch, place.endpoint, Math.min(timeLeftMs(), patienceMs))
       results.push(result)
+      if (place.others && (result === 'failure' || result === 'misdirected')) over = true
       return result
     }
     const worker = async (): Promise<void> => {
@@ -129,7 +145,7 @@ export function createWaves(options: {
     if (probe) {
       let result = await one()
       while (result === 'cancelled' && ship.splitUnsent) result = await one()
-      if (result !== 'success' && result !== 'neutral') return reportOf(results)
+      if (result !== 'success' && result !== 'neutral') return reportOf(results, place)
     }
     // In-flight attempts count against the limit, but one worker goes on, so that hung ones cannot block the drain.
     const underWay = clients.running()
@@ -137,7 +153,7 @@ export function createWaves(options: {
       ...Array.from({ length: Math.max((maxInFlight() || 1) - underWay.length, 1) }, worker),
       ...underWay.map((settled) => settled.then(worker)),
     ])
-    return reportOf(results)
+    return reportOf(results, place)
   }
 
   const begin = (): void => {
@@ -148,10 +164,19 @@ export function createWaves(options: {
   }
 
   return {
-    wave(scope) {
+    wave(scope, place) {
       begin()
-      retry.beginWave()
-      return wave(scope)
+      policies.of(place.endpoint).beginWave()
+      return wave(scope, place)
+    },
+    async probe(endpoint) {
+      const place = { endpoint, others: true }
+      let batch = ship.take()
+      // The wave that runs beside it may have taken what was read.
+      while (!batch && (await fetch())) batch = ship.take()
+      if (!batch) return reportOf([], place)
+      policies.of(endpoint).beginWave()
+      return reportOf([await ship.send(batch, endpoint)], place)
     },
     drain(drainOptions) {
       begin()

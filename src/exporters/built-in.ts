@@ -1,5 +1,6 @@
 import { datadog } from './datadog/index.ts'
 import type { AnyExporterDefinition } from './exporter.ts'
+import { jetstream, jetstreamLogs, jetstreamMetrics } from './jetstream/index.ts'
 import { mock } from './mock.ts'
 import { otel } from './otel/index.ts'
 import { otelLogs } from './otel-logs/index.ts'
@@ -13,6 +14,9 @@ export const builtInTypes = (): AnyExporterDefinition[] => [
   otelMetrics(),
   prometheus(),
   datadog(),
+  jetstream(),
+  jetstreamLogs(),
+  jetstreamMetrics(),
   mock(),
 ]
 

@@ -5,6 +5,7 @@ export const dropReasons = [
   'max_age',
   'rejected',
   'misdirected',
+  'returned',
   'too_large',
   'shutdown',
   'disabled',

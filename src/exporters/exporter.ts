@@ -10,7 +10,7 @@ import type { Config, ConfigOf } from './typed-config.ts'
 export type { Change, EcosystemVariable, ExporterSchema, KeySchema } from './key.ts'
 export type { Config, ConfigOf } from './typed-config.ts'
 
-/** What every function of an exporter type that is not called per event is given. */
+/** The context of every function of an exporter type that is not called per event. */
 export interface ExporterContext<State> {
   /** The exporter's id in the configuration, such as `otel_eu`. */
   readonly id: string
@@ -22,7 +22,7 @@ export interface ExporterContext<State> {
   readonly state: State
 }
 
-/** What `open` is given beside the configuration. `Settings` is the type of the configuration. */
+/** The context of `open`, beside the configuration. `Settings` is the type of the configuration. */
 export interface OpenContext<State, Settings = Config> extends ExporterContext<State> {
   /** Aborted when the opening is no longer wanted, or past `open_timeout`. */
   readonly signal: AbortSignal
@@ -36,7 +36,7 @@ export interface OpenContext<State, Settings = Config> extends ExporterContext<S
   readonly status: () => unknown
 }
 
-/** What one attempt to export is given beside its batch. `Settings` is the type of the configuration. */
+/** The context of one attempt to export a batch. `Settings` is the type of the configuration. */
 export interface ExportContext<State, Settings = Config> extends ExporterContext<State> {
   /** Aborted at the attempt's deadline, or when the client is cut. */
   readonly signal: AbortSignal
@@ -44,6 +44,8 @@ export interface ExportContext<State, Settings = Config> extends ExporterContext
   readonly config: Settings
   /** `clock.now()` by which the attempt ends. */
   readonly deadline: number
+  /** The events that the batch stands for, as the ledger counts them. Undefined for a probe. */
+  readonly weight?: number
 }
 
 /**
@@ -117,6 +119,11 @@ export interface ExporterDefinition<
    */
   configure?(config: ConfigOf<Schema>, before: ConfigOf<Schema>, context: ExporterContext<State>): void
   /**
+   * How many events an event stands for, in the ledger: for a type that is given batches of others. Default: each is one.
+   * What it returns for an event must not change.
+   */
+  weighs?(event: TelemetryEvent): number
+  /**
    * Runs per event: total, quick, no I/O. Default: the event itself is the item, as a plain object of name, time,
    * measurements and metadata.
    */
@@ -186,6 +193,7 @@ const optional = [
   'accepts',
   'readsScope',
   'configure',
+  'weighs',
   'ingest',
   'tick',
   'forget',

@@ -24,6 +24,8 @@ export interface FormatValues {
   readonly path: string
   /** An http or https URL without credentials. */
   readonly 'http-url': string
+  /** One to eight different http or https URLs without credentials. */
+  readonly 'http-urls': readonly string[]
   /** An http or https URL of a proxy, with or without credentials and without a path; empty for none. */
   readonly 'proxy-url': string
   /** The path of a file. */
@@ -87,6 +89,11 @@ export interface KeySchema {
    * change of it from an untrusted source has to bring credentials, as for a URL.
    */
   readonly destination?: (value: string) => string
+  /**
+   * The name of a key that this one, a list, takes the place of: that key has the first element as its value. Both in
+   * one source are refused; otherwise the stronger layer counts.
+   */
+  readonly insteadOf?: string
   /**
    * Returns what is odd about a valid value, to end the sentence "telemetry.otel.endpoint is …, which …": it becomes a
    * warning. Returns undefined where nothing is.

@@ -139,7 +139,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     max: 1_000_000,
     unit: 'failures',
     change: hot,
-    doc: 'Consecutive failures that open the circuit breaker.',
+    doc: 'Consecutive failures that open the circuit breaker. With several endpoints, max_in_flight failures open that of an endpoint, if they are fewer.',
   },
   reset_timeout: {
     format: 'seconds',

@@ -39,7 +39,10 @@ export type PushConfig = {
   readonly max_age: number | null
   /** Size of a request before compression, in bytes. Default: 4 MiB. */
   readonly max_request_bytes: number
-  /** Consecutive failures that open the circuit breaker. Default: 5. */
+  /**
+   * Consecutive failures that open the circuit breaker. Default: 5. With several endpoints, `max_in_flight` failures
+   * open that of an endpoint, if they are fewer.
+   */
   readonly failure_threshold: number
   /** The longest time that an open circuit breaker waits before a probe, in seconds. Default: 60. */
   readonly reset_timeout: number

@@ -25,6 +25,8 @@ export interface HttpServer {
 export interface HttpServerOptions {
   readonly host: string
   readonly port: number
+  /** A worker of a cluster listens by itself, not by its primary: no other worker can have the port. Default false. */
+  readonly exclusive?: boolean
   /** Answers a request. Must not throw. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void
   readonly clock: Clock
@@ -81,12 +83,12 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     if (server.listening) NetServer.prototype.close.call(server)
   }
 
-  const { signal, port } = options
+  const { signal, port, exclusive = false } = options
   try {
-    await listen(server, { host: loopback(host), port, signal })
+    await listen(server, { host: loopback(host), port, exclusive, signal })
   } catch (error) {
     if (host !== 'localhost' || codeOf(error) !== 'EADDRNOTAVAIL') throw listenError(error, host, port)
-    await listen(server, { host: '::1', port, signal }).catch((second) => {
+    await listen(server, { host: '::1', port, exclusive, signal }).catch((second) => {
       throw listenError(second, host, port)
     })
   }
@@ -128,7 +130,7 @@ const loopback = (host: string): string => (host === 'localhost' ? '127.0.0.1' :
 
 function listen(
   server: NetServer,
-  { host, port, signal }: { host: string; port: number; signal: AbortSignal | undefined },
+  { signal, ...address }: { host: string; port: number; exclusive: boolean; signal: AbortSignal | undefined },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
@@ -142,7 +144,7 @@ function listen(
     if (signal?.aborted) return abort()
     signal?.addEventListener('abort', abort, { once: true })
     server.once('error', fail)
-    server.listen({ host, port }, () => {
+    server.listen(address, () => {
       signal?.removeEventListener('abort', abort)
       server.off('error', fail)
       if (signal?.aborted) abort()
@@ -158,6 +160,10 @@ function listenError(error: unknown, host: string, port: number): unknown {
   if ((error as { syscall?: unknown } | undefined)?.syscall === undefined) return error
   const where = `${inUrl(host)}:${port}`
   return codeOf(error) === 'EADDRINUSE'
-    ? new TelemetryError('PORT_TAKEN', `${where} is in use by another listener`, { cause: error })
+    ? new TelemetryError(
+        'PORT_TAKEN',
+        `${where} is in use: another server listens there; use another port, or port 0 for any free one`,
+        { cause: error },
+      )
     : new TelemetryError('LISTEN_FAILED', `cannot listen on ${where}: ${messageOf(error)}`, { cause: error })
 }

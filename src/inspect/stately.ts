@@ -34,7 +34,7 @@ const mostActors = 2_000
  * Shows the running charts in the Stately inspector: `createTelemetry({ inspect: await watchInStately() })`, then
  * open `url`. The page and its socket are served from this process, to this machine only; the inspector inside
  * the page is Stately's, and needs the internet in the browser. Records are those of {@link createSafeInspector}.
- * While nobody watches, only the coming and going of actors is noted. Needs @statelyai/inspect (0.7).
+ * While no inspector is connected, it only keeps a list of the living actors. Needs @statelyai/inspect (0.7).
  *
  * @throws TelemetryError `INSPECT_UNAVAILABLE` (package missing), `INSPECT_NOT_LOOPBACK`, `INSPECT_INVALID`,
  * `INSPECT_LISTEN_FAILED`

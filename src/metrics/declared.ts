@@ -47,8 +47,24 @@ export interface MeasuredOptions extends MetricOptions {
   readonly unit?: Unit | readonly [from: Unit, to: Unit]
 }
 
+export const gaugeRules = ['sum', 'min', 'max', 'last', 'worker'] as const
+
+/**
+ * How a gauge of several workers or threads becomes one on a page that they share: their sum, the least or greatest value,
+ * the latest one, or one series for each, with a label `worker`. All but `last` forget a worker that has ended.
+ */
+export type GaugeRule = (typeof gaugeRules)[number]
+
+/** The options of {@link lastValue}. */
+export interface LastValueOptions extends MeasuredOptions {
+  /** Default `last`: what one process would show that had all events. */
+  readonly acrossWorkers?: GaugeRule
+}
+
 /** The options of {@link sum}. */
 export interface SumOptions extends MeasuredOptions {
+  /** Of a gauge (`monotonic: false`) only; not `last`. Default `sum`. */
+  readonly acrossWorkers?: Exclude<GaugeRule, 'last'>
   /** False: values may be negative, and the family is a gauge. Default true: a counter that refuses them. */
   readonly monotonic?: boolean
 }
@@ -81,6 +97,8 @@ export interface DeclaredMetric {
   readonly measurement: MeasuredOptions['measurement'] | undefined
   /** What a measured value is multiplied by. */
   readonly factor: number
+  /** Of a gauge: how those of several workers become one. */
+  readonly acrossWorkers: GaugeRule | undefined
   readonly buckets: readonly number[] | undefined
   readonly tags: readonly string[]
   readonly tagValues: MetricOptions['tagValues']
@@ -97,7 +115,7 @@ export const sum = (pattern: string, options: SumOptions): DeclaredMetric =>
   declare('sum', options?.monotonic === false ? 'gauge' : 'counter', pattern, options)
 
 /** The measurement of the latest event, as a gauge. */
-export const lastValue = (pattern: string, options: MeasuredOptions): DeclaredMetric =>
+export const lastValue = (pattern: string, options: LastValueOptions): DeclaredMetric =>
   declare('lastValue', 'gauge', pattern, options)
 
 /** A histogram of a measurement that is never negative. */
@@ -115,7 +133,7 @@ function declare(
   kind: DeclaredMetric['kind'],
   type: MetricType,
   pattern: string,
-  options: MetricOptions & Partial<DistributionOptions>,
+  options: MetricOptions & Partial<DistributionOptions> & { readonly acrossWorkers?: GaugeRule },
 ): DeclaredMetric {
   const invalid = (what: string): never => {
     throw new TelemetryError('METRIC_INVALID', `${kind}(${JSON.stringify(pattern)}): ${what}`)
@@ -136,6 +154,10 @@ function declare(
     if (options[key] !== undefined && typeof options[key] !== 'function')
       invalid(`\`${key}\` must be a function`)
   }
+  const acrossWorkers =
+    type === 'gauge' ? (options.acrossWorkers ?? (kind === 'sum' ? 'sum' : 'last')) : undefined
+  if (options.acrossWorkers !== undefined && !isRule(kind, acrossWorkers))
+    invalid('`acrossWorkers` is "sum", "min", "max", "worker" or, for lastValue(), "last", of a gauge only')
   const text = name ?? inferredName(pattern, measurement, from, to)
   const plainText = name ?? nameWithoutUnit(pattern, measurement, from, '.')
   return {
@@ -147,6 +169,7 @@ function declare(
       unit: to,
       measurement,
       buckets,
+      acrossWorkers,
       tags: [...(tags ?? [])],
       tagValues,
       keep,
@@ -180,6 +203,9 @@ export function assertDistinct(
     for (const name of names) taken.add(name)
   }
 }
+
+const isRule = (kind: DeclaredMetric['kind'], rule: unknown): boolean =>
+  (gaugeRules as readonly unknown[]).includes(rule) && (kind === 'lastValue' || rule !== 'last')
 
 /** Ascending finite numbers, 1 to 1000 of them. */
 const areBuckets = (value: unknown): value is readonly number[] =>

@@ -1,4 +1,12 @@
-import { counter, type DeclaredMetric, distribution, lastValue, sum, type Unit } from './declared.ts'
+import {
+  counter,
+  type DeclaredMetric,
+  distribution,
+  type GaugeRule,
+  lastValue,
+  sum,
+  type Unit,
+} from './declared.ts'
 
 /** The types of metrics that a configuration may declare. */
 export const tableTypes = ['counter', 'sum', 'last_value', 'distribution'] as const
@@ -23,18 +31,28 @@ export interface MetricTable {
   readonly description?: string
   /** False for a sum whose values may be negative. Default: true. */
   readonly monotonic?: boolean
+  /** How a gauge of several workers becomes one on a shared page of Prometheus. Default: `last`, of a sum `sum`. */
+  readonly across_workers?: GaugeRule
 }
 
 /** Declares what a valid table says, as code would. */
 export function metricOf(table: MetricTable): DeclaredMetric {
-  const { event, type, ...options } = table
+  const { event, type, across_workers: acrossWorkers, ...options } = table
   switch (type) {
     case 'counter':
       return counter(event, options)
     case 'sum':
-      return sum(event, { ...options, measurement: options.measurement! })
+      return sum(event, {
+        ...options,
+        measurement: options.measurement!,
+        ...(acrossWorkers && acrossWorkers !== 'last' && { acrossWorkers }),
+      })
     case 'last_value':
-      return lastValue(event, { ...options, measurement: options.measurement! })
+      return lastValue(event, {
+        ...options,
+        measurement: options.measurement!,
+        ...(acrossWorkers && { acrossWorkers }),
+      })
     case 'distribution':
       return distribution(event, { ...options, measurement: options.measurement! })
   }

@@ -29,7 +29,7 @@ const notDecided = 1
  * Puts our spans into the context of `@opentelemetry/api`, and takes its active span as the parent of ours, wherever a
  * context manager is registered.
  */
-export function openTelemetryHooks(): ScopeHooks {
+function openTelemetryHooks(): ScopeHooks {
   let lastSpan: Span | undefined
   let lastParent: ParentContext | undefined
 

@@ -21,7 +21,7 @@ export interface FakeUnit {
 
 const methods = [
   ...['look', 'requestFlush', 'endWave', 'failFlush', 'subscribe', 'unsubscribe', 'swap', 'discard'],
-  ...['commit', 'abort', 'tick', 'cut', 'forgive'],
+  ...['commit', 'abort', 'tick', 'cut', 'forgive', 'serve'],
 ] as const
 
 /**

@@ -77,6 +77,7 @@ export {
 export { type BreakerPresetOptions, breakerPreset } from './presets/breaker.ts'
 export { deliveryPreset } from './presets/delivery.ts'
 export { type ExporterPresetOptions, exporterPreset } from './presets/exporter.ts'
+export { failoverPreset } from './presets/failover.ts'
 export type { ChartPreset, PresetOptions, PresetTraversal } from './presets/preset.ts'
 export { spoolPreset } from './presets/spool.ts'
 export { type SystemPresetOptions, systemPreset } from './presets/system.ts'

@@ -5,7 +5,7 @@ import { severity } from '../../src/cli/online/rates.ts'
 import { Refusal } from '../../src/config/formats/format.ts'
 import { formats } from '../../src/config/formats.ts'
 import { valueSchema } from '../../src/config/value-schemas.ts'
-import { createTelemetry, datadog, otel, prometheus } from '../../src/index.ts'
+import { createTelemetry, datadog, otel, otelLogs, otelMetrics, prometheus } from '../../src/index.ts'
 
 interface Rules {
   judge(explanation: unknown, value: unknown): string
@@ -74,12 +74,22 @@ describe('rules of the live page', () => {
   it('refuse nothing that is in force by default', async () => {
     const { judge } = await rules('judge.js')
     const telemetry = createTelemetry({
-      types: [otel(), prometheus(), datadog()],
-      config: { env: {} },
+      types: [otel(), otelLogs(), otelMetrics(), prometheus(), datadog()],
+      config: {
+        env: {},
+        init: {
+          ...{ otel: {}, otel_logs: {}, otel_metrics: {}, prometheus: { port: 0 } },
+          datadog: { transport: 'dogstatsd' },
+        },
+      },
       drainOnExit: false,
     })
     const explanations = telemetry.config.explain()
-    assert.ok(explanations.length > 0)
+    for (const id of ['otel', 'otel_logs', 'otel_metrics', 'prometheus', 'datadog'])
+      assert.ok(
+        explanations.some(({ path }) => path.startsWith(`telemetry.${id}.`)),
+        id,
+      )
     for (const one of explanations) assert.equal(judge(one, one.value), '', one.path)
   })
 
@@ -132,11 +142,12 @@ describe('rules of the live page', () => {
     for (const state of ['serving', 'disabled', 'failed', 'retrying', 'restarting', 'opening', 'stopped'])
       for (const breaker of ['closed', 'open', 'forced_open', 'half_open', 'disabled'])
         for (const lossRate of [0, 2])
-          for (const queueShare of [undefined, 0.2, 0.7]) {
-            const view = { status: { state, breaker }, lossRate, queueShare } as unknown as Parameters<
-              typeof severity
-            >[0]
-            assert.equal(page.severity(view), severity(view), JSON.stringify(view))
-          }
+          for (const queueShare of [undefined, 0.2, 0.7])
+            for (const other of [undefined, 'closed', 'open', 'half_open', 'disabled']) {
+              const endpoints = other && [{ breaker }, { breaker: other }]
+              const status = { state, breaker, endpoints }
+              const view = { status, lossRate, queueShare } as unknown as Parameters<typeof severity>[0]
+              assert.equal(page.severity(view), severity(view), JSON.stringify(view))
+            }
   })
 })

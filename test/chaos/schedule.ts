@@ -27,7 +27,7 @@ export interface ScheduleOptions {
 /** Queues may hold so many events at the most, whatever they were configured to meanwhile. */
 const mostPending = 2 * (3_000 + 7 * 512)
 
-/** Semantics, section 9: what an independent receiver took lies between these two. */
+/** The events that an independent receiver took lie between these two: docs/ledger.md. */
 const exact = ['otel_a', 'otel_tls', 'datadog'] as const
 
 const sumOf = (page: string, name: string): number | undefined => {

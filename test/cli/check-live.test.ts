@@ -49,6 +49,19 @@ describe('telemachine check --live', function () {
     })
   }
 
+  it('opens each of several endpoints', async () => {
+    const receiver = await openBackend()
+    closers.push(() => receiver.close())
+    const port = await listen((_request, response) => response.writeHead(503).end())
+    const fallback = `http://127.0.0.1:${port}/v1/traces`
+    const { code, stdout } = await checkLive(
+      `[telemetry.otel]\nendpoints = ["${receiver.url}", "${fallback}"]\n`,
+    )
+    assert.match(stdout, /^otel, endpoint 0: ok: http:\S+ answered and would take a batch/m)
+    assert.match(stdout, /^otel, endpoint 1: failed: .*HTTP 503/m)
+    assert.equal(code, 3)
+  })
+
   it('gives a hint for a path that is not there', async () => {
     const port = await listen((_request, response) => response.writeHead(404).end())
     const { code, stdout } = await checkLive(`[telemetry.otel]\nendpoint = "http://127.0.0.1:${port}/"\n`)
@@ -123,7 +136,7 @@ describe('telemachine check --live', function () {
     assert.match(running.stdout, /^prometheus: ok: .* the application seems to run/)
     const other = await listen((_request, response) => response.writeHead(404).end())
     const taken = await checkLive(`[telemetry.prometheus]\nport = ${other}\n`)
-    assert.match(taken.stdout, /^prometheus: failed: .*in use by another listener/)
+    assert.match(taken.stdout, /^prometheus: failed: .*is in use/)
     assert.equal(taken.code, 3)
   })
 

@@ -43,9 +43,9 @@ describe('telemachine explain', function () {
     assert.deepEqual(
       found.map(({ types, key }) => [types, key.default, key.change]),
       [
-        [['otel'], 1, 'hot'],
-        [['otel_logs'], 1, 'hot'],
-        [['otel_metrics'], 0.1, 'hot'],
+        [['otel', 'jetstream'], 1, 'hot'],
+        [['otel_logs', 'jetstream_logs'], 1, 'hot'],
+        [['otel_metrics', 'jetstream_metrics'], 0.1, 'hot'],
         [['datadog'], 10, 'hot'],
         [['mock'], 0.01, 'hot'],
       ],
@@ -148,6 +148,25 @@ describe('telemachine graph', function () {
     assert.equal(code, 0)
   })
 
+  it('draws each of several endpoints', async () => {
+    const several = createFolder({
+      'app.toml': `[telemetry.otel]
+endpoints = ["https://a.example.com/v1/traces", "https://b.example.com/v1/traces"]
+`,
+    })
+    const { code, stdout } = await run(['graph', 'app.toml'], { cwd: several })
+    const shown = stdout.replaceAll('#47;', '/').split('\n')
+    for (const line of [
+      '  destination1[("https://a.example.com/v1/traces")]',
+      '  exporter1 --> destination1',
+      '  destination2[("https://b.example.com/v1/traces")]',
+      '  exporter1 -->|"fallback 1"| destination2',
+    ])
+      assert.ok(shown.includes(line), stdout)
+    assert.ok(!stdout.includes('destination3'))
+    assert.equal(code, 0)
+  })
+
   it('draws nothing of an invalid file', async () => {
     const { code, stdout, stderr } = await run(['graph', 'bad.toml'], { cwd })
     assert.equal(stdout, '')
@@ -162,7 +181,7 @@ describe('telemachine', function () {
   it('says what commands there are, and of each what it takes', async () => {
     const { code, stdout } = await run(['--help'])
     const names = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name!)
-    assert.deepEqual(names, ['check', 'explain', 'graph', 'top', 'tap', 'config'])
+    assert.deepEqual(names, ['check', 'explain', 'graph', 'top', 'tap', 'config', 'fleet', 'gateway'])
     assert.equal(code, 0)
     const helps = await Promise.all(names.map((name) => run([name, '--help'])))
     for (const [index, help] of helps.entries()) {

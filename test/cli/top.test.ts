@@ -114,6 +114,26 @@ describe('the view of telemachine top', () => {
     assert.match(shown.at(-1)!, /^and \d more exporters/)
   })
 
+  it('shows which of several endpoints serves, and whose breakers are not closed', () => {
+    const given = status({ otel: {} })
+    const endpoints = (...breakers: string[]) => {
+      const serving = breakers.indexOf('closed')
+      const one = breakers.map((breaker, endpoint) => ({ breaker, serves: endpoint === serving }))
+      const exporters = { otel: { ...given.exporters.otel!, endpoints: one as never } }
+      const view = createRates().add({ ...given, exporters }, 0, 0)
+      return [
+        renderTop(view, 'http://h:1', { ...plain, columns: 80, rows: 40 })[3],
+        plainLines(view)[0]?.match(/endpoint=\w+/)?.[0],
+      ]
+    }
+    assert.deepEqual(endpoints('closed', 'closed'), ['  endpoint 0 serves', 'endpoint=0'])
+    assert.deepEqual(endpoints('open', 'closed'), ['  endpoint 1 serves, endpoint 0 open', 'endpoint=1'])
+    assert.deepEqual(endpoints('open', 'half_open'), [
+      '  no endpoint serves, endpoint 0 open, endpoint 1 half_open',
+      'endpoint=none',
+    ])
+  })
+
   it('makes one plain line of each exporter for a pipe', () => {
     assert.deepEqual(plainLines(view).slice(0, 2), [
       '1970-01-01T00:16:40.000Z down state=serving breaker=open rate=0.0 queue=900 in_flight=0 dropped=0',

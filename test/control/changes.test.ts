@@ -1,4 +1,4 @@
-/** Configuration changes as transactions over running, draining and crashed exporters (semantics, sections 5, 6 and 8). */
+/** Configuration changes as transactions over running, draining and crashed exporters. */
 
 import assert from 'node:assert/strict'
 import { mortalSystem } from '../../src/testing/mortal.ts'

@@ -1,4 +1,4 @@
-/** Disabling, stopping, crashing and restarting: drains with a deadline, exact reports, supervision (semantics, section 8). */
+/** Disabling, stopping, crashing and restarting: drains with a deadline, exact reports, supervision. */
 
 import assert from 'node:assert/strict'
 import { createTelemetry, type Telemetry } from '../../src/index.ts'

@@ -1,4 +1,4 @@
-// Guards the stand-alone breaker: the rules of semantics section 7, one sentence each.
+// Guards the stand-alone breaker: when it opens, probes and closes, one sentence for each rule.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { createBreaker, TelemetryError } from '../../src/index.ts'

@@ -1,4 +1,4 @@
-/** When batches go, what a full queue gives up, and how large a request may be (semantics, section 6). */
+/** When batches go, what a full queue gives up, and how large a request may be. */
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { Sink } from '../../src/exporters/exporter.ts'

@@ -1,4 +1,4 @@
-/** What follows a failed attempt: waiting, giving up, and the breaker in the tree (semantics, sections 6 and 7). */
+/** What follows a failed attempt: waiting, giving up, and the breaker in the tree. */
 import assert from 'node:assert/strict'
 import { backoffMs, exportBackoff, retryAfterMs } from '../../src/delivery/retry.ts'
 import type { Outcome } from '../../src/exporters/outcome.ts'

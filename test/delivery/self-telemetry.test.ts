@@ -1,4 +1,4 @@
-/** Telemachine's reports on itself reach everybody but whom they are about, and never feed each other (semantics, sections 1 and 8). */
+/** Telemachine's reports on itself reach everybody but whom they are about, and never feed each other. */
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import { createDriver, down } from '../support/scripted-driver.ts'

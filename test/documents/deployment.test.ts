@@ -137,11 +137,11 @@ describe('the document on deployment', function () {
     assert.equal(crash?.status?.code, 2)
   })
 
-  it('has a cluster with a page for each process', async () => {
-    const { run, port } = await open(9464)
+  it('has a cluster with one page for its workers', async () => {
+    const { run, url } = await open(9464)
     const program = run('cluster.mjs')
-    for (const worker of [0, 1])
-      await askFor(program, `http://127.0.0.1:${port(9464) + worker}/metrics`, 'worker_ready_total 1')
+    await askFor(program, url(9464, '/metrics'), 'worker_ready_total 2\n')
+    await askFor(program, url(9464, '/metrics'), 'telemachine_cluster_members 2\n')
     assert.equal(program.stderr(), '')
   })
 
@@ -161,10 +161,10 @@ describe('the document on deployment', function () {
     const second = run('one.mjs')
     await printed(second, /\n/)
     assert.match(first.stdout(), /^serving/)
-    assert.match(second.stdout(), /^retrying .* is in use/)
+    assert.match(second.stdout(), /^retrying .* is in use.*port 0.*node:cluster/)
   })
 
-  it('is right that workers of a cluster share a port without a word', async () => {
+  it('is right that workers have a page each with `cluster = false`, and no word is said', async () => {
     const { run, write } = await open(9464)
     write(
       'shared.mjs',
@@ -172,7 +172,7 @@ describe('the document on deployment', function () {
        import { createTelemetry } from 'telemachine'
        if (cluster.isPrimary) for (let worker = 0; worker < 2; worker++) cluster.fork()
        else {
-         const telemetry = createTelemetry({ config: { init: { prometheus: { port: 9464 } } } })
+         const telemetry = createTelemetry({ config: { init: { prometheus: { port: 9464, cluster: false } } } })
          await telemetry.start()
          console.log(telemetry.status().exporters.prometheus.state)
        }`,
@@ -182,6 +182,23 @@ describe('the document on deployment', function () {
     program.child.kill('SIGTERM')
     await program.ended
     assert.equal(program.stdout(), 'serving\nserving\n')
+  })
+
+  it('is right that threads share the page of their main thread', async () => {
+    const { run, write, url } = await open(9464)
+    const telemetry = `import { createTelemetry } from 'telemachine'
+      const telemetry = createTelemetry({ config: { init: { prometheus: { port: 9464 } } } })
+      await telemetry.start()
+      telemetry.emit('thread.ready', { count: 1 })
+      setInterval(() => {}, 1_000)\n`
+    write('sharing.mjs', telemetry)
+    write(
+      'main.mjs',
+      `${telemetry}const { Worker } = await import('node:worker_threads')
+       new Worker(new URL('sharing.mjs', import.meta.url))`,
+    )
+    const program = run('main.mjs')
+    await askFor(program, url(9464, '/metrics'), 'thread_ready_total 2\n')
   })
 
   it('has a pool whose tasks are measured in the main thread', async () => {

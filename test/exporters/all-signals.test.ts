@@ -1,8 +1,9 @@
 // Guards what all three OTLP signals promise together: one `emit` feeds traces, logs and metrics, and through an outage of
 // ten seconds, moves of the endpoint and a stop each span and each log record arrives once, and each sum is exact, by the
-// count of independent receivers. Time is simulated: seconds pass without waiting.
+// count of independent receivers. Time is simulated, and real as well with TELEMACHINE_NIGHTLY=1.
 import assert from 'node:assert/strict'
-import { createTelemetry } from '../../src/index.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createSystemClock, createTelemetry } from '../../src/index.ts'
 import { type Backend, createBackend, createSimulatedClock, metricTotals } from '../../src/testing/index.ts'
 import { assertExact } from '../support/ledger.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
@@ -23,13 +24,34 @@ const outages = {
   'that resets connections': (backend: Backend) => backend.fault({ type: 'reset', when: 'during' }),
 }
 
+/** Seconds that pass without waiting. */
+const simulatedTime = () => {
+  const clock = createSimulatedClock()
+  const until = (holds: () => boolean): Promise<void> => clock.until(holds, { stepMs: 250 })
+  return { clock, advance: (ms: number): Promise<void> => clock.advance(ms), until }
+}
+
+const realTime = () => ({
+  clock: createSystemClock(),
+  advance: (ms: number): Promise<void> => pause(ms),
+  async until(holds: () => boolean): Promise<void> {
+    for (const end = performance.now() + 30_000; !holds(); await pause(50))
+      assert.ok(performance.now() < end, 'it does not come about')
+  },
+})
+
+const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
+
 describe('one emit, in all three signals', () => {
-  for (const [what, begin] of Object.entries(outages))
+  for (const [what, begin, time] of [
+    ...Object.entries(outages).map(([what, begin]) => [what, begin, simulatedTime] as const),
+    ...(nightly ? [['in real time', outages['that refuses connections'], realTime] as const] : []),
+  ])
     it(`arrives once each through an outage ${what}, moves of the endpoint and a stop`, async function () {
       this.timeout(120_000)
+      const { clock, advance, until } = time()
       const [here, there, deltas, otherDeltas] = [await open(), await open(), await open(), await open()]
       const backends = [here, there, deltas, otherDeltas]
-      const clock = createSimulatedClock()
       // Simulated time flies past real answers: no attempt is to be cut, and sent twice.
       const common = {
         ...{ timeout: 3600, drain_timeout: 3600, reset_timeout: 5, event_patterns: ['job.*'] },
@@ -64,7 +86,7 @@ describe('one emit, in all three signals', () => {
             telemetry.emit('job.success', { count: 2, duration_ms: 250 }, { correlation_id: jobs, queue })
             queues.set(queue, (queues.get(queue) ?? 0) + 1)
           }
-          await clock.advance(100)
+          await advance(100)
         }
       }
       const breaker = (id: string): string => telemetry.status().exporters[id]!.breaker
@@ -74,9 +96,9 @@ describe('one emit, in all three signals', () => {
       const begun = clock.now()
       await work(10)
       assert.ok(clock.now() - begun >= 10_000)
-      await clock.until(() => ids.every((id) => breaker(id) === 'open'), { stepMs: 250 })
+      await until(() => ids.every((id) => breaker(id) === 'open'))
       await Promise.all([here.clear(), deltas.clear()])
-      await clock.until(() => ids.every((id) => breaker(id) === 'closed'), { stepMs: 250 })
+      await until(() => ids.every((id) => breaker(id) === 'closed'))
       await work(2)
       await telemetry.config.put({
         'otel.endpoint': there.url,

@@ -38,6 +38,7 @@ const stays = <Rows extends Record<string, readonly string[]>>(state: string, ro
 describe('the breaker chart', () => {
   followTable(breakerChart, {
     closed: {
+      'is watched': ['closed', 'watcher < 0 serves'],
       ...operatorHeld,
       'moves on': ['closed', revoked],
       ...stays('closed', grants),
@@ -47,6 +48,7 @@ describe('the breaker chart', () => {
       'is misdirected': opens,
     },
     'closed, 2 failed': {
+      'is watched': ['closed, 2 failed', 'watcher < 0 serves'],
       ...operatorHeld,
       ...stays('closed, 2 failed', grants),
       succeeds: ['closed'],
@@ -58,6 +60,7 @@ describe('the breaker chart', () => {
       'is misdirected': opens,
     },
     open: {
+      'is watched': ['open', 'watcher < 0 away'],
       ...operator,
       asks: ['open, awaited'],
       'asks for a probe': ['open, awaited'],
@@ -66,6 +69,7 @@ describe('the breaker chart', () => {
       'time passes': ['half_open.free', 'shows half_open'],
     },
     'open, awaited': {
+      'is watched': ['open, awaited', 'watcher < 0 away'],
       ...operatorAwaited,
       'asks urgently': ['half_open.probing', 'shows half_open', 'holder < a probe'],
       withdraws: ['open'],
@@ -74,6 +78,7 @@ describe('the breaker chart', () => {
       'time passes': ['half_open.probing', 'shows half_open', 'holder < a probe'],
     },
     'half_open.free': {
+      'is watched': ['half_open.free', 'watcher < 0 probe_free'],
       ...operator,
       asks: ['half_open.probing', 'holder < a probe'],
       'asks urgently': ['half_open.probing', 'holder < a probe'],
@@ -81,6 +86,7 @@ describe('the breaker chart', () => {
       'moves on': closes,
     },
     'half_open.probing': {
+      'is watched': ['half_open.probing', 'watcher < 0 away'],
       ...operatorHeld,
       asks: ['half_open.probing, awaited'],
       'asks urgently': ['half_open.probing, awaited'],
@@ -98,6 +104,7 @@ describe('the breaker chart', () => {
       'time passes': ['half_open.free'],
     },
     'half_open.probing, awaited': {
+      'is watched': ['half_open.probing, awaited', 'watcher < 0 away'],
       'is forced open': ['forced_open, awaited', 'shows forced_open', revoked],
       'is disabled': ['disabled', 'shows disabled', revoked, 'holder < a permit'],
       'is reset': ['closed', 'shows closed', revoked, 'holder < a permit'],
@@ -115,18 +122,24 @@ describe('the breaker chart', () => {
       'time passes': ['half_open.probing', revoked, 'holder < a probe'],
     },
     forced_open: {
+      'is watched': ['forced_open', 'watcher < 0 forced_open'],
       ...operator,
       asks: ['forced_open, awaited'],
       'asks for a probe': ['forced_open, awaited'],
       'asks urgently': ['forced_open', 'holder < permit.denied'],
     },
     'forced_open, awaited': {
+      'is watched': ['forced_open, awaited', 'watcher < 0 forced_open'],
       ...operatorAwaited,
       'asks urgently': ['forced_open, awaited', 'holder < permit.denied'],
       withdraws: ['forced_open'],
       cancels: ['forced_open'],
     },
-    disabled: { ...operator, ...stays('disabled', grants) },
+    disabled: {
+      'is watched': ['disabled', 'watcher < 0 serves'],
+      ...operator,
+      ...stays('disabled', grants),
+    },
   })
 
   it('is disabled from the start for an exporter that is pulled', () => {
@@ -145,6 +158,25 @@ describe('the breaker chart', () => {
     const { commands, show } = stageBreaker()
     for (const command of ['asks', 'is configured', 'fails'] as const) commands[command]()
     assert.equal(show(), 'open')
+  })
+
+  it('tells whoever watches it what it lets through', () => {
+    const { commands, log } = stageBreaker({ endpoint: 1 })
+    for (const command of ['is watched', ...trip, 'time passes', 'asks', 'succeeds', 'is forced open'])
+      commands[command as 'asks']()
+    const told = log
+      .filter((line) => line.startsWith('watcher'))
+      .map((line) => line.replace('watcher < ', ''))
+    assert.deepEqual(told, ['1 serves', '1 away', '1 probe_free', '1 serves', '1 forced_open'])
+  })
+
+  it('waits at least as long as the backend asked for, where other endpoints serve meanwhile', () => {
+    const { send, context, clock } = stageBreaker()
+    const { generation } = context
+    const at = clock.monotonic()
+    const results = ['failure', 'failure', 'failure'] as const
+    send({ type: 'export.reported', generation, results, at, jitter: 0, retryAfterMs: 7_000 })
+    assert.equal(clock.nextTimerIn, 7_000)
   })
 
   describe('after 401, 403 or 404', () => {

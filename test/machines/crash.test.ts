@@ -266,8 +266,9 @@ describe('a life that is over', () => {
     const works: Readonly<Record<string, () => Promise<unknown>>> = {
       open: () => old.open(signal),
       prepare: () => old.prepare(signal, 'replace'),
-      exportWave: () => old.exportWave('series'),
-      drain: () => old.drain(false, 1_000),
+      exportWave: () => old.exportWave('series', { endpoint: 0, others: false }),
+      drain: () => old.drain(false, 1_000, { endpoint: 0, others: false }),
+      exportProbe: () => old.exportProbe(1),
       retire: () => old.retire(),
       close: () => old.close(),
       fence: () => old.fence(),

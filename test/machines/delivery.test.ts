@@ -8,6 +8,7 @@ const released = 'breaker < permit.cancel'
 const looks = ['working.idle', 'unit.look'] as const
 const asks = ['working.asking', 'breaker < permit.request delivery'] as const
 const asksUrgently = ['working.asking', 'breaker < permit.request urgent'] as const
+const servesOther = ['working.idle', 'unit.serve', 'unit.look'] as const
 const flushed = ['working.idle', 'unit.requestFlush', 'unit.look'] as const
 
 /** What is told to it in any state of `working`. */
@@ -20,7 +21,12 @@ const commanded = {
 
 /** A permit that nobody asked for any more. */
 const returned = (state: string) =>
-  ({ 'gets a permit': [state, released], 'gets a probe': [state, released] }) as const
+  ({
+    'gets a permit': [state, released],
+    'gets a probe': [state, released],
+    'gets a permit of another endpoint': [state, released],
+    'gets a probe of another endpoint': [state, released],
+  }) as const
 
 const exporting = {
   starts: ['working.idle', 'unit.endWave', 'unit.look', 'aborts export', released],
@@ -35,6 +41,7 @@ const exporting = {
   ],
   flushes: ['working.exporting', 'unit.requestFlush'],
   ...returned('working.exporting'),
+  'another endpoint serves': ['working.exporting', 'unit.serve'],
   'loses its permit': ['working.exporting', 'unit.endWave'],
   'all goes well': ['working.idle, with a permit', 'unit.endWave', 'unit.look'],
   'wave ends': ['working.idle', 'unit.endWave', 'unit.look', 'breaker < export.reported 3 success,failure'],
@@ -44,6 +51,7 @@ const exporting = {
 describe('the delivery chart', () => {
   followTable(deliveryChart, {
     halted: {
+      'another endpoint serves': ['halted', 'unit.serve'],
       starts: looks,
       drains: ['draining.asking', 'breaker < permit.request urgent'],
       'drains, for a stop': ['draining.asking', 'breaker < permit.request urgent'],
@@ -51,6 +59,7 @@ describe('the delivery chart', () => {
       ...returned('halted'),
     },
     'working.idle': {
+      'another endpoint serves': servesOther,
       ...commanded,
       ...returned('working.idle'),
       flushes: flushed,
@@ -61,6 +70,8 @@ describe('the delivery chart', () => {
       'is told to wait': ['working.deferred'],
     },
     'working.idle, with a permit': {
+      'another endpoint serves': servesOther,
+      'permit is recalled': ['working.idle'],
       ...commanded,
       ...returned('working.idle, with a permit'),
       flushes: ['working.idle, with a permit', 'unit.requestFlush', 'unit.look'],
@@ -72,6 +83,8 @@ describe('the delivery chart', () => {
       'loses its permit': ['working.idle'],
     },
     'working.gathering, with a permit': {
+      'another endpoint serves': servesOther,
+      'permit is recalled': ['working.gathering'],
       ...commanded,
       ...returned('working.gathering, with a permit'),
       flushes: ['working.idle, with a permit', 'unit.requestFlush', 'unit.look'],
@@ -81,6 +94,7 @@ describe('the delivery chart', () => {
       'loses its permit': ['working.gathering'],
     },
     'working.gathering': {
+      'another endpoint serves': servesOther,
       ...commanded,
       ...returned('working.gathering'),
       flushes: flushed,
@@ -89,6 +103,9 @@ describe('the delivery chart', () => {
       'time passes': looks,
     },
     'working.asking': {
+      'gets a permit of another endpoint': ['working.exporting', 'starts export to 1'],
+      'gets a probe of another endpoint': ['working.exporting', 'starts export to 1, probe'],
+      'another endpoint serves': ['working.asking', 'unit.serve'],
       ...commanded,
       flushes: ['working.asking', 'unit.requestFlush', 'breaker < permit.request urgent'],
       'gets a permit': ['working.exporting', 'starts export'],
@@ -97,6 +114,17 @@ describe('the delivery chart', () => {
     },
     'working.exporting': exporting,
     'working.backing_off': {
+      'gets a permit of another endpoint': [
+        'working.exporting',
+        'breaker < permit.withdraw',
+        'starts export to 1',
+      ],
+      'gets a probe of another endpoint': [
+        'working.exporting',
+        'breaker < permit.withdraw',
+        'starts export to 1, probe',
+      ],
+      'another endpoint serves': [...servesOther, 'breaker < permit.withdraw'],
       starts: ['working.idle', 'unit.look', 'breaker < permit.withdraw', released],
       halts: ['halted', 'breaker < permit.withdraw', released],
       drains: ['draining.asking', 'breaker < permit.withdraw', released, 'breaker < permit.request urgent'],
@@ -112,12 +140,16 @@ describe('the delivery chart', () => {
       'time passes': ['working.idle', 'unit.look', 'breaker < permit.withdraw'],
     },
     'working.deferred': {
+      'another endpoint serves': servesOther,
       ...commanded,
       ...returned('working.deferred'),
       flushes: ['working.deferred', 'unit.requestFlush'],
       'time passes': looks,
     },
     'draining.asking': {
+      'gets a permit of another endpoint': ['draining.exporting', 'starts drain to 1 within 5000'],
+      'gets a probe of another endpoint': ['draining.exporting', 'starts drain to 1, a probe within 5000'],
+      'another endpoint serves': ['draining.asking', 'unit.serve'],
       starts: ['working.idle', 'unit.look', released, 'exporter < delivery.drained'],
       halts: ['halted', released, 'exporter < delivery.drained'],
       flushes: ['draining.asking', 'unit.requestFlush'],
@@ -126,6 +158,14 @@ describe('the delivery chart', () => {
       'is denied': ['halted', released, 'exporter < delivery.drained'],
     },
     'draining.exporting': {
+      'another endpoint serves': ['draining.exporting', 'unit.serve'],
+      'drain fails': [
+        'halted',
+        'unit.endWave',
+        'breaker < export.reported 3 success,failure',
+        released,
+        'exporter < delivery.drained',
+      ],
       starts: [
         'working.idle',
         'unit.endWave',
@@ -226,6 +266,75 @@ describe('the delivery chart', () => {
       assert.ok(await commands[command]())
     const starts = log.filter((line) => line.startsWith('starts export'))
     assert.deepEqual(starts, ['starts export', 'starts export, once', 'starts export'])
+  })
+
+  const afterwards = async (...commands: (keyof ReturnType<typeof stageDelivery>['commands'])[]) => {
+    const stage = stageDelivery()
+    for (const command of commands) assert.ok(await stage.commands[command](), command)
+    return stage
+  }
+
+  it('goes on at another endpoint at once when its permit was revoked, and lets what is in flight finish', async () => {
+    const { log, show } = await afterwards(
+      ...([
+        'starts',
+        'a batch is due',
+        'gets a permit',
+        'loses its permit',
+        'another endpoint serves',
+      ] as const),
+    )
+    assert.equal(show(), 'working.idle')
+    assert.deepEqual(log.slice(-4), ['unit.endWave', 'unit.serve', 'unit.look', 'aborts export'])
+  })
+
+  it('ends its wave, reports it and asks anew when its permit is recalled', async () => {
+    for (const news of ['permit is recalled', 'another endpoint serves'] as const) {
+      const { log, show } = await afterwards(
+        ...(['starts', 'a batch is due', 'gets a permit', news, 'all goes well', 'a batch is due'] as const),
+      )
+      assert.equal(show(), 'working.asking')
+      assert.deepEqual(log.slice(-2), [
+        'breaker < export.reported 3 success,neutral',
+        'breaker < permit.request delivery',
+      ])
+    }
+  })
+
+  it('drains to each endpoint in turn until one takes everything or all are denied', async () => {
+    const { log, show, commands } = await afterwards(
+      ...(['drains', 'gets a permit of another endpoint', 'permit is recalled', 'drain fails'] as const),
+    )
+    assert.equal(show(), 'draining.asking')
+    assert.deepEqual(log.slice(-2), [
+      'breaker < export.reported 3 of 1 success,failure',
+      'breaker < permit.request urgent except 1',
+    ])
+    commands['is denied']()
+    assert.equal(show(), 'halted')
+    commands.drains()
+    assert.equal(log.at(-1), 'breaker < permit.request urgent')
+  })
+
+  it('asks other endpoints for a flush when the probe of one has failed', async () => {
+    const { log, commands } = await afterwards(
+      ...([
+        'starts',
+        'a batch is due, for a flush',
+        'gets a probe of another endpoint',
+        'wave ends',
+      ] as const),
+      'a batch is due, for a flush',
+    )
+    assert.equal(log.at(-1), 'breaker < permit.request urgent except 1')
+    commands['is denied']()
+    commands.flushes()
+    assert.equal(log.at(-1), 'breaker < permit.request urgent')
+  })
+
+  it('asks another breaker from the moment that it is redirected', async () => {
+    const { log } = await afterwards('starts', 'is redirected', 'a batch is due')
+    assert.equal(log.at(-1), 'other breaker < permit.request')
   })
 
   it('says nothing of a wave whose permit was revoked meanwhile', async () => {

@@ -6,6 +6,7 @@ import {
   breakerMachine,
   deliveryMachine,
   exporterMachine,
+  failoverMachine,
   spoolMachine,
   systemMachine,
 } from '../../machines/index.ts'
@@ -37,6 +38,7 @@ describe('machines/', () => {
     breakerMachine,
     deliveryMachine,
     exporterMachine,
+    failoverMachine,
     spoolMachine,
     systemMachine,
   ] as AnyStateMachine[]) {
@@ -59,6 +61,7 @@ describe('machines/', () => {
       breakerMachine,
       deliveryMachine,
       exporterMachine,
+      failoverMachine,
       spoolMachine,
       systemMachine,
     ] as AnyStateMachine[]) {

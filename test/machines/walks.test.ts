@@ -9,6 +9,7 @@ import { arrive, give, type StagedChart } from './stage.ts'
 import { breakerChart } from './stages/breaker.ts'
 import { deliveryChart } from './stages/delivery.ts'
 import { crashedExporterChart, exporterChart } from './stages/exporter.ts'
+import { failoverChart } from './stages/failover.ts'
 import { spoolChart } from './stages/spool.ts'
 import { slowlyStoppingSystem, systemChart } from './stages/system.ts'
 
@@ -17,6 +18,7 @@ const charts: Readonly<Record<string, StagedChart>> = {
   delivery: deliveryChart,
   exporter: exporterChart,
   'exporter after a crash': crashedExporterChart,
+  failover: failoverChart,
   spool: spoolChart,
   system: systemChart,
   'system that stops slowly': slowlyStoppingSystem,

@@ -1,5 +1,5 @@
 /**
- * The ledger adds up at every moment (semantics, section 9), whatever backends, drivers, operators and time do:
+ * The ledger adds up at every moment (docs/ledger.md), whatever backends, drivers, operators and time do:
  * random schedules over the real actor tree, counted by an independent sink.
  */
 

@@ -9,6 +9,7 @@ import {
   createCoverage,
   deliveryPreset,
   exporterPreset,
+  failoverPreset,
   followPath,
   type PresetOptions,
   spoolPreset,
@@ -39,6 +40,7 @@ const presetsOf = (options: PresetOptions): Readonly<Record<string, readonly Any
       exporterPreset({ ...options, hasCrashed: true }),
       exporterPreset({ ...options, pulled: true }),
     ],
+    failover: [failoverPreset(options)],
     spool: [spoolPreset(options)],
     system: [systemPreset(options), stopping(systemPreset({ ...options, perTurn: 1 }))],
   }) as never
@@ -59,7 +61,7 @@ function distinct<Path extends ReturnType<typeof getShortestPaths>[number]>(
 const seen = (state: unknown): { value?: unknown } => (state ?? {}) as { value?: unknown }
 
 describe('the presets of the charts', function () {
-  this.timeout(60_000)
+  this.timeout(120_000)
 
   for (const [name, presets] of Object.entries(presetsOf({})))
     it(`give paths to each state of the ${name} chart, which a running actor follows`, () => {

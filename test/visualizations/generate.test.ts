@@ -56,7 +56,7 @@ describe('visualizations', () => {
     assert.match(box('system'), /entry \/ spawnExporters/)
     assert.match(box('system.running.preparing'), /spawnExporters/)
     assert.match(box('system.running'), /actor crashed \/ respawnCrashed/)
-    assert.match(box('system.running.settling.committing'), /entry \/ commitAll/)
+    assert.match(box('system.running.settling.committing'), /entry: fitEndpoints, commitAll, stopSurplus/)
     assert.match(box('system.running.settling.aborting'), /entry \/ abortAll/)
     assert.match(svg, /data-to="system.running.settling.committing"[^>]*><title>\[allPrepared\]/)
     assert.match(svg, /data-to="system.running.settling.aborting"[^>]*><title>\[someRefused\]/)

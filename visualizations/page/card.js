@@ -2,6 +2,7 @@ import { command } from './api.js'
 import { createChart } from './chart.js'
 import { createConfiguration } from './configuration.js'
 import { count, h, say, timeOf, toast, words } from './dom.js'
+import { createEndpoints } from './endpoints.js'
 import { createLedgerBar } from './plot.js'
 import { createRates, toneOfBreaker, toneOfState } from './severity.js'
 import { createTimeline } from './timeline.js'
@@ -48,7 +49,6 @@ export function createCard(id, host) {
   const charts = {
     exporter: createChart('exporter', { title: `${id}: exporter` }),
     delivery: createChart('delivery', { title: `${id}: delivery` }),
-    breaker: createChart('breaker', { title: `${id}: breaker` }),
     spool: createChart('spool', { title: `${id}: spool` }),
   }
   const configuration = createConfiguration(`${id}: configuration`, host.review)
@@ -66,14 +66,7 @@ export function createCard(id, host) {
       label,
     )
 
-  const breakerButtons = h(
-    'div',
-    { className: 'buttons', role: 'group', 'aria-label': `Breaker of ${id}`, hidden: true },
-    h('span', { className: 'quiet', 'aria-hidden': 'true' }, 'breaker'),
-    button('Force open', `breakers/${id}/force-open`, 'Force open the breaker of'),
-    button('Disable', `breakers/${id}/disable`, 'Disable the breaker of'),
-    button('Reset', `breakers/${id}/reset`, 'Reset the breaker of'),
-  )
+  const endpoints = createEndpoints(id, button)
 
   const element = h(
     'article',
@@ -93,7 +86,7 @@ export function createCard(id, host) {
         button('Restart', `exporters/${id}/restart`, 'Restart'),
         enabling,
       ),
-      breakerButtons,
+      endpoints.buttons,
     ),
     error,
     h('div', { className: 'numbers' }, ledger.element, ...timeline.elements),
@@ -103,7 +96,7 @@ export function createCard(id, host) {
       { className: 'charts' },
       charts.exporter.element,
       charts.delivery.element,
-      charts.breaker.element,
+      endpoints.charts,
       charts.spool.element,
     ),
     configuration.element,
@@ -159,6 +152,11 @@ export function createCard(id, host) {
         ['mean request', `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`],
       )
     }
+    for (const [index, { url, serves, breaker: shown, delivered }] of (now.endpoints ?? []).entries())
+      entries.push([
+        `endpoint ${index}${serves ? ', serves' : ''}`,
+        `${url}: breaker ${words(shown)}, ${count(delivered)} delivered`,
+      ])
     if (now.spool) {
       const { state, bytes, oldestAt, files, quarantined } = now.spool
       entries.push(['spool', words(state)], ['on disk', `${count(bytes)} bytes in ${count(files)} files`])
@@ -187,8 +185,8 @@ export function createCard(id, host) {
     update(status) {
       const attempts = now?.exports.attempts
       now = status
-      // What is pulled sends nothing: its breaker never acts.
-      breakerButtons.hidden = breaker.hidden = charts.breaker.element.hidden = status.pulled
+      breaker.hidden = status.pulled
+      endpoints.update(status)
       charts.spool.element.hidden = !status.spool
       say(type, status.type === id ? '' : status.type)
       say(state, words(status.state))
@@ -206,7 +204,6 @@ export function createCard(id, host) {
       if (status.charts) {
         charts.exporter.light(status.charts.exporter)
         charts.delivery.light(status.charts.delivery)
-        charts.breaker.light(status.charts.breaker)
         if (status.charts.spool) charts.spool.light(status.charts.spool)
       }
       // It has exported between two looks.
@@ -214,10 +211,12 @@ export function createCard(id, host) {
         charts.delivery.recall('delivery.working.exporting')
     },
     /** A transition that may be over again. @param {any} entry */
-    recall({ kind, to }) {
+    recall({ kind, to, endpoint }) {
       if (kind !== 'exporter' && kind !== 'breaker' && kind !== 'spool') return
-      for (const place of /** @type {any} */ (places)[kind][to] ?? [])
-        charts[/** @type {'exporter'} */ (kind)].recall(place)
+      for (const place of /** @type {any} */ (places)[kind][to] ?? []) {
+        if (kind === 'breaker') endpoints.recall(place, endpoint)
+        else charts[/** @type {'exporter'} */ (kind)].recall(place)
+      }
     },
     /** Called ten times a second: the time until a probe runs. */
     tick: showBreaker,

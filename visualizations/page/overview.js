@@ -1,4 +1,5 @@
 import { byId, count, h, say, words } from './dom.js'
+import { endpointsInWords } from './endpoints.js'
 import { createRates, lostOf, severity, toneOfBreaker, toneOfState, waitingOf } from './severity.js'
 import { createTrend } from './timeline.js'
 
@@ -15,6 +16,7 @@ export function createOverview(goTo) {
       h('td', { 'data-label': name, 'data-cell': name }, ...content)
     const state = h('span', { className: 'pill' })
     const breaker = h('span', { className: 'pill' })
+    const endpoints = h('small', { className: 'quiet' })
     const [rate, waiting, dropped] = [h('span'), h('span'), h('span')]
     const trend = createTrend()
     const link = h('a', { href: `#exporter-${encodeURIComponent(id)}` }, id)
@@ -26,7 +28,7 @@ export function createOverview(goTo) {
       cell('delivered', rate),
       cell('waiting', waiting),
       cell('lost', dropped),
-      cell('breaker', breaker),
+      cell('breaker', breaker, endpoints),
       cell('last hour', trend.element),
     )
     const rates = createRates()
@@ -62,6 +64,7 @@ export function createOverview(goTo) {
         // What is pulled sends nothing by itself, and has no circuit breaker.
         say(breaker, status.pulled ? 'none' : words(status.breaker))
         breaker.dataset.tone = status.pulled ? 'calm' : toneOfBreaker(status.breaker)
+        say(endpoints, endpointsInWords(status.endpoints))
       },
     }
   }

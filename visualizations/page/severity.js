@@ -9,7 +9,7 @@ export const lostOf = (dropped) =>
 
 /**
  * 6 is worst, 0 is well, -1 is switched off.
- * @param {{ status: { state: string, breaker: string }, lossRate: number, queueShare?: number | undefined }} view
+ * @param {{ status: { state: string, breaker: string, endpoints?: { breaker: string }[] }, lossRate: number, queueShare?: number | undefined }} view
  */
 export function severity({ status, lossRate, queueShare = 0 }) {
   if (status.state === 'disabled') return -1
@@ -18,7 +18,8 @@ export function severity({ status, lossRate, queueShare = 0 }) {
   if (status.breaker === 'open') return 4
   if (status.breaker === 'forced_open' || status.breaker === 'half_open') return 3
   if (lossRate > 0) return 2
-  return queueShare > 0.5 || status.state !== 'serving' ? 1 : 0
+  const isDegraded = status.endpoints?.some(({ breaker }) => breaker !== 'closed' && breaker !== 'disabled')
+  return queueShare > 0.5 || status.state !== 'serving' || isDegraded ? 1 : 0
 }
 
 /** @param {string} state */

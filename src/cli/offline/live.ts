@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { createSystemClock } from '../../clock.ts'
 import type { ExporterConfig } from '../../config/changes/plan.ts'
+import { endpointsOf } from '../../delivery/endpoints.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import type { Outcome } from '../../exporters/outcome.ts'
 import { inUrl } from '../../http-server/host.ts'
@@ -10,6 +11,8 @@ import type { Logger } from '../../logger.ts'
 export interface LiveResult {
   readonly id: string
   readonly type: string
+  /** Index of the endpoint, where the exporter has several. */
+  readonly endpoint?: number
   /** `skipped`: the exporter is disabled, or has no destination. */
   readonly result: 'ok' | 'failed' | 'skipped'
   readonly message: string
@@ -71,7 +74,8 @@ export function destinationOf({ definition, config }: ExporterConfig): string | 
   }
   for (const [name, key] of Object.entries(definition.schema)) {
     const value = config[name]
-    if (key.destination && typeof value === 'string') return key.destination(value)
+    if (key.destination && typeof value === 'string')
+      return URL.canParse(value) ? value : key.destination(value)
   }
   if ('port' in config && typeof config.host === 'string') {
     return config.port === null
@@ -81,8 +85,23 @@ export function destinationOf({ definition, config }: ExporterConfig): string | 
   return undefined
 }
 
+/** An exporter as it is at each of its endpoints, the primary first: with one it is the exporter itself. */
+export const atEachEndpoint = (exporter: ExporterConfig): readonly ExporterConfig[] =>
+  endpointsOf(exporter.definition, exporter.config).map(({ config }) => ({ ...exporter, config }))
+
+/** Tries each endpoint of an exporter. */
+export function tryEndpoints(exporter: ExporterConfig, timeoutMs: number): Promise<readonly LiveResult[]> {
+  const places = atEachEndpoint(exporter)
+  return Promise.all(
+    places.map(async (place, endpoint) => ({
+      ...(await tryExporter(place, timeoutMs)),
+      ...(places.length > 1 && { endpoint }),
+    })),
+  )
+}
+
 /** Opens the client of one exporter, sends one harmless request where its type has one, and closes the client. */
-export async function tryExporter(exporter: ExporterConfig, timeoutMs: number): Promise<LiveResult> {
+async function tryExporter(exporter: ExporterConfig, timeoutMs: number): Promise<LiveResult> {
   const { id, type, definition, config } = exporter
   const said = { id, type }
   if (config.enabled === false) return { ...said, result: 'skipped', message: 'the exporter is disabled' }

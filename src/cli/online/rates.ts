@@ -57,7 +57,8 @@ export function severity({ status, lossRate, queueShare = 0 }: ExporterView): nu
   if (status.breaker === 'open') return 4
   if (status.breaker === 'forced_open' || status.breaker === 'half_open') return 3
   if (lossRate > 0) return 2
-  return queueShare > 0.5 || status.state !== 'serving' ? 1 : 0
+  const isDegraded = status.endpoints?.some(({ breaker }) => breaker !== 'closed' && breaker !== 'disabled')
+  return queueShare > 0.5 || status.state !== 'serving' || isDegraded ? 1 : 0
 }
 
 export interface Rates {

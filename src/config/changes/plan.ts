@@ -6,7 +6,7 @@ import type { Resolved, ResolvedConfig } from '../judge.ts'
 import type { SystemConfig } from '../keys.ts'
 import { pathOf } from '../paths.ts'
 import type { Redactor } from '../presentation/redact.ts'
-import type { ResolvedKeys } from '../resolve.ts'
+import type { ResolvedKeys } from '../resolved.ts'
 
 export interface ExporterConfig {
   readonly id: string

@@ -1,6 +1,6 @@
 import { control, type Format, isRecord, maxElements, polluting, refuse } from './format.ts'
 import { number } from './numbers.ts'
-import { isName } from './strings.ts'
+import { httpUrl, isName } from './strings.ts'
 
 const commaSeparated = (text: string): string[] =>
   text
@@ -44,6 +44,21 @@ export const destinations = strings(
   'origins such as https://otel.example.com:4318 or host globs such as *.example.com',
   (element) => isOrigin(element) || hostGlob.test(element),
 )
+
+/** More would be more than a breaker each is worth. */
+export const maxUrls = 8
+
+/** Different URLs, the preferred one first. */
+export const httpUrls: Format = {
+  validate: (value, key) => {
+    if (!Array.isArray(value) || value.length === 0 || value.length > maxUrls)
+      refuse(`a list of 1 to ${maxUrls} http or https URLs, the preferred one first`)
+    for (const url of value) httpUrl.validate(url, key)
+    if (new Set(value.map((url) => new URL(url).href)).size < value.length)
+      refuse('a list of different URLs: one is in it twice')
+  },
+  coerce: commaSeparated,
+}
 
 const isTag = ([key, tag]: readonly [string, unknown]): boolean =>
   isName(key) && !polluting.has(key) && typeof tag === 'string' && tag.length <= 1024 && !control.test(tag)

@@ -1,4 +1,4 @@
-import { hasWildcards, isConvertible, type Unit, units } from '../../metrics/declared.ts'
+import { gaugeRules, hasWildcards, isConvertible, type Unit, units } from '../../metrics/declared.ts'
 import { tableTypes } from '../../metrics/tables.ts'
 import { type Format, isRecord, type PartPath, Refusal, refuse } from './format.ts'
 import { buckets } from './lists.ts'
@@ -49,6 +49,10 @@ function checkBoolean(value: unknown): void {
   if (typeof value !== 'boolean') refuse('true or false')
 }
 
+function checkRule(value: unknown): void {
+  if (!(gaugeRules as readonly unknown[]).includes(value)) refuse(`one of ${gaugeRules.join(', ')}`)
+}
+
 /** What each key of a table must be. */
 const checks: Readonly<Record<string, (value: unknown) => void>> = {
   event: checkName,
@@ -60,6 +64,7 @@ const checks: Readonly<Record<string, (value: unknown) => void>> = {
   unit: checkUnit,
   description: checkName,
   monotonic: checkBoolean,
+  across_workers: checkRule,
 }
 
 /** The keys that only some types have, and those types. */
@@ -68,6 +73,7 @@ const typesWith: Readonly<Record<string, readonly string[]>> = {
   unit: ['sum', 'last_value', 'distribution'],
   buckets: ['distribution'],
   monotonic: ['sum'],
+  across_workers: ['sum', 'last_value'],
 }
 
 /** Runs a check of a part of a value, so that what it refuses is placed there. */
@@ -85,10 +91,16 @@ function checkTable(table: unknown): void {
     if (!Object.hasOwn(checks, key)) refuse(`left out: a metric has ${Object.keys(checks).join(', ')}`, [key])
   for (const [key, check] of Object.entries(checks))
     if (table[key] !== undefined || key === 'event' || key === 'type') within([key], () => check(table[key]))
-  const { event, type, name, measurement } = table
+  const { event, type, name, measurement, across_workers } = table
   for (const [key, types] of Object.entries(typesWith))
     if (table[key] !== undefined && !types.includes(type as string))
       refuse(`left out: a ${type} has no ${key}`, [key])
+  if (
+    type === 'sum' &&
+    across_workers !== undefined &&
+    (table.monotonic !== false || across_workers === 'last')
+  )
+    refuse('sum, min, max or worker, of a sum with monotonic = false', ['across_workers'])
   if (type !== 'counter' && measurement === undefined)
     refuse(`the key of the measurement that the ${type} is of`, ['measurement'])
   if (name === undefined && hasWildcards(event as string))

@@ -37,11 +37,11 @@ export interface ConfigStatus {
     readonly omitted: number
   }
   readonly sources: readonly SourceStatus[]
-  /** What is odd about the configuration in force, though it is valid. */
+  /** Warnings about the configuration in force, which is valid all the same. */
   readonly warnings: readonly string[]
   /** Names at the top of the file beside `telemetry`: they belong to the application and are left alone. */
   readonly foreign: readonly string[]
-  /** How often subscribers have thrown. */
+  /** How many times a subscriber of the configuration threw. */
   readonly subscriberErrors: number
 }
 

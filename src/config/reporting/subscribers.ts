@@ -13,7 +13,7 @@ export interface Subscribers {
   errors(): number
 }
 
-/** Those who want to hear of effective values. One that throws, or rejects, is counted and logged. */
+/** The subscribers of effective values. A subscriber that throws or rejects is counted and logged. */
 export function createSubscribers(logger: Logger, redactor: Redactor): Subscribers {
   const subscribers = new Set<{ matches: (path: string) => boolean; callback: Subscriber }>()
   let errors = 0

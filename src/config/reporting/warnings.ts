@@ -28,7 +28,7 @@ const warningsOf = ({ system, exporters }: ResolvedConfig): string[] => [
   ...[...exporters.values()].flatMap(({ warnings }) => warnings),
 ]
 
-/** What is odd about the configuration though it is valid. */
+/** Collects and logs warnings about a valid configuration. */
 export function createWarnings(logger: Logger): Warnings {
   const bySubject = new Map<string, readonly string[]>()
   const logged = new Set<string>()
@@ -53,10 +53,10 @@ export function createWarnings(logger: Logger): Warnings {
 }
 
 const storeOptions: ReadonlySet<string> = new Set([
-  ...['file', 'env', 'init', 'remote', 'types', 'clock', 'logger', 'apply'],
+  ...['file', 'env', 'init', 'remote', 'types', 'clock', 'logger', 'status', 'apply'],
 ])
 
-/** Options that mean nothing. Typed callers cannot write these; in JavaScript nothing else would tell that they do nothing. */
+/** Returns a warning for each unknown option. The compiler finds them in TypeScript; JavaScript would ignore them silently. */
 export function optionWarnings(options: object): string[] {
   return Object.keys(options)
     .filter((name) => !storeOptions.has(name))
@@ -66,7 +66,7 @@ export function optionWarnings(options: object): string[] {
     )
 }
 
-/** What is odd about a file that is read. `types`: the names of the exporter types. */
+/** Returns the warnings about a file. `types`: the names of the exporter types. */
 export function fileWarnings(
   file: string,
   { tables, foreign }: ReadDocument,

@@ -1,3 +1,5 @@
+import type { ConfigProblem } from '../../errors.ts'
+
 /** A remote store of configuration. */
 export interface ConfigSource {
   readonly name?: string
@@ -7,7 +9,30 @@ export interface ConfigSource {
     onChange: (document: Record<string, unknown>) => void,
     onError?: (error: unknown) => void,
   ): (() => void) | Promise<() => void>
+  /**
+   * Hears what became of each document that it gave, when an exporter or a breaker changed its state, and of the end:
+   * for a store that shows which of its readers are well. What it throws is ignored. A promise is waited for at the end
+   * only, within the deadline of `stop()`. `status` is `telemetry.status`.
+   */
+  report?(outcome: ConfigOutcome, status: () => unknown): void | Promise<void>
 }
+
+/** What {@link ConfigSource.report} hears of. */
+export type ConfigOutcome =
+  /** The document is in force. */
+  | { readonly type: 'applied'; readonly document: unknown }
+  /** The document was refused as a whole; the one before stays in force. At most 20 problems, redacted. */
+  | {
+      readonly type: 'refused'
+      readonly document: unknown
+      readonly problems: readonly ConfigProblem[]
+      /** How many more problems there are. */
+      readonly omitted: number
+    }
+  /** An exporter or a circuit breaker is in another state. */
+  | { readonly type: 'state' }
+  /** Telemetry has drained and stopped: its ledgers are final. */
+  | { readonly type: 'stopped' }
 
 /** The state of a configuration source, such as the watched file. */
 export interface SourceStatus {

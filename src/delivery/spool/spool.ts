@@ -199,14 +199,17 @@ export function createSpool(options: SpoolOptions): Spool {
       return fetching.isPossible
     },
     load: fetching.load,
-    fetch: () => void fetching.load(),
+    fetch() {
+      if (fetching.isPossible) void fetching.load()
+    },
     get isFetching() {
       return fetching.isUnderWay
     },
     wake,
     spill(item, weight, at, self, wire, memory) {
+      if (!store.mayWrite) return false
       const { queue_size: queueSize, queue_bytes: queueBytes } = config()
-      if (!store.mayWrite || ring.size >= Number(queueSize) * relief) return false
+      if (ring.size >= Number(queueSize) * relief) return false
       if (ring.bytes + leavingBytes >= Number(queueBytes) * relief) return false
       ring.push(item, weight, at, self, wire, memory)
       if (ring.bytes >= room().wire) pump()

@@ -7,7 +7,7 @@ import type { Outcome } from '../outcome.ts'
  * What Datadog's statuses mean for a request of metrics. Its API documents 202, 400, 403, 408, 413 and 429; its own
  * clients try every 5xx again, since that is the platform or something before it.
  */
-export function classifyDatadog(status: number): StatusClass {
+function classifyDatadog(status: number): StatusClass {
   if (status >= 200 && status < 300) return 'delivered'
   switch (status) {
     case 401:

@@ -6,7 +6,7 @@ import type { Origin } from './schema.ts'
  * `/api/v1/distribution_points` states none, other metric intakes take 3,200,000. A body below the smallest before it
  * is compressed is below all of them after, however badly it compresses.
  */
-export const mostBytes = 500_000
+const mostBytes = 500_000
 
 export interface Payload {
   readonly items: readonly MetricItem[]

@@ -18,7 +18,7 @@ export const sites: ReadonlySet<string> = new Set([
 ])
 
 /** DD_TAGS is separated by commas or, when it has none, by spaces. */
-export const parseTags = (text: string): readonly string[] =>
+const parseTags = (text: string): readonly string[] =>
   text
     .split(text.includes(',') ? ',' : /\s+/)
     .map((tag) => tag.trim())

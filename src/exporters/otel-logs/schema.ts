@@ -1,6 +1,7 @@
 import type { ConfigOf, ExporterSchema } from '../exporter.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
+import { limitKeys } from '../otel/limit-keys.ts'
 import { logs } from '../otel/signal.ts'
 import {
   milliseconds,
@@ -38,31 +39,7 @@ export const otelLogsSchema = {
     change: 'hot',
     doc: 'The metadata that becomes the body of the log record, such as `message`, instead of an attribute. None: records have no body.',
   },
-  max_attributes: {
-    format: 'integer',
-    default: 128,
-    min: 0,
-    max: 100_000,
-    change: 'hot',
-    doc: 'Attributes of a log record; the rest is counted in its dropped_attributes_count.',
-    env: [
-      { name: 'OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
-      { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
-    ],
-  },
-  max_attribute_length: {
-    format: 'integer',
-    default: 16_384,
-    min: 0,
-    max: 10_000_000,
-    unit: 'characters',
-    change: 'hot',
-    doc: 'A longer string in an attribute is cut, never inside a character.',
-    env: [
-      { name: 'OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
-      { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
-    ],
-  },
+  ...limitKeys('log record', 'LOGRECORD'),
 } as const satisfies ExporterSchema
 
 /** The keys of the otel_logs exporter, as `ConfigOf` reads them. */

@@ -1,14 +1,6 @@
-import { TelemetryError } from '../../errors.ts'
-import { version } from '../../version.ts'
 import type { ExportContext, OpenContext } from '../exporter.ts'
-import { sendAuthorized } from '../http/credentials.ts'
-import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
-import { statusAdvice, tlsKeys } from '../otel/advice.ts'
-import { openCredentials } from '../otel/credentials.ts'
-import { rejectedSpans } from '../otel/export-response.ts'
-import { detectOrigin } from '../otel/resource.ts'
 import { metrics } from '../otel/signal.ts'
-import { readTlsFiles } from '../otel/tls-files.ts'
+import { openTransport } from '../otel/transport.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Piece } from './collection.ts'
 import { createRequests } from './encode/request.ts'
@@ -34,49 +26,15 @@ export async function openMetricsClient(
   config: OtelMetricsConfig,
   context: OpenContext<State, OtelMetricsConfig>,
 ): Promise<MetricsClient> {
-  const { clock, forbidAddress } = context
-  const [tls, origin, credentials] = await Promise.all([
-    readTlsFiles(config),
-    detectOrigin(config),
-    openCredentials(config, context),
-  ])
+  const { origin, post, proxy, close } = await openTransport(config, context, metrics)
   const requests = createRequests(origin)
-  const { endpoint: url, headers, compression } = config
-  const proxy = proxyFor(url, config)
-  const http = openHttpClient({
-    ...{ url, compression, tls, tlsKeys, proxy, clock },
-    headers: { ...headers, 'content-type': 'application/x-protobuf' },
-    ...(forbidAddress && { forbidAddress }),
-    userAgent: `telemachine/${version}`,
-  })
-  const redact = (text: string): string => http.redact(credentials?.redact(text) ?? text)
-
   return {
     async post(bytes, pieces, { signal }) {
       const points = pieces.reduce((sum, piece) => sum + piece.points, 0)
-      const body = requests.join(bytes, pieces)
-      const attempt = await sendAuthorized(credentials, signal, (obtained = {}) =>
-        http.post(body, { signal, headers: obtained }),
-      )
-      let cause: TelemetryError | undefined
-      const outcome = outcomeOf(attempt, {
-        now: clock.now(),
-        redact,
-        advice: (status) => statusAdvice(status, url, metrics),
-        partialSuccess: (response, received) => {
-          const { rejected, message } = rejectedSpans(response, received['content-type'])
-          if (rejected > 0 || message !== '')
-            cause = new TelemetryError(
-              'OTEL_PARTIAL_SUCCESS',
-              `the backend rejected ${rejected} of ${points} data points: ${redact(message) || 'it did not say why'}`,
-            )
-          return Math.min(rejected, points)
-        },
-      })
-      return outcome.type === 'delivered' && cause ? { ...outcome, cause } : outcome
+      return post(requests.join(bytes, pieces), points, signal)
     },
-    proxy: proxy && new URL(proxy).origin,
+    proxy,
     requestBytes: requests.overheadBytes,
-    close: () => http.close(),
+    close,
   }
 }

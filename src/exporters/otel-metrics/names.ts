@@ -9,7 +9,7 @@ const longestValue = 1024
 const maxAttributes = 64
 
 /** Marks the series that takes what a cardinality limit leaves over (metrics SDK specification, overflow attribute). */
-export const overflowKey = 'otel.metric.overflow'
+const overflowKey = 'otel.metric.overflow'
 export const overflowText = JSON.stringify([overflowKey, true])
 
 /** A legal instrument name: a letter, then letters, digits, `_`, `.`, `-` and `/`, at most 255 characters. */

@@ -37,6 +37,15 @@ export const connectionKeys = (signal: Signal, batchTimeout: string) =>
       hint: otherProtocol(signal),
       env: endpointVariables(signal),
     },
+    endpoints: {
+      format: 'http-urls',
+      default: null,
+      nullable: true,
+      change: 'rebuild',
+      insteadOf: 'endpoint',
+      doc: `URLs instead of endpoint, the preferred one first: when the circuit breaker of one opens, ${signal.items} go to the next, until a probe shows that the preferred one is healthy again.`,
+      hint: (urls) => (Array.isArray(urls) ? urls.map(otherProtocol(signal)).find(Boolean) : undefined),
+    },
     headers: {
       format: 'headers',
       default: {},

@@ -13,7 +13,7 @@ const nothing: PartialSuccess = { rejected: 0, message: '' }
  * Reads `partial_success { rejected_spans = 1; error_message = 2 }`, field 1 of the response (opentelemetry-proto,
  * collector/trace/v1). A response of another type says nothing. Throws a RangeError on malformed bytes.
  */
-export function rejectedSpans(body: Uint8Array, contentType: string | undefined): PartialSuccess {
+export function rejectedItems(body: Uint8Array, contentType: string | undefined): PartialSuccess {
   if (contentType !== undefined && !/protobuf/i.test(contentType)) return nothing
   let result = nothing
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)

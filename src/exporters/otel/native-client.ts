@@ -1,34 +1,11 @@
-import { TelemetryError } from '../../errors.ts'
-import { version } from '../../version.ts'
 import type { OpenContext } from '../exporter.ts'
-import { sendAuthorized } from '../http/credentials.ts'
-import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import type { Outcome } from '../outcome.ts'
-import type { proxyKeys } from '../proxy-keys.ts'
-import { statusAdvice, tlsKeys } from './advice.ts'
-import { type ObtainedBy, openCredentials } from './credentials.ts'
+import type { ObtainedBy } from './credentials.ts'
 import { createEncoder, type Encoder } from './encode.ts'
-import { rejectedSpans } from './export-response.ts'
-import { detectOrigin } from './resource.ts'
-import type { OtelConfig } from './schema.ts'
+import type { SpanOrigin } from './resource.ts'
 import type { Signal } from './signal.ts'
 import type { SpanItem } from './span-item.ts'
-import { readTlsFiles } from './tls-files.ts'
-
-/** The keys that a connection is made of. */
-export type ConnectionConfig = Pick<
-  OtelConfig,
-  | 'endpoint'
-  | 'headers'
-  | 'headers_file'
-  | keyof typeof proxyKeys
-  | 'compression'
-  | 'certificate'
-  | 'client_certificate'
-  | 'client_key'
-  | 'service_name'
-  | 'resource_attributes'
->
+import { type ConnectionConfig, openTransport } from './transport.ts'
 
 export interface NativeClient {
   export(
@@ -43,63 +20,25 @@ export interface NativeClient {
   close(): Promise<void>
 }
 
-/** Our encoder and transport, for any signal: every batch is tried once and its outcome is exact. */
+/** Our encoder and transport, for items that are encoded one by one: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
   config: ConnectionConfig,
   context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
   carried: Signal,
   obtainedBy?: ObtainedBy,
+  encoderOf: (origin: SpanOrigin) => Encoder = createEncoder,
 ): Promise<NativeClient> {
-  const { clock, forbidAddress } = context
-  const [tls, origin, credentials] = await Promise.all([
-    readTlsFiles(config),
-    detectOrigin(config),
-    openCredentials(config, context, obtainedBy),
-  ])
-  const encoder = createEncoder(origin)
-  const { endpoint: url, headers, compression } = config
-  const proxy = proxyFor(url, config)
-  const http = openHttpClient({
-    url,
-    headers: { ...headers, 'content-type': 'application/x-protobuf' },
-    compression,
-    tls,
-    tlsKeys,
-    proxy,
-    ...(forbidAddress && { forbidAddress }),
-    userAgent: `telemachine/${version}`,
-    clock,
-  })
-
-  const redact = (text: string): string => http.redact(credentials?.redact(text) ?? text)
-
+  const { origin, post, proxy, close } = await openTransport(config, context, carried, obtainedBy)
+  const encoder = encoderOf(origin)
   return {
     export: async (batch, { signal, config: current }) => {
       const body = encoder.encode(batch)
       if (body.byteLength > current.max_request_bytes) return { type: 'too_large', unsent: true }
-      const attempt = await sendAuthorized(credentials, signal, (obtained = {}) =>
-        http.post(body, { signal, headers: obtained }),
-      )
-      let said: TelemetryError | undefined
-      const outcome = outcomeOf(attempt, {
-        now: clock.now(),
-        redact,
-        advice: (status) => statusAdvice(status, url, carried),
-        partialSuccess: (response, headers) => {
-          const { rejected, message } = rejectedSpans(response, headers['content-type'])
-          if (rejected > 0 || message !== '')
-            said = new TelemetryError(
-              'OTEL_PARTIAL_SUCCESS',
-              `the backend rejected ${rejected} of ${batch.length} ${carried.items}: ${redact(message) || 'it did not say why'}`,
-            )
-          return Math.min(rejected, batch.length)
-        },
-      })
-      return outcome.type === 'delivered' && said ? { ...outcome, cause: said } : outcome
+      return post(body, batch.length, signal)
     },
-    proxy: proxy && new URL(proxy).origin,
+    proxy,
     requestBytes: encoder.overheadBytes,
     encoder,
-    close: () => http.close(),
+    close,
   }
 }

@@ -1,6 +1,7 @@
 import type { ConfigOf, ExporterSchema } from '../exporter.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
 import { common, connectionKeys, resourceKeys } from './connection-keys.ts'
+import { limitKeys } from './limit-keys.ts'
 import { traces } from './signal.ts'
 import {
   milliseconds,
@@ -61,31 +62,7 @@ export const otelSchema = {
     change: 'hot',
     doc: 'How long a span may be open; then it is given up (`expired`).',
   },
-  max_attributes: {
-    format: 'integer',
-    default: 128,
-    min: 0,
-    max: 100_000,
-    change: 'hot',
-    doc: 'Attributes of a span; the rest is counted in its dropped_attributes_count.',
-    env: [
-      { name: 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
-      { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
-    ],
-  },
-  max_attribute_length: {
-    format: 'integer',
-    default: 16_384,
-    min: 0,
-    max: 10_000_000,
-    unit: 'characters',
-    change: 'hot',
-    doc: 'A longer string value is cut, never inside a character.',
-    env: [
-      { name: 'OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
-      { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },
-    ],
-  },
+  ...limitKeys('span', 'SPAN'),
 } as const satisfies ExporterSchema
 
 /** The configuration keys of the exporter type `otel`. */

@@ -46,7 +46,7 @@ export function prometheus<const Type extends string = 'prometheus'>(
     ignoresTime: true,
     readsScope: ({ exemplars }) => exemplars,
     ingest,
-    release: ({ server }) => server?.release(),
+    release: (client) => client.release(),
     close: (client, { deadline }) => client.close(deadline),
     describe,
   }

@@ -25,6 +25,12 @@ export const prometheusSchema = {
     change: 'hot',
     doc: 'Names, besides localhost and IP addresses, that a Host header may carry while `host` is loopback: those of a proxy on this machine that passes them on.',
   },
+  cluster: {
+    format: 'boolean',
+    default: true,
+    change: 'replace',
+    doc: 'Workers of one node:cluster primary (PM2: cluster mode) and worker threads of one process that have the same host and port share one page, with the sums of all. false: each has a page of its own, and they contend for the port.',
+  },
   default_metrics: {
     format: 'boolean',
     default: false,

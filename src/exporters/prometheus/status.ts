@@ -20,9 +20,17 @@ export function describe(
   }
 }
 
-function whereabouts({ server, path }: PrometheusClient): Readonly<Record<string, unknown>> {
-  if (!server) return { port: null }
-  const { host, port } = server
+function whereabouts({ server, path, group }: PrometheusClient): Readonly<Record<string, unknown>> {
+  return { ...address(server ?? group?.hubFacts(), path), ...(group && { cluster: group.describe() }) }
+}
+
+/** Of a member it is the hub's. */
+function address(
+  server: { readonly host?: unknown; readonly port?: unknown } | undefined,
+  path: () => string,
+): Readonly<Record<string, unknown>> {
+  const { host, port } = server ?? {}
+  if (typeof host !== 'string' || typeof port !== 'number') return { port: null }
   const reached = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return { ...{ host, port, path: path() }, url: `http://${inUrl(reached)}:${port}${path()}` }
 }

@@ -12,7 +12,7 @@ export type ReceivedPoint = {
   readonly metric: string
   readonly description: string
   readonly unit: string
-  /** 0 for a gauge, which has none. */
+  /** The aggregation temporality as OTLP numbers it; 0 for a gauge. */
   readonly temporality: DecodedTemporality
   readonly resource: DecodedResource | null
   readonly scope: DecodedScope | null

@@ -23,7 +23,7 @@ export interface ConformanceOptions {
   readonly refused?: () => ConformanceTable | Promise<ConformanceTable>
   /** From now on the backend fails in a way that is worth a retry: it refuses connections, answers 503. */
   readonly breakBackend?: () => void | Promise<void>
-  /** It works again. Also called at the end of each path that broke it. */
+  /** Makes the backend work again. It is also called at the end of each path that broke it. */
   readonly repairBackend?: () => void | Promise<void>
   /**
    * The number of telemetry events the backend has taken so far, in all; it is compared with the ledger. `facts` is

@@ -58,7 +58,7 @@ export const hostileFields = (): readonly unknown[] => [
   Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`key_${i}`, i])),
 ]
 
-/** Names nobody asked for, and no string at all. */
+/** Unexpected names, and values that are not strings. */
 export const hostileNames = (): readonly unknown[] => [
   'hostile',
   'hostile.',

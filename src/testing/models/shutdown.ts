@@ -51,7 +51,7 @@ export const shutdownModel = setup({
     down: {
       on: { 'backend mends': 'mended', stops: { target: 'stopped', actions: 'lose' } },
     },
-    /** As `down`, and nobody has noticed yet that the backend is well again. */
+    /** As `down`, but the backend works again and nothing has noticed it yet. */
     mended: { on: { stops: 'stopped' } },
     forced_open: { on: { stops: { target: 'stopped', actions: 'lose' } } },
     retrying: { on: { stops: { target: 'stopped', actions: 'lose' } } },

@@ -8,8 +8,7 @@ import {
   field,
   keyValue,
   type Message,
-  resource,
-  scope,
+  requestMessage,
 } from './messages.ts'
 
 /** Ids are lower-case hex, empty outside of a span; times are nanoseconds since the epoch, 0 for unknown. */
@@ -79,28 +78,4 @@ const logRecord: Message = {
   }),
 }
 
-const scopeLogs: Message = {
-  name: 'ScopeLogs',
-  fields: byNumber([
-    field(1, 'scope', scope),
-    field(2, 'logRecords', logRecord, 'list'),
-    field(3, 'schemaUrl', 'string'),
-  ]),
-  create: () => ({ scope: null, logRecords: [], schemaUrl: '' }),
-}
-
-const resourceLogs: Message = {
-  name: 'ResourceLogs',
-  fields: byNumber([
-    field(1, 'resource', resource),
-    field(2, 'scopeLogs', scopeLogs, 'list'),
-    field(3, 'schemaUrl', 'string'),
-  ]),
-  create: () => ({ resource: null, scopeLogs: [], schemaUrl: '' }),
-}
-
-export const logsRequest: Message = {
-  name: 'ExportLogsServiceRequest',
-  fields: byNumber([field(1, 'resourceLogs', resourceLogs, 'list')]),
-  create: () => ({ resourceLogs: [] }),
-}
+export const logsRequest = requestMessage('ExportLogsServiceRequest', 'Logs', 'logRecords', logRecord)

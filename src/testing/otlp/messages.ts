@@ -293,28 +293,38 @@ const span: Message = {
   }),
 }
 
-const scopeSpans: Message = {
-  name: 'ScopeSpans',
-  fields: byNumber([
-    field(1, 'scope', scope),
-    field(2, 'spans', span, 'list'),
-    field(3, 'schemaUrl', 'string'),
-  ]),
-  create: () => ({ scope: null, spans: [], schemaUrl: '' }),
+/** The messages of a signal around its items: a request, in it one for each resource, in that one for each scope. */
+export function requestMessage(
+  name: string,
+  signal: 'Spans' | 'Logs' | 'Metrics',
+  items: string,
+  item: Message,
+): Message {
+  const scopes = `scope${signal}`
+  const resources = `resource${signal}`
+  const ofScope: Message = {
+    name: `Scope${signal}`,
+    fields: byNumber([
+      field(1, 'scope', scope),
+      field(2, items, item, 'list'),
+      field(3, 'schemaUrl', 'string'),
+    ]),
+    create: () => ({ scope: null, [items]: [], schemaUrl: '' }),
+  }
+  const ofResource: Message = {
+    name: `Resource${signal}`,
+    fields: byNumber([
+      field(1, 'resource', resource),
+      field(2, scopes, ofScope, 'list'),
+      field(3, 'schemaUrl', 'string'),
+    ]),
+    create: () => ({ resource: null, [scopes]: [], schemaUrl: '' }),
+  }
+  return {
+    name,
+    fields: byNumber([field(1, resources, ofResource, 'list')]),
+    create: () => ({ [resources]: [] }),
+  }
 }
 
-const resourceSpans: Message = {
-  name: 'ResourceSpans',
-  fields: byNumber([
-    field(1, 'resource', resource),
-    field(2, 'scopeSpans', scopeSpans, 'list'),
-    field(3, 'schemaUrl', 'string'),
-  ]),
-  create: () => ({ resource: null, scopeSpans: [], schemaUrl: '' }),
-}
-
-export const traceRequest: Message = {
-  name: 'ExportTraceServiceRequest',
-  fields: byNumber([field(1, 'resourceSpans', resourceSpans, 'list')]),
-  create: () => ({ resourceSpans: [] }),
-}
+export const traceRequest = requestMessage('ExportTraceServiceRequest', 'Spans', 'spans', span)

@@ -6,8 +6,7 @@ import {
   field,
   keyValue,
   type Message,
-  resource,
-  scope,
+  requestMessage,
 } from './messages.ts'
 
 /** A measurement that fell into a data point, with the span it was made in. */
@@ -227,28 +226,4 @@ const metric: Message = {
   }),
 }
 
-const scopeMetrics: Message = {
-  name: 'ScopeMetrics',
-  fields: byNumber([
-    field(1, 'scope', scope),
-    field(2, 'metrics', metric, 'list'),
-    field(3, 'schemaUrl', 'string'),
-  ]),
-  create: () => ({ scope: null, metrics: [], schemaUrl: '' }),
-}
-
-const resourceMetrics: Message = {
-  name: 'ResourceMetrics',
-  fields: byNumber([
-    field(1, 'resource', resource),
-    field(2, 'scopeMetrics', scopeMetrics, 'list'),
-    field(3, 'schemaUrl', 'string'),
-  ]),
-  create: () => ({ resource: null, scopeMetrics: [], schemaUrl: '' }),
-}
-
-export const metricsRequest: Message = {
-  name: 'ExportMetricsServiceRequest',
-  fields: byNumber([field(1, 'resourceMetrics', resourceMetrics, 'list')]),
-  create: () => ({ resourceMetrics: [] }),
-}
+export const metricsRequest = requestMessage('ExportMetricsServiceRequest', 'Metrics', 'metrics', metric)

@@ -27,6 +27,7 @@ export function breakerPreset({
   ...options
 }: BreakerPresetOptions = {}): ChartPreset<typeof breakerMachine> {
   const replyTo = createEar([], 'holder')
+  const watcher = createEar([], 'failover')
   return createPreset(
     {
       machine: breakerMachine,
@@ -44,13 +45,15 @@ export function breakerPreset({
         { type: 'breaker.force_open' },
         { type: 'breaker.disable' },
         { type: 'breaker.reset' },
+        { type: 'breaker.watch', watcher },
       ],
       project: (snapshot) => {
-        const { failures, waiter, holder, urgentSpent } = snapshot.context
+        const { failures, waiter, holder, watcher, urgentSpent } = snapshot.context
         return [
           snapshot.matches('closed') ? failures : 0,
           waiter !== undefined,
           holder !== undefined,
+          watcher !== undefined,
           snapshot.matches('open') && urgentSpent,
         ]
       },

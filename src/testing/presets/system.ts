@@ -15,7 +15,6 @@ const idle: ActorLogic<Snapshot<undefined>, EventObject, unknown> = {
 }
 
 const version = 1
-const actors = ['exporter', 'delivery', 'breaker'] as const
 
 /** The options of {@link systemPreset}. */
 export interface SystemPresetOptions extends PresetOptions {
@@ -59,8 +58,8 @@ export function systemPreset({
         ...Object.entries(groups).flatMap(([id, group]) => [
           { type: 'exporter.stopped', id },
           { type: `xstate.done.actor.${group.exporter.id}` },
-          ...actors.map((actor) => ({
-            type: `xstate.error.actor.${group[actor].id}`,
+          ...[group.exporter, group.delivery, ...group.breakers].map((actor) => ({
+            type: `xstate.error.actor.${actor.id}`,
             error: { message: 'it crashed' },
           })),
         ]),

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import type { Config, ExporterSchema } from '../../../src/exporters/exporter.ts'
 import { createEncoder } from '../../../src/exporters/otel/encode.ts'
-import { rejectedSpans } from '../../../src/exporters/otel/export-response.ts'
+import { rejectedItems } from '../../../src/exporters/otel/export-response.ts'
 import { detectOrigin, parseResourceAttributes } from '../../../src/exporters/otel/resource.ts'
 import { otelSchema } from '../../../src/exporters/otel/schema.ts'
 import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
@@ -249,22 +249,22 @@ describe('the size of a span', () => {
 describe('the answer to an export', () => {
   it('is read with unknown fields in it, or refused as malformed', () => {
     const bytes = (...parts: number[]) => Uint8Array.from(parts)
-    assert.deepEqual(rejectedSpans(bytes(), undefined), { rejected: 0, message: '' })
+    assert.deepEqual(rejectedItems(bytes(), undefined), { rejected: 0, message: '' })
     // partial_success { rejected_spans: 300, error_message: "no" }, then unknown fields of every wire type.
     const partial = bytes(0x0a, 7, 0x08, 0xac, 0x02, 0x12, 2, 0x6e, 0x6f)
     const unknown = bytes(0x78, 1, 0x7d, 0, 0, 0, 0, 0x79, 0, 0, 0, 0, 0, 0, 0, 0, 0x7a, 1, 0)
     const answer = Uint8Array.from([...unknown, ...partial, ...unknown])
-    assert.deepEqual(rejectedSpans(answer, 'application/x-protobuf'), { rejected: 300, message: 'no' })
-    assert.deepEqual(rejectedSpans(answer, 'application/json'), { rejected: 0, message: '' })
+    assert.deepEqual(rejectedItems(answer, 'application/x-protobuf'), { rejected: 300, message: 'no' })
+    assert.deepEqual(rejectedItems(answer, 'application/json'), { rejected: 0, message: '' })
     for (const junk of [bytes(0x0a, 9, 1), bytes(0x7b), bytes(0x08), bytes(...Array(11).fill(0xff))])
-      assert.throws(() => rejectedSpans(junk, undefined), RangeError)
+      assert.throws(() => rejectedItems(junk, undefined), RangeError)
   })
 
   it('never brings us down', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (body) => {
         try {
-          const { rejected } = rejectedSpans(body, undefined)
+          const { rejected } = rejectedItems(body, undefined)
           assert.ok(rejected >= 0)
         } catch (thrown) {
           assert.ok(thrown instanceof RangeError)

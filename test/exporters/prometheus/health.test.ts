@@ -53,6 +53,27 @@ describe('prometheus: health', () => {
     assert.equal(value('telemachine_bus_dropped_total', { reason: 'stopped' }), 1)
   })
 
+  it('shows the breaker of each of several endpoints, and which one serves', () => {
+    const { value } = healthPage({
+      exporters: {
+        otel: {
+          breaker: 'closed',
+          endpoints: [
+            { serves: false, breaker: 'open' },
+            { serves: true, breaker: 'closed' },
+          ],
+        },
+      },
+    })
+    const breaker = (endpoint: string, state: string) =>
+      value('telemachine_endpoint_breaker_state', { exporter: 'otel', endpoint, state })
+    assert.deepEqual([breaker('0', 'open'), breaker('0', 'closed')], [1, 0])
+    assert.deepEqual([breaker('1', 'open'), breaker('1', 'closed')], [0, 1])
+    assert.equal(value('telemachine_endpoint_serves', { exporter: 'otel', endpoint: '0' }), 0)
+    assert.equal(value('telemachine_endpoint_serves', { exporter: 'otel', endpoint: '1' }), 1)
+    assert.equal(value('telemachine_breaker_state', { exporter: 'otel', state: 'closed' }), 1)
+  })
+
   it('calls the configuration good again once a later change is accepted', () => {
     const of = (config: unknown) => healthPage({ config }).value('telemachine_config_last_reload_successful')
     assert.equal(of({ version: 1 }), 1)
@@ -66,6 +87,7 @@ describe('prometheus: health', () => {
       'type',
       'state',
       'breaker',
+      'endpoints',
       'ledger',
       'config',
       'exports',

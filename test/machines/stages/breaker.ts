@@ -25,7 +25,7 @@ export const settings = {
 
 /** A breaker, and one exporter that asks it for permits. */
 export function stageBreaker(
-  input: { settings?: typeof settings; bypassed?: boolean } = {},
+  input: { settings?: typeof settings; bypassed?: boolean; endpoint?: number } = {},
   inspect?: (event: InspectionEvent) => void,
 ) {
   const clock = newClock()
@@ -36,6 +36,10 @@ export function stageBreaker(
     const { permit } = event as unknown as { permit: { generation: number; probe: boolean } }
     held = permit.generation
     return permit.probe ? 'a probe' : 'a permit'
+  })
+  const watcher = createEar(log, 'watcher', (event) => {
+    const { endpoint, availability } = event as unknown as Record<string, unknown>
+    return `${endpoint} ${availability}`
   })
   const actor = startStaged(breakerMachine, { settings, ...input }, clock, inspect)
   const snapshot = () => actor.getSnapshot() as ReturnType<typeof breakerMachine.getInitialSnapshot>
@@ -92,6 +96,7 @@ export function stageBreaker(
       'is forced open': send({ type: 'breaker.force_open' }),
       'is disabled': send({ type: 'breaker.disable' }),
       'is reset': send({ type: 'breaker.reset' }),
+      'is watched': send({ type: 'breaker.watch', watcher: watcher as never }),
       'time passes': nextTimer(clock),
     },
   }

@@ -2,6 +2,7 @@ import type { InspectionEvent } from 'xstate'
 import {
   type DeliveryEvent,
   deliveryMachine,
+  type ExportPlace,
   type WaveReport,
   type WaveScope,
   type WorkEvent,
@@ -28,13 +29,18 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
   const { unit, tell } = createFakeUnit(log)
   const works = createWorks(log, clock)
   const breaker = createEar(log, 'breaker', (event) => {
-    const { type, purpose, results, generation } = event as Partial<Record<string, unknown>>
-    if (type === 'permit.request') return `permit.request ${purpose}`
-    return type === 'export.reported' ? `export.reported ${generation} ${results}` : String(type)
+    const { type, purpose, except, results, endpoint, generation } = event as Partial<Record<string, unknown>>
+    if (type === 'permit.request') return `permit.request ${purpose}${except ? ` except ${except}` : ''}`
+    const place = endpoint === 0 ? '' : ` of ${endpoint}`
+    return type === 'export.reported' ? `export.reported ${generation}${place} ${results}` : String(type)
   })
+  const otherBreaker = createEar(log, 'other breaker')
   const exporter = createEar(log, 'exporter')
-  const scopes = ({ scope }: { scope: WaveScope }): string => (scope === 'series' ? '' : `, ${scope}`)
-  const probes = ({ probe }: { probe: boolean }): string => (probe ? ', a probe' : '')
+  const places = ({ endpoint }: ExportPlace): string => (endpoint === 0 ? '' : ` to ${endpoint}`)
+  const scopes = (input: ExportPlace & { scope: WaveScope }): string =>
+    places(input) + (input.scope === 'series' ? '' : `, ${input.scope}`)
+  const probes = (input: ExportPlace & { probe: boolean }): string =>
+    places(input) + (input.probe ? ', a probe' : '')
 
   const actor = startStaged(
     deliveryMachine.provide({
@@ -42,7 +48,8 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
         exportWave: works.placeholder('export', scopes) as never,
         drain: works.placeholder(
           'drain',
-          (input: { probe: boolean; withinMs: number }) => `${probes(input)} within ${input.withinMs}`,
+          (input: ExportPlace & { probe: boolean; withinMs: number }) =>
+            `${probes(input)} within ${input.withinMs}`,
         ) as never,
       },
     }),
@@ -62,17 +69,27 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
   }
   const batch = (urgent: boolean) => says({ type: 'telemetry.batch', items: 2, events: 4, bytes: 99, urgent })
   const drain = (withinMs: number) => send({ type: 'delivery.drain', replyTo: exporter as never, withinMs })
-  const grant = (probe: boolean) => send({ type: 'permit.granted', permit: { generation: 3, probe } })
+  const grant = (probe: boolean) =>
+    send({ type: 'permit.granted', permit: { generation: 3, endpoint: 0, probe } })
+
+  const grantOther = (probe: boolean) =>
+    send({ type: 'permit.granted', permit: { generation: 3, endpoint: 1, probe, others: true } })
 
   const stage = {
     actor,
     clock,
     log,
     show: (): string => {
-      const { value, context } = actor.getSnapshot() as { value: unknown; context: { permit: unknown } }
+      const { value, context } = actor.getSnapshot() as {
+        value: unknown
+        context: { permit: unknown; recalled: boolean }
+      }
       const [state = ''] = leavesOf(value)
       if (state === 'draining.exporting' && context.permit === null) return `${state}, without a permit`
-      const keeps = context.permit !== null && (state === 'working.idle' || state === 'working.gathering')
+      const keeps =
+        context.permit !== null &&
+        !context.recalled &&
+        (state === 'working.idle' || state === 'working.gathering')
       return keeps ? `${state}, with a permit` : state
     },
     commands: {
@@ -88,12 +105,18 @@ export function stageDelivery(inspect?: (event: InspectionEvent) => void) {
       'is told to wait': says({ type: 'work.deferred', ms: 30_000, by: 'retry_after' }),
       'gets a permit': grant(false),
       'gets a probe': grant(true),
+      'gets a permit of another endpoint': grantOther(false),
+      'gets a probe of another endpoint': grantOther(true),
+      'another endpoint serves': send({ type: 'endpoint.changed', endpoint: 1 }),
+      'permit is recalled': send({ type: 'permit.recalled' }),
+      'is redirected': send({ type: 'delivery.redirect', breaker: otherBreaker as never }),
       'is denied': send({ type: 'permit.denied' }),
       'loses its permit': send({ type: 'permit.revoked' }),
       'all goes well': works.done('export', reportOf('success', 'neutral')),
       'wave ends': works.done('export', reportOf('success', 'failure')),
       'wave dies': works.fails('export'),
       'drain ends': works.done('drain', reportOf('success')),
+      'drain fails': works.done('drain', reportOf('success', 'failure')),
       'drain dies': works.fails('drain'),
       'time passes': nextTimer(clock),
     },

@@ -92,7 +92,8 @@ export function stageSystem(inspect?: (event: InspectionEvent) => void, perTurn?
   const crash = (kind: 'exporter' | 'delivery' | 'breaker', id: string) => (): boolean => {
     const group = snapshot().context.groups[id]
     if (!group || snapshot().status !== 'active') return false
-    group[kind].send({ type: 'test.die' } as never)
+    const actor = kind === 'breaker' ? group.breakers[0] : group[kind]
+    actor?.send({ type: 'test.die' } as never)
     return true
   }
   const version = 7

@@ -90,7 +90,7 @@ export function createFamily(options: FamilyOptions, shared: Shared): MetricFami
 }
 
 /** Makes room: a series without a value in this window is begun anew when it has one. */
-export function giveUpUntouched(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
+function giveUpUntouched(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
   for (const series of family.series.values()) {
     if (series.touched) continue
     giveUp(series)

@@ -65,7 +65,7 @@ function learn(text: string): KnownText | undefined {
 }
 
 /** Bytes that {@link putKnown} may touch beyond the text. */
-export const knownSlack = 3
+const knownSlack = 3
 
 /** Puts the text at a place with room for it and {@link knownSlack} more bytes, which come after it. */
 export function putKnown(view: DataView, at: number, { words }: KnownText): void {

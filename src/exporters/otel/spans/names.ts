@@ -15,7 +15,7 @@ const phases: Readonly<Record<string, SpanEventName['phase']>> = {
 }
 
 /** Only the last segment is the suffix; a name that is nothing but one (`start`, `.start`) is none. */
-export function parseSpanEventName(name: string): SpanEventName | undefined {
+function parseSpanEventName(name: string): SpanEventName | undefined {
   const dot = name.lastIndexOf('.')
   if (dot <= 0) return undefined
   const suffix = name.slice(dot + 1)

@@ -105,7 +105,7 @@ function kindOf({ fields, metadataStart }: EventFields): number | undefined {
 
 /**
  * Metadata that becomes part of the span itself is no attribute beside it. What only looks like it (a count named
- * `links`, a `traceparent` that is none) stays an attribute, so that nothing vanishes.
+ * `links`, an invalid `traceparent`) stays an attribute, so that nothing vanishes.
  */
 function consumed(key: string, value: unknown): boolean {
   switch (key) {

@@ -22,6 +22,8 @@ export interface Family extends MetricFamily<Accumulation> {
   limit: keyof SeriesLimits | undefined
   /** Roughly what its series take on the page. */
   bytes: number
+  /** Finds or makes the series that takes what overflowed elsewhere. */
+  readonly overflowSeries: () => Accumulation
 }
 
 /** The limits in force, and what all families take of them together. */
@@ -67,6 +69,10 @@ export function createFamily(
     ...{ overflow: undefined, culprit: undefined, limit: undefined, bytes: 0 },
     isFull: (labelBytes) => labelBytes >= 0 && limitFor(family, labelBytes, state) !== undefined,
     seriesOf: (text) => admit(family, withinNames(family.labelNames, text), room),
+    overflowSeries: () => {
+      family.overflow ??= room.makeOverflow('max_series', '')
+      return family.overflow
+    },
   }
   return family
 }

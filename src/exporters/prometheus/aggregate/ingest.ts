@@ -13,7 +13,11 @@ const noted = ({ exemplars }: State, series: Accumulation, value: number, event:
 
 /** Applies one event to the aggregates. It counts as delivered when any of its measurements was applied. */
 export const ingest = createIngest<State, Accumulation>({
-  ...{ configure, layoutOf, familyOf: inferFamily, set, durationUnitMs: 1000 },
+  ...{ configure, layoutOf, familyOf: inferFamily, durationUnitMs: 1000 },
+  set(series, value, state, event) {
+    state.setAt?.set(series, event.time)
+    return set(series, value)
+  },
   add: (series, value, state, event) => add(series, value) && noted(state, series, value, event),
   observe: (series, value, state, event) => observe(series, value) && noted(state, series, value, event),
   inferredName: (state, part, eventName) => inferredNames(state, part, eventName).name,

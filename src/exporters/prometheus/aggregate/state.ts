@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import type { Shipping } from '../../../cluster/reporter.ts'
 import type { Accumulation } from '../../../metrics/accumulation.ts'
 import { type Aggregate, emptyAggregate, type Part } from '../../../metrics/aggregate.ts'
 import type { DeclaredMetric } from '../../../metrics/declared.ts'
@@ -27,6 +28,10 @@ export interface State extends Aggregate<Accumulation> {
   settings: Settings
   /** Undefined while exemplars are switched off. */
   exemplars: Exemplars | undefined
+  /** When gauges were set, in epoch milliseconds; undefined until the page is shared with other processes or threads. */
+  setAt: WeakMap<Accumulation, number> | undefined
+  /** What each group of processes that share a page has from this one. */
+  readonly shippings: Map<string, Shipping>
   /** Equal for settings that treat labels and limits alike; empty before the first configuration. */
   fingerprint: string
   /** Set by the first open, or by the user from the start. */
@@ -51,6 +56,7 @@ export function createState(
     ...emptyAggregate<Accumulation>(),
     ...{ families: [], names: new Map(), inferred: new Map(), undecided: [] },
     ...{ totals: { series: 0, bytes: 0 }, settings: readSettings({}), exemplars: undefined, fingerprint: '' },
+    ...{ setAt: undefined, shippings: new Map() },
     ...{ registry, taken: () => false, announce: () => {}, withdraw: () => {} },
     conflicts: [],
   }
@@ -113,7 +119,7 @@ export function inferFamily(state: State, part: Part, eventName: string): Family
 const isFree = (state: State, part: Part, names: FamilyNames): boolean =>
   occupiedNames(typeOf(part), names).every((name) => !state.names.has(name) && !state.taken(name))
 /** The metrics at a limit of series, with the label that has most values. */
-export const overflowsOf = ({ families }: State) =>
+export const overflowsOf = ({ families }: { readonly families: readonly Family[] }) =>
   families.flatMap(({ name, overflow, culprit = '', limit = '' }) =>
     overflow ? [{ metric: name, label: culprit, limit }] : [],
   )

@@ -9,7 +9,7 @@ import { formatFor, wantsGzip } from './negotiate.ts'
 import type { Page, PageForm, Slices } from './page.ts'
 import { createSenders, type SenderLimits } from './senders.ts'
 
-/** Answers requests for the page, on a server of ours or of somebody else's. */
+/** Answers requests for the page, on our own server or on a server of the application. */
 
 export interface PageHandlerOptions extends SenderLimits {
   readonly page: (form: PageForm) => Promise<Page>

@@ -1,4 +1,5 @@
 import { dropReasons } from '../../drop-reasons.ts'
+import type { Family } from '../aggregate/families.ts'
 import { overflowsOf, type State } from '../aggregate/state.ts'
 import { type Labels, occupiedNames } from '../names.ts'
 import type { PlainFamily, PlainSample } from './render.ts'
@@ -21,6 +22,9 @@ const described = {
   telemachine_queue_capacity: 'Items the queue of the exporter can hold.',
   telemachine_exporter_state: 'State of the exporter: 1 for the one it is in.',
   telemachine_breaker_state: 'State of the circuit breaker of the exporter: 1 for the one it is in.',
+  telemachine_endpoint_breaker_state:
+    'State of the circuit breaker of each endpoint of an exporter that has several: 1 for the one it is in.',
+  telemachine_endpoint_serves: 'Whether telemetry goes to the endpoint, of an exporter that has several.',
   telemachine_config_version: 'Version of the configuration in force.',
   telemachine_config_last_reload_successful: 'Whether the last configuration change was accepted.',
   telemachine_config_last_reload_success_timestamp_seconds: 'When a configuration change was last accepted.',
@@ -33,6 +37,9 @@ const described = {
   telemachine_measurements_limited_total: 'Measurements dropped at the limit of metric families.',
   telemachine_metric_overflow:
     'Metrics at a limit of series, with the label that has most values: the rest is in their overflow series.',
+  telemachine_cluster_members: 'Processes and threads that share this page.',
+  telemachine_cluster_members_late:
+    'Of those, the ones that did not answer this scrape in time: what they counted last is missing.',
   otel_sdk_processor_span_queue_size: 'Telemetry events that wait in the queue of the span exporter.',
   otel_sdk_processor_span_queue_capacity: 'Items the queue of the span exporter can hold.',
   otel_sdk_exporter_span_inflight: 'Telemetry events in requests of the span exporter under way.',
@@ -68,8 +75,17 @@ const exporterStates = [
 ]
 const breakerStates = ['closed', 'open', 'half_open', 'forced_open', 'disabled']
 
+/** As much of a state as health is read from. */
+export interface Measured extends Pick<State, 'totals'> {
+  readonly families: readonly Family[]
+  readonly refused?: number
+  readonly limited?: number
+  readonly members?: number
+  readonly late?: number
+}
+
 /** Never throws, whatever `status` is. */
-export function healthOf(status: unknown, state: State): PlainFamily[] {
+export function healthOf(status: unknown, state: Measured): PlainFamily[] {
   const found = new Map<Name, PlainSample[]>()
   const add: Add = (name, value, labels = [], suffix = '') => {
     if (typeof value !== 'number' || !(value >= 0 && value < Infinity)) return
@@ -85,6 +101,8 @@ export function healthOf(status: unknown, state: State): PlainFamily[] {
   add('telemachine_metric_series', state.totals.series)
   add('telemachine_measurements_refused_total', state.refused)
   add('telemachine_measurements_limited_total', state.limited)
+  add('telemachine_cluster_members', state.members)
+  add('telemachine_cluster_members_late', state.late)
   for (const one of overflowsOf(state)) add('telemachine_metric_overflow', 1, Object.entries(one))
   return names.flatMap((name) => {
     const samples = found.get(name)
@@ -111,6 +129,7 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
   add('telemachine_queue_capacity', capacity, labels)
   addState(add, 'telemachine_exporter_state', at(exporter, 'state'), exporterStates, labels)
   addState(add, 'telemachine_breaker_state', at(exporter, 'breaker'), breakerStates, labels)
+  addEndpoints(add, at(exporter, 'endpoints'), labels)
   const type = at(exporter, 'type')
   const spans = type === 'otel'
   const component: Labels = [
@@ -124,6 +143,16 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
   add('otel_sdk_processor_span_queue_size', at(pending, 'queued'), component)
   add('otel_sdk_processor_span_queue_capacity', capacity, component)
   add('otel_sdk_exporter_span_inflight', at(pending, 'in_flight'), component)
+}
+
+/** Each endpoint by its index, as the status has it. */
+function addEndpoints(add: Add, endpoints: unknown, exporter: Labels): void {
+  if (!Array.isArray(endpoints)) return
+  for (const [index, endpoint] of endpoints.entries()) {
+    const labels: Labels = [...exporter, ['endpoint', String(index)]]
+    addState(add, 'telemachine_endpoint_breaker_state', at(endpoint, 'breaker'), breakerStates, labels)
+    add('telemachine_endpoint_serves', at(endpoint, 'serves') === true ? 1 : 0, labels)
+  }
 }
 
 function addState(add: Add, name: Name, state: unknown, known: readonly string[], labels: Labels): void {

@@ -13,7 +13,7 @@ export interface Page extends PageForm {
 }
 
 /** How long a slice keeps the event loop to itself: with a collection of garbage in it, a turn stays below 20 ms. */
-export const maxSliceMs = 2
+const maxSliceMs = 2
 const partLength = 64 * 1024
 
 /** Resolves while there is time left in the current slice, else in the next turn of the event loop. */

@@ -16,7 +16,7 @@ import type { PlainFamily, PlainSample } from './render.ts'
 
 type PromClient = typeof import('prom-client')
 
-/** Metrics of any exporter of ours; on a page they are never taken for the user's. */
+/** Metrics of our exporters. A page never takes them for metrics of the application. */
 const ours = new WeakSet<object>()
 
 const registered = new WeakMap<Family, object>()
@@ -200,6 +200,8 @@ interface Collected {
   readonly name: string
   readonly help: string
   readonly type: string
+  /** How prom-client would make one value of those of several processes. */
+  readonly aggregator?: string
   readonly values?: readonly CollectedValue[]
 }
 
@@ -221,7 +223,7 @@ const types = new Set(['counter', 'gauge', 'histogram', 'summary'])
 function plain(metric: Collected, format: Format, fixed: Labels): PlainFamily {
   const type = types.has(metric.type) ? (metric.type as PlainFamily['type']) : 'untyped'
   return {
-    ...{ name: String(metric.name), help: String(metric.help), type },
+    ...{ name: String(metric.name), help: String(metric.help), type, aggregator: metric.aggregator },
     samples: { [Symbol.iterator]: () => samplesOf(metric, format, fixed) },
   }
 }

@@ -15,6 +15,8 @@ export interface PlainFamily {
   readonly name: string
   readonly type: 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped'
   readonly help: string
+  /** How prom-client would make one value of those of several processes. */
+  readonly aggregator?: string | undefined
   readonly samples: Iterable<PlainSample>
 }
 

@@ -29,9 +29,10 @@ const patienceMs = 10_000
  * Renders one page at a time. Requests that come while one is rendered share the next: it has every event that was
  * emitted before them, and a hundred scrapes cost no more than two.
  */
-export function createPages(source: PageSource): (form: PageForm) => Promise<Page> {
-  const { clock } = source
-  const render = renderer(source)
+export function oneAtATime(
+  clock: Clock,
+  render: (form: PageForm) => Promise<Page>,
+): (form: PageForm) => Promise<Page> {
   const awaited = new Map<string, Promise<Page>>()
   let last: Promise<unknown> = Promise.resolve()
 
@@ -56,10 +57,13 @@ export function createPages(source: PageSource): (form: PageForm) => Promise<Pag
   }
 }
 
-/** Its promises reject only when the registry fails, for example because a collector of the application throws. */
-function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
-  const { state, promClient, logger, current, catchUp, status, slice } = source
-  let reported = ''
+/**
+ * Returns what renders the page of this process alone. Its promises reject only when the registry fails, for example
+ * because a collector of the application throws.
+ */
+export function createRenderer(source: PageSource): (form: PageForm) => Promise<Page> {
+  const { state, logger, current, catchUp, status, slice } = source
+  const collect = createCollector(source)
 
   const attempt = <T>(what: string, fn: () => T): T | undefined => {
     try {
@@ -83,6 +87,18 @@ function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
 
   return async (form) => {
     const { format } = form
+    const foreign = await collect(format)
+    // After everything asynchronous, so that the page has every event emitted before it.
+    attempt('the events before a scrape could not be taken in', catchUp)
+    return encodePage(form, pieces(format, fixedLabels(state.registry!), foreign), slice)
+  }
+}
+
+/** Returns what collects the metrics of others in the registry. Rejects when one of them cannot be collected. */
+export function createCollector(source: PageSource): (format: Format) => Promise<readonly PlainFamily[]> {
+  const { state, promClient, logger, current, slice } = source
+  let reported = ''
+  return async (format) => {
     const registry = state.registry!
     join(state, registry)
     showDefaultMetrics(state, promClient, current().default_metrics === true)
@@ -94,13 +110,12 @@ function renderer(source: PageSource): (form: PageForm) => Promise<Page> {
       if (conflicts)
         logger.warn({ metrics: foreign.conflicts }, 'metrics left off the page: their names are taken')
     }
-    // After everything asynchronous, so that the page has every event emitted before it.
-    attempt('the events before a scrape could not be taken in', catchUp)
-    return encodePage(form, pieces(format, fixedLabels(registry), foreign.families), slice)
+    return foreign.families
   }
 }
 
-const withFixed = (family: PlainFamily, fixed: Labels): PlainFamily =>
+/** Adds labels to every sample that has none of their names. */
+export const withFixed = (family: PlainFamily, fixed: Labels): PlainFamily =>
   fixed.length === 0
     ? family
     : {

@@ -1,0 +1,294 @@
+import { type Clock, holdProcess } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { removeSocket } from './address.ts'
+import { readClaim } from './claims.ts'
+import { folderOf, openFolder } from './folder.ts'
+import { type Hub, openHub, type Totals } from './hub.ts'
+import { groupName, kin, knock, listenForKin } from './kin.ts'
+import { connectToHub, type HubConnection, HubGone } from './member.ts'
+import { createReporter, newShipping, type Reporting, type Shipping, type Source } from './reporter.ts'
+import { nextRole, type Role, type RoleEvent } from './role.ts'
+
+/**
+ * The processes and threads that serve one page: each reports what it has summed up, and one of them, the hub, adds the
+ * reports up. When the hub dies another one takes over what was reported to it.
+ */
+export interface Group<Form> {
+  readonly role: Role
+  /** Finds the others. Rejects only with what `serve` rejects with. */
+  open(): Promise<void>
+  /** Renders the page of all, or of this one alone. Rejects while there is no hub. */
+  page(form: Form): Promise<readonly Buffer[]>
+  /** Tells the members what the hub says of its page has changed. */
+  tell(): void
+  /** Whether this is the hub, and a member serves the page. */
+  readonly isServedByMember: boolean
+  /** Facts for the status. */
+  describe(): Readonly<Record<string, unknown>>
+  /** What the hub says of its page, or has said last; undefined unless this is a member, or was one. */
+  hubFacts(): Readonly<Record<string, unknown>> | undefined
+  /** Reports what is left, and leaves. */
+  close(deadline: number): Promise<void>
+}
+
+export interface GroupOptions<Form, All extends Totals> {
+  /** What tells this page from others of the same processes: plain JSON. */
+  readonly page: readonly unknown[]
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly source: Source
+  /** What each group has from this process, by its name. It outlives the exporter's clients. */
+  readonly shippings: Map<string, Shipping>
+  /** Makes the totals of a hub. They are empty: what earlier hubs had is added to them. */
+  readonly createTotals: () => All
+  readonly renderOwn: (form: Form) => Promise<readonly Buffer[]>
+  readonly renderAll: (form: Form, totals: All, census: Census) => Promise<readonly Buffer[]>
+  /** Called when this one is to serve the page, alone or as the hub. `patient`: not to reject, but to go on trying. */
+  readonly serve: (patient: boolean) => Promise<void>
+  /** Facts of a hub's totals, for its status. */
+  readonly describeTotals: (totals: All) => object
+  /** Whether it serves the page. */
+  readonly serves: () => boolean
+  /** What the hub says of its page. */
+  readonly facts: () => object
+}
+
+/** Who is in the group. */
+export interface Census {
+  readonly members: number
+  readonly late: readonly string[]
+}
+
+const gatherMs = 1000
+const patienceMs = 3000
+const maxPageMs = 10_000
+const knockMs = 250
+const pollMs = 10
+
+export function createGroup<Form, All extends Totals>(options: GroupOptions<Form, All>): Group<Form> {
+  const { clock, logger, source, shippings } = options
+  const { label, isOneOfMany } = kin()
+  const door = `telemachine ${JSON.stringify(options.page)}`
+  let role: Role = 'alone'
+  let name = ''
+  let folder = ''
+  let shipping = newShipping()
+  let reporter: ReturnType<typeof createReporter> | undefined
+  let connection: HubConnection | undefined
+  let hub: Hub | undefined
+  let totals: All | undefined
+  let lastFacts: Readonly<Record<string, unknown>> | undefined
+  let trouble: string | undefined
+  let changed: (() => void)[] = []
+  let stopListening = (): void => {}
+
+  const happened = (event: RoleEvent): void => {
+    const before = role
+    role = nextRole(role, event)
+    if (role === before) return
+    const waiting = changed
+    changed = []
+    for (const resolve of waiting) resolve()
+    if (role !== 'electing') logger.info({ role, label }, 'the role in the cluster has changed')
+  }
+  /** Resolves at the next change of the role, or after this time. */
+  const change = (withinMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = clock.setTimeout(() => resolve(), Math.max(0, withinMs))
+      changed.push(() => {
+        clock.clearTimeout(timer)
+        resolve()
+      })
+    })
+
+  const self = (): Reporting => ({ id: shipping.id, label, pid: process.pid })
+  const report = async (): Promise<void> => reporter?.report()
+
+  const renderAll = async (form: Form): Promise<readonly Buffer[]> => {
+    const current = hub
+    if (!current) throw new HubGone()
+    await Promise.all([report(), current.gather(gatherMs)])
+    return options.renderAll(form, totals!, { members: current.members + 1, late: current.late })
+  }
+
+  const becomeHub = (opened: Hub): void => {
+    hub = opened
+    reporter!.connect((one) => opened.take(self(), one), opened.lineage, opened.seqOf(shipping.id))
+    trouble = undefined
+    happened('claimed')
+  }
+
+  const lost = (): void => {
+    lastFacts = connection?.facts()
+    connection = undefined
+    reporter!.disconnect()
+    if (role !== 'member') return
+    happened('hub_lost')
+    elect(true).catch(() => {})
+  }
+
+  /** One attempt: true when there is a hub now, or nothing more is to be done. */
+  const attempt = async (): Promise<boolean> => {
+    // Somebody may have cleaned the folder for temporary files.
+    await openFolder(name)
+    const claim = await readClaim(folder)
+    if (claim) {
+      const found = await connectToHub({ claim, self, serves: options.serves, asked: report, lost })
+      if (role !== 'electing') found?.leave()
+      if (role !== 'electing') return true
+      if (found) {
+        connection = found
+        reporter!.connect(found.deliver, found.lineage, found.seq)
+        happened('hub_found')
+        return true
+      }
+    }
+    const all = options.createTotals()
+    const opened = await openHub({
+      ...{ folder, epoch: (claim?.epoch ?? 0) + 1, totals: all, clock, facts: options.facts, self },
+      render: (form) => renderAll(form as Form),
+    })
+    if (!opened) return false
+    if (role !== 'electing') await opened.close()
+    if (role !== 'electing') return true
+    totals = all
+    if (claim) removeSocket(claim.address).catch(() => {})
+    becomeHub(opened)
+    return true
+  }
+
+  const elect = async (patient: boolean): Promise<void> => {
+    try {
+      while (role === 'electing' && !(await attempt()));
+    } catch (error) {
+      trouble = messageOf(error)
+      logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
+      happened('failed')
+    }
+    if (role === 'hub' || role === 'alone') {
+      await options.serve(patient)
+      hub?.tell()
+    }
+  }
+
+  const join = async (patient: boolean): Promise<void> => {
+    happened('kin_seen')
+    try {
+      name = await groupName(options.page)
+      folder = await openFolder(name)
+      shipping = shippings.get(folder) ?? shipping
+      shippings.set(folder, shipping)
+      reporter ??= createReporter(source, shipping, clock)
+    } catch (error) {
+      trouble = messageOf(error)
+      logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
+      happened('failed')
+      return options.serve(patient)
+    }
+    if (label.includes('/') && !(await readClaim(folder))) await callMainThread()
+    await elect(patient)
+  }
+
+  /** The main thread may have the port: it becomes the hub when it hears of this one. */
+  const callMainThread = async (): Promise<void> => {
+    const until = clock.now() + knockMs
+    knock(door)
+    while (clock.now() < until && !(await readClaim(folder)))
+      await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
+  }
+
+  /** A hub may be stopped, or busy. */
+  const within = <T>(ms: number, promise: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const timer = clock.setTimeout(() => reject(new Error('the page of all took too long')), ms)
+      promise.then(resolve, reject).finally(() => clock.clearTimeout(timer))
+    })
+
+  const settled = async (until: number): Promise<void> => {
+    while (role === 'electing' && clock.now() < until) await change(until - clock.now())
+  }
+
+  const leave = async (): Promise<void> => {
+    reporter?.close()
+    reporter?.disconnect()
+    happened('closed')
+    connection?.leave()
+    await hub?.close()
+  }
+
+  return {
+    get role() {
+      return role
+    },
+    async open() {
+      const release = holdProcess(clock)
+      try {
+        const isExpected =
+          isOneOfMany || (await readClaim(folderOf(await groupName(options.page)))) !== undefined
+        if (isExpected) return await join(false)
+        await options.serve(false)
+        stopListening = listenForKin(door, () => {
+          if (role === 'alone') join(true).catch(() => {})
+        })
+      } catch (error) {
+        await leave()
+        throw error
+      } finally {
+        release()
+      }
+    },
+    async page(form) {
+      const until = clock.now() + patienceMs
+      for (;;) {
+        await settled(until)
+        if (role === 'alone') return options.renderOwn(form)
+        try {
+          if (role === 'hub') return await renderAll(form)
+          if (connection) return await within(maxPageMs, connection.page(form))
+        } catch (error) {
+          if (!(error instanceof HubGone)) throw error
+        }
+        if (role === 'left' || clock.now() >= until) throw new HubGone()
+      }
+    },
+    tell: () => hub?.tell(),
+    get isServedByMember() {
+      return role === 'hub' && hub?.isServed === true
+    },
+    describe: () => ({
+      ...{ role, label },
+      ...(reporter && { reports: shipping.seq - (shipping.pending ? 1 : 0) }),
+      ...(hub && { members: hub.members + 1, late: hub.late, hub: options.facts() }),
+      ...(hub && totals && { totals: options.describeTotals(totals) }),
+      ...(hub?.journalFailure !== undefined && { journal: hub.journalFailure }),
+      ...(connection && { hub: connection.facts() }),
+      ...(trouble !== undefined && { error: trouble }),
+    }),
+    hubFacts: () => connection?.facts() ?? lastFacts,
+    async close(deadline) {
+      const release = holdProcess(clock)
+      stopListening()
+      const until = Math.min(clock.now() + gatherMs, deadline)
+      const reported = async (): Promise<void> => {
+        while (role !== 'alone' && role !== 'left' && clock.now() < until) {
+          await settled(until)
+          const isDone = await report().then(
+            () => true,
+            () => false,
+          )
+          if (isDone) return
+          await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
+        }
+      }
+      let timer: unknown
+      const timeout = new Promise<void>((resolve) => {
+        timer = clock.setTimeout(() => resolve(), Math.max(0, until - clock.now()))
+      })
+      await Promise.race([reported(), timeout])
+      clock.clearTimeout(timer)
+      await leave()
+      release()
+    },
+  }
+}

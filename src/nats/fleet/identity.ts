@@ -1,0 +1,72 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
+import type { NodeStatus } from '../node-status.ts'
+
+/**
+ * What of the fleet's telemetry is where, in batches. `stored = acknowledged + pending` is the stream's own count, and
+ * survives every node and gateway.
+ */
+export interface StreamIdentity {
+  readonly stream: string
+  /** Batches that the stream has ever stored: its last sequence. Duplicates within its window are none of them. */
+  readonly stored: number
+  /** Batches that a gateway has acknowledged, or given up with a reason: they are no longer in the stream. */
+  readonly acknowledged: number
+  /** Batches in the stream. */
+  readonly pending: number
+  /** Of the pending ones, those that gateways have at the moment. */
+  readonly inFlight: number
+  /** Up to this sequence, everything is acknowledged: the lowest floor of the consumers. */
+  readonly floor: number
+  /** Batches that the nodes whose status is known say were stored. */
+  readonly published: number
+  /** Events that those nodes count delivered, and the weight that may have been sent twice. */
+  readonly delivered: number
+  readonly ambiguous: number
+}
+
+interface StreamInfo {
+  readonly state: { readonly messages: number; readonly first_seq: number; readonly last_seq: number }
+}
+
+interface ConsumerInfo {
+  readonly ack_floor: { readonly stream_seq: number }
+  readonly num_ack_pending: number
+}
+
+/** Reads the counts of a stream, and what the nodes say; undefined if there is no such stream. */
+export async function readIdentity(
+  connection: NatsConnection,
+  stream: string,
+  nodes: readonly NodeStatus[],
+): Promise<StreamIdentity | undefined> {
+  try {
+    const { state } = await askJetStream<StreamInfo>(connection, `STREAM.INFO.${stream}`, undefined)
+    const { consumers } = await askJetStream<{ consumers: readonly ConsumerInfo[] | null }>(
+      connection,
+      `CONSUMER.LIST.${stream}`,
+      { offset: 0 },
+    )
+    const publishers = nodes
+      .flatMap(({ exporters }) => Object.values(exporters))
+      .filter(({ published }) => published !== undefined)
+    const sum = (read: (exporter: (typeof publishers)[number]) => number): number =>
+      publishers.reduce((total, exporter) => total + read(exporter), 0)
+    const { messages, first_seq: first, last_seq: last } = state
+    const floors = (consumers ?? []).map(({ ack_floor: floor }) => floor.stream_seq)
+    return {
+      stream,
+      stored: last,
+      acknowledged: last - messages,
+      pending: messages,
+      inFlight: (consumers ?? []).reduce((total, { num_ack_pending: count }) => total + count, 0),
+      floor: messages === 0 ? last : Math.max(first - 1, Math.min(...floors, last)),
+      published: sum(({ published = 0 }) => published),
+      delivered: sum(({ ledger }) => ledger.delivered),
+      ambiguous: sum(({ ledger }) => ledger.ambiguous),
+    }
+  } catch (error) {
+    if (error instanceof JetStreamRefusal) return undefined
+    throw error
+  }
+}

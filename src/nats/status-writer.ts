@@ -1,0 +1,69 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Clock } from '../clock.ts'
+import { publishStored } from '../nats-client/stored.ts'
+import type { NodeStatus } from './node-status.ts'
+
+/** Writes the status of a node under its key. */
+export interface StatusWriter {
+  /** Writes it now; what changes while it is being written is written after it. Never rejects. */
+  write(): Promise<void>
+  /** Why the latest could not be written. */
+  readonly problem: string | undefined
+}
+
+/** The pause before a status that could not be written is tried again. */
+const retryMs = 500
+
+export function createStatusWriter(
+  clock: Clock,
+  connection: () => NatsConnection | undefined,
+  subject: string,
+  current: () => NodeStatus | undefined,
+): StatusWriter {
+  let writing: Promise<void> | undefined
+  let isStale = false
+  let problem: string | undefined
+  let isRetrying = false
+
+  const writeOnce = async (): Promise<void> => {
+    const open = connection()
+    const status = current()
+    if (open === undefined || status === undefined) return
+    try {
+      await publishStored(open, subject, Buffer.from(JSON.stringify(status)))
+      problem = undefined
+    } catch (error) {
+      problem = String(error)
+      if (!isRetrying) clock.setTimeout(again, retryMs)
+      isRetrying = true
+    }
+  }
+
+  const writeAll = async (): Promise<void> => {
+    do {
+      isStale = false
+      // Several exporters change their state in one turn.
+      await new Promise((resolve) => setImmediate(resolve))
+      await writeOnce()
+    } while (isStale)
+    writing = undefined
+  }
+
+  const write = (): Promise<void> => {
+    isStale = true
+    writing ??= writeAll()
+    return writing
+  }
+
+  const again = (): void => {
+    isRetrying = false
+    void write()
+  }
+
+  return {
+    write,
+    get problem() {
+      return problem
+    },
+  }
+}
