@@ -22,7 +22,7 @@ export interface Spool extends QueueSpill {
   readonly isPrompt: boolean
   /** A batch from disk is there, or can be read. */
   readonly isDue: boolean
-  /** Reads the next file. False: there is none, or it cannot be read now. */
+  /** Reads the next file. False: there is none, it cannot be read now, or that takes too long. */
   load(): Promise<boolean>
   /** Something waits, or is in flight: it may have to be written soon. */
   wake(): void
@@ -95,9 +95,9 @@ export interface Store extends SpoolPort {
   wait(file: StoredFile): void
   /**
    * Reads the next file, for an attempt to send it; it counts as waiting until it is released. Undefined: there is none,
-   * or it cannot be read now.
+   * or it cannot be read now. `onSlow` is called when it takes too long; it goes on.
    */
-  load(): Promise<LoadedFile | undefined>
+  load(onSlow: () => void): Promise<LoadedFile | undefined>
   /** Its events are in memory from now on, too. */
   release(file: StoredFile): void
   /** A file is being read, and it takes too long. */

@@ -16,7 +16,7 @@ export interface Fetch {
   /** A file waits, and may be read now. */
   readonly isPossible: boolean
   readonly isUnderWay: boolean
-  /** One at a time: a second call waits for the first. False: nothing was read. */
+  /** One at a time: a second call waits for the first. False: nothing was read, or nothing in time. */
   load(): Promise<boolean>
 }
 
@@ -72,8 +72,8 @@ export function createFetch({
     }
   }
 
-  const fetch = async (): Promise<boolean> => {
-    const file = await store.load()
+  const fetch = async (onSlow: () => void): Promise<boolean> => {
+    const file = await store.load(onSlow)
     if (file === undefined) return false
     // From here on it counts in the queue, or as dropped.
     store.release(file.file)
@@ -101,9 +101,17 @@ export function createFetch({
     load() {
       if (underWay) return underWay
       if (!isPossible()) return Promise.resolve(false)
-      underWay = fetch().finally(() => {
-        underWay = undefined
-        onReadable()
+      // Nobody waits for a disk that hangs: what it may still read is taken later.
+      underWay = new Promise((resolve) => {
+        const reading = fetch(() => resolve(false)).catch((error) => {
+          onError(error)
+          return false
+        })
+        void reading.then((wasRead) => {
+          underWay = undefined
+          onReadable()
+          resolve(wasRead)
+        })
       })
       return underWay
     },

@@ -259,7 +259,7 @@ export function createStore(options: {
       files.wait(file)
       onReadable()
     },
-    async load() {
+    async load(onSlow) {
       const [file] = waiting
       const from = folder
       if (file === undefined || from === undefined || loading) return undefined
@@ -269,6 +269,7 @@ export function createStore(options: {
       try {
         const loaded = await watched(read(from, file), () => {
           isSlow = true
+          onSlow()
         })
         readFailures = 0
         return loaded
