@@ -1,49 +1,15 @@
 import { assign, emit, enqueueActions, sendTo, setup } from 'xstate'
+import type { BreakerContext, BreakerInput } from './breaker-context.ts'
 import type {
   Availability,
   BreakerEvent,
   BreakerReply,
   BreakerSettings,
-  BreakerWatcher,
   ExportResult,
   PermitHolder,
   StateEmitted,
 } from './events.ts'
 import type { BreakerState } from './states.ts'
-
-/** The input of the breaker machine. */
-export interface BreakerInput {
-  readonly settings: BreakerSettings
-  /** Starts in `disabled`: the exporter is pulled and asks for no permits. */
-  readonly bypassed?: boolean
-  /** Index of its endpoint among those of the exporter. Default: 0. */
-  readonly endpoint?: number
-}
-
-/** The context of `breakerMachine`. */
-export interface BreakerContext {
-  readonly settings: BreakerSettings
-  readonly bypassed: boolean
-  readonly endpoint: number
-  /** Who is told whether the endpoint serves, where there are several. */
-  readonly watcher: BreakerWatcher | undefined
-  /** What it lets through: what the watcher is told. */
-  readonly availability: Availability
-  /** Who waits for a permit. */
-  readonly waiter: PermitHolder | undefined
-  /** Who was granted a permit last. */
-  readonly holder: PermitHolder | undefined
-  /** Consecutive failures while closed. */
-  readonly failures: number
-  /** The generation of the permits. A report with an older generation changes no state. */
-  readonly generation: number
-  /** When it left `closed`, in monotonic milliseconds. */
-  readonly leftClosedAt: number
-  /** How long it is open before the next probe. */
-  readonly waitMs: number
-  /** An urgent request has had its probe since the backend called us misdirected. */
-  readonly urgentSpent: boolean
-}
 
 /** The consecutive failures after some results, or what opens the breaker. */
 function countFailures(
@@ -82,6 +48,9 @@ const reported = (event: BreakerEvent, context: BreakerContext) =>
 const asker = ({ context, event }: { context: BreakerContext; event: BreakerEvent }): PermitHolder =>
   ((event.type === 'permit.request' ? event.replyTo : undefined) ?? context.waiter) as PermitHolder
 
+const retryAfterMs = (event: BreakerEvent): number =>
+  (event.type === 'export.reported' && event.retryAfterMs) || 0
+
 const lets = (availability: Availability) => [{ type: 'let', params: { availability } }, 'tell'] as const
 
 const verdict = (event: BreakerEvent, context: BreakerContext) => {
@@ -110,7 +79,9 @@ export const breakerMachine = setup({
     isUrgent: ({ event }) => event.type === 'permit.request' && event.purpose === 'urgent',
     asksForProbe: ({ event }) => event.type === 'permit.request' && event.purpose === 'probe',
     mayProbe: ({ context, event }) =>
-      event.type === 'permit.request' && event.purpose === 'urgent' && !context.urgentSpent,
+      event.type === 'permit.request' &&
+      event.purpose === 'urgent' &&
+      !(context.urgentSpent || (context.leftAlone && !event.last)),
     isCurrent: ({ context, event }) => reported(event, context) !== undefined,
     isMisdirected: ({ context, event }) => verdict(event, context) === 'misdirected',
     trips: ({ context, event }) => verdict(event, context) === 'failure',
@@ -167,13 +138,17 @@ export const breakerMachine = setup({
         event.type === 'export.reported'
           ? Math.max(
               outageWaitMs(context.settings, event.at - context.leftClosedAt, event.jitter),
-              event.retryAfterMs ?? 0,
+              retryAfterMs(event),
             )
           : context.waitMs,
       urgentSpent: false,
+      leftAlone: ({ event }) => retryAfterMs(event) > 0,
     }),
     /** Trying again heals no key. */
-    planLateProbe: assign({ waitMs: ({ context }) => context.settings.resetTimeoutMs }),
+    planLateProbe: assign({
+      waitMs: ({ context, event }) => Math.max(context.settings.resetTimeoutMs, retryAfterMs(event)),
+      leftAlone: ({ event }) => retryAfterMs(event) > 0,
+    }),
     spendUrgent: assign({ urgentSpent: true }),
     allowUrgent: assign({ urgentSpent: false }),
   },
@@ -193,6 +168,7 @@ export const breakerMachine = setup({
     leftClosedAt: 0,
     waitMs: 0,
     urgentSpent: false,
+    leftAlone: false,
   }),
   initial: 'starting',
   on: {

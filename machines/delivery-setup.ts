@@ -115,7 +115,7 @@ export const deliverySetup = setup({
     ),
     requestLastPermit: sendTo(
       ({ context }) => context.breaker,
-      ({ context, self }) => request('urgent', self, context.tried),
+      ({ context, self }) => ({ ...request('urgent', self, context.tried), last: true }),
     ),
     requestProbe: sendTo(
       ({ context }) => context.breaker,

@@ -77,6 +77,8 @@ export type BreakerEvent = EventsOf<{
     readonly purpose: PermitPurpose
     /** Endpoints that an urgent request has tried in vain. */
     readonly except?: readonly number[]
+    /** Of an urgent request: nothing is sent after it, so it is too late to wait as long as the backend asked for. */
+    readonly last?: boolean
   }
   /** The holder no longer waits. */
   'permit.withdraw': NoPayload

@@ -22,6 +22,7 @@ export interface OpenRequest {
   readonly purpose: PermitPurpose
   /** Endpoints that it is not for: they were tried in vain, or have denied it. */
   readonly except: readonly number[]
+  readonly last: boolean
 }
 
 /** The context of `failoverMachine`. */
@@ -150,8 +151,11 @@ export const failoverSetup = setup({
       if (event.type !== 'permit.request') return
       const before = context.askedAt === undefined ? undefined : context.breakers[context.askedAt]
       if (before) enqueue.sendTo(before, { type: 'permit.withdraw' })
-      const { replyTo, purpose, except = [] } = event
-      enqueue.assign({ asked: { replyTo, purpose, except }, askedAt: undefined, holder: replyTo })
+      const { replyTo, purpose, except = [], last = false } = event
+      // Nobody could be told before the first request: until then the primary is taken to serve.
+      if (replyTo && context.holder !== replyTo && context.serving !== 0)
+        enqueue.sendTo(replyTo, { type: 'endpoint.changed', endpoint: context.serving })
+      enqueue.assign({ asked: { replyTo, purpose, except, last }, askedAt: undefined, holder: replyTo })
     }),
     /** Passes the request that waits, if one does, to the breaker that is to answer it now. */
     route: enqueueActions(({ context, self, enqueue }) => {
@@ -170,6 +174,7 @@ export const failoverSetup = setup({
           type: 'permit.request',
           replyTo: self,
           purpose: asked.purpose,
+          ...(asked.last && { last: true }),
         })
         enqueue.assign({ askedAt: place })
       }

@@ -1,4 +1,5 @@
-export { type BreakerContext, type BreakerInput, breakerMachine } from './breaker.ts'
+export { breakerMachine } from './breaker.ts'
+export type { BreakerContext, BreakerInput } from './breaker-context.ts'
 export { deliveryMachine } from './delivery.ts'
 export type { DeliveryContext, DeliveryInput, ExportPlace } from './delivery-setup.ts'
 export type * from './events.ts'

@@ -18,6 +18,20 @@ export interface Transaction {
 
 export const noTransaction: Transaction = { version: 0, changes: [], refusals: [] }
 
+/** What a change adds, disabled until the change is committed. */
+export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExporter[] =>
+  changes
+    .filter(({ effect }) => effect === 'add')
+    .map(({ unit, settings }) => ({ unit, settings: { ...settings, enabled: false } }))
+
+/** What an exporter is asked to prepare; one that a change removes is not asked. */
+export const preparationOf = ({ version, changes }: Transaction, id: string) => {
+  const change = changes.find(({ unit, effect }) => unit.id === id && effect !== 'remove')
+  if (!change) return undefined
+  const { effect, settings, keys } = change
+  return { type: 'config.prepare' as const, version, effect, settings, keys }
+}
+
 /** The context of `systemMachine`. */
 export interface SystemContext {
   readonly groups: Readonly<Record<string, ExporterGroup>>

@@ -1,5 +1,5 @@
 import { type AnyActorRef, assign, emit, enqueueActions, setup } from 'xstate'
-import type { PlannedChange, PlannedExporter, SystemEmitted, SystemEvent } from './events.ts'
+import type { PlannedExporter, SystemEmitted, SystemEvent } from './events.ts'
 import {
   actorsOf,
   type ExporterGroup,
@@ -14,9 +14,9 @@ import {
   endedOf,
   idOf,
   noTransaction,
+  preparationOf,
   type SystemContext,
   type SystemInput,
-  type Transaction,
 } from './system-context.ts'
 
 /** How long a change waits for drains and reopenings before it counts as settled; they go on by themselves. */
@@ -45,20 +45,6 @@ const reasonOf = (event: SystemEvent): string =>
 
 export const exportersOf = (event: unknown): readonly PlannedExporter[] =>
   (event as { input: SystemInput }).input.exporters
-
-/** What a change adds, disabled until the change is committed. */
-export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExporter[] =>
-  changes
-    .filter(({ effect }) => effect === 'add')
-    .map(({ unit, settings }) => ({ unit, settings: { ...settings, enabled: false } }))
-
-/** What an exporter is asked to prepare; one that a change removes is not asked. */
-const preparationOf = ({ version, changes }: Transaction, id: string) => {
-  const change = changes.find(({ unit, effect }) => unit.id === id && effect !== 'remove')
-  if (!change) return undefined
-  const { effect, settings, keys } = change
-  return { type: 'config.prepare' as const, version, effect, settings, keys }
-}
 
 /** The system's vocabulary: its types, and the guards, actions, delays and child actors its chart names. */
 export const systemSetup = setup({

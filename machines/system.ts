@@ -1,5 +1,5 @@
-import { noTransaction } from './system-context.ts'
-import { addedBy, exportersOf, systemSetup } from './system-setup.ts'
+import { addedBy, noTransaction } from './system-context.ts'
+import { exportersOf, systemSetup } from './system-setup.ts'
 
 /**
  * The root: spawns an exporter, its delivery and its breaker for each unit, respawns them when one of them crashes,

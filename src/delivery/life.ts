@@ -65,6 +65,8 @@ export function createLives(options: {
   const config = (): Config => configuration.inForce().config
 
   const begin = (epoch: number): UnitLife => {
+    // Its failover chart, too, takes the primary to serve until it has heard of the breakers.
+    if (epoch > latestLife) policies.serve(0)
     latestLife = Math.max(latestLife, epoch)
     waves.end()
     const isCurrent = (): boolean => epoch === latestLife
@@ -102,7 +104,7 @@ export function createLives(options: {
       unsubscribe: only(options.unsubscribe),
       swap: only(() => {
         clients.swap()
-        policies.reset()
+        policies.reset(clients.current?.members.length ?? 1)
         queue.hurry()
         queue.requests.forget()
         doorbell.yieldOnce()

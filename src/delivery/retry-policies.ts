@@ -14,8 +14,8 @@ export interface RetryPolicies {
   retryAfterMs(endpoint: number): number
   /** Ends our own backoffs; a time that a backend named stays. */
   override(): void
-  /** Other destinations owe nothing to the failures of the old ones. */
-  reset(): void
+  /** Other destinations, so many of them, owe nothing to the failures of the old ones. */
+  reset(endpoints: number): void
   /** Notes that an endpoint calls the batch misdirected. True: so does every one of them. */
   misdirectedEverywhere(batch: Batch, endpoint: number, endpoints: number): boolean
 }
@@ -53,8 +53,9 @@ export function createRetryPolicies(options: {
     override() {
       for (const policy of policies) policy?.override()
     },
-    reset() {
-      serving = 0
+    reset(endpoints) {
+      // Among several, the failover chart says which one serves.
+      if (endpoints === 1) serving = 0
       epoch += 1
       for (const policy of policies) policy?.reset()
     },

@@ -19,6 +19,8 @@ const nameOf = (value: unknown): string | undefined =>
   typeof value === 'string' ? value.slice(0, longestName) : undefined
 const namesOf = (value: unknown): string[] | undefined =>
   Array.isArray(value) ? value.slice(0, 100).flatMap((item) => nameOf(item) ?? []) : undefined
+const numbersOf = (value: unknown): number[] | undefined =>
+  Array.isArray(value) ? value.slice(0, 100).filter((item) => typeof item === 'number') : undefined
 const within =
   (field: string, fields: Readonly<Record<string, Read>>): Read =>
   (event) => {
@@ -40,6 +42,10 @@ function pick(
 
 const versioned = { id: name('id'), version: count('version') }
 const id = { id: name('id') }
+/** Index of an endpoint; null where none serves. Its URL is not shown. */
+const endpoint = {
+  endpoint: (event: Record<string, unknown>) => (event.endpoint === null ? null : count('endpoint')(event)),
+}
 const withinMs = { withinMs: count('withinMs') }
 /** Names of configuration keys, never their values. */
 const keys: Read = (event) => namesOf(event.keys)
@@ -54,13 +60,30 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   },
   'work.deferred': { ms: count('ms'), by: name('by') },
   'delivery.drain': withinMs,
-  'permit.request': { purpose: name('purpose') },
-  'permit.granted': { permit: within('permit', { generation: count('generation'), probe: flag('probe') }) },
+  'permit.request': {
+    purpose: name('purpose'),
+    except: ({ except }) => numbersOf(except),
+    last: flag('last'),
+  },
+  'permit.granted': {
+    permit: within('permit', {
+      generation: count('generation'),
+      endpoint: count('endpoint'),
+      others: flag('others'),
+      probe: flag('probe'),
+    }),
+  },
+  'permit.denied': endpoint,
+  'permit.revoked': endpoint,
+  'endpoint.changed': endpoint,
+  'breaker.shown': { ...endpoint, availability: name('availability') },
   'export.reported': {
     generation: count('generation'),
+    ...endpoint,
     results: ({ results }) => namesOf(results),
     at: count('at'),
     jitter: count('jitter'),
+    retryAfterMs: count('retryAfterMs'),
   },
   'breaker.configure': {
     settings: within('settings', {
@@ -70,7 +93,7 @@ const table: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
       probeTimeoutMs: count('probeTimeoutMs'),
     }),
   },
-  'breaker.command': { id: name('id'), command: name('command') },
+  'breaker.command': { id: name('id'), command: name('command'), ...endpoint },
   'config.prepare': { version: count('version'), effect: name('effect'), keys },
   'config.commit': { version: count('version'), keys },
   'config.abort': { version: count('version'), keys },

@@ -203,6 +203,43 @@ describe('an exporter with fallback endpoints', () => {
     assertEachOnce(telemetry, primary, fallback)
   })
 
+  it('flushes to no endpoint that has asked to be left alone, but probes the others', async () => {
+    const backends = [await backend(), await backend(), await backend()]
+    const [first, second, third] = backends as [Backend, Backend, Backend]
+    const telemetry = await run(backends, {
+      ...{ reset_timeout: 60, initial_reset_timeout: 60, failure_threshold: 1 },
+    })
+    first.fault({ type: 'status', status: 503, retryAfter: 60 })
+    second.fault({ type: 'status', status: 503 })
+    third.fault({ type: 'status', status: 429, retryAfter: 60 })
+    emit(telemetry, 5)
+    await serves(telemetry, 'none')
+    for (const one of backends) await one.clear()
+    const asked = [first, third].map((one) => one.stats().requests)
+    second.fault({ type: 'status', status: 503 })
+    assert.equal((await telemetry.flush()).complete, false)
+    assert.equal(second.stats().requests, 2)
+    await second.clear()
+    assert.ok((await telemetry.flush()).complete)
+    assert.deepEqual(
+      [first, third].map((one) => one.stats().requests),
+      asked,
+    )
+    assertEachOnce(telemetry, first, second, third)
+  })
+
+  it('drains even to endpoints that have asked to be left alone', async () => {
+    const [primary, fallback] = [await backend(), await backend()]
+    const telemetry = await run([primary, fallback], { reset_timeout: 60, failure_threshold: 1 })
+    for (const one of [primary, fallback]) one.fault({ type: 'status', status: 503, retryAfter: 60 })
+    emit(telemetry, 5)
+    await serves(telemetry, 'none')
+    await fallback.clear()
+    const { complete } = await telemetry.stop({ timeoutMs: 2_000 })
+    assert.ok(complete)
+    assert.equal(fallback.spanCount, 5)
+  })
+
   for (const [what, fault] of [
     ['refuses', { type: 'refuse' }],
     ['hangs', { type: 'hang' }],
@@ -264,6 +301,19 @@ describe('an exporter with fallback endpoints', () => {
     await fallback.waitForSpans(5)
     await until(() => otel(telemetry).ledger.delivered === 10)
     assert.equal(otel(telemetry).ledger.pending.in_flight, 10)
+  })
+
+  it('waits as long as a fallback asks for that has served from the beginning', async () => {
+    const [primary, fallback] = [await backend(), await backend()]
+    const telemetry = await run([primary, fallback])
+    telemetry.breaker('otel', { endpoint: 0 }).forceOpen()
+    fallback.fault({ type: 'status', status: 503, retryAfter: 1 }, { times: 1 })
+    emit(telemetry, 5)
+    await fallback.waitForRequests(1)
+    const began = performance.now()
+    await fallback.waitForSpans(5)
+    const waited = performance.now() - began
+    assert.ok(waited > 900, `${waited} ms`)
   })
 
   it('drops a batch as misdirected only when every endpoint says so', async () => {

@@ -165,6 +165,46 @@ describe('the safe inspector', () => {
     assert.ok(events.some(({ type, purpose }) => type === 'permit.request' && purpose === 'urgent'))
   })
 
+  it('shows the failover chart and each breaker, with endpoints by their index', async () => {
+    const records: SafeRecord[] = []
+    const endpoints = ['http://127.0.0.1:9/', 'http://127.0.0.1:10/'].map((url) => `${url}${canary}`)
+    const telemetry = createTelemetry({
+      config: { init: { otel: { endpoints, headers: { 'x-api-key': canary } } }, env: {} },
+      drainOnExit: false,
+      logger: quietLogger,
+      inspect: createSafeInspector((event) => {
+        records.push(event as unknown as SafeRecord)
+        assert.doesNotMatch(everything(event), new RegExp(canary))
+      }),
+    })
+    await telemetry.start()
+    telemetry.breaker('otel', { endpoint: 0 }).forceOpen()
+    telemetry.emit('job.start', {}, { correlation_id: 1 })
+    telemetry.emit('job.success', {}, { correlation_id: 1 })
+    await telemetry.flush({ timeoutMs: 500 })
+    telemetry.breaker('otel').forceOpen()
+    await telemetry.stop({ timeoutMs: 500 })
+    const values = (id: string) =>
+      records.flatMap(({ type, actorRef, snapshot }) =>
+        type === '@xstate.snapshot' && actorRef.id === id ? [snapshot?.value] : [],
+      )
+    assert.ok(values('breaker:otel').includes('forced_open'))
+    assert.ok(values('breaker:otel@1').includes('forced_open'))
+    const serving = values('failover:otel').map((value) => (value as { serving: string }).serving)
+    for (const state of ['fallback', 'none']) assert.ok(serving.includes(state), state)
+    const events = (wanted: string): unknown[] =>
+      records.flatMap(({ type, event }) =>
+        type === '@xstate.event' && event?.type === wanted ? [event] : [],
+      )
+    assert.deepEqual(events('endpoint.changed'), [
+      { type: 'endpoint.changed', endpoint: 1 },
+      { type: 'endpoint.changed', endpoint: null },
+    ])
+    assert.deepEqual(events('breaker.shown').at(-1), {
+      ...{ type: 'breaker.shown', endpoint: 1, availability: 'forced_open' },
+    })
+  })
+
   it('names the keys of a configuration change, and none of their values', async () => {
     const driver = createDriver()
     const events: Record<string, unknown>[] = []

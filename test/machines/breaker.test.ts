@@ -179,6 +179,22 @@ describe('the breaker chart', () => {
     assert.equal(clock.nextTimerIn, 7_000)
   })
 
+  it('denies an urgent request until then, unless nothing is sent after it', () => {
+    const { send, context, clock, commands, show, log, askForTheLastTime } = stageBreaker()
+    const { generation } = context
+    const at = clock.monotonic()
+    const results = ['failure', 'failure', 'failure'] as const
+    send({ type: 'export.reported', generation, results, at, jitter: 0, retryAfterMs: 7_000 })
+    commands['asks urgently']()
+    assert.deepEqual([show(), log.at(-1)], ['open', 'holder < permit.denied'])
+    askForTheLastTime()
+    assert.equal(log.at(-1), 'holder < a probe')
+    commands.fails()
+    assert.equal(show(), 'open')
+    commands['asks urgently']()
+    assert.equal(log.at(-1), 'holder < a probe', 'the failed probe was not asked to wait')
+  })
+
   describe('after 401, 403 or 404', () => {
     it('waits as long as it may at once', () => {
       const { commands, clock } = stageBreaker()

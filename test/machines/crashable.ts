@@ -4,7 +4,8 @@ import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
 import type { ConfigInit } from '../../src/typed-init.ts'
 import { type SimulatedTelemetry, startSimulated } from '../support/simulated-telemetry.ts'
 
-export type Chart = 'exporter' | 'delivery' | 'breaker'
+/** `breaker@1`: of the second of several endpoints. */
+export type Chart = 'exporter' | 'delivery' | 'failover' | 'breaker' | 'breaker@1'
 
 /** A telemetry system on simulated time whose actors crash in any state. */
 export interface CrashableTelemetry extends SimulatedTelemetry {
@@ -22,7 +23,9 @@ export interface CrashableTelemetry extends SimulatedTelemetry {
 const poisons: Readonly<Record<Chart, readonly [type: string, ...keys: string[]]>> = {
   exporter: ['config.prepare', 'effect', 'version'],
   delivery: ['delivery.drain', 'replyTo'],
+  failover: ['breaker.shown', 'endpoint', 'availability'],
   breaker: ['breaker.configure', 'settings'],
+  'breaker@1': ['breaker.configure', 'settings'],
 }
 
 function poisonFor(chart: Chart): EventObject {
@@ -48,7 +51,9 @@ export async function startCrashable(
     if (actor.sessionId === event.rootId) root = actor
   })
   const actorOf = (chart: Chart, id = 'test'): AnyActorRef => {
-    const actor = actors.findLast((one) => systemIdOf(one) === `${chart}:${id}`)
+    const [kind, endpoint] = chart.split('@')
+    const systemId = endpoint === undefined ? `${kind}:${id}` : `${kind}:${id}@${endpoint}`
+    const actor = actors.findLast((one) => systemIdOf(one) === systemId)
     if (!actor) throw new Error(`there is no ${chart} of ${id}`)
     return actor
   }

@@ -384,6 +384,15 @@ describe('the failover chart', () => {
     assert.equal(log.at(-1), 'primary < permit.withdraw')
   })
 
+  it('says which endpoint serves as soon as somebody asks, if it could not before', async () => {
+    const { log } = await heard('primary is forced open', 'asks', 'asks')
+    assert.deepEqual(log, [
+      'shows 1',
+      ...['delivery < endpoint.changed 1', 'second < permit.request delivery'],
+      ...['second < permit.withdraw', 'second < permit.request delivery'],
+    ])
+  })
+
   it('leaves a flush to the endpoint that serves', async () => {
     const { log } = await heard('asks', 'primary opens', 'primary may be probed', 'asks urgently')
     assert.equal(log.at(-1), 'second < permit.request urgent')

@@ -14,6 +14,10 @@ const availabilities: readonly (readonly Availability[])[] = [
   ['serves', 'away'],
   ['serves', 'away'],
 ]
+/** The fallbacks open and close in their order, or there would be very many states. */
+const mayChange = ([, second, third]: readonly Availability[], endpoint: number): boolean =>
+  endpoint === 0 || (endpoint === 1 ? third === 'serves' : second === 'away')
+
 const report: WaveReport = { results: ['success'], at: 0, jitter: 0 }
 const settings = { failureThreshold: 2, resetTimeoutMs: 60_000, probeTimeoutMs: 10_000 }
 
@@ -30,12 +34,14 @@ export function failoverPreset(options: PresetOptions = {}): ChartPreset<typeof 
     {
       machine: failoverMachine,
       input: { unit, breakers },
-      events: ({ context: { askedAt = 0 } }) => [
+      events: ({ context: { askedAt = 0, available } }) => [
         ...purposes.map((purpose) => ({ type: 'permit.request', replyTo, purpose })),
         { type: 'permit.withdraw' },
         { type: 'permit.cancel' },
         ...availabilities.flatMap((said, endpoint) =>
-          said.map((availability) => ({ type: 'breaker.shown', endpoint, availability })),
+          said
+            .filter((availability) => availability !== available[endpoint] && mayChange(available, endpoint))
+            .map((availability) => ({ type: 'breaker.shown', endpoint, availability })),
         ),
         grant(askedAt, false),
         grant(0, true),

@@ -50,7 +50,8 @@ export function stageBreaker(
     actor.send(event)
     return true
   }
-  const ask = (purpose: PermitPurpose) => send({ type: 'permit.request', replyTo: holder as never, purpose })
+  const ask = (purpose: PermitPurpose, last?: boolean) =>
+    send({ type: 'permit.request', replyTo: holder as never, purpose, ...(last && { last }) })
   const report =
     (results: readonly ExportResult[], generation = () => held, jitter = 0) =>
     (): boolean =>
@@ -60,6 +61,7 @@ export function stageBreaker(
     actor,
     clock,
     log,
+    askForTheLastTime: ask('urgent', true),
     send: actor.send.bind(actor) as (event: BreakerEvent) => void,
     get context() {
       return snapshot().context

@@ -105,7 +105,10 @@ export async function runIdentity(options: {
         await server.restart()
       } else {
         await killProcess(running[victim]!)
-        running[victim] = startGateway()
+        const heir = startGateway()
+        running[victim] = heir
+        // Killed before it works, it would show nothing; on a busy machine no work would ever be done.
+        await Promise.race([once(heir, 'message'), once(heir, 'exit')])
       }
     }
   })()

@@ -1,0 +1,37 @@
+import type { Availability, BreakerSettings, BreakerWatcher, PermitHolder } from './events.ts'
+
+/** The input of the breaker machine. */
+export interface BreakerInput {
+  readonly settings: BreakerSettings
+  /** Starts in `disabled`: the exporter is pulled and asks for no permits. */
+  readonly bypassed?: boolean
+  /** Index of its endpoint among those of the exporter. Default: 0. */
+  readonly endpoint?: number
+}
+
+/** The context of `breakerMachine`. */
+export interface BreakerContext {
+  readonly settings: BreakerSettings
+  readonly bypassed: boolean
+  readonly endpoint: number
+  /** Who is told whether the endpoint serves, where there are several. */
+  readonly watcher: BreakerWatcher | undefined
+  /** What it lets through: what the watcher is told. */
+  readonly availability: Availability
+  /** Who waits for a permit. */
+  readonly waiter: PermitHolder | undefined
+  /** Who was granted a permit last. */
+  readonly holder: PermitHolder | undefined
+  /** Consecutive failures while closed. */
+  readonly failures: number
+  /** The generation of the permits. A report with an older generation changes no state. */
+  readonly generation: number
+  /** When it left `closed`, in monotonic milliseconds. */
+  readonly leftClosedAt: number
+  /** How long it is open before the next probe. */
+  readonly waitMs: number
+  /** An urgent request has had its probe since the backend called us misdirected. */
+  readonly urgentSpent: boolean
+  /** The backend has asked to be left alone until the wait is over: only a last request gets a probe earlier. */
+  readonly leftAlone: boolean
+}
