@@ -11,7 +11,8 @@ import { ingressOf } from './ingress.ts'
  * response. It never throws. Path, access and limits are those of your server. With `port: null` in its configuration,
  * the exporter has no server of its own.
  *
- * While the exporter does not run - before `start`, disabled, after `stop` - the answer is 503.
+ * While the exporter does not run - before `start`, disabled, after `stop` - the answer is 503; so it is, with
+ * `Retry-After`, while no worker of a cluster can answer for all.
  * @param exporter The exporter's id in the configuration. Default `prometheus`.
  * @throws TelemetryError `TELEMETRY_INVALID` if `telemetry` was not made by `createTelemetry`.
  */

@@ -8,6 +8,8 @@ export interface Attendance {
   arrived(id: string): void
   /** Resolves when nobody is expected any more, at the latest after this time: nobody is waited for twice. */
   complete(withinMs: number): Promise<void>
+  /** Process ids of those who were waited for and have not arrived; of nobody once the hub has been there for a while. */
+  absent(): readonly number[]
   /** Forgets reporters of processes that have ended. */
   prune(): void
 }
@@ -22,28 +24,42 @@ export interface Known {
 }
 
 const checkMs = 20
+/** Whoever has not arrived by then has left without a word. */
+const maxAbsentMs = 10_000
 /** Threads that have ended, in a process that goes on. */
 const maxGone = 10_000
 
 export function createAttendance(clock: Clock, known: Map<string, Known>): Attendance {
   const expected = new Set<string>()
-  const removeDead = (): void => {
-    for (const id of expected) {
+  const missing = new Set<string>()
+  let begun = 0
+  const removeDead = (ids = expected): void => {
+    for (const id of ids) {
       const one = known.get(id)
-      if (!one || one.gone || !isAlive(one.pid)) expected.delete(id)
+      if (!one || one.gone || !isAlive(one.pid)) ids.delete(id)
     }
   }
   return {
     begin() {
+      begun = clock.now()
       for (const [id, { gone }] of known) if (!gone) expected.add(id)
       removeDead()
     },
-    arrived: (id) => void expected.delete(id),
+    arrived(id) {
+      expected.delete(id)
+      missing.delete(id)
+    },
     async complete(withinMs) {
       const until = clock.now() + withinMs
       for (removeDead(); expected.size > 0 && clock.now() < until; removeDead())
         await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), checkMs))
+      for (const id of expected) missing.add(id)
       expected.clear()
+    },
+    absent() {
+      if (clock.now() - begun > maxAbsentMs) missing.clear()
+      removeDead(missing)
+      return Array.from(missing, (id) => known.get(id)!.pid)
     },
     prune() {
       const gone = [...known].filter(([, one]) => one.gone)

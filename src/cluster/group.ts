@@ -1,69 +1,18 @@
-import { type Clock, holdProcess } from '../clock.ts'
+import { holdProcess } from '../clock.ts'
 import { messageOf } from '../errors.ts'
-import type { Logger } from '../logger.ts'
 import { removeSocket } from './address.ts'
 import { readClaim } from './claims.ts'
 import { folderOf, openFolder } from './folder.ts'
+import type { Group, GroupOptions } from './group-contract.ts'
 import { type Hub, openHub, type Totals } from './hub.ts'
 import { groupName, kin, knock, listenForKin } from './kin.ts'
 import { connectToHub, type HubConnection, HubGone } from './member.ts'
-import { createReporter, newShipping, type Reporting, type Shipping, type Source } from './reporter.ts'
+import { createReporter, newShipping, type Reporting } from './reporter.ts'
 import { nextRole, type Role, type RoleEvent } from './role.ts'
-
-/**
- * The processes and threads that serve one page: each reports what it has summed up, and one of them, the hub, adds the
- * reports up. When the hub dies another one takes over what was reported to it.
- */
-export interface Group<Form> {
-  readonly role: Role
-  /** Finds the others. Rejects only with what `serve` rejects with. */
-  open(): Promise<void>
-  /** Renders the page of all, or of this one alone. Rejects while there is no hub. */
-  page(form: Form): Promise<readonly Buffer[]>
-  /** Tells the members what the hub says of its page has changed. */
-  tell(): void
-  /** Whether this is the hub, and a member serves the page. */
-  readonly isServedByMember: boolean
-  /** Facts for the status. */
-  describe(): Readonly<Record<string, unknown>>
-  /** What the hub says of its page, or has said last; undefined unless this is a member, or was one. */
-  hubFacts(): Readonly<Record<string, unknown>> | undefined
-  /** Reports what is left, and leaves. */
-  close(deadline: number): Promise<void>
-}
-
-export interface GroupOptions<Form, All extends Totals> {
-  /** What tells this page from others of the same processes: plain JSON. */
-  readonly page: readonly unknown[]
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly source: Source
-  /** What each group has from this process, by its name. It outlives the exporter's clients. */
-  readonly shippings: Map<string, Shipping>
-  /** Makes the totals of a hub. They are empty: what earlier hubs had is added to them. */
-  readonly createTotals: () => All
-  readonly renderOwn: (form: Form) => Promise<readonly Buffer[]>
-  readonly renderAll: (form: Form, totals: All, census: Census) => Promise<readonly Buffer[]>
-  /** Called when this one is to serve the page, alone or as the hub. `patient`: not to reject, but to go on trying. */
-  readonly serve: (patient: boolean) => Promise<void>
-  /** Facts of a hub's totals, for its status. */
-  readonly describeTotals: (totals: All) => object
-  /** Whether it serves the page. */
-  readonly serves: () => boolean
-  /** What the hub says of its page. */
-  readonly facts: () => object
-}
-
-/** Who is in the group. */
-export interface Census {
-  readonly members: number
-  readonly late: readonly string[]
-}
 
 const gatherMs = 1000
 const patienceMs = 3000
 const maxPageMs = 10_000
-const knockMs = 250
 const pollMs = 10
 
 export function createGroup<Form, All extends Totals>(options: GroupOptions<Form, All>): Group<Form> {
@@ -101,6 +50,14 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
         resolve()
       })
     })
+
+  const findName = async (): Promise<void> => {
+    name ||= await groupName(options.page)
+  }
+  const isClaimed = async (): Promise<boolean> => {
+    await findName()
+    return (await readClaim(folderOf(name))) !== undefined
+  }
 
   const self = (): Reporting => ({ id: shipping.id, label, pid: process.pid })
   const report = async (): Promise<void> => reporter?.report()
@@ -158,13 +115,17 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     return true
   }
 
+  const failed = (error: unknown): void => {
+    trouble = messageOf(error)
+    logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
+    happened('failed')
+  }
+
   const elect = async (patient: boolean): Promise<void> => {
     try {
       while (role === 'electing' && !(await attempt()));
     } catch (error) {
-      trouble = messageOf(error)
-      logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
-      happened('failed')
+      failed(error)
     }
     if (role === 'hub' || role === 'alone') {
       await options.serve(patient)
@@ -174,34 +135,26 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
 
   const join = async (patient: boolean): Promise<void> => {
     happened('kin_seen')
+    options.joined()
     try {
-      name = await groupName(options.page)
+      await findName()
       folder = await openFolder(name)
       shipping = shippings.get(folder) ?? shipping
       shippings.set(folder, shipping)
       reporter ??= createReporter(source, shipping, clock)
     } catch (error) {
-      trouble = messageOf(error)
-      logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
-      happened('failed')
+      failed(error)
       return options.serve(patient)
     }
-    if (label.includes('/') && !(await readClaim(folder))) await callMainThread()
+    // The main thread may have the port: it becomes the hub when it hears of this one.
+    if (label.includes('/') && !(await isClaimed())) await knock(door, clock, isClaimed)
     await elect(patient)
-  }
-
-  /** The main thread may have the port: it becomes the hub when it hears of this one. */
-  const callMainThread = async (): Promise<void> => {
-    const until = clock.now() + knockMs
-    knock(door)
-    while (clock.now() < until && !(await readClaim(folder)))
-      await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
   }
 
   /** A hub may be stopped, or busy. */
   const within = <T>(ms: number, promise: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
-      const timer = clock.setTimeout(() => reject(new Error('the page of all took too long')), ms)
+      const timer = clock.setTimeout(() => reject(new HubGone('the hub does not answer')), ms)
       promise.then(resolve, reject).finally(() => clock.clearTimeout(timer))
     })
 
@@ -217,6 +170,12 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     await hub?.close()
   }
 
+  /** A thread that was made before this main thread listened for threads has knocked in vain. */
+  const joinIfClaimed = async (): Promise<void> => {
+    const mayJoin = (): boolean => role === 'alone' && trouble === undefined
+    if (mayJoin() && (await isClaimed().catch(() => false)) && mayJoin()) await join(true)
+  }
+
   return {
     get role() {
       return role
@@ -224,9 +183,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     async open() {
       const release = holdProcess(clock)
       try {
-        const isExpected =
-          isOneOfMany || (await readClaim(folderOf(await groupName(options.page)))) !== undefined
-        if (isExpected) return await join(false)
+        if (isOneOfMany || (await isClaimed())) return await join(false)
         await options.serve(false)
         stopListening = listenForKin(door, () => {
           if (role === 'alone') join(true).catch(() => {})
@@ -240,16 +197,20 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     },
     async page(form) {
       const until = clock.now() + patienceMs
+      let error = new HubGone()
+      // Not awaited: a page of its own is to be there as soon as it is without a cluster.
+      joinIfClaimed().catch(() => {})
       for (;;) {
         await settled(until)
         if (role === 'alone') return options.renderOwn(form)
         try {
           if (role === 'hub') return await renderAll(form)
           if (connection) return await within(maxPageMs, connection.page(form))
-        } catch (error) {
-          if (!(error instanceof HubGone)) throw error
+        } catch (thrown) {
+          if (!(thrown instanceof HubGone)) throw thrown
+          error = thrown
         }
-        if (role === 'left' || clock.now() >= until) throw new HubGone()
+        if (role === 'left' || clock.now() >= until) throw error
       }
     },
     tell: () => hub?.tell(),

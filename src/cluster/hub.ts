@@ -40,7 +40,7 @@ export interface Hub {
   readonly members: number
   /** Whether a member has the port of the page. */
   readonly isServed: boolean
-  /** Members that did not answer at the last gathering. */
+  /** Members that did not answer at the last gathering, and those of the hub before that have not come yet. */
   readonly late: readonly string[]
   /** Takes a report, of a member or of the hub itself; resolves when it will not be lost. */
   take(from: Reporting, report: Report): Promise<void>
@@ -266,7 +266,8 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
         }),
       ])
       clock.clearTimeout(timeout)
-      late = [...waiting].map(({ label }) => label)
+      const absent = attendance.absent().map((pid) => `pid ${pid}`)
+      late = [...Array.from(waiting, ({ label }) => label), ...absent]
     },
     tell() {
       for (const { wire } of members.values()) wire.send({ type: 'facts', facts: facts() })

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { messageOf } from '../errors.ts'
 
 /**
@@ -13,7 +12,10 @@ import { messageOf } from '../errors.ts'
 export interface Journal {
   /** The same for all hubs that continue one journal. Sums of another journal contain nothing of this one. */
   readonly lineage: string
-  /** Calls `written` when the entry is written, or cannot be: what it says may then be shown. */
+  /**
+   * Calls `written` when the entry is written, or cannot be: what it says may then be shown. Ignores an entry that comes
+   * after `close` was called, and never calls `written` for it.
+   */
   append(entry: object, written: () => void): void
   /** What made the journal fail. */
   readonly failure: string | undefined
@@ -44,6 +46,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let maxBytes = minBytes
   let waiting: { readonly line: string; readonly written: () => void }[] = []
   let writing: Promise<void> | undefined
+  let isClosed = false
 
   const fail = async (thrown: unknown): Promise<void> => {
     failure = messageOf(thrown)
@@ -105,6 +108,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   return {
     lineage,
     append(entry, written) {
+      if (isClosed) return
       waiting.push({ line: `${JSON.stringify(entry)}\n`, written })
       writing ??= writeAll()
     },
@@ -112,6 +116,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       return failure
     },
     async close() {
+      isClosed = true
       await writing
       await file?.close().catch(() => {})
       file = undefined
@@ -121,6 +126,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 
 /** Replays a file and returns its lineage. A last line that was cut short has not been acknowledged to anybody. */
 async function read(path: string, replay: JournalOptions['replay']): Promise<string | undefined> {
+  const { createInterface } = await import('node:readline')
   let lineage: string | undefined
   const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
   for await (const line of lines) {

@@ -9,6 +9,7 @@ import {
   setEnvironmentData,
   threadId,
 } from 'node:worker_threads'
+import type { Clock } from '../clock.ts'
 
 /** Which processes and threads belong together: the workers of one `node:cluster` primary, and all of their threads. */
 
@@ -105,23 +106,63 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Calls `ring` when this process forks a worker, has forked one, or one of its threads knocks. Returns the end of it. */
-export function listenForKin(door: string, ring: () => void): () => void {
-  const channel = new BroadcastChannel(door)
-  channel.onmessage = ring
-  channel.unref()
-  const forks = isMainThread && cluster.isPrimary
-  if (forks) cluster.on('fork', ring)
-  if (forks && Object.keys(cluster.workers ?? {}).length > 0) queueMicrotask(ring)
+interface Listener {
+  readonly forked: () => void
+  readonly threadMade: () => void
+}
+
+/** Of all systems of this process, which may be many. */
+const listeners = new Set<Listener>()
+
+const forked = (): void => {
+  for (const one of listeners) one.forked()
+}
+const threadMade = (): void => {
+  for (const one of listeners) one.threadMade()
+}
+
+function listen(listener: Listener): () => void {
+  if (listeners.size === 0) {
+    process.on('worker', threadMade)
+    cluster.on('fork', forked)
+  }
+  listeners.add(listener)
   return () => {
-    channel.close()
-    if (forks) cluster.off('fork', ring)
+    if (!listeners.delete(listener) || listeners.size > 0) return
+    process.off('worker', threadMade)
+    cluster.off('fork', forked)
   }
 }
 
-/** Tells the other threads of this process that this one is there. */
-export function knock(door: string): void {
+/**
+ * Calls `ring` when this main thread forks a worker, has forked one, or one of its threads knocks. Returns the end of it.
+ * There is no channel to knock at before there is a thread.
+ */
+export function listenForKin(door: string, ring: () => void): () => void {
+  let channel: BroadcastChannel | undefined
+  const openDoor = (): void => {
+    if (channel) return
+    channel = new BroadcastChannel(door)
+    channel.onmessage = ring
+    channel.unref()
+  }
+  const stop = listen({ forked: ring, threadMade: openDoor })
+  if (Object.keys(cluster.workers ?? {}).length > 0) queueMicrotask(ring)
+  return () => {
+    stop()
+    channel?.close()
+  }
+}
+
+const knockMs = 250
+const pollMs = 10
+
+/** Tells the main thread that this one is there. Resolves when that has done something about it, or does not answer. */
+export async function knock(door: string, clock: Clock, isAnswered: () => Promise<boolean>): Promise<void> {
+  const until = clock.now() + knockMs
   const channel = new BroadcastChannel(door)
   channel.postMessage('knock')
   channel.close()
+  while (clock.now() < until && !(await isAnswered()))
+    await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
 }

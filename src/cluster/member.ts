@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Claim } from './claims.ts'
+import { noHub } from './no-hub.ts'
 import type { Deliver, Reporting } from './reporter.ts'
 import { createWire } from './wire.ts'
 
@@ -23,15 +24,17 @@ export interface ConnectionOptions {
   readonly self: () => Reporting
   /** Whether this member has the port of the page: a main thread had, before others came. */
   readonly serves: () => boolean
-  /** Called when the hub asks for all there is; resolves when it is reported. */
+  /** Called when the hub asks for all there is; resolves when it is reported. Without an answer a member is late. */
   readonly asked: () => Promise<void>
   /** Called once when a hub that was connected is gone. */
   readonly lost: () => void
 }
 
+/** There is no page now: no hub, or one that does not answer. */
 export class HubGone extends Error {
-  constructor() {
-    super('the process that serves the page of all is gone')
+  readonly code = noHub
+  constructor(message = 'the process that serves the page of all is gone') {
+    super(message)
   }
 }
 
@@ -94,8 +97,14 @@ export async function connectToHub(options: ConnectionOptions): Promise<HubConne
         facts = said as Readonly<Record<string, unknown>>
       },
       ask({ n }) {
-        const answer = (): void => wire.send({ type: 'answer', n })
-        asked().then(answer, answer)
+        const report = (): void => {
+          asked().then(
+            () => wire.send({ type: 'answer', n }),
+            () => {},
+          )
+        }
+        // It may come along with the welcome: its reporter is connected only after this turn.
+        setImmediate(report)
       },
       ack: ({ seq }) => settle(acks, seq)?.resolve([]),
       part: ({ n, data }) => void pages.get(n as number)?.parts.push(Buffer.from(String(data), 'base64')),

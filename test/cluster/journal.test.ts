@@ -13,10 +13,15 @@ interface Kept {
 
 describe('the journal of a hub', () => {
   let folder: string
+  let opened: Journal[]
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'telemachine-journal-'))
+    opened = []
   })
-  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+  afterEach(async () => {
+    for (const journal of opened) await journal.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   /** A hub that keeps numbers; its snapshot is their list. */
   async function open(epoch: number, minBytes?: number): Promise<Kept> {
@@ -26,6 +31,7 @@ describe('the journal of a hub', () => {
       replay: ({ value }) => void entries.push(value as number),
       snapshot: () => entries.map((value) => ({ value })),
     })
+    opened.push(journal)
     const append = (value: number): Promise<void> =>
       new Promise((resolve) =>
         journal.append({ value }, () => {
@@ -45,6 +51,22 @@ describe('the journal of a hub', () => {
     assert.deepEqual(readdirSync(folder), ['journal-2'])
     await second.append(3)
     assert.deepEqual((await open(3)).entries, [1, 2, 3])
+  })
+
+  it('stays when entries come while it closes: they are not written, and nobody is told that they are', async () => {
+    const first = await open(1)
+    await first.append(1)
+    const closing = first.journal.close()
+    const late: number[] = []
+    for (let i = 0; i < 10; i++) {
+      first.journal.append({ value: i }, () => late.push(i))
+      await Promise.resolve()
+    }
+    await closing
+    const second = await open(2)
+    assert.deepEqual(second.entries, [1])
+    assert.equal(second.journal.lineage, first.journal.lineage)
+    assert.deepEqual(late, [])
   })
 
   it('ends before an entry that was cut short by a kill', async () => {

@@ -149,6 +149,57 @@ describe('reports', () => {
     assert.equal(family!.culprit, 'user')
   })
 
+  it('of gauges have the limit of one page, for all metrics and workers together, and those who leave make room', () => {
+    const { totals } = createModelHub('one', { max_total_series: 6 })
+    const gauge = (name: string, rule: string, ...values: number[]) => [
+      {
+        ...{ name, base: name, type: 'gauge', help: 'h', rule },
+        series: values.map((value, i) => [`n="${i}"`, value]),
+      },
+    ]
+    const shown = () =>
+      totals.families().map(({ name, series }) => [name, [...series.values()].map(({ value }) => value)])
+    for (const who of ['a', 'b']) {
+      totals.set(who, who, gauge('size', 'sum', 1, 2, 3))
+      totals.set(who, who, gauge('depth', 'worker', 4, 5))
+    }
+    assert.deepEqual(shown(), [
+      ['size', [2, 4, 6]],
+      ['depth', [4, 4, 5]],
+    ])
+    assert.equal(totals.gauges.refused, 1)
+    totals.forget('a')
+    totals.set('b', 'b', gauge('depth', 'worker', 4, 5))
+    assert.deepEqual(shown(), [
+      ['size', [1, 2, 3]],
+      ['depth', [4, 5]],
+    ])
+  })
+
+  it('of a gauge declared in the configuration follow its across_workers', async () => {
+    const hub = createModelHub('one')
+    for (const [i, depth] of [5, 7, 3].entries()) {
+      const metrics = ['min', 'max', 'worker'].map((rule) => ({
+        ...{ event: 'queue', type: 'last_value', name: rule, measurement: 'depth', across_workers: rule },
+      }))
+      const { emit, state } = drivePrometheus({}, { metrics })
+      emit('queue', { depth })
+      const shipping = newShipping()
+      for await (const { live } of createSource({ state: state as State, collect: async () => [] }).changes(
+        shipping,
+      ))
+        hub.totals.set(shipping.id, String(i), overTheWire(live))
+    }
+    const values = hub.totals
+      .families()
+      .map(({ name, series }) => [name, [...series.values()].map(({ value }) => value)])
+    assert.deepEqual(values, [
+      ['min', [3]],
+      ['max', [7]],
+      ['worker', [5, 7, 3]],
+    ])
+  })
+
   it('of metrics of others count on after a reset, and forget a gauge that is gone', async () => {
     let counted = 5
     let depths: [string, number][] = [

@@ -34,6 +34,8 @@ export interface Stage {
     settings?: Readonly<Record<string, unknown>>,
     env?: Readonly<Record<string, string>>,
   ): Promise<Actor>
+  /** Makes a worker that has not started yet. */
+  create(key: string): Promise<Actor>
   /** Scrapes the page, once somebody serves it; again while it says that somebody was late, on a busy machine. */
   scrape(): Promise<Scraped>
   close(): Promise<void>
@@ -133,11 +135,14 @@ async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
     (kill) => god.send({ kill }),
   )
   god.on('message', ({ from, message }: Heard) => actors.heard(from!, message))
+  const create = (key: string, env = {}) => actors.actor(key, () => god.send({ fork: key, env }))
   return {
-    port,
+    ...{ port, create },
     async worker(key, settings = {}, env = {}) {
-      const worker = await actors.actor(key, () => god.send({ fork: key, env }))
+      const worker = await create(key, env)
       await worker.tell({ start: { port, ...settings } })
+      // On a busy machine the exporter may open after the start: what it has counted before is not on the page yet.
+      while (!((await worker.tell('status')) as { client: unknown }).client);
       return worker
     },
     async scrape() {

@@ -39,6 +39,17 @@ describe('the threads of a process', function () {
     assert.equal(page.value('telemachine_cluster_members'), 2)
   })
 
+  it('find each other at a scrape, if the thread was made before its main thread listened for threads', async () => {
+    const thread = await stage.create('a')
+    const main = await stage.worker('main')
+    await main.tell(done(1))
+    await thread.tell({ start: { port: stage.port } })
+    await thread.tell(done(10))
+    let page = await stage.scrape()
+    while (page.value('telemachine_cluster_members') !== 2) page = await stage.scrape()
+    assert.equal((await stage.scrape()).value('job_done_total'), 11)
+  })
+
   it('have a page each on port 0', async () => {
     const threads = [await stage.worker('a', { port: 0 }), await stage.worker('b', { port: 0 })]
     const ports = await Promise.all(

@@ -83,6 +83,32 @@ describe('metrics declared in a configuration', () => {
     await assert.rejects(wrong.start(), /environment variable TELEMETRY_PROMETHEUS_METRICS\).* must be JSON/)
   })
 
+  it('say in a file how the values of several workers become one', async () => {
+    const telemetry = telemetryOf({
+      file: temporaryFile(`
+        [telemetry.prometheus]
+        port = 0
+        metrics = [
+          { event = "queue", type = "last_value", measurement = "depth", across_workers = "max" },
+          { event = "pool", type = "sum", measurement = "open", monotonic = false, across_workers = "worker" },
+          { event = "jobs", type = "last_value", measurement = "left" },
+        ]`),
+    })
+    await telemetry.start()
+    const tables = telemetry.config.get('telemetry.prometheus.metrics') as MetricTable[]
+    assert.deepEqual(
+      tables.map((table) => metricOf(table).acrossWorkers),
+      ['max', 'worker', 'last'],
+    )
+    await telemetry.stop()
+
+    const [wrong] = await problemsOf(
+      '[telemetry.prometheus]\nport = 0\n[[telemetry.prometheus.metrics]]\nevent = "queue"\ntype = "last_value"\nmeasurement = "depth"\nacross_workers = "most"',
+    )
+    assert.deepEqual([wrong?.line, wrong?.column], [7, 1])
+    assert.match(wrong!.message, /metrics\[0\]\.across_workers .* is "most", but must be /)
+  })
+
   it('are refused at the line of what is wrong', async () => {
     const [toml] = await problemsOf(
       ['[telemetry.prometheus]', 'port = 0']
@@ -129,6 +155,16 @@ describe('metrics declared in a configuration', () => {
       /increasing finite/,
     ],
     ['a pattern without a name', { event: 'a.*', type: 'counter' }, /name.*pattern with wildcards/],
+    [
+      'a rule across workers for what only grows',
+      { event: 'a', type: 'sum', measurement: 'n', across_workers: 'max' },
+      /across_workers.*of a sum with monotonic = false/,
+    ],
+    [
+      'a rule across workers for a counter',
+      { event: 'a', type: 'counter', across_workers: 'sum' },
+      /a counter has no across_workers/,
+    ],
     ['tags that are no names', { event: 'a', type: 'counter', tags: [1] }, /a list of metadata keys/],
     ['what is no table', 'a', /metrics\[0\] .* must be a table/],
   ] as const)

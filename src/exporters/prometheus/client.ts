@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads'
-import type { Group } from '../../cluster/group.ts'
+import type { Group } from '../../cluster/group-contract.ts'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import type { HttpServer } from '../../http-server/server.ts'
 import type { OpenContext } from '../exporter.ts'

@@ -10,6 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import { Gauge, Registry } from 'prom-client'
 import { createSystemClock } from '../../../src/clock.ts'
+import { HubGone } from '../../../src/cluster/member.ts'
 import { createPageHandler } from '../../../src/exporters/prometheus/page/handler.ts'
 import {
   createSlices,
@@ -260,6 +261,22 @@ describe('prometheus: the making of a page', () => {
     )
     assert.deepEqual(isCut, [...Array(7).fill(true), ...Array(5).fill(false)])
     server.close()
+  })
+
+  it('answers 503, to be tried again, while no process of a cluster can answer for all', async () => {
+    const handler = createPageHandler({
+      ...{ slice: createSlices(), clock: createSystemClock(), logger: quietLogger },
+      page: async () => {
+        throw new HubGone()
+      },
+    })
+    const server = createServer(handler).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const answer = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`)
+    assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '1'])
+    assert.match(await answer.text(), /the process that serves the page of all is gone; try again/)
+    server.close()
+    server.closeAllConnections()
   })
 
   it('answers 300 scrapes at once, each with a whole page', async () => {

@@ -9,6 +9,8 @@ export interface Gauges {
   /** Takes the latest values of a reporter; a change without a value says that there is none any more. */
   set(reporter: string, label: string, portion: Portion): void
   forget(reporter: string): void
+  /** Values that were refused: they would have been series beyond `max_total_series`. */
+  readonly refused: number
   /** Families of ours. */
   families(): Family[]
   /** The values of families that are not ours: by name, then by suffix, brace and labels. */
@@ -41,6 +43,22 @@ export function createGauges(limits: { readonly settings: SeriesLimits }): Gauge
   const gauges = new Map<string, Gauge>()
   const labels = new Map<string, string>()
   let count = 0
+  /** Series on the page of families of ours. */
+  let shown = 0
+  let refused = 0
+
+  /** How many series on the page one more value makes. */
+  const seriesOf = ({ definition }: Gauge, byReporter: Map<string, number> | undefined): number => {
+    if (definition.plain) return 0
+    return definition.rule === 'worker' || !byReporter?.size ? 1 : 0
+  }
+  const remove = (gauge: Gauge, text: string, reporter: string): void => {
+    const byReporter = gauge.values.get(text)
+    if (!byReporter?.delete(reporter)) return
+    count--
+    shown -= seriesOf(gauge, byReporter)
+    if (byReporter.size === 0) gauge.values.delete(text)
+  }
 
   const samplesOf = ({ definition, values }: Gauge): Map<string, number> => {
     const { rule = 'sum' } = definition
@@ -76,30 +94,34 @@ export function createGauges(limits: { readonly settings: SeriesLimits }): Gauge
         gauges.set(definition.name, gauge)
       }
       for (const [text, value] of series) {
-        let byReporter = gauge.values.get(text)
         if (value === undefined) {
-          if (byReporter?.delete(reporter)) count--
-          if (byReporter?.size === 0) gauge.values.delete(text)
+          remove(gauge, text, reporter)
           continue
+        }
+        let byReporter = gauge.values.get(text)
+        if (!byReporter?.has(reporter)) {
+          const more = seriesOf(gauge, byReporter)
+          if (count >= maxValues || (more > 0 && shown >= limits.settings.max_total_series)) {
+            refused++
+            continue
+          }
+          count++
+          shown += more
         }
         if (!byReporter) {
           byReporter = new Map()
           gauge.values.set(text, byReporter)
-        }
-        if (!byReporter.has(reporter)) {
-          if (count >= maxValues) continue
-          count++
         }
         byReporter.set(reporter, numberIn(value))
       }
     },
     forget(reporter) {
       labels.delete(reporter)
-      for (const { values } of gauges.values())
-        for (const [text, byReporter] of values) {
-          if (byReporter.delete(reporter)) count--
-          if (byReporter.size === 0) values.delete(text)
-        }
+      for (const gauge of gauges.values())
+        for (const text of gauge.values.keys()) remove(gauge, text, reporter)
+    },
+    get refused() {
+      return refused
     },
     families: () => [...gauges.values()].filter(({ definition }) => !definition.plain).map(familyOf),
     plain: () =>

@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import type { Census } from '../../../cluster/group.ts'
+import type { Census } from '../../../cluster/group-contract.ts'
 import { boundText, type Format, type Labels, labelsIn } from '../names.ts'
 import { healthNames, healthOf } from '../page/health.ts'
 import { encodePage, type Page, type PageForm, type Slices } from '../page/page.ts'

@@ -1,4 +1,5 @@
-import type { createGroup, Group } from '../../../cluster/group.ts'
+import type { createGroup } from '../../../cluster/group.ts'
+import type { Group } from '../../../cluster/group-contract.ts'
 import { messageOf } from '../../../errors.ts'
 import type { HttpServer } from '../../../http-server/server.ts'
 import { overflowsOf } from '../aggregate/state.ts'
@@ -36,7 +37,6 @@ const graceMs = 1500
 export function createSharedPage(options: SharedPageOptions): SharedPage {
   const { id, config, state, clock, logger, slice, current, listen } = options
   const { host, port } = config
-  state.setAt ??= new WeakMap()
 
   const server = createPageServer({
     clock,
@@ -63,12 +63,15 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
     page: [id, host, port, port === null || port === 0 ? applicationName() : ''],
     ...{ clock, logger, shippings: state.shippings },
     source: createSource({ state, collect: createReportCollector(options) }),
+    joined: () => {
+      state.setAt ??= new WeakMap()
+    },
     createTotals: () => createTotals(() => readSettings(current())),
     renderOwn: async (form) => (await renderOwn(form)).parts,
     renderAll: async (form, totals, census) => (await renderTotals(form, totals, census)).parts,
     serve: (patient) => (port === null ? Promise.resolve() : server.open(patient)),
     describeTotals: (totals) => ({
-      ...{ families: totals.families().length, series: totals.totals.series },
+      ...{ families: totals.families().length, series: totals.totals.series, refused: totals.gauges.refused },
       ...{ conflicts: [...totals.conflicts], overflow: overflowsOf({ families: totals.families() }) },
     }),
     serves: () => server.current !== undefined,

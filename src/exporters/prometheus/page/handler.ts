@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../../clock.ts'
+import { isNoHub } from '../../../cluster/no-hub.ts'
 import { messageOf } from '../../../errors.ts'
 import { type Answer, textAnswer, writeAnswer } from '../../../http-server/answer.ts'
 import { hostname, isAddress, isLoopback } from '../../../http-server/host.ts'
@@ -64,6 +65,8 @@ export function createPageHandler(options: PageHandlerOptions): PageHandler {
     senders.begin(request.socket, response)
     answerOf(request)
       .catch((thrown: unknown) => {
+        if (isNoHub(thrown))
+          return textAnswer(503, `${messageOf(thrown)}; try again\n`, { 'retry-after': '1' })
         logger.error({ error: messageOf(thrown) }, 'the metrics page could not be rendered')
         return textAnswer(500, 'the metrics could not be collected\n')
       })
