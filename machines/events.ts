@@ -201,6 +201,18 @@ export type ExporterEvent =
       'client.retired': NoPayload
     }>
 
+/** The events of the spool machine. */
+export type SpoolEvent = EventsOf<{
+  'spool.enable': NoPayload
+  'spool.disable': NoPayload
+  /** A file was written after an earlier failure. */
+  'spool.wrote': NoPayload
+  'spool.filled': NoPayload
+  'spool.freed': NoPayload
+  /** An operation on the disk failed, or took too long. */
+  'spool.failed': { readonly error: unknown }
+}>
+
 /** What exporters tell the system. */
 export type SystemReport = EventsOf<{
   'config.prepared': { readonly id: string; readonly version: number }
@@ -255,7 +267,7 @@ export type SystemEmitted = EventsOf<{
   'exporter.removed': { readonly id: string }
 }>
 
-/** Emitted by an exporter or a breaker that enters a state which is shown outside: one of its `tags`. */
+/** Emitted by an exporter, a breaker or a spool that enters a state which is shown outside: one of its `tags`. */
 export type StateEmitted = EventsOf<{ 'state.shown': NoPayload }>
 
 /** An exporter that refused a change, and its reason. */

@@ -57,6 +57,16 @@ export interface UnitHandle {
   noteCrash(error: unknown): void
 }
 
+/** What the spool machine may ask of the data side of a spool. Every method is total. */
+export interface SpoolPort {
+  readonly id: string
+  /** Files may be written from now on. */
+  allow(): void
+  /** No further file is written. */
+  forbid(): void
+  noteError(error: unknown): void
+}
+
 /** What a promise actor that exports tells its machine: one result per batch, in the order they ended. */
 export type WaveReport = BackendReport
 

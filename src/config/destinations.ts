@@ -150,7 +150,7 @@ export function createDestinations(): Destinations {
     const path = pathOf(id, name)
     const refuse = (code: TelemetryErrorCode, why: string): void =>
       problems.add(path, () => problemAt(code, path, held.entry, why))
-    if (key.format === 'file-path' && held.value !== null)
+    if ((key.format === 'file-path' || key.format === 'spool') && held.value !== null)
       refuse('CONFIG_FORBIDDEN', 'is the path of a file, which only the file, init and the program may set')
     if (key.format === 'host' && isForbiddenHost(String(held.value)))
       refuse('CONFIG_DESTINATION', 'is a link-local or metadata address')

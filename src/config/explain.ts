@@ -51,7 +51,7 @@ function rulesOf(
     schema: valueSchema(rules),
     nullable: key.nullable === true,
     // A file that somebody else names would be read with the rights of this process.
-    guarded: key.format === 'file-path' || guardedPaths.has(path),
+    guarded: key.format === 'file-path' || key.format === 'spool' || guardedPaths.has(path),
   }
 }
 

@@ -27,7 +27,10 @@ export interface SystemPicture {
   readonly exporters: Readonly<Record<string, ExporterPicture>>
 }
 
-/** State values of one exporter's charts. `failover` and `breakers` are there where it has several endpoints. */
+/**
+ * State values of one exporter's charts. `failover` and `breakers` are there where it has several endpoints, `spool`
+ * where it has had one.
+ */
 export interface ExporterPicture {
   readonly exporter: unknown
   readonly delivery: unknown
@@ -35,15 +38,16 @@ export interface ExporterPicture {
   readonly breaker: unknown
   readonly breakers?: readonly unknown[]
   readonly failover?: unknown
+  readonly spool?: unknown
 }
 
 /**
- * A change of what an exporter or a breaker shows, or of the endpoint that serves (by its index; `none` if none does).
- * `endpoint`: whose breaker it is, where there are several.
+ * A change of what an exporter, a breaker or a spool shows, or of the endpoint that serves (by its index; `none` if
+ * none does). `endpoint`: whose breaker it is, where there are several.
  */
 export interface StateChange {
   readonly id: string
-  readonly what: 'exporter' | 'breaker' | 'endpoint'
+  readonly what: 'exporter' | 'breaker' | 'endpoint' | 'spool'
   readonly from: string
   readonly to: string
   readonly endpoint?: number

@@ -20,6 +20,8 @@ const advice: Partial<Record<DropReason, string>> = {
   no_correlation_id: 'a start event needs correlation_id or request_id in its metadata; span() gives one',
   expired: 'the end of the span was not emitted within span_ttl',
   span_limit: 'more than max_active_spans are open',
+  spool_full: 'the spool on disk is full as well: see lastError in the status, or raise max_bytes of spool',
+  spool_corrupt: 'files of the spool on disk were not what their names say: see its folder quarantine',
   metric_limit: 'more than max_metrics metrics: names should not carry ids',
 }
 

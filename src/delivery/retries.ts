@@ -21,6 +21,8 @@ export interface Retries {
   hurry(): void
   /** Removes and returns the batches that came before `at`. */
   removeBefore(at: number): Batch[]
+  /** Removes and returns the first that is in memory alone. */
+  takeUnbacked(): Batch | undefined
 }
 
 /** A batch that waits, less the items that were removed from its front. */
@@ -90,12 +92,17 @@ export function createRetries(): Retries {
       weight -= itemWeight
       bytes -= batch.sizes[place.removed] ?? 0
       batch.items[place.removed] = undefined
+      batch.backing?.leave(1)
       place.removed += 1
       if (place.removed === batch.items.length) {
         line.splice(line.indexOf(place), 1)
         oldest = undefined
       }
       return { weight: itemWeight, onlySelf: batch.onlySelf }
+    },
+    takeUnbacked() {
+      const index = line.findIndex(({ batch }) => batch.backing?.isLost !== false)
+      return index < 0 ? undefined : remove(index)
     },
     hurry() {
       for (const { batch } of line) batch.after = 0

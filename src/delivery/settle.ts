@@ -38,6 +38,7 @@ export function createSettle({
   const finish = (batch: Batch): void => {
     ledger.unlease(batch.weight)
     queue.release(batch.bytes)
+    batch.backing?.leave(batch.items.length)
   }
 
   const deliver = (batch: Batch, rejectedItems: number, fate: AttemptFate): void => {

@@ -21,6 +21,8 @@ export interface Waves {
   probe(endpoint: number): Promise<BackendReport>
   /** The wave that runs takes what has become due. */
   goOn(): void
+  /** A wave that waited for a file goes on with it, or without it. */
+  resume(): void
   /** The permit is void: what is in flight finishes, and nothing more is taken. */
   end(): void
 }
@@ -50,9 +52,13 @@ export function createWaves(options: {
   random: () => number
   /** A further batch should go now. */
   isDue: () => boolean
+  /** Reads batches from disk. False: there are none, or they cannot be read now. */
+  fetch: () => Promise<boolean>
+  isFetching: () => boolean
 }): Waves {
-  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue } = options
+  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue, fetch, isFetching } = options
   let goOn = (): void => {}
+  let resume = (): void => {}
   let end = (): void => {}
   let round = 0
 
@@ -99,12 +105,15 @@ export function createWaves(options: {
           send(batch)
         }
         clock.clearTimeout(timer)
-        if (inFlight > 0) return
+        if (inFlight > 0 || (mayTake() && isFetching())) return
         if (taken > 0 && wasFull && mayTake()) timer = clock.setTimeout(finish, lingerMs)
         else finish()
       }
       goOn = () => {
         if (!over && isDue()) takeMore()
+      }
+      resume = () => {
+        if (!over) takeMore()
       }
       end = () => {
         over = true
@@ -120,11 +129,12 @@ export function createWaves(options: {
       over = true
     }
     round += 1
+    const mayTake = (): boolean => timeLeftMs() > 0 && !over
     const one = async (): Promise<ExportResult | undefined> => {
-      const left = timeLeftMs()
-      const batch = left > 0 && !over ? ship.takeUntried(round) : undefined
+      let batch = mayTake() ? ship.takeUntried(round) : undefined
+      while (!batch && mayTake() && (await fetch())) batch = mayTake() ? ship.takeUntried(round) : undefined
       if (!batch) return undefined
-      const result = await ship.send(batch, place.endpoint, Math.min(left, patienceMs))
+      const result = await ship.send(batch, place.endpoint, Math.min(timeLeftMs(), patienceMs))
       results.push(result)
       if (place.others && (result === 'failure' || result === 'misdirected')) over = true
       return result
@@ -149,6 +159,7 @@ export function createWaves(options: {
   const begin = (): void => {
     end()
     goOn = () => {}
+    resume = () => {}
     end = () => {}
   }
 
@@ -159,8 +170,10 @@ export function createWaves(options: {
       return wave(scope, place)
     },
     async probe(endpoint) {
-      const batch = ship.take()
       const place = { endpoint, others: true }
+      let batch = ship.take()
+      // The wave that runs beside it may have taken what was read.
+      while (!batch && (await fetch())) batch = ship.take()
       if (!batch) return reportOf([], place)
       policies.of(endpoint).beginWave()
       return reportOf([await ship.send(batch, endpoint)], place)
@@ -170,6 +183,7 @@ export function createWaves(options: {
       return drain(drainOptions)
     },
     goOn: () => goOn(),
+    resume: () => resume(),
     end: () => end(),
   }
 }

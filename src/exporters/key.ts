@@ -30,6 +30,8 @@ export interface FormatValues {
   readonly 'proxy-url': string
   /** The path of a file. */
   readonly 'file-path': string
+  /** Where and how an exporter keeps on disk what waits. */
+  readonly spool: SpoolTable
   /** Globs of event names. A configuration may give a single one without a list. */
   readonly patterns: readonly string[]
   /** A list of names. */
@@ -44,6 +46,21 @@ export interface FormatValues {
   readonly headers: Readonly<Record<string, string>>
   /** A list such as `["team:core"]`, or a table such as `{ team: "core" }`. */
   readonly tags: readonly string[] | Readonly<Record<string, string>>
+}
+
+/** The table `spool` of an exporter: see docs/spool.md. */
+export interface SpoolTable {
+  /** A directory of this exporter's own, of at most 90 bytes. It is made if it is not there. */
+  readonly directory: string
+  /**
+   * `overflow`: what memory has no room for goes to disk. `always`: so does what is not delivered within
+   * `flush_interval`. Default: `overflow`.
+   */
+  readonly mode?: 'overflow' | 'always'
+  /** How many bytes of the disk it may use, from 1 MiB. Default: 1 GiB. */
+  readonly max_bytes?: number
+  /** When a file is safe from a loss of power: `batch` is at once, `interval` within about a second. Default: `batch`. */
+  readonly fsync?: 'batch' | 'interval'
 }
 
 /** What a key's values must be: a format by its name, or a list of the strings that are allowed. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TelemetryEvent } from '../bus/event.ts'
 import { glob } from '../bus/glob.ts'
+import { packEvents, unpackEvents } from './event-packing.ts'
 import {
   type Config,
   type ConfigOf,
@@ -150,6 +151,8 @@ export function mock<
       open.add(client)
       return client
     },
+    pack: packEvents,
+    unpack: unpackEvents,
     async export(_client, batch, context) {
       const [first] = batch
       const attempt = (first && attempts.get(first)) ?? 0

@@ -10,6 +10,7 @@ import type { ApiKeyFunction } from './api-key.ts'
 import { type DatadogClient, exportItems } from './client.ts'
 import type { MetricItem } from './item.ts'
 import { metricName } from './names.ts'
+import { packItems, unpackItems } from './packing.ts'
 import { type DatadogSchema, datadogDefaults, datadogSchema, validate } from './schema.ts'
 
 /** The options of {@link datadog}, given in code. All others are configuration keys. */
@@ -65,6 +66,8 @@ export function datadog<const Type extends string = 'datadog'>(
     tick: handOver,
     forget: forgetContexts,
     sizeOf: (item) => item.bytes,
+    pack: packItems,
+    unpack: unpackItems,
     export: exportItems,
     close: (client) => client.close(),
     probe: async (client, context) => (await client.probe?.(context)) ?? { type: 'delivered' },

@@ -3,6 +3,7 @@ import type { TelemetryEvent } from '../../bus/event.ts'
 import { bytesOf, EventRecord, isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
 import { createSpanSlabs, type SpanSlabs } from './encode/span-slabs.ts'
+import type { Packing } from './packing.ts'
 import type { OtelConfig } from './schema.ts'
 import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
@@ -16,7 +17,7 @@ import { type SpanSettings, spanSettings } from './spans/settings.ts'
 import { sizeOfItem } from './spans/size.ts'
 
 /** What outlives the clients of an otel exporter: its open spans. */
-export interface SpanState {
+export interface SpanState extends Packing {
   readonly open: OpenSpans
   readonly nameOf: (event: string) => SpanEventName | undefined
   /** Where finished spans are encoded, at once. */
@@ -34,6 +35,7 @@ export const createSpanState = (): SpanState => ({
   nameOf: createNameReader(),
   slabs: createSpanSlabs(),
   settings: undefined,
+  encoder: undefined,
   moment: { at: 0 },
 })
 
