@@ -17,7 +17,9 @@ export const systemActors = {
   yield: fromPromise<void>(() => new Promise(() => {})),
 }
 
+/** The actor of one endpoint's circuit breaker. */
 export type BreakerActor = ActorRefFrom<typeof breakerMachine>
+/** The actor that chooses the endpoint of an exporter with several. */
 export type FailoverActor = ActorRefFrom<typeof failoverMachine>
 
 /** The actors of one exporter. */
