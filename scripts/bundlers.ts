@@ -138,11 +138,12 @@ export async function buildForBundlers(): Promise<void> {
       replaced(/[\\/]nats-client[\\/]packages\.ts$/, [
         [
           'import { TelemetryError }',
-          "import { createRequire } from 'node:module'\nimport { pathToFileURL } from 'node:url'\nimport { TelemetryError }",
+          "import nodeModule from 'node:module'\nimport { pathToFileURL } from 'node:url'\nimport { TelemetryError }",
         ],
+        // Webpack follows a `createRequire` that is imported by its name, and warns of what it does not find.
         ...['@nats-io/transport-node', '@nats-io/jetstream'].map((name): [string, string] => [
           `await import('${name}')`,
-          `await ${importAtRunTime(name)}`,
+          `await ${importAtRunTime(name).replace('createRequire', 'nodeModule.createRequire')}`,
         ]),
       ]),
       // Part of the bundle, it is there before the start, too.

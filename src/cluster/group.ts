@@ -31,6 +31,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   let trouble: string | undefined
   let changed: (() => void)[] = []
   let stopListening = (): void => {}
+  let isClosed = false
 
   const happened = (event: RoleEvent): void => {
     const before = role
@@ -185,6 +186,8 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       try {
         if (isOneOfMany || (await isClaimed())) return await join(false)
         await options.serve(false)
+        // An opening that was given up goes on after the group has been closed.
+        if (isClosed) return
         stopListening = listenForKin(door, () => {
           if (role === 'alone') join(true).catch(() => {})
         })
@@ -229,6 +232,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     hubFacts: () => connection?.facts() ?? lastFacts,
     async close(deadline) {
       const release = holdProcess(clock)
+      isClosed = true
       stopListening()
       const until = Math.min(clock.now() + gatherMs, deadline)
       const reported = async (): Promise<void> => {

@@ -34,10 +34,10 @@ describe('configuration from NATS', () => {
     await known(fleet, 'a', 'b')
     const { result, nodes: reports } = await fleet.put({ put: { 'mock.batch_size': 8 }, unset: [] })
     assert.equal(result, 'changed')
-    assert.deepEqual(
-      reports.map(({ node, outcome }) => `${node} ${outcome}`),
-      ['a applied', 'b applied'],
-    )
+    assert.deepEqual(reports.map(({ node, outcome }) => `${node} ${outcome}`).toSorted(), [
+      'a applied',
+      'b applied',
+    ])
     assert.deepEqual(nodes.map(batchSize), [8, 8])
   })
 

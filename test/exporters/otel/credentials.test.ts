@@ -32,18 +32,18 @@ describe('headers that are obtained at runtime', () => {
     assert.deepEqual(unhandled, [])
   })
 
-  /** A backend that takes one token at a time, and counts what it refuses. */
+  /** A backend that takes one token at a time, or two while they rotate, and counts what it refuses. */
   const guarded = async (first: string) => {
     const backend = createBackend()
     await backend.listen()
     closing.push(() => backend.close())
-    const state = { valid: first, refused: 0, seen: new Set<string>() }
+    const state = { valid: first, alsoValid: '', refused: 0, seen: new Set<string>() }
     backend.fault({
       type: 'choose',
       choose: ({ headers }) => {
         const token = String(headers.authorization)
         state.seen.add(token)
-        if (token === state.valid) return undefined
+        if (token === state.valid || token === state.alsoValid) return undefined
         state.refused++
         return { type: 'status', status: 401, body: `no: ${token}` }
       },
@@ -247,6 +247,33 @@ describe('headers that are obtained at runtime', () => {
         assert.equal(backend.spanCount, rotations * 500)
         assert(state.refused > 0 && state.refused <= rotations * inFlight, `${state.refused} refused`)
       })
+
+    it('rotate under load without one 401 where it is known when they expire, with default settings', async () => {
+      const { url, state, backend } = await guarded('Bearer 0')
+      let issued = 0
+      const telemetry = await run(
+        {
+          // As issuers do: the token before is valid for a while, the one before that is not.
+          headers: async () => {
+            state.alsoValid = `Bearer ${issued}`
+            state.valid = `Bearer ${++issued}`
+            return { headers: { authorization: state.valid }, expiresInMs: 50 }
+          },
+        },
+        { endpoint: url },
+      )
+      let emitted = 0
+      while (issued <= 10) {
+        emitSpans(telemetry, 500)
+        emitted += 500
+        await backend.waitForSpans(emitted - 400)
+      }
+      assert((await telemetry.flush()).complete)
+      const { ledger } = exporter(telemetry)
+      assert.deepEqual([ledger.delivered, ledger.dropped, ledger.ambiguous], [emitted * 2, {}, 0])
+      assert.deepEqual([backend.spanCount, state.refused], [emitted, 0])
+      assert.ok(state.seen.size >= 10, `${state.seen.size} tokens were used`)
+    })
 
     it('are not to be had with the client of the package', async () => {
       await assert.rejects(run({ headers: () => ({}) }, { client: 'package' }), /client: must be native/)
