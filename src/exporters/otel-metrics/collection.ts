@@ -8,10 +8,18 @@ export interface Piece {
   readonly points: number
 }
 
+/** What a request begins with: the encoded fields of resource and scope. */
+export interface Heads {
+  readonly resource: Buffer
+  readonly scope: Buffer
+}
+
 /** What was summed up at one time, encoded: it is copied, not encoded, when it is sent again. */
 export interface Collection {
   readonly bytes: Buffer
   readonly pieces: readonly Piece[]
+  /** Resource and scope, where another process took it. */
+  readonly heads?: Heads | undefined
 }
 
 /**
