@@ -31,8 +31,8 @@ export interface Folder {
   /** Sets a file aside, and removes the oldest that was if they are too many. */
   quarantine(file: FileFacts): Promise<void>
   readonly quarantined: number
-  /** What was written without being synced, is. */
-  sync(files: readonly FileFacts[]): Promise<void>
+  /** What was written without being synced, is, also if it gets another name meanwhile. */
+  sync(files: readonly { readonly facts: FileFacts }[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -82,6 +82,17 @@ export function createFolder(directory: string, disk: Disk): Folder {
     await disk.rename(pathOf(file), join(quarantine, name))
     aside.push(name)
     while (aside.length > maxQuarantined) await disk.remove(join(quarantine, aside.shift() as string))
+  }
+
+  const syncContent = async (file: { readonly facts: FileFacts }): Promise<void> => {
+    const { facts } = file
+    try {
+      await disk.sync(pathOf(facts))
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      // It has another name by now, unless it was delivered meanwhile.
+      if (file.facts !== facts) await syncContent(file)
+    }
   }
 
   const takeStock = async (): Promise<Inventory> => {
@@ -166,14 +177,7 @@ export function createFolder(directory: string, disk: Disk): Folder {
       return aside.length
     },
     async sync(files) {
-      for (const file of files) {
-        try {
-          await disk.sync(pathOf(file))
-        } catch (error) {
-          // It was delivered meanwhile, or has another name by now.
-          if (!isMissing(error)) throw error
-        }
-      }
+      for (const file of files) await syncContent(file)
       await disk.sync(directory)
     },
     async close() {

@@ -309,7 +309,7 @@ export function createStore(options: {
       if (unsynced.size === 0 || folder === undefined) return
       const written = [...unsynced]
       unsynced.clear()
-      folder.sync(written.map(({ facts }) => facts)).catch((error) => {
+      folder.sync(written).catch((error) => {
         for (const file of written) if (unsettled.has(file)) unsynced.add(file)
         fail(error)
       })
