@@ -53,10 +53,11 @@ describe('a loss of power', function () {
     life.comesBack()
     await life.pass(3)
     life.goesDown()
+    await life.pass(2)
     await life.load(2, 4)
     await life.pass(2)
     const steps = [...log]
-    assert.ok(steps.length > 30)
+    assert.ok(steps.length > 20)
     return { steps, said: [...said, now()] }
   }
 
@@ -127,7 +128,13 @@ describe('a loss of power', function () {
         const promised = due(count)
         const found = new Set(spoolFiles(platter).map(sequenceOf))
         for (const one of promised.keys()) assert.ok(found.has(one), `after ${count} steps`)
-        const { ledger } = await restore(platter, `after ${count} steps`)
+        const { ledger, names } = await restore(platter, `after ${count} steps`)
+        // What was sent in the last second may come again without being called ambiguous.
+        const arrived = arrivedIn(
+          steps.slice(0, count).filter((_, i) => said[i]!.at < said[count]!.at - 1_000),
+        )
+        const duplicates = names.filter((one) => arrived.has(one)).length
+        assert.ok(duplicates <= ledger.ambiguous, `after ${count} steps: ${duplicates} duplicates`)
         const events = [...promised.values()].reduce((sum, weight) => sum + weight, 0)
         assert.ok(ledger.delivered >= events, `after ${count} steps`)
       }

@@ -31,7 +31,9 @@ export interface Folder {
   /** Sets a file aside, and removes the oldest that was if they are too many. */
   quarantine(file: FileFacts): Promise<void>
   readonly quarantined: number
-  /** What was written without being synced, is, also if it gets another name meanwhile. */
+  /** Names have changed that are not synced: attempts that are not on the disk for good. */
+  readonly hasUnsyncedNames: boolean
+  /** What was written or renamed without being synced, is, also if it gets another name meanwhile. */
   sync(files: readonly { readonly facts: FileFacts }[]): Promise<void>
   close(): Promise<void>
 }
@@ -53,6 +55,7 @@ export function createFolder(directory: string, disk: Disk): Folder {
   const quarantine = join(directory, quarantineName)
   let lock: Lock | undefined
   let aside: string[] = []
+  let hasUnsyncedNames = false
 
   /** Others must not be able to put files there that are then sent with our credentials. */
   const claim = async (): Promise<void> => {
@@ -158,6 +161,7 @@ export function createFolder(directory: string, disk: Disk): Folder {
     async rename(file, to, synced) {
       await disk.rename(pathOf(file), pathOf(to))
       if (synced) await disk.sync(directory)
+      else hasUnsyncedNames = true
     },
     async remove(file) {
       try {
@@ -176,9 +180,18 @@ export function createFolder(directory: string, disk: Disk): Folder {
     get quarantined() {
       return aside.length
     },
+    get hasUnsyncedNames() {
+      return hasUnsyncedNames
+    },
     async sync(files) {
-      for (const file of files) await syncContent(file)
-      await disk.sync(directory)
+      hasUnsyncedNames = false
+      try {
+        for (const file of files) await syncContent(file)
+        await disk.sync(directory)
+      } catch (error) {
+        hasUnsyncedNames = true
+        throw error
+      }
     },
     async close() {
       await lock?.release()

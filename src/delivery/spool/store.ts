@@ -306,7 +306,7 @@ export function createStore(options: {
           onDropped('max_age', file.facts.weight)
           settle(file)
         }
-      if (unsynced.size === 0 || folder === undefined) return
+      if (folder === undefined || (unsynced.size === 0 && !folder.hasUnsyncedNames)) return
       const written = [...unsynced]
       unsynced.clear()
       folder.sync(written).catch((error) => {
