@@ -38,7 +38,7 @@ function read(value: unknown): Outcome | undefined {
     case 'misdirected':
       return { type, cause, ...(returned === true && { returned }) }
     case 'too_large':
-      return { type, unsent: Boolean(unsent) }
+      return { type, unsent: Boolean(unsent), ambiguous: Boolean(ambiguous) }
     default:
       return undefined
   }

@@ -146,6 +146,7 @@ export function createPipeline(options: {
     isDue: () => doorbell.isDue(),
     fetch: () => spool.load(),
     isFetching: () => spool.isFetching,
+    onPause: () => spool.pause(),
   })
   const flushes = createFlushes(() => ship.settledBefore())
   const doorbell = createDoorbell({
@@ -168,6 +169,7 @@ export function createPipeline(options: {
     config,
     queue: () => queue,
     leases: () => ship.leases,
+    isTaking: () => waves.isTaking,
     onError,
     onReadable: () => {
       doorbell.ring()

@@ -43,6 +43,7 @@ export function createQueue(options: {
   }
   const dropBatch = (reason: DropReason, batch: Batch): void => {
     batch.backing?.leave(batch.items.length)
+    if (batch.doubtful || batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
     ledger.drop(reason, batch.weight, batch.onlySelf)
   }
 
@@ -100,7 +101,8 @@ export function createQueue(options: {
       dropHead(spill.fullReason)
       return
     }
-    const { weight, onlySelf } = retries.removeOldestItem()
+    const { weight, onlySelf, isAmbiguous } = retries.removeOldestItem()
+    if (isAmbiguous) ledger.addAmbiguous(weight)
     ledger.drop(spill.fullReason, weight, onlySelf)
   }
 
@@ -195,6 +197,7 @@ export function createQueue(options: {
     requeue(batch) {
       inFlightBytes -= batch.bytes
       batch.after = ring.tail
+      batch.backing?.survived()
       retries.add(batch)
     },
     split(batch) {
@@ -213,9 +216,20 @@ export function createQueue(options: {
     get fetched() {
       return fetched.items
     },
+    get nextFetched() {
+      return fetched.first
+    },
+    returnFetched(isWanted) {
+      const returned: Batch[] = []
+      for (let batch = fetched.takeWhere(isWanted); batch; batch = fetched.takeWhere(isWanted)) {
+        inFlightBytes -= batch.bytes
+        returned.push(batch)
+      }
+      return returned
+    },
     takeUnbacked(at, most) {
       if (ring.oldest() < at) return batchOf(ring.take(most))
-      return retries.takeUnbacked()
+      return retries.takeWhere(({ backing }) => backing?.isLost !== false)
     },
     giveBack(batch) {
       batch.after = ring.tail

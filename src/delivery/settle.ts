@@ -74,6 +74,7 @@ export function createSettle({
     retry.failed(afterSeconds)
     if (retry.exhausts(batch)) {
       finish(batch)
+      if (batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
       ledger.drop('retries_exhausted', batch.weight, batch.onlySelf)
     } else giveBack(batch)
     return 'failure'
@@ -89,6 +90,7 @@ export function createSettle({
         if (outcome.ambiguous) {
           ledger.addAmbiguous(batch.weight)
           fate.tally.ambiguous += batch.weight
+          batch.isPartlyTaken = false
         }
         return retryLater(batch, fate, outcome.afterSeconds)
       case 'refused':
@@ -107,6 +109,7 @@ export function createSettle({
         return 'misdirected'
       case 'too_large':
         ledger.unlease(batch.weight)
+        batch.isPartlyTaken = outcome.ambiguous === true
         if (!outcome.unsent && fate.current && isServing(fate)) queue.requests.refused(batch)
         queue.split(batch)
         return outcome.unsent ? 'cancelled' : 'neutral'

@@ -31,8 +31,10 @@ export interface Folder {
   /** Sets a file aside, and removes the oldest that was if they are too many. */
   quarantine(file: FileFacts): Promise<void>
   readonly quarantined: number
-  /** What was written without being synced, is. */
-  sync(files: readonly FileFacts[]): Promise<void>
+  /** Has a file on the disk that was written without being synced. */
+  sync(file: FileFacts): Promise<void>
+  /** Has the names on the disk. */
+  syncNames(): Promise<void>
   close(): Promise<void>
 }
 
@@ -165,17 +167,15 @@ export function createFolder(directory: string, disk: Disk): Folder {
     get quarantined() {
       return aside.length
     },
-    async sync(files) {
-      for (const file of files) {
-        try {
-          await disk.sync(pathOf(file))
-        } catch (error) {
-          // It was delivered meanwhile, or has another name by now.
-          if (!isMissing(error)) throw error
-        }
+    async sync(file) {
+      try {
+        await disk.sync(pathOf(file))
+      } catch (error) {
+        // It was delivered meanwhile, or somebody has removed it.
+        if (!isMissing(error)) throw error
       }
-      await disk.sync(directory)
     },
+    syncNames: () => disk.sync(directory),
     async close() {
       await lock?.release()
       lock = undefined
