@@ -38,7 +38,7 @@ export interface Folder {
   close(): Promise<void>
 }
 
-/** Files in which an attempt began in so many lives of the process, each of which ended in it. */
+/** Files that so many lives of the process have ended with, while they sent it, are set aside. */
 const maxLives = 5
 /** Files that are kept set aside; a file has about 1 MiB at most. */
 const maxQuarantined = 64
