@@ -9,7 +9,7 @@ export interface Flush {
 /** Flushes that wait until everything queued before them is settled. */
 export interface Flushes {
   begin(position: number): Flush
-  /** What waits up to this position is due. */
+  /** Makes everything up to this position due. */
   request(position: number): void
   /** Everything before this position has been asked for by a flush. */
   readonly requestedTo: number

@@ -15,7 +15,7 @@ export interface QueueLimits {
   readonly overflow: 'drop_newest' | 'drop_oldest'
 }
 
-/** What waits for export: fresh items, and failed batches that stand at the back. */
+/** The items that wait for export: fresh ones, and failed batches behind them. */
 export interface Queue {
   readonly items: number
   readonly weight: number
@@ -64,7 +64,7 @@ export function createQueue(options: {
   ledger: Ledger
   limits: () => QueueLimits
   sizeOf: ((item: unknown) => number) | undefined
-  /** What a request takes beside its items. */
+  /** Bytes of a request beside its items. */
   requestBytes: () => number
   /** Bytes that the driver holds for this exporter. */
   heldBytes: () => number
@@ -122,7 +122,7 @@ export function createQueue(options: {
     return lease(batch.items.length === count ? batch : cutOff(batch, count))
   }
 
-  /** Whatever has failed came before all that is fresh. */
+  /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
     if (retries.size === 0) {
       dropHead('queue_full')
@@ -196,7 +196,7 @@ export function createQueue(options: {
     },
     takeUntried(round) {
       let batch: Batch | undefined
-      // What an old client could not finish comes back behind batches that the drain has tried.
+      // Batches that an old client could not finish come back behind those that the drain has tried.
       for (let failed = retries.takeUntried(round); failed && !batch; ) {
         batch = leaseFailed(failed)
         if (!batch) failed = retries.takeUntried(round)

@@ -20,7 +20,7 @@ const breakerSettings = (config: Config, endpoints: number): BreakerSettings => 
   probeTimeoutMs: Number(config.timeout ?? 10) * 1000 + probeSlackMs,
 })
 
-/** What the charts have to know of an exporter's configuration. */
+/** Returns the part of an exporter's configuration that its charts use. */
 export const settingsOf = (
   definition: Pick<AnyExporterDefinition, 'schema'>,
   config: Config,
@@ -34,7 +34,7 @@ export const settingsOf = (
   }
 }
 
-/** What bounds an exporter's queue. */
+/** Returns the bounds of an exporter's queue. */
 export const limitsOf = (config: Config): QueueLimits => ({
   queueSize: Number(config.queue_size),
   queueBytes: Number(config.queue_bytes),
