@@ -131,7 +131,8 @@ export function createPipeline(options: {
     onFailure,
     onSettled: (current, endpoint) => {
       flushes.wake()
-      // What an old client, or the probe of another endpoint, could not finish is work for the one that serves.
+      // A batch that an old client, or a probe of another endpoint, could not finish is work for the endpoint that
+      // serves.
       if (!current || endpoint !== policies.serving) doorbell.ring()
     },
   })

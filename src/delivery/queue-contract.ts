@@ -16,7 +16,7 @@ export interface QueueLimits {
   readonly spillBytes: number
 }
 
-/** What waits for export: fresh items, and failed batches that stand at the back. */
+/** The items that wait for export: fresh ones, and failed batches behind them. */
 export interface Queue {
   readonly items: number
   readonly weight: number

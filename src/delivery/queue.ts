@@ -16,7 +16,7 @@ export function createQueue(options: {
   ledger: Ledger
   limits: () => QueueLimits
   sizeOf: ((item: unknown) => number) | undefined
-  /** What a request takes beside its items. */
+  /** Bytes of a request beside its items. */
   requestBytes: () => number
   /** Bytes that the driver holds for this exporter. */
   heldBytes: () => number
@@ -95,7 +95,7 @@ export function createQueue(options: {
     return undefined
   }
 
-  /** Whatever has failed came before all that is fresh. */
+  /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
     if (retries.size === 0) {
       dropHead(spill.fullReason)
@@ -185,7 +185,7 @@ export function createQueue(options: {
     },
     takeUntried(round) {
       let batch: Batch | undefined
-      // What an old client could not finish comes back behind batches that the drain has tried.
+      // Batches that an old client could not finish come back behind those that the drain has tried.
       for (let failed = retries.takeUntried(round); failed && !batch; ) {
         batch = leaseWhole(failed, retries)
         if (!batch) failed = retries.takeUntried(round)

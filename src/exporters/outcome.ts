@@ -2,7 +2,7 @@
 export type Outcome =
   /**
    * The backend took the batch; `rejected` of its items it refused (OTLP partial success). `cause`: what it said of
-   * them, for the status. `ambiguous`: the weight that somebody else may have delivered before.
+   * them, for the status. `ambiguous`: the weight that another process may have delivered before.
    */
   | {
       readonly type: 'delivered'

@@ -36,7 +36,7 @@ export async function exportItems(
   const stopped = await client.send(batch, context)
   for (const item of batch) item.judge = client
   if (!stopped) return verdict(batch) ?? halved(batch)
-  // What has arrived is not sent again, but the batch waits as a whole, and may yet be dropped as a whole.
+  // Parts that arrived are not sent again, but the batch waits as a whole, and may be dropped as a whole.
   const some = partsArrived(batch) > before
   return stopped.type === 'retry' && some ? { ...stopped, ambiguous: true } : stopped
 }
@@ -50,7 +50,7 @@ const halved = (batch: readonly MetricItem[]): Outcome => ({
 const partsArrived = (batch: readonly MetricItem[]): number =>
   batch.reduce((sum, { arrived }) => sum + Number(arrived.series) + Number(arrived.distribution), 0)
 
-/** What the marks of all items amount to; undefined while something is pending, or where they differ. */
+/** The outcome that the marks of all items agree on; undefined while one is pending, or where they differ. */
 function verdict(batch: readonly MetricItem[]): Outcome | undefined {
   let arrived = 0
   while (arrived < batch.length && hasArrived(batch[arrived]!)) arrived++

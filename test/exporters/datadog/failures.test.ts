@@ -215,7 +215,7 @@ describe('an answer of Datadog', () => {
     assert.equal(status().client.lastRefusal, 'timestamp too old')
   })
 
-  it('202 with a body that is no JSON is a success', async () => {
+  it('202 with a body that is not JSON is a success', async () => {
     await start()
     reply(seriesPath, { status: 202, body: '<html>' })
     await send()
