@@ -66,7 +66,7 @@ export interface TelemetryStatus {
   readonly history?: readonly HistoryEntry[]
 }
 
-/** What is known of each endpoint, where there are several. */
+/** Returns the status of each endpoint, if there are several. */
 function endpointsOf(
   unit: Unit,
   view: ExporterView | undefined,

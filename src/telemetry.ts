@@ -115,7 +115,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const recorder = createRecorder({ clock })
 
   const status = ({ history = false } = {}): TelemetryStatus => {
-    // What was emitted before the call is seen where it belongs.
+    // Events emitted before the call are handed over first.
     bus.flush()
     return {
       ...buildStatus({ state, units, control, bus, store }),
@@ -159,7 +159,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   store.onSettled(announcements.changeSettled)
   const hints = createHints({ clock, logger, options })
 
-  /** What was emitted up to here has been drained: the process may end. */
+  /** Number of emitted events that have been drained: up to here the process may end. */
   let drainedTo = -1
 
   /** A program that goes on after it was drained is not left without telemetry. */
@@ -276,7 +276,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const outcomes = await Promise.all(flushed.map((one) => one?.settled))
     clock.clearTimeout(timer)
     const settled = !outcomes.includes(false)
-    // What was emitted before the start has reached no exporter yet.
+    // Events emitted before the start have not reached an exporter yet.
     return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
   }
 

@@ -47,7 +47,7 @@ async function main(
     const begun = performance.now()
     const report = await kill(store, kills)
     console.log(
-      `${store.padEnd(6)} ${report.kills} kills  synced ${report.promised} spans  lost ${report.missing.length}` +
+      `${store.padEnd(6)} ${report.kills} kills  synced ${report.promised} spans  lost ${report.missing.length} (set aside ${report.aside})` +
         `  arrived ${report.arrived}  duplicates ${report.duplicates}  ambiguous ${report.ambiguous}` +
         `  ledger error ${report.ledgerError}  dropped ${JSON.stringify(report.last.dropped)}` +
         `  in ${((performance.now() - begun) / 1000).toFixed(0)} s`,

@@ -72,7 +72,7 @@ export function createSamples(telemetry: Pick<AdminTelemetry, 'status'>, clock: 
 
   const sample = (): void => {
     const { system, exporters: current } = telemetry.status()
-    // An exporter that is added again later begins anew.
+    // An exporter that is added again later starts with new samples.
     for (const id of exporters.keys()) if (!Object.hasOwn(current, id)) exporters.delete(id)
     for (const [id, { ledger }] of Object.entries(current)) {
       const columns = columnsOf(id)

@@ -66,7 +66,7 @@ interface Named {
   readonly origin: string
 }
 
-/** What a key sends to now. A list that someone set to null makes the key in whose place it stood be used. */
+/** Returns the destinations that a key names now. If a list is set to null, the key that it replaced is used. */
 function destinationsInForce({ schema, config }: Subject, name: string, key: KeySchema): readonly string[] {
   const { insteadOf } = key
   const single = insteadOf === undefined ? undefined : schema.keys.get(insteadOf)

@@ -150,7 +150,7 @@ function hintOf(key: KeySchema, value: unknown): string | undefined {
   }
 }
 
-/** What is odd about values that are valid all the same. */
+/** Returns warnings about values that are valid but probably not intended. */
 export function hints(id: string, { keys }: TypeSchema, config: Config, redactor: Redactor): string[] {
   if (config.enabled === false) return []
   const found: string[] = []

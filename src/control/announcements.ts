@@ -72,7 +72,7 @@ export function createAnnouncements({
       recorder.record({ kind: what, id, ...place, from, to, ...(troubled && { message }) })
       if (troubled) logger.warn({ ...details, ...why }, `${what} is ${to}`)
       else logger.info(details, `${what} is ${to}`)
-      // What fails while it carries self-telemetry is counted only, or two exporters would feed each other.
+      // An exporter that fails while it carries self-telemetry is counted only, or two exporters would feed each other.
       if ((what === 'breaker' || what === 'endpoint') && !wellStates.has(to) && unit?.latestWasSelf()) return
       bus.emitSelf(
         `telemetry.${what}.state`,

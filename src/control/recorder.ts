@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 
-/** What happened in the control plane; plain JSON. */
+/** An event of the control plane; plain JSON. */
 export interface HistoryEntry {
   /** Epoch milliseconds. */
   readonly at: number

@@ -4,6 +4,8 @@ import type { ItemBatch, RequestRoom } from './ring.ts'
 export interface Backing {
   /** So many items are settled: with the last of them the file is removed. */
   leave(items: number): void
+  /** What was sent of it is not delivered, and waits again. */
+  survived(): void
   /** It could not be written: the batch is in memory alone after all. */
   readonly isLost: boolean
 }
@@ -27,6 +29,8 @@ export interface Batch extends ItemBatch {
   attempts: number
   /** An earlier life of the process may have delivered it, and the ledger does not say so yet. */
   doubtful: boolean
+  /** The backend has taken some of it, which the driver says when it gets it again: the ledger does not say so yet. */
+  isPartlyTaken: boolean
   /** Undefined: it is in memory alone. */
   backing: Backing | undefined
 }
@@ -42,6 +46,7 @@ export const batchOf = (items: ItemBatch): Batch => ({
   misdirectedIn: 0,
   attempts: 0,
   doubtful: false,
+  isPartlyTaken: false,
   backing: undefined,
 })
 

@@ -14,14 +14,14 @@ export interface Doorbell {
   look(): void
   /** Items came in, or came back. */
   ring(): void
-  /** What is due is judged anew: settings changed. */
+  /** Decides again what is due, after a change of settings. */
   lookAgain(): void
   /** Another client serves: the change that brought it is answered before the backlog is encoded, a turn later. */
   yieldOnce(): void
 }
 
 /**
- * What the chart knows: nothing that matters now (`silent`: it is busy), that there is no work (`idle`), or that
+ * What the chart has been told: nothing, because it is busy (`silent`), that there is no work (`idle`), or that
  * something waits (`gathering`).
  */
 type Told = 'silent' | 'idle' | 'gathering'

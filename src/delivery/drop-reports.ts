@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 /** One line in the log per reason in this time. */
 const quietMs = 60_000
 
-/** What to do about a loss. The other reasons are no loss, or intended: they are in the ledger only. */
+/** Advice for each kind of loss. Other drop reasons are intended, and appear in the ledger only. */
 const advice: Partial<Record<DropReason, string>> = {
   queue_full:
     'the backend is slower than the events, or away: see lastError in the status, or raise queue_size and queue_bytes',

@@ -10,7 +10,7 @@ export interface Flush {
 export interface Flushes {
   /** `isSpoolSettled`: nothing that was on disk at its beginning is unsettled. */
   begin(position: number, isSpoolSettled?: () => boolean): Flush
-  /** What waits up to this position is due. */
+  /** Makes everything up to this position due. */
   request(position: number): void
   /** Everything before this position has been asked for by a flush. */
   readonly requestedTo: number

@@ -131,7 +131,8 @@ export function createPipeline(options: {
     onFailure,
     onSettled: (current, endpoint) => {
       flushes.wake()
-      // What an old client, or the probe of another endpoint, could not finish is work for the one that serves.
+      // A batch that an old client, or a probe of another endpoint, could not finish is work for the endpoint that
+      // serves.
       if (!current || endpoint !== policies.serving) doorbell.ring()
     },
   })
@@ -146,6 +147,7 @@ export function createPipeline(options: {
     isDue: () => doorbell.isDue(),
     fetch: () => spool.load(),
     isFetching: () => spool.isFetching,
+    onPause: () => spool.pause(),
   })
   const flushes = createFlushes(() => ship.settledBefore())
   const doorbell = createDoorbell({
@@ -168,6 +170,7 @@ export function createPipeline(options: {
     config,
     queue: () => queue,
     leases: () => ship.leases,
+    isTaking: () => waves.isTaking,
     onError,
     onReadable: () => {
       doorbell.ring()

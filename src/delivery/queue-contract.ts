@@ -16,7 +16,7 @@ export interface QueueLimits {
   readonly spillBytes: number
 }
 
-/** What waits for export: fresh items, and failed batches that stand at the back. */
+/** The items that wait for export: fresh ones, and failed batches behind them. */
 export interface Queue {
   readonly items: number
   readonly weight: number
@@ -53,6 +53,10 @@ export interface Queue {
   addFetched(batch: Batch): void
   /** Items of batches that were read from disk, and wait. */
   readonly fetched: number
+  /** The next of the batches from disk that nobody has taken yet. */
+  readonly nextFetched: Batch | undefined
+  /** Removes and returns those of them of which this is true. */
+  returnFetched(isWanted: (batch: Batch) => boolean): Batch[]
   /** Removes what waits in memory alone, for it to be written to disk: fresh items that came before `at`, then what failed. */
   takeUnbacked(at: number, most: RequestRoom): Batch | undefined
   /** Takes back what could not be written to disk. */

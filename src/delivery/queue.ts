@@ -16,7 +16,7 @@ export function createQueue(options: {
   ledger: Ledger
   limits: () => QueueLimits
   sizeOf: ((item: unknown) => number) | undefined
-  /** What a request takes beside its items. */
+  /** Bytes of a request beside its items. */
   requestBytes: () => number
   /** Bytes that the driver holds for this exporter. */
   heldBytes: () => number
@@ -43,6 +43,7 @@ export function createQueue(options: {
   }
   const dropBatch = (reason: DropReason, batch: Batch): void => {
     batch.backing?.leave(batch.items.length)
+    if (batch.doubtful || batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
     ledger.drop(reason, batch.weight, batch.onlySelf)
   }
 
@@ -94,13 +95,14 @@ export function createQueue(options: {
     return undefined
   }
 
-  /** Whatever has failed came before all that is fresh. */
+  /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
     if (retries.size === 0) {
       dropHead(spill.fullReason)
       return
     }
-    const { weight, onlySelf } = retries.removeOldestItem()
+    const { weight, onlySelf, isAmbiguous } = retries.removeOldestItem()
+    if (isAmbiguous) ledger.addAmbiguous(weight)
     ledger.drop(spill.fullReason, weight, onlySelf)
   }
 
@@ -183,7 +185,7 @@ export function createQueue(options: {
     },
     takeUntried(round) {
       let batch: Batch | undefined
-      // What an old client could not finish comes back behind batches that the drain has tried.
+      // Batches that an old client could not finish come back behind those that the drain has tried.
       for (let failed = retries.takeUntried(round); failed && !batch; ) {
         batch = leaseWhole(failed, retries)
         if (!batch) failed = retries.takeUntried(round)
@@ -195,6 +197,7 @@ export function createQueue(options: {
     requeue(batch) {
       inFlightBytes -= batch.bytes
       batch.after = ring.tail
+      batch.backing?.survived()
       retries.add(batch)
     },
     split(batch) {
@@ -213,9 +216,20 @@ export function createQueue(options: {
     get fetched() {
       return fetched.items
     },
+    get nextFetched() {
+      return fetched.first
+    },
+    returnFetched(isWanted) {
+      const returned: Batch[] = []
+      for (let batch = fetched.takeWhere(isWanted); batch; batch = fetched.takeWhere(isWanted)) {
+        inFlightBytes -= batch.bytes
+        returned.push(batch)
+      }
+      return returned
+    },
     takeUnbacked(at, most) {
       if (ring.oldest() < at) return batchOf(ring.take(most))
-      return retries.takeUnbacked()
+      return retries.takeWhere(({ backing }) => backing?.isLost !== false)
     },
     giveBack(batch) {
       batch.after = ring.tail

@@ -45,7 +45,7 @@ export interface Unit extends UnitHandle {
   ledger(): LedgerStatus
   lastError(): LastError | undefined
   attempts(): ExportAttempts
-  /** What each endpoint of the configuration in force has taken, where it lists several. */
+  /** Returns the counters of each endpoint, if the configuration lists several. */
   endpoints(): readonly EndpointTally[]
   describe(): Readonly<Record<string, unknown>>
   /** The client that serves. */
@@ -100,7 +100,7 @@ export function createUnit(options: UnitOptions): Unit {
   })
   const ledger = createLedger(drops.note)
 
-  /** What a driver's optional part says; a throw is noted, and means `otherwise`. */
+  /** Calls an optional function of a driver; if it throws, notes the error and returns `otherwise`. */
   const asked = <Answer>(ask: () => Answer, otherwise: Answer): Answer => {
     try {
       return withoutRejection(ask())

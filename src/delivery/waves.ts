@@ -25,6 +25,8 @@ export interface Waves {
   resume(): void
   /** The permit is void: what is in flight finishes, and nothing more is taken. */
   end(): void
+  /** More may be taken now. */
+  readonly isTaking: boolean
 }
 
 /** Where a wave goes. */
@@ -55,12 +57,28 @@ export function createWaves(options: {
   /** Reads batches from disk. False: there are none, or they cannot be read now. */
   fetch: () => Promise<boolean>
   isFetching: () => boolean
+  /** Nothing more is taken for a while. */
+  onPause: () => void
 }): Waves {
-  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue, fetch, isFetching } = options
+  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue, fetch, isFetching, onPause } =
+    options
   let goOn = (): void => {}
   let resume = (): void => {}
   let end = (): void => {}
   let round = 0
+  let takers = 0
+
+  /** Returns a function that says that it takes no more, and whether that is to be for a while. */
+  const beginTaking = (): ((pauses: boolean) => void) => {
+    let takes = true
+    takers += 1
+    return (pauses) => {
+      if (!takes) return
+      takes = false
+      takers -= 1
+      if (pauses && takers === 0) onPause()
+    }
+  }
 
   const reportOf = (results: readonly ExportResult[], { endpoint, others }: WavePlace): BackendReport => {
     // With one endpoint it is delivery that waits.
@@ -76,9 +94,15 @@ export function createWaves(options: {
       let over = false
       let wasFull = false
       let timer: unknown
+      const endTaking = beginTaking()
 
+      const stop = (): void => {
+        over = true
+        endTaking(true)
+      }
       const finish = (): void => {
         over = true
+        endTaking(false)
         clock.clearTimeout(timer)
         resolve(reportOf(results, place))
       }
@@ -93,7 +117,7 @@ export function createWaves(options: {
         void ship.send(batch, place.endpoint).then((result) => {
           results.push(result)
           inFlight -= 1
-          if (result !== 'success' && result !== 'neutral') over = true
+          if (result !== 'success' && result !== 'neutral') stop()
           takeMore()
         })
       }
@@ -116,7 +140,7 @@ export function createWaves(options: {
         if (!over) takeMore()
       }
       end = () => {
-        over = true
+        stop()
         if (inFlight === 0) finish()
       }
       takeMore()
@@ -171,19 +195,25 @@ export function createWaves(options: {
     },
     async probe(endpoint) {
       const place = { endpoint, others: true }
+      const endTaking = beginTaking()
       let batch = ship.take()
       // The wave that runs beside it may have taken what was read.
       while (!batch && (await fetch())) batch = ship.take()
+      endTaking(true)
       if (!batch) return reportOf([], place)
       policies.of(endpoint).beginWave()
       return reportOf([await ship.send(batch, endpoint)], place)
     },
     drain(drainOptions) {
       begin()
-      return drain(drainOptions)
+      const endTaking = beginTaking()
+      return drain(drainOptions).finally(() => endTaking(true))
     },
     goOn: () => goOn(),
     resume: () => resume(),
     end: () => end(),
+    get isTaking() {
+      return takers > 0
+    },
   }
 }

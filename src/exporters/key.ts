@@ -63,7 +63,7 @@ export interface SpoolTable {
   readonly fsync?: 'batch' | 'interval'
 }
 
-/** What a key's values must be: a format by its name, or a list of the strings that are allowed. */
+/** The format of a key's values: a format's name, or a list of the strings that are allowed. */
 export type KeyFormat = keyof FormatValues | readonly string[]
 
 /** The declaration of one configuration key. Keys are snake_case; durations are seconds. */
@@ -73,7 +73,7 @@ export interface KeySchema {
   /** The value where nothing gives another: one that the format accepts, or null for a key that is `nullable`. */
   readonly default: unknown
   readonly change: Change
-  /** What the key is for, in a sentence: it appears in the reference and in the JSON Schema. */
+  /** The purpose of the key, in a sentence: it appears in the reference and in the JSON Schema. */
   readonly doc: string
   /** The unit of a number, such as `s` or `bytes`. */
   readonly unit?: string
@@ -85,7 +85,7 @@ export interface KeySchema {
   /** True if the value may be null (absent). Default: false. */
   readonly nullable?: boolean
   /**
-   * Returns the URL that a value makes the exporter send to, for a key that is no URL itself (a region, a site): a
+   * Returns the URL that a value makes the exporter send to, for a key that is not a URL itself (a region, a site): a
    * change of it from an untrusted source has to bring credentials, as for a URL.
    */
   readonly destination?: (value: string) => string

@@ -13,7 +13,7 @@ import {
 } from './exporter.ts'
 import type { Outcome } from './outcome.ts'
 
-/** What a mock exporter is made of. `Schema`: its own keys; `Type`: its name. */
+/** Options of a mock exporter. `Schema`: its own keys; `Type`: its name. */
 export interface MockOptions<
   Schema extends ExporterSchema = Record<never, never>,
   Type extends string = string,
@@ -66,7 +66,7 @@ export interface MockClient {
   readonly config: Config
 }
 
-/** What a mock exporter remembers of one exporter of its type. */
+/** The memory of a mock exporter for one exporter of its type. */
 export interface MockState {
   readonly id: string
 }

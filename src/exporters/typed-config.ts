@@ -81,7 +81,7 @@ export type ExporterTable<Schema extends ExporterSchema, Common> = string extend
         | undefined
     }
 
-/** What a configuration may give for a declared key. */
+/** The values that a configuration may give to a declared key. */
 export type TableValue<Key extends KeySchema> =
   | KeyValue<Key>
   | ([Key['format']] extends ['patterns'] ? string : never)

@@ -192,23 +192,4 @@ describe('files that are not what their names say', () => {
     const left = [...platter.files.keys()].filter((path) => path.startsWith(`${directory}/`))
     assert.equal(left.length, 10_001)
   })
-
-  it('that end their process each time are set aside after five lives, and the quarantine is bounded', async () => {
-    const { platter, files } = await leave()
-    const total = files.reduce((sum, path) => sum + weightIn(path), 0)
-    let lives = 0
-    for (; spoolFiles(platter).length > 0 && lives < 200; lives += 1) {
-      const life = await beginLife(platter, { mode: 'always' }, {}, true)
-      await life.pass(0.01)
-      assertExact(life.ledger())
-      life.disk.kill()
-    }
-    assert.ok(lives > 5 && lives < 200, `${lives} lives`)
-    const aside = [...platter.files.keys()].filter((path) => path.includes('/quarantine/'))
-    assert.equal(
-      aside.reduce((sum, path) => sum + weightIn(path), 0),
-      total,
-    )
-    assert.ok(aside.length <= 64)
-  })
 })

@@ -3,13 +3,11 @@
  * and removed is replayed as a disk that lost all that was not synced, or some of it, and restores what was promised.
  */
 import assert from 'node:assert/strict'
-import { nameOf } from '../../src/delivery/spool/file-name.ts'
-import { createFolder } from '../../src/delivery/spool/folder.ts'
 import { assertExact } from '../support/ledger.ts'
-import { createMemoryDisk, createPlatter, type DiskStep, type Platter } from '../support/memory-disk.ts'
+import { createPlatter, type DiskStep, type Platter } from '../support/memory-disk.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
 import { cutPower, type Loss, losses, someLoss } from './power-cut.ts'
-import { beginLife, directory, spoolFiles, weightIn } from './stage.ts'
+import { beginLife, spoolFiles, weightIn } from './stage.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -141,20 +139,25 @@ describe('a loss of power', function () {
     })
   }
 
-  it('spares a file that gets another name while it is synced', async () => {
-    const disk = createMemoryDisk()
-    const folder = createFolder(directory, disk)
-    await folder.open()
-    const facts = { sequence: 1, weight: 1, bytes: 3, attempts: 0, lives: 0, checksum: 0 }
-    const file = { facts }
-    await folder.write(facts, Buffer.from('abc'), false)
-    const next = { ...facts, attempts: 1 }
-    const renamed = folder.rename(facts, next, false).then(() => {
-      file.facts = next
-    })
-    await Promise.all([renamed, folder.sync([file])])
-    const [path = ''] = spoolFiles(cutPower(disk.log, losses.nothing!))
-    assert.equal(path, `${directory}/${nameOf(next)}`)
-    assert.equal(cutPower(disk.log, losses.nothing!).files.get(path)!.toString(), 'abc')
+  it('spares a file that gets another name while it is to be synced', async () => {
+    const life = await beginLife(createPlatter(), { mode: 'always', fsync: 'interval' })
+    life.goesDown()
+    life.emit(10)
+    let release: (() => void) | undefined
+    life.disk.fault = (operation, path) => {
+      if (operation !== 'rename' || path.endsWith('.part') || release) return undefined
+      return new Promise((resolve) => {
+        release = resolve
+      })
+    }
+    for (let i = 0; i < 200 && release === undefined; i += 1) await life.pass(0.05)
+    const [before] = spoolFiles(life.disk)
+    await life.pass(1.2)
+    release!()
+    await life.pass(0.1)
+    const { files } = cutPower(life.disk.log, losses.nothing!)
+    const [path = ''] = spoolFiles(life.disk)
+    assert.notEqual(path, before)
+    assert.ok(files.get(path)?.equals(life.disk.files.get(path)!))
   })
 })

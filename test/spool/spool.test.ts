@@ -70,6 +70,32 @@ describe('a spool that takes what memory has no room for', () => {
   })
 })
 
+describe('a spool whose exporter is disabled', () => {
+  afterEach(endSimulated)
+
+  it('goes on when it is enabled again, however many of its files had been read', async () => {
+    const life = await beginLife(createPlatter(), {}, { failure_threshold: 50, max_in_flight: 1 })
+    const put = async (changes: Readonly<Record<string, unknown>>): Promise<void> => {
+      const isPut = life.telemetry.config.put(changes)
+      await life.pass(1)
+      await isPut
+    }
+    life.goesDown()
+    await life.load(20)
+    for (let i = 0; i < 3; i += 1) {
+      // Files are read, and fail.
+      await life.pass(20)
+      await put({ 'test.enabled': false })
+      assert.equal(life.ledger().pending.spooled, 200)
+      await put({ 'test.enabled': true })
+    }
+    life.comesBack()
+    await life.pass(120)
+    assert.equal(life.ledger().delivered, 200)
+    assertExact(life.ledger())
+  })
+})
+
 describe('a spool that takes whatever is not delivered in time', () => {
   afterEach(endSimulated)
 
@@ -105,7 +131,7 @@ describe('a spool that takes whatever is not delivered in time', () => {
 
   it('writes also what came before its directory was open', async () => {
     const platter = createPlatter()
-    const life = await beginLife(platter, { mode: 'always' }, { enabled: false }, true)
+    const life = await beginLife(platter, { mode: 'always' }, { enabled: false }, 'down')
     let open = (): void => {}
     life.disk.fault = (operation) => {
       if (operation !== 'makeDirectory') return undefined

@@ -7,18 +7,23 @@ const down: Outcome = { type: 'retry', cause: new Error('down') }
 
 export const directory = '/spool'
 
+/** What the backend does with a batch. `silent`: it never answers. */
+export type Backend = 'up' | 'down' | 'silent'
+
 /** One life of a process: a mock exporter with a spool, on simulated time and a disk in memory. */
 export async function beginLife(
   platter: Platter,
   spool: Readonly<Record<string, unknown>> = {},
   settings: Readonly<Record<string, unknown>> = {},
-  isDown = false,
+  answers: Backend = 'up',
 ) {
+  let now = answers
   const disk: MemoryDisk = createMemoryDisk(platter)
   const backend = mock({
     type: 'test',
     export: (batch) => {
-      if (isDown) return down
+      if (now === 'silent') return new Promise(() => {})
+      if (now === 'down') return down
       disk.log.push({ type: 'arrive', names: batch.map(({ name }) => name) })
       return { type: 'delivered' }
     },
@@ -39,10 +44,10 @@ export async function beginLife(
     status: () => life.telemetry.status().exporters.test!,
     spool: () => life.telemetry.status().exporters.test!.spool!,
     goesDown: () => {
-      isDown = true
+      now = 'down'
     },
     comesBack: () => {
-      isDown = false
+      now = 'up'
     },
     /** Emits ten events a second, so that the disk has time. */
     async load(seconds: number, from = 0) {
@@ -55,7 +60,7 @@ export async function beginLife(
 }
 
 /** Paths of the files of a spool. */
-export const spoolFiles = ({ files }: Platter): string[] =>
+export const spoolFiles = ({ files }: Pick<Platter, 'files'>): string[] =>
   [...files.keys()]
     .filter(
       (path) => path.startsWith(`${directory}/`) && path.endsWith('.spool') && !path.includes('quarantine'),

@@ -24,6 +24,8 @@ export interface Spool extends QueueSpill {
   readonly isDue: boolean
   /** Reads the next file. False: there is none, it cannot be read now, or that takes too long. */
   load(): Promise<boolean>
+  /** Nothing is taken out of the queue for a while: what was read and is not sent goes back. */
+  pause(): void
   /** Something waits, or is in flight: it may have to be written soon. */
   wake(): void
   /** Events in memory that are on their way to disk. */
@@ -53,6 +55,8 @@ export interface SpoolOptions {
   readonly disk: Disk
   readonly queue: () => Queue
   readonly leases: () => ReadonlySet<Batch>
+  /** Batches are taken out of the queue now. */
+  readonly isTaking: () => boolean
   readonly config: () => Config
   readonly inspect?: ((event: InspectionEvent) => void) | undefined
   readonly onStateChange: (from: SpoolState, to: SpoolState) => void
@@ -102,6 +106,10 @@ export interface Store extends SpoolPort {
   release(file: StoredFile): void
   /** A file is being read, and it takes too long. */
   readonly isSlow: boolean
+  /** What was read was sent, and is not delivered: this life of the process is not one that it ended. */
+  survived(file: StoredFile): void
+  /** Puts a file back that was read: before all others if nothing of it was sent meanwhile. */
+  putBack(file: StoredFile): void
   /** Something that a write needs has failed. */
   fail(error: unknown): void
   /** What was read cannot be understood. */

@@ -27,6 +27,7 @@ export function createFetch({
   clock,
   queue,
   onError,
+  onRead,
   onReadable,
 }: {
   definition: AnyExporterDefinition
@@ -35,6 +36,8 @@ export function createFetch({
   clock: Clock
   queue: () => Queue
   onError: (error: unknown) => void
+  /** A batch was added to the queue. */
+  onRead: () => void
   onReadable: () => void
 }): Fetch {
   let loaded = 0
@@ -48,9 +51,16 @@ export function createFetch({
       throw new CorruptFile('its items are not those that its head tells of')
     const size = Math.ceil(packed.length / items.length) + itemBytes
     const age = Math.max(clock.now() - file.facts.sequence / 1000, 0)
-    const backing = createBacking(items.length, (of) => {
+    const forget = (): void => {
       loaded -= 1
-      store.remove(of)
+    }
+    const backing = createBacking(items.length, {
+      onEmpty: (of) => {
+        forget()
+        store.remove(of)
+      },
+      onSurvived: store.survived,
+      onPutBack: forget,
     })
     backing.attach(file)
     return {
@@ -66,8 +76,10 @@ export function createFetch({
         firstPosition: Number.POSITIVE_INFINITY,
         onlySelf: self,
       }),
-      attempts: file.facts.attempts,
+      // Its name has this attempt already.
+      attempts: file.facts.attempts - 1,
       doubtful: file.doubtful,
+      isPartlyTaken: file.isPartlyTaken,
       backing,
     }
   }
@@ -81,6 +93,7 @@ export function createFetch({
       const batch = batchFrom(file)
       loaded += 1
       queue().addFetched(batch)
+      onRead()
       return true
     } catch (error) {
       onError(error)

@@ -10,7 +10,7 @@ export interface FileFacts {
   readonly bytes: number
   /** Attempts to send it that may have begun. */
   readonly attempts: number
-  /** Lives of the process in which such an attempt began. */
+  /** Lives of the process in a row that may have ended in such an attempt. */
   readonly lives: number
   /** CRC-32 of the content. */
   readonly checksum: number

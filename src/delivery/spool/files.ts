@@ -5,11 +5,36 @@ import type { Folder } from './folder.ts'
 export interface StoredFile {
   readonly folder: Folder
   facts: FileFacts
-  /** An attempt to send it has begun in this life of the process. */
-  tried: boolean
-  /** An earlier life may have delivered it. */
-  readonly doubtful: boolean
+  /** What its name said before it was read to be sent. */
+  unread: FileFacts | undefined
+  /** An earlier life may have delivered it, and the ledger does not say so yet. */
+  doubtful: boolean
+  /** The backend has taken some of it, and the ledger does not say so yet. */
+  isPartlyTaken: boolean
   readErrors: number
+  /** Ends with what is done to it now: its name changes. */
+  turn: Promise<unknown>
+}
+
+export const storedFile = (folder: Folder, facts: FileFacts, doubtful = false): StoredFile => ({
+  ...{ folder, facts, unread: undefined, doubtful, isPartlyTaken: false, readErrors: 0 },
+  turn: Promise.resolve(),
+})
+
+/** To drop it is ambiguous. */
+export const mayHaveArrived = ({ doubtful, isPartlyTaken }: StoredFile): boolean => doubtful || isPartlyTaken
+
+/** Does something to a file when nothing else is being done to it. */
+export function inTurn<Result>(file: StoredFile, operation: () => Promise<Result>): Promise<Result> {
+  const result = file.turn.then(operation)
+  file.turn = result.catch(() => {})
+  return result
+}
+
+/** Gives a file its next name. */
+export const renameFile = async (file: StoredFile, facts: FileFacts, synced: boolean): Promise<void> => {
+  await file.folder.rename(file.facts, facts, synced)
+  file.facts = facts
 }
 
 /** Which files there are, and what they come to. */
@@ -32,7 +57,8 @@ export interface Files {
   add(file: StoredFile): void
   /** Those that an earlier life left: what it may have delivered goes last. */
   adopt(files: readonly StoredFile[]): void
-  wait(file: StoredFile): void
+  /** `isNext`: it goes before all others. */
+  wait(file: StoredFile, isNext?: boolean): void
   stopWaiting(file: StoredFile): void
   /** Takes one out of the line; its weight still counts until it is released. */
   beginReading(file: StoredFile): void
@@ -67,8 +93,11 @@ export function createFiles(): Files {
     counted.add(file)
     unsettled.add(file)
   }
-  const wait = (file: StoredFile): void => {
+  const wait: Files['wait'] = (file, isNext = false) => {
+    const behind = isNext ? [...waiting] : []
+    if (isNext) waiting.clear()
     waiting.add(file)
+    for (const other of behind) waiting.add(other)
     weight += file.facts.weight
   }
 

@@ -31,14 +31,16 @@ export interface Folder {
   /** Sets a file aside, and removes the oldest that was if they are too many. */
   quarantine(file: FileFacts): Promise<void>
   readonly quarantined: number
+  /** Has a file on the disk that was written without being synced. */
+  sync(file: FileFacts): Promise<void>
   /** Names have changed that are not synced: attempts that are not on the disk for good. */
   readonly hasUnsyncedNames: boolean
-  /** What was written or renamed without being synced, is, also if it gets another name meanwhile. */
-  sync(files: readonly { readonly facts: FileFacts }[]): Promise<void>
+  /** Has the names on the disk. */
+  syncNames(): Promise<void>
   close(): Promise<void>
 }
 
-/** Files in which an attempt began in so many lives of the process, each of which ended in it. */
+/** Files that so many lives of the process have ended with, while they sent it, are set aside. */
 const maxLives = 5
 /** Files that are kept set aside; a file has about 1 MiB at most. */
 const maxQuarantined = 64
@@ -85,17 +87,6 @@ export function createFolder(directory: string, disk: Disk): Folder {
     await disk.rename(pathOf(file), join(quarantine, name))
     aside.push(name)
     while (aside.length > maxQuarantined) await disk.remove(join(quarantine, aside.shift() as string))
-  }
-
-  const syncContent = async (file: { readonly facts: FileFacts }): Promise<void> => {
-    const { facts } = file
-    try {
-      await disk.sync(pathOf(facts))
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      // It has another name by now, unless it was delivered meanwhile.
-      if (file.facts !== facts) await syncContent(file)
-    }
   }
 
   const takeStock = async (): Promise<Inventory> => {
@@ -180,13 +171,20 @@ export function createFolder(directory: string, disk: Disk): Folder {
     get quarantined() {
       return aside.length
     },
+    async sync(file) {
+      try {
+        await disk.sync(pathOf(file))
+      } catch (error) {
+        // It was delivered meanwhile, or somebody has removed it.
+        if (!isMissing(error)) throw error
+      }
+    },
     get hasUnsyncedNames() {
       return hasUnsyncedNames
     },
-    async sync(files) {
+    async syncNames() {
       hasUnsyncedNames = false
       try {
-        for (const file of files) await syncContent(file)
         await disk.sync(directory)
       } catch (error) {
         hasUnsyncedNames = true

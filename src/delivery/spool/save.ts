@@ -19,13 +19,27 @@ export interface FileBacking extends Backing {
   readonly file: StoredFile | undefined
   readonly left: number
   attach(file: StoredFile | undefined): void
+  /** The batch is forgotten, and the file waits again. */
+  putBack(): void
 }
 
-/** @param onEmpty called when the last item is settled, once the file is known. */
-export function createBacking(items: number, onEmpty: (file: StoredFile) => void): FileBacking {
+/**
+ * @param events `onEmpty`: the last item is settled, and the file is known. `onSurvived`: an attempt to send some of it
+ * has ended without that. `onPutBack`: the batch is gone from memory, and the file is not.
+ */
+export function createBacking(
+  items: number,
+  events: {
+    onEmpty: (file: StoredFile) => void
+    onSurvived: (file: StoredFile) => void
+    onPutBack?: () => void
+  },
+): FileBacking {
+  const { onEmpty, onSurvived, onPutBack = () => {} } = events
   let left = items
   let file: StoredFile | undefined
   let isLost = false
+  let hasSurvived = false
   return {
     get file() {
       return file
@@ -40,11 +54,17 @@ export function createBacking(items: number, onEmpty: (file: StoredFile) => void
       file = written
       isLost = written === undefined
       if (file && left <= 0) onEmpty(file)
+      else if (file && hasSurvived) onSurvived(file)
+    },
+    survived() {
+      hasSurvived = true
+      if (file && left > 0) onSurvived(file)
     },
     leave(count) {
       left -= count
       if (file && left <= 0) onEmpty(file)
     },
+    putBack: onPutBack,
   }
 }
 
@@ -55,7 +75,9 @@ export interface Writer {
   save(batch: Batch, sending: boolean): Promise<StoredFile | undefined>
   /** Writes a batch that is in flight: the file goes when the batch is settled. */
   copy(batch: Batch): Promise<boolean>
-  /** The batch is all that is left of a file: it need not be written again. */
+  /** The batch is all of a file. */
+  isWhole(batch: Batch): boolean
+  /** The batch is all of a file: it need not be written again. */
   putBack(batch: Batch): boolean
 }
 
@@ -69,23 +91,42 @@ export function createWriter(definition: AnyExporterDefinition, state: unknown, 
       return undefined
     }
     const { weights, wires = null, onlySelf: self, weight, attempts } = batch
-    return store.save({ weights, wires, self }, packed, weight, attempts, sending)
+    const file = await store.save({ weights, wires, self }, packed, weight, attempts, sending)
+    if (file) {
+      file.doubtful = batch.doubtful
+      file.isPartlyTaken = batch.isPartlyTaken
+    }
+    return file
+  }
+
+  const isWhole: Writer['isWhole'] = ({ backing, items, weight }) => {
+    const { file, left } = (backing ?? {}) as Partial<FileBacking>
+    return file?.facts.weight === weight && left === items.length
   }
 
   return {
     batchOf,
     save,
     async copy(batch) {
-      const backing = createBacking(batch.items.length, store.remove)
+      const backing = createBacking(batch.items.length, {
+        onEmpty: store.remove,
+        onSurvived: store.survived,
+      })
       batch.backing = backing
       const file = await save(batch, true)
       backing.attach(file)
       return file !== undefined
     },
-    putBack({ backing, items, weight }) {
-      const { file, left } = (backing ?? {}) as Partial<FileBacking>
-      if (file === undefined || left !== items.length || file.facts.weight !== weight) return false
-      store.wait(file)
+    isWhole,
+    putBack(batch) {
+      if (!isWhole(batch)) return false
+      const { doubtful, isPartlyTaken } = batch
+      const backing = batch.backing as FileBacking
+      const file = backing.file as StoredFile
+      backing.putBack()
+      file.doubtful = doubtful
+      file.isPartlyTaken = isPartlyTaken
+      store.putBack(file)
       return true
     },
   }

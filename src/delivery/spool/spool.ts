@@ -7,6 +7,7 @@ import { createRing, type RequestRoom } from '../ring.ts'
 import { wireSpool } from './chart.ts'
 import type { Spool, SpoolOptions } from './contract.ts'
 import { createFetch } from './fetch.ts'
+import { createLeaving } from './leaving.ts'
 import { createWriter, roomOfFile } from './save.ts'
 import { type SpoolSettings, spoolSettingsOf } from './settings.ts'
 import { createStore } from './store.ts'
@@ -28,15 +29,19 @@ export function createSpool(options: SpoolOptions): Spool {
   let timer: unknown
   let shown: SpoolState = 'off'
   let parking: Promise<void> = Promise.resolve()
-  /** Taken out of the queue, and not written yet. */
-  const leaving = new Set<Batch>()
-  let leavingWeight = 0
-  let leavingBytes = 0
+  /** The next batch from disk, at the last look. */
+  let idle: Batch | undefined
+  const leaving = createLeaving()
   const ring = createRing(definition.sizeOf?.bind(definition))
 
   const room = (): RequestRoom => roomOfFile((settings ?? lastSettings) as SpoolSettings)
 
-  const drop = (reason: DropReason, weight: number): void => ledger.drop(reason, weight)
+  const drop = (reason: DropReason, weight: number, isAmbiguous: boolean, onlySelf = false): void => {
+    if (isAmbiguous) ledger.addAmbiguous(weight)
+    ledger.drop(reason, weight, onlySelf)
+  }
+  const dropBatch = (reason: DropReason, batch: Batch): void =>
+    drop(reason, batch.weight, batch.doubtful || batch.isPartlyTaken, batch.onlySelf)
 
   const store = createStore({
     id,
@@ -52,7 +57,12 @@ export function createSpool(options: SpoolOptions): Spool {
     onReadable,
   })
   const writer = createWriter(definition, options.state, store)
-  const fetching = createFetch({ definition, state: options.state, store, clock, queue, onError, onReadable })
+  const fetching = createFetch({
+    ...{ definition, state: options.state, store, clock, queue, onError, onReadable },
+    onRead: () => {
+      if (!options.isTaking()) pause()
+    },
+  })
 
   const start = () => {
     const made = createActor(wireSpool({ open: store.open, close: () => store.close(isLast) }), {
@@ -78,19 +88,6 @@ export function createSpool(options: SpoolOptions): Spool {
   }
   let actor: ReturnType<typeof start> | undefined
 
-  const leave = (batch: Batch): void => {
-    leaving.add(batch)
-    leavingWeight += batch.weight
-    leavingBytes += batch.bytes
-  }
-  /** False: it has been dropped meanwhile. */
-  const arrive = (batch: Batch): boolean => {
-    if (!leaving.delete(batch)) return false
-    leavingWeight -= batch.weight
-    leavingBytes -= batch.bytes
-    return true
-  }
-
   const flushIntervalMs = (): number => Number(config().flush_interval) * 1000
 
   const takeSpilt = (): Batch => {
@@ -106,9 +103,9 @@ export function createSpool(options: SpoolOptions): Spool {
 
   /** Writes a batch that is in memory alone: afterwards it is on disk alone. */
   const move = async (batch: Batch): Promise<boolean> => {
-    leave(batch)
+    leaving.add(batch)
     const file = await writer.save(batch, false)
-    const isWanted = arrive(batch)
+    const isWanted = leaving.remove(batch)
     if (file === undefined) {
       if (isWanted) {
         queue().giveBack(batch)
@@ -159,16 +156,31 @@ export function createSpool(options: SpoolOptions): Spool {
     )
   }
 
+  /** Returns the batches that are not in a file of their own. Those before others go before them again. */
+  const putBack = (batches: readonly Batch[]): Batch[] =>
+    batches
+      .toReversed()
+      .filter((batch) => !writer.putBack(batch))
+      .reverse()
+
+  /** What was read and is not sent goes back: it takes memory, and its name says that it is being sent. */
+  const pause = (): void => void putBack(queue().returnFetched(writer.isWhole))
+
+  const returnIdle = (): void => {
+    if (idle !== undefined && idle === queue().nextFetched) pause()
+    idle = queue().nextFetched
+  }
+
   const park = async (batches: readonly Batch[], reason: DropReason): Promise<void> => {
     for (const batch of batches) {
       if (!leaving.has(batch)) continue
       const file = store.mayWrite ? await writer.save(batch, false) : undefined
-      if (!arrive(batch)) {
+      if (!leaving.remove(batch)) {
         if (file) store.remove(file)
         continue
       }
       if (file) store.wait(file)
-      else ledger.drop(reason, batch.weight, batch.onlySelf)
+      else dropBatch(reason, batch)
       batch.backing?.leave(batch.items.length)
     }
   }
@@ -202,6 +214,7 @@ export function createSpool(options: SpoolOptions): Spool {
     fetch() {
       if (fetching.isPossible) void fetching.load()
     },
+    pause,
     get isFetching() {
       return fetching.isUnderWay
     },
@@ -210,7 +223,7 @@ export function createSpool(options: SpoolOptions): Spool {
       if (!store.mayWrite) return false
       const { queue_size: queueSize, queue_bytes: queueBytes } = config()
       if (ring.size >= Number(queueSize) * relief) return false
-      if (ring.bytes + leavingBytes >= Number(queueBytes) * relief) return false
+      if (ring.bytes + leaving.bytes >= Number(queueBytes) * relief) return false
       ring.push(item, weight, at, self, wire, memory)
       if (ring.bytes >= room().wire) pump()
       wake()
@@ -220,13 +233,13 @@ export function createSpool(options: SpoolOptions): Spool {
       return ring.size
     },
     get bytes() {
-      return ring.bytes + leavingBytes
+      return ring.bytes + leaving.bytes
     },
     get fullReason() {
       return shown === 'full' ? 'spool_full' : 'queue_full'
     },
     get memoryWeight() {
-      return ring.weight + leavingWeight
+      return ring.weight + leaving.weight
     },
     get weight() {
       return actor && store.weight
@@ -242,6 +255,7 @@ export function createSpool(options: SpoolOptions): Spool {
     tick({ max_age: maxAge }) {
       if (actor === undefined) return
       store.tick(typeof maxAge === 'number' ? maxAge * 1000 : undefined)
+      returnIdle()
       pump()
       wake()
     },
@@ -250,18 +264,15 @@ export function createSpool(options: SpoolOptions): Spool {
       const batches: Batch[] = []
       while (ring.size > 0) batches.push(takeSpilt())
       batches.push(...queue().removeAll(room()))
-      const unread = batches.filter((batch) => !writer.putBack(batch))
-      for (const batch of unread) leave(batch)
+      const unread = putBack(batches)
+      for (const batch of unread) leaving.add(batch)
       parking = parking.then(() => park(unread, reason))
       return true
     },
     parked: () => parking,
     end: (reason) =>
       new Promise((resolve) => {
-        for (const batch of leaving) {
-          arrive(batch)
-          ledger.drop(reason, batch.weight, batch.onlySelf)
-        }
+        for (const batch of leaving.clear()) dropBatch(reason, batch)
         clock.clearTimeout(timer)
         isLast = true
         if (actor === undefined || shown === 'off') return resolve()

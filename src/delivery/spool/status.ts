@@ -1,4 +1,4 @@
-import type { SpoolState } from '../../../machines/index.ts'
+import type { SpoolState } from '../../../machines/states.ts'
 
 /** A spool, as `status().exporters[id].spool` shows it. */
 export interface SpoolStatus {

@@ -1,21 +1,17 @@
 import type { SpoolEvent } from '../../../machines/index.ts'
-import { type Clock, elapsed } from '../../clock.ts'
+import type { Clock } from '../../clock.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { DropReason } from '../../exporters/drop-reasons.ts'
-import { CorruptFile, checksumOf, decodeContent, encodeContent } from './content.ts'
-import type { LoadedFile, Store } from './contract.ts'
+import type { Store } from './contract.ts'
 import type { Disk } from './disk.ts'
 import type { FileFacts } from './file-name.ts'
-import { createFiles, type StoredFile } from './files.ts'
+import { createFiles, inTurn, mayHaveArrived, type StoredFile, storedFile } from './files.ts'
 import { createFolder, type Folder } from './folder.ts'
+import { createWatch } from './patience.ts'
+import { createReading } from './reading.ts'
+import { createRemoval } from './removal.ts'
 import type { SpoolSettings } from './settings.ts'
-
-/** An operation that takes longer is a failure of the disk. */
-const slowMs = 5_000
-/** A file that could not be read so often is set aside. */
-const maxReadErrors = 3
-/** Of `max_bytes`: a spool that was full is open again at this. */
-const freedAt = 0.9
+import { createWriting } from './writing.ts'
 
 const leftBehind = (events: number, directory: string): TelemetryError =>
   new TelemetryError(
@@ -34,7 +30,7 @@ export function createStore(options: {
   send: (event: SpoolEvent) => void
   /** Events that an earlier life left. */
   onRestored: (weight: number) => void
-  onDropped: (reason: DropReason, weight: number) => void
+  onDropped: (reason: DropReason, weight: number, isAmbiguous: boolean) => void
   onError: (error: unknown) => void
   /** A file waits that did not before, or may be read again. */
   onReadable: () => void
@@ -46,141 +42,88 @@ export function createStore(options: {
   let folder: Folder | undefined
   let mayWrite = false
   let foreign = 0
-  let loading = false
-  let isSlow = false
-  let sweeping = false
   let hasFailed = false
-  let readFailures = 0
-  /** Monotonic milliseconds. */
-  let readAgainAt = 0
-
-  const synced = (): boolean => settings().fsync === 'batch'
 
   const fail = (error: unknown): void => {
     hasFailed = true
     send({ type: 'spool.failed', error })
   }
+  const watch = createWatch(clock, fail)
+  const removal = createRemoval(
+    files,
+    () => {
+      if (writing.hasRoom) send({ type: 'spool.freed' })
+    },
+    fail,
+  )
+  const { settle } = removal
+  const writing = createWriting({
+    ...{ files, type, version, settings, clock, watch, fail, settle },
+    folder: () => folder,
+    onFull: () => send({ type: 'spool.filled' }),
+    onWritten: () => {
+      if (hasFailed) send({ type: 'spool.wrote' })
+      hasFailed = false
+    },
+  })
+  const reading = createReading({
+    ...{ files, type, clock, watch, fail, onDropped, onError, onReadable },
+    isOpen: () => folder !== undefined,
+    isSynced: () => settings().fsync === 'batch',
+  })
 
-  /** Tells of an operation that takes too long, which goes on. */
-  const watched = async <Result>(operation: Promise<Result>, onSlow: () => void): Promise<Result> => {
-    const timer = clock.setTimeout(() => {
-      onSlow()
-      fail(new TelemetryError('SPOOL_SLOW', `the disk takes longer than ${slowMs / 1000} s`))
-    }, slowMs)
-    try {
-      return await operation
-    } finally {
-      clock.clearTimeout(timer)
-    }
-  }
-
-  const hasRoom = (): boolean => files.bytes <= settings().maxBytes * freedAt
-
-  const removeDoomed = async (): Promise<void> => {
-    for (const file of doomed) {
-      await file.folder.remove(file.facts)
-      files.forget(file)
-    }
-    if (hasRoom()) send({ type: 'spool.freed' })
-  }
-
-  /** Removes what is settled; what cannot be removed now is tried again with the next tick. */
-  const sweep = (): void => {
-    if (sweeping || doomed.size === 0) return
-    sweeping = true
-    void removeDoomed()
-      .catch(fail)
-      .finally(() => {
-        sweeping = false
-      })
-  }
-
-  const settle = (file: StoredFile): void => {
-    files.doom(file)
-    sweep()
+  const lose = (reason: DropReason, file: StoredFile): void => {
+    files.stopWaiting(file)
+    onDropped(reason, file.facts.weight, mayHaveArrived(file))
+    settle(file)
   }
 
   /** After a directory was there again: what it no longer has is lost, what it has besides is new. */
   const reconcile = (found: readonly FileFacts[]): readonly FileFacts[] => {
     const present = new Set(found.map(({ sequence }) => sequence))
-    for (const file of waiting) {
-      if (present.has(file.facts.sequence)) continue
-      files.stopWaiting(file)
-      onDropped('spool_corrupt', file.facts.weight)
-      settle(file)
-    }
+    for (const file of waiting) if (!present.has(file.facts.sequence)) lose('spool_corrupt', file)
     const known = new Set([...unsettled, ...doomed].map(({ facts }) => facts.sequence))
     return found.filter(({ sequence }) => !known.has(sequence))
   }
 
   const open: Store['open'] = async () => {
     folder ??= createFolder(settings().directory, disk)
-    const found = await folder.open()
+    const from = folder
+    const found = await from.open()
     if (found !== undefined) {
       foreign = found.foreign
-      const from = folder
-      const known = reconcile(found.files).map(
-        (facts): StoredFile => ({
-          ...{ folder: from, facts, tried: false, doubtful: facts.attempts > 0, readErrors: 0 },
-        }),
-      )
-      const lost = found.spoilt.reduce((sum, { weight }) => sum + weight, 0)
-      onRestored(known.reduce((sum, { facts }) => sum + facts.weight, 0) + lost)
-      onDropped('spool_corrupt', lost)
+      const known = reconcile(found.files).map((facts) => storedFile(from, facts, facts.attempts > 0))
+      const restored = [...known.map(({ facts }) => facts), ...found.spoilt]
+      onRestored(restored.reduce((sum, { weight }) => sum + weight, 0))
+      for (const { weight, attempts } of found.spoilt) onDropped('spool_corrupt', weight, attempts > 0)
       files.adopt(known)
     }
-    readAgainAt = 0
+    reading.forgive()
     onReadable()
     return { isFull: files.bytes >= settings().maxBytes }
   }
 
   const close: Store['close'] = async (isLast) => {
-    await removeDoomed().catch(onError)
+    await reading.finish()
+    await removal.finish().catch(onError)
     const closing = folder
     folder = undefined
     if (!isLast) {
       const left = files.weight
       files.leave()
       if (left > 0) onError(leftBehind(left, closing?.directory ?? 'its directory'))
-      onDropped('disabled', left)
+      onDropped('disabled', left, false)
     }
     await closing?.close()
   }
 
-  const read = async (from: Folder, file: StoredFile): Promise<LoadedFile> => {
-    const { facts } = file
-    const content = decodeContent(await from.read(facts), facts)
-    if (content.head.type !== type)
-      throw new CorruptFile(`it was written by an exporter of the type ${content.head.type}`)
-    const lives = file.tried ? facts.lives : facts.lives + 1
-    const next = { ...facts, attempts: facts.attempts + 1, lives }
-    await from.rename(facts, next, synced())
-    file.facts = next
-    file.tried = true
-    return { ...content, file }
-  }
-
-  const spoil: Store['spoil'] = async (file) => {
-    onDropped('spool_corrupt', file.facts.weight)
-    try {
-      await file.folder.quarantine(file.facts)
-      files.forget(file)
-    } catch (error) {
-      // It may as well be removed later.
-      files.doom(file)
-      fail(error)
+  /** What was written without being synced, is. */
+  const sync = async (from: Folder, written: readonly StoredFile[]): Promise<void> => {
+    for (const file of written) {
+      if (!unsettled.has(file)) continue
+      await inTurn(file, () => from.sync(file.facts))
     }
-  }
-
-  const noteReadError = async (file: StoredFile, error: unknown): Promise<void> => {
-    file.readErrors += 1
-    readFailures += 1
-    const delayMs = Math.min(1_000 * 2 ** (readFailures - 1), 30_000)
-    readAgainAt = elapsed(clock) + delayMs
-    clock.setTimeout(onReadable, delayMs)
-    fail(error)
-    if (file.readErrors >= maxReadErrors) await spoil(file)
-    else files.wait(file)
+    await from.syncNames()
   }
 
   return {
@@ -199,10 +142,10 @@ export function createStore(options: {
       return mayWrite
     },
     get mayRead() {
-      return waiting.size > 0 && !loading && folder !== undefined && elapsed(clock) >= readAgainAt
+      return reading.mayRead
     },
     get hasRoom() {
-      return hasRoom()
+      return writing.hasRoom
     },
     get weight() {
       return files.weight
@@ -214,102 +157,36 @@ export function createStore(options: {
       for (const { facts } of unsettled) return facts.sequence > sequence
       return true
     },
-    async save(head, packed, events, attempts, sending) {
-      const content = encodeContent({ type, version, ...head }, packed)
-      const { maxBytes } = settings()
-      if (files.bytes + content.length > maxBytes) {
-        // One that is large itself does not make a spool full that has room for others.
-        if (files.bytes > maxBytes * freedAt) send({ type: 'spool.filled' })
-        return undefined
-      }
-      const into = folder
-      if (into === undefined) return undefined
-      const sequence = Math.max(Math.floor(clock.now() * 1000), files.newest + 1)
-      const lives = sending ? 1 : 0
-      const checksum = checksumOf(content)
-      const facts = { sequence, weight: events, bytes: content.length, attempts, lives, checksum }
-      const file: StoredFile = { folder: into, facts, tried: sending, doubtful: false, readErrors: 0 }
-      files.add(file)
-      if (!synced()) unsynced.add(file)
-      let isLate = false
-      let giveUp: () => void = () => {}
-      const late = new Promise<false>((resolve) => {
-        giveUp = () => resolve(false)
-      })
-      const writing = watched(into.write(facts, content, synced()), () => {
-        isLate = true
-        giveUp()
-      }).then(
-        () => true,
-        (error) => {
-          if (!isLate) fail(error)
-          return false
-        },
-      )
-      if (await Promise.race([writing, late])) {
-        if (hasFailed) send({ type: 'spool.wrote' })
-        hasFailed = false
-        return file
-      }
-      // Whatever of it has come to exist, or will, is removed.
-      void writing.then(() => settle(file))
-      return undefined
-    },
+    save: writing.save,
     wait(file) {
       files.wait(file)
       onReadable()
     },
-    async load(onSlow) {
-      const [file] = waiting
-      const from = folder
-      if (file === undefined || from === undefined || loading) return undefined
-      loading = true
-      // Its weight still counts as waiting on disk while it is read.
-      files.beginReading(file)
-      try {
-        const loaded = await watched(read(from, file), () => {
-          isSlow = true
-          onSlow()
-        })
-        readFailures = 0
-        return loaded
-      } catch (error) {
-        files.release(file)
-        if (error instanceof CorruptFile) {
-          onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
-          await spoil(file)
-        } else await noteReadError(file, error)
-        return undefined
-      } finally {
-        loading = false
-        isSlow = false
-      }
-    },
+    load: reading.load,
     release: files.release,
     get isSlow() {
-      return isSlow
+      return reading.isSlow
     },
+    survived: reading.survived,
+    putBack: reading.putBack,
     fail,
-    spoil,
+    spoil: reading.spoil,
     remove(file) {
       files.stopWaiting(file)
       settle(file)
     },
     tick(maxAgeMs) {
-      sweep()
+      removal.sweep()
       const now = clock.now()
       if (maxAgeMs !== undefined)
         for (const file of unsettled) {
           if (now - file.facts.sequence / 1000 <= maxAgeMs) break
-          if (!waiting.has(file)) continue
-          files.stopWaiting(file)
-          onDropped('max_age', file.facts.weight)
-          settle(file)
+          if (waiting.has(file)) lose('max_age', file)
         }
       if (folder === undefined || (unsynced.size === 0 && !folder.hasUnsyncedNames)) return
       const written = [...unsynced]
       unsynced.clear()
-      folder.sync(written).catch((error) => {
+      sync(folder, written).catch((error) => {
         for (const file of written) if (unsettled.has(file)) unsynced.add(file)
         fail(error)
       })

@@ -14,11 +14,11 @@ import { type OtelLogsConfig, type OtelLogsSchema, otelLogsSchema } from './sche
 import { type LogSettings, logSettings } from './settings.ts'
 import { severityProblem } from './severity.ts'
 
-/** What outlives the clients of an otel_logs exporter. */
+/** State of an otel_logs exporter; outlives its clients. */
 interface LogState extends Packing {
   /** Where records are encoded, at once. */
   readonly slabs: Slabs
-  /** Of the configuration that was in force at the latest event. */
+  /** Settings of the configuration that was in force at the latest event. */
   settings: LogSettings | undefined
 }
 

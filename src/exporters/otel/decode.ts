@@ -2,7 +2,7 @@ import { readFields } from './encode/protobuf-reader.ts'
 import type { EncodedItem } from './encoded-item.ts'
 import type { AttributeValue, SpanEvent, SpanLink, SpanRecord, TraceId } from './span-record.ts'
 
-/** What of a message's fields is kept while it is read. */
+/** The fields of a message while it is read. */
 type Mutable<Message> = { -readonly [Key in keyof Message]: Message[Key] }
 
 /**

@@ -144,7 +144,7 @@ function grouped(items: readonly SpanItem[], origin: SpanOrigin): Groups {
   return groups
 }
 
-/** What the length of a group of a few hundred spans takes. */
+/** Bytes of the length prefix of a group of a few hundred spans. */
 const groupLength = 3
 
 function open(writer: ProtobufWriter, tag: number, head: Buffer): number {

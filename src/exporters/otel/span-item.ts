@@ -4,7 +4,7 @@ import type { RestoredItem } from './restored-item.ts'
 import type { SpanRecord } from './span-record.ts'
 
 /**
- * What waits in the queue of an otel exporter: a span of our own, encoded for `client = "native"` and as a record for
+ * An item in the queue of an otel exporter: a span of our own, encoded for `client = "native"` and as a record for
  * `client = "package"` (each client takes both: the key may change while they wait), one that an OpenTelemetry SDK has
  * finished, or one that was read from disk.
  */

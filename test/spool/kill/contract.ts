@@ -43,6 +43,8 @@ export interface KillReport {
   readonly duplicates: number
   /** Spans that the ledgers of all lives call ambiguous. A span weighs two events. */
   readonly ambiguous: number
+  /** Spans in files that were set aside: their lives have ended too often while they were sent. */
+  readonly aside: number
   /** Events, over all lives, by which `restored` differs from what the life before left on disk. */
   readonly ledgerError: number
   /** The last life, which was not killed. */

@@ -29,6 +29,9 @@ export async function killRepeatedly(
   /** Events in files, between two lives. */
   let left = 0
 
+  const weightIn = async (folder: string): Promise<number> =>
+    (await names(folder)).reduce((sum, name) => sum + (factsOf(name)?.weight ?? 0), 0)
+
   const live = async (life: Life): Promise<void> => {
     const child = start(life)
     const exited = once(child, 'exit')
@@ -60,7 +63,7 @@ export async function killRepeatedly(
     const [[code, signal]] = await Promise.all([exited, read])
     if (code !== 0 && signal !== 'SIGKILL') throw new Error(`a life ended by itself, with ${code ?? signal}`)
     ambiguous += (last?.ambiguous ?? latest) / 2
-    left = (await names(directory)).reduce((sum, name) => sum + (factsOf(name)?.weight ?? 0), 0)
+    left = await weightIn(directory)
   }
 
   try {
@@ -87,6 +90,7 @@ export async function killRepeatedly(
       arrived: counts.size,
       duplicates: [...counts.values()].reduce((sum, count) => sum + count - 1, 0),
       ambiguous,
+      aside: (await weightIn(join(directory, 'quarantine'))) / 2,
       ledgerError,
       last: last as unknown as LedgerStatus,
     }

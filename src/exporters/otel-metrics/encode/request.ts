@@ -18,7 +18,7 @@ const resourceMetricsScopeMetrics = 0x12
 
 const longestLength = 5
 
-/** What all requests have in common is encoded once, here. */
+/** Encodes the parts that all requests share, once. */
 export function createRequests({ resource, scope }: SpanOrigin): Requests {
   const writer = createWriter()
   const own: Heads = { resource: encodeResource(writer, resource), scope: encodeScope(writer, scope) }
