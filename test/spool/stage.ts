@@ -61,7 +61,7 @@ export async function beginLife(
 }
 
 /** Paths of the files of a spool. */
-export const spoolFiles = ({ files }: Platter): string[] =>
+export const spoolFiles = ({ files }: Pick<Platter, 'files'>): string[] =>
   [...files.keys()]
     .filter(
       (path) => path.startsWith(`${directory}/`) && path.endsWith('.spool') && !path.includes('quarantine'),

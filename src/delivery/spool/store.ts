@@ -185,7 +185,7 @@ export function createStore(options: {
           if (now - file.facts.sequence / 1000 <= maxAgeMs) break
           if (waiting.has(file)) lose('max_age', file)
         }
-      if (unsynced.size === 0 || folder === undefined) return
+      if (folder === undefined || (unsynced.size === 0 && !folder.hasUnsyncedNames)) return
       const written = [...unsynced]
       unsynced.clear()
       sync(folder, written).catch((error) => {
