@@ -1,5 +1,4 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
-import { compacting } from '../otel/encode/slabs.ts'
 import type { EncodedItem } from '../otel/encoded-item.ts'
 import { logs } from '../otel/signal.ts'
 import { otelLogs } from '../otel-logs/index.ts'
@@ -52,13 +51,6 @@ export function jetstreamLogs(): ExporterDefinition<
       const { openRequestClient } = await import('./requests.ts')
       return openRequestClient(config, context, publishingOf(context.state))
     },
-    requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) =>
-      compacting(
-        () => batch,
-        () => client.export(batch, context),
-      ),
-    close: (client) => client.close(),
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (_, state) => shownPublished(publishingOf(state)),
   })
