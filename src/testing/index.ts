@@ -34,14 +34,8 @@ export type {
 } from './otlp/log-messages.ts'
 export type {
   DecodedAttributes,
-  DecodedLink,
   DecodedResource,
-  DecodedResourceSpans,
   DecodedScope,
-  DecodedScopeSpans,
-  DecodedSpan,
-  DecodedSpanEvent,
-  DecodedTraceRequest,
   DecodedValue,
 } from './otlp/messages.ts'
 export type {
@@ -58,6 +52,14 @@ export type {
   DecodedTemporality,
 } from './otlp/metrics-messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
+export type {
+  DecodedLink,
+  DecodedResourceSpans,
+  DecodedScopeSpans,
+  DecodedSpan,
+  DecodedSpanEvent,
+  DecodedTraceRequest,
+} from './otlp/trace-messages.ts'
 export {
   countLogRecords,
   countSpans,
