@@ -1,5 +1,6 @@
 import { holdProcess } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { pause, settledWithin } from '../waiting.ts'
 import { removeSocket } from './address.ts'
 import { readClaim } from './claims.ts'
 import { folderOf, openFolder } from './folder.ts'
@@ -242,15 +243,10 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
             () => false,
           )
           if (isDone) return
-          await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
+          await pause(clock, pollMs)
         }
       }
-      let timer: unknown
-      const timeout = new Promise<void>((resolve) => {
-        timer = clock.setTimeout(() => resolve(), Math.max(0, until - clock.now()))
-      })
-      await Promise.race([reported(), timeout])
-      clock.clearTimeout(timer)
+      await settledWithin(clock, until - clock.now(), reported())
       await leave()
       release()
     },
