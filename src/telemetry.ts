@@ -18,9 +18,11 @@ import { drainAtExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { highestSamplingRate } from './control/sampling-rate.ts'
 import { shutDown } from './control/shutdown.ts'
+import { withSpools } from './control/spools.ts'
 import { createTimerScope } from './control/timers.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { settingsOf } from './delivery/settings.ts'
+import { type Disk, systemDisk } from './delivery/spool/disk.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryError } from './errors.ts'
 import { typesWith } from './exporters/built-in.ts'
@@ -62,10 +64,11 @@ export function createTelemetry<Events extends EventMap<Events>>(
   return assembleTelemetry<Events>(options, wireSystem())
 }
 
-/** {@link createTelemetry} with charts of one's own, for tests. */
+/** {@link createTelemetry} with charts and a disk of one's own, for tests. */
 export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   options: TelemetryOptions,
   machine: ReturnType<typeof wireSystem>,
+  disk: Disk = systemDisk,
 ): Telemetry<Events> {
   const hostClock = options.clock ?? createSystemClock()
   const timers = createTimerScope(hostClock)
@@ -105,7 +108,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const recorder = createRecorder({ clock })
 
   const status = ({ history = false } = {}): TelemetryStatus => {
-    // What was emitted before the call is seen where it belongs.
+    // Events emitted before the call are handed over first.
     bus.flush()
     return {
       ...buildStatus({ state, units, control, bus, store }),
@@ -129,6 +132,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       announce: (name, measurements, metadata) =>
         bus.emitSelf(name, measurements, { exporter: id, ...metadata }, { exporter: id }),
       status,
+      disk,
+      inspect: observation.inspect,
+      onSpoolState: (from, to) => announcements.stateChanged({ id, what: 'spool', from, to }),
     })
     units.set(id, unit)
     return unit
@@ -228,7 +234,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const outcomes = await Promise.all(flushed.map((one) => one?.settled))
     clock.clearTimeout(timer)
     const settled = !outcomes.includes(false)
-    // What was emitted before the start has reached no exporter yet.
+    // Events emitted before the start have not reached an exporter yet.
     return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
   }
 
@@ -285,7 +291,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       stopping ??= held(() => end(timeoutMs))
       return stopping
     },
-    snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
+    snapshot: () => withSpools(control?.snapshot() ?? { system: state, exporters: {} }, units),
     observe: observation.observe,
   }
   openIngress(telemetry, {

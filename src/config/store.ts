@@ -15,6 +15,7 @@ import { createTransactions, type InForce, type PutResult } from './changes/tran
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Convict, convictNow, loadConvict } from './convict.ts'
 import { explainConfig, shownAt, shownConfig } from './explain.ts'
+import { createFeeds } from './feeds.ts'
 import {
   createJudge,
   type Judge,
@@ -33,12 +34,11 @@ import { createWarnings, fileWarnings, optionWarnings } from './reporting/warnin
 import { createSchemas, type Schemas } from './schema.ts'
 import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
-import { createFeeds } from './sources/feeds.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { sameVariables, type Variables } from './sources/interpolate.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
-/** What the program says is bounded by its author, not by what a network sends. */
+/** A generous limit: `init` comes from the program, not from a network. */
 const maxInitValues = 100_000
 
 const stopped = (): TelemetryError =>
@@ -48,7 +48,7 @@ const nothingToShow = (): never => {
   throw new TelemetryError('NOT_RUNNING', 'there is no status to report')
 }
 
-/** Names of an application's file in the status; nobody reads more. */
+/** Most names of application files in the status. */
 const maxForeign = 100
 
 /** The configuration: layers, what they amount to, and one transaction at a time to change it. */
@@ -97,7 +97,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     return judge
   }
 
-  /** What can be known before the start. start() reports its problems. */
+  /** Resolves the configuration as far as possible before the start. start() reports its problems. */
   const lookAhead = (convict: Convict): void => {
     const read = readSources()
     const tables = read?.problems.count === 0 ? read.tables : noTables
@@ -172,7 +172,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     }
   }
 
-  /** A change that nobody waits for: its refusal is in the status, and in the log. */
+  /** Submits a change whose promise is not awaited: a refusal appears in the status and in the log. */
   const changeUnasked = (source: Source, given: ReadChange): Promise<PutResult> => {
     const changed = change(source, given)
     changed.catch((error) => {

@@ -1,6 +1,4 @@
 import type { Bus } from '../bus/bus.ts'
-import type { FlushReport } from '../contract.ts'
-import type { Hints } from '../hints.ts'
 import type { Logger } from '../logger.ts'
 
 const drains = new Set<() => Promise<void>>()
@@ -17,14 +15,14 @@ const drainAll = (): void => {
 export function drainAtExit(
   system: {
     readonly bus: Pick<Bus, 'callers'>
-    readonly hints: Pick<Hints, 'processEnds'>
+    readonly hints: { processEnds(): void }
     readonly logger: Logger
     readonly isRunning: () => boolean
   },
-  flush: () => Promise<FlushReport>,
+  flush: () => Promise<{ readonly complete: boolean; readonly exporters: object }>,
 ): () => void {
   const { bus, hints, logger, isRunning } = system
-  /** What was emitted up to here has been drained: the process may end. */
+  /** Number of emitted events that have been drained: up to here the process may end. */
   let drainedTo = -1
   const drain = async (): Promise<void> => {
     hints.processEnds()

@@ -9,6 +9,10 @@ import type { Control } from './control.ts'
 /** How long past its deadline a stop waits for clients to close. */
 const closeGraceMs = 150
 
+/** Of the time of a stop, what is kept for writing to disk what could not be delivered; and at most. */
+const parkingShare = 0.3
+const maxParkingMs = 2_000
+
 /** What ends with a telemetry system. */
 export interface Ending {
   readonly bus: Bus
@@ -35,12 +39,17 @@ export async function shutDown(ending: Ending, timeoutMs: number): Promise<numbe
   const storeStopped = store.stop()
   changes.stop()
   await settledWithin(clock, timeoutMs, launching)
-  await control()?.stop(Math.max(deadline - elapsed(clock), 0))
+  const reserved = [...units.values()].some((unit) => unit.spool() !== undefined)
+    ? Math.min(timeoutMs * parkingShare, maxParkingMs)
+    : 0
+  await control()?.stop(Math.max(deadline - reserved - elapsed(clock), 0))
   // Clients that exceed the deadline are abandoned.
   const exporters = [...units.values()]
   await withGrace(Promise.all(exporters.map((unit) => unit.close())))
   await Promise.all(exporters.map((unit) => unit.idle()))
   for (const unit of exporters) unit.abandon('shutdown')
+  await withGrace(Promise.all(exporters.map((unit) => unit.parked())))
+  await withGrace(Promise.all(exporters.map((unit) => unit.endSpool())))
   await storeStopped
   await withGrace(store.reportStopped())
   return lost

@@ -9,7 +9,7 @@ interface MessageIds {
   of(batch: readonly object[]): string
 }
 
-/** What outlives the clients of an exporter that publishes. */
+/** State of an exporter that publishes; outlives its clients. */
 export interface Publishing {
   readonly ids: MessageIds
   readonly published: Published
@@ -47,7 +47,7 @@ function createMessageIds(): MessageIds {
   }
 }
 
-/** What the status shows of it. */
+/** Returns the counters for the status. */
 export const shownPublished = ({ published: { batches, duplicates } }: Publishing) => ({
   published: batches,
   ...(duplicates > 0 && { duplicates }),

@@ -1,5 +1,5 @@
 import type { ExportContext, OpenContext } from '../exporter.ts'
-import { createEncoder } from '../otel/encode.ts'
+import { createEncoder, type Encoder } from '../otel/encode.ts'
 import { detectOrigin, type SpanOrigin } from '../otel/resource.ts'
 import type { SpanItem } from '../otel/span-item.ts'
 import type { MetricsClient } from '../otel-metrics/client.ts'
@@ -9,7 +9,7 @@ import { type JetStreamClient, openJetStreamClient, type Published } from './cli
 import type { JetStreamConnection } from './connection-keys.ts'
 import type { Publishing } from './publishing.ts'
 
-/** What a client needs of the configuration. */
+/** The configuration that a client uses. */
 type RequestConfig = JetStreamConnection & {
   readonly service_name: string | null
   readonly resource_attributes: readonly string[] | Readonly<Record<string, string>>
@@ -21,13 +21,14 @@ export interface RequestClient {
   probe(timeoutMs: number): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
+  readonly encoder: Encoder
   close(): Promise<void>
 }
 
 /** A client of metrics, whose batches may take several requests each. */
 export type CollectionClient = MetricsClient & Pick<RequestClient, 'probe'>
 
-/** What an attempt needs to know. */
+/** The context that an attempt uses. */
 type AttemptContext = Pick<
   ExportContext<unknown, { readonly max_request_bytes: number }>,
   'signal' | 'config' | 'deadline' | 'clock' | 'weight'
@@ -64,6 +65,7 @@ export async function openRequestClient(
     export: (batch, attemptContext) => attempt(client, encoder.encode(batch), ids.of(batch), attemptContext),
     probe: client.probe,
     requestBytes: encoder.overheadBytes,
+    encoder,
     close: client.close,
   }
 }
@@ -79,14 +81,15 @@ export async function openCollectionClient(
   /** Attempts that have sent a request: the weight of a batch travels with its first one. */
   const begun = new WeakSet<object>()
   return {
-    post: (bytes, pieces, given) => {
+    post: (collection, pieces, given) => {
       const whole = given as unknown as AttemptContext
       const weight = begun.has(given) ? 0 : (whole.weight ?? 0)
       begun.add(given)
-      return attempt(client, requests.join(bytes, pieces), ids.of(pieces), { ...whole, weight })
+      return attempt(client, requests.join(collection, pieces), ids.of(pieces), { ...whole, weight })
     },
     probe: client.probe,
     requestBytes: requests.overheadBytes,
+    requests,
     close: client.close,
   }
 }

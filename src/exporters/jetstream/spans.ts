@@ -42,7 +42,9 @@ export function jetstream(): ExporterDefinition<unknown, unknown, unknown, JetSt
     validate: (config: ConfigOf<JetStreamSchema>) => connectionProblems(config),
     open: async (config, context) => {
       const { openRequestClient } = await import('./requests.ts')
-      return openRequestClient(config, context, publishingOf(context.state))
+      const client = await openRequestClient(config, context, publishingOf(context.state))
+      context.state.encoder ??= client.encoder
+      return client
     },
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (client, state) => ({

@@ -1,9 +1,11 @@
 import { TelemetryError } from '../../errors.ts'
-import { defineExporter, type ExporterDefinition } from '../exporter.ts'
+import { defineExporter, type ExporterDefinition, type OpenContext } from '../exporter.ts'
 import type { HeadersFunction, HeadersMemory } from '../http/headers-function.ts'
 import type { OtelClient } from './client.ts'
 import { certificateProblems } from './connection-keys.ts'
+import type { ObtainedBy } from './credentials.ts'
 import { compacting } from './encode/slabs.ts'
+import { packItems, unpackItems } from './packing.ts'
 import { type OtelConfig, type OtelSchema, otelSchema } from './schema.ts'
 import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
@@ -34,6 +36,20 @@ function problemsOf(config: OtelConfig, obtains: boolean): readonly (readonly [s
   return problems
 }
 
+/** Loads what it needs when it first opens. */
+async function openClient(
+  config: OtelConfig,
+  context: OpenContext<SpanState, OtelConfig>,
+  obtainedBy: ObtainedBy,
+): Promise<OtelClient> {
+  if (config.client === 'package') {
+    const { openPackageClient } = await import('./package-client.ts')
+    return openPackageClient(config, context)
+  }
+  const { openNativeClient } = await import('./native-client.ts')
+  return openNativeClient(config, context, traces, obtainedBy)
+}
+
 /**
  * The OTLP exporter: spans from events, sent over HTTP as protobuf. Loads what it needs when it first opens.
  * @throws TelemetryError `EXPORTER_DEFINITION_INVALID` when an option is invalid.
@@ -53,12 +69,9 @@ export function otel(
     validate: (config) => problemsOf(config, headers !== undefined),
     state: createSpanState,
     open: async (config, context) => {
-      if (config.client === 'package') {
-        const { openPackageClient } = await import('./package-client.ts')
-        return openPackageClient(config, context)
-      }
-      const { openNativeClient } = await import('./native-client.ts')
-      return openNativeClient(config, context, traces, obtainedBy)
+      const client = await openClient(config, context, obtainedBy)
+      context.state.encoder ??= client.encoder
+      return client
     },
     accepts: concernsSpans,
     takesSdkSpans: true,
@@ -70,11 +83,15 @@ export function otel(
     },
     sizeOf: sizeOfItem,
     requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) =>
-      compacting(
+    pack: packItems,
+    unpack: unpackItems,
+    export: (client, batch, context) => {
+      context.state.encoder = client.encoder
+      return compacting(
         () => batch.filter(isEncoded),
         () => client.export(batch, context),
-      ),
+      )
+    },
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
     describe: (client, { open }) => ({

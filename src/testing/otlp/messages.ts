@@ -68,7 +68,7 @@ export interface Message extends MessageOptions {
   readonly name: string
   /** At the index of the field's number. */
   readonly fields: (Field | undefined)[]
-  /** What is decoded when no field is present. */
+  /** Creates the decoded message without any field. */
   create(): Record<string, unknown>
 }
 

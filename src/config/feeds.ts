@@ -1,12 +1,12 @@
-import type { Clock } from '../../clock.ts'
-import type { Logger } from '../../logger.ts'
-import type { ReadChange } from '../changes/steps.ts'
-import type { PutResult } from '../changes/transactions.ts'
-import type { Redactor } from '../presentation/redact.ts'
-import { readDocument } from './document.ts'
-import { createRemoteFeed } from './remote.ts'
-import { createSourceReport, type SourceReport } from './report.ts'
-import type { ConfigSource, SourceStatus } from './source.ts'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../logger.ts'
+import type { ReadChange } from './changes/steps.ts'
+import type { PutResult } from './changes/transactions.ts'
+import type { Redactor } from './presentation/redact.ts'
+import { readDocument } from './sources/document.ts'
+import { createRemoteFeed } from './sources/remote.ts'
+import { createSourceReport, type SourceReport } from './sources/report.ts'
+import type { ConfigSource, SourceStatus } from './sources/source.ts'
 
 /** The latest document that a source had before the start was over. */
 export interface EarlyDocument extends ReadChange {
