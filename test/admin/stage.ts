@@ -20,12 +20,19 @@ const switches = [
   '--disable-sync',
 ]
 
-/** A browser, or undefined where there is none and need not be. */
-export async function openBrowser(): Promise<Browser | undefined> {
-  if (existsSync(executablePath)) return chromium.launch({ executablePath, args: switches })
-  assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
-  console.log(`    skipped: ${executablePath} is missing`)
-  return undefined
+/** Opens a browser for the tests of a suite, which are skipped where there is none and need not be. */
+export function withBrowser(): () => Browser {
+  let browser: Browser | undefined
+  before(async function () {
+    if (existsSync(executablePath)) browser = await chromium.launch({ executablePath, args: switches })
+    else {
+      assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
+      console.log(`    skipped: ${executablePath} is missing`)
+      this.skip()
+    }
+  })
+  after(() => browser?.close())
+  return () => browser!
 }
 
 /** A telemetry system with traffic, its admin API, and the live page of it in a browser. */
