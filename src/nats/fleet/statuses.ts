@@ -18,8 +18,10 @@ export interface Statuses {
 /** A node that has been silent for so many heartbeats is taken for gone. */
 const silentHeartbeats = 3
 
-export const isAlive = ({ at, heartbeatMs, system }: NodeStatus, now: number): boolean =>
-  system !== 'stopped' && now - at < heartbeatMs * silentHeartbeats + 1000
+export const isAlive = (
+  { at, heartbeatMs, system }: Pick<NodeStatus, 'at' | 'heartbeatMs' | 'system'>,
+  now: number,
+): boolean => system !== 'stopped' && now - at < heartbeatMs * silentHeartbeats + 1000
 
 export async function openStatuses(connection: NatsConnection, names: FleetNames): Promise<Statuses> {
   const { stream, prefix, republished } = names.status
