@@ -118,10 +118,11 @@ export const createFleetRoute =
       .toSorted((a, b) => ranks.get(a)! - ranks.get(b)! || (a.node < b.node ? -1 : 1))
     const shown: object[] = []
     let length = 0
-    for (const node of matching.slice(0, query.limit).map(shownNode)) {
-      length += JSON.stringify(node).length
+    for (const node of matching.slice(0, query.limit)) {
+      const one = shownNode(node)
+      length += JSON.stringify(one).length
       if (length > maxText) break
-      shown.push(node)
+      shown.push(one)
     }
     return jsonAnswer(200, {
       ...{ link, now: Date.now(), asOf: asOf === undefined ? null : Math.round(asOf), documents },

@@ -2,8 +2,8 @@
 // somebody has written there and whether the server answers or not.
 import assert from 'node:assert/strict'
 import type { AdminFleet, AdminFleetNode, AdminFleetView } from '../../src/admin/index.ts'
-import { natsFleet } from '../../src/nats/index.ts'
-import { publishStored } from '../../src/nats-client/stored.ts'
+import { natsFleet, openFleet } from '../../src/nats/index.ts'
+import { askJetStream, publishStored } from '../../src/nats-client/stored.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
 import { type NatsServer, needsNats } from '../support/nats-server.ts'
 import { freePort } from '../support/ports.ts'
@@ -157,6 +157,31 @@ describe('the view of a fleet', () => {
         assert.equal(status, undefined)
       }
     }
+  })
+
+  it('forgets a node that the store has forgotten', async () => {
+    const fleet = await openFleet({ servers: server.url, bucket: stage.bucket })
+    await fleet.close()
+    const connection = await stage.connection()
+    const stream = `KV_${stage.bucket}_status`
+    await publishStored(
+      connection,
+      `$KV.${stage.bucket}_status.gone`,
+      Buffer.from(JSON.stringify(statusOf('gone', { system: 'stopped' }))),
+    )
+    const clock = createSimulatedClock({ startAt: Date.now() })
+    const view = open({ clock })
+    assert.equal(nodeIn(await view.read(), 'gone')?.state, 'stopped')
+    // As it does by itself, an hour after the last status of a node.
+    await askJetStream(connection, `STREAM.PURGE.${stream}`, undefined)
+    for (let waited = 0; waited < 60_000; waited += 20_000) {
+      clock.increment(20_000)
+      await view.read()
+    }
+    await until(async () => {
+      clock.increment(1000)
+      return nodeIn(await view.read(), 'gone') === undefined
+    }, 'it is forgotten')
   })
 
   it('shows what was last known while the server is away, and goes on when it is back', async () => {

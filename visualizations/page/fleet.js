@@ -124,13 +124,13 @@ function createSection(before) {
 
   /** @param {number} ms */
   function soon(ms) {
+    asked += 1
     clearTimeout(timer)
     timer = setTimeout(look, ms)
   }
 
   async function look() {
     if (following?.aborted !== false) return
-    asked += 1
     const mine = asked
     try {
       if (document.visibilityState !== 'hidden') {
