@@ -2,7 +2,7 @@ import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { TelemetryError } from '../errors.ts'
 import { loadTransport } from './packages.ts'
 
-/** What a stream answers to a message that it has stored. */
+/** The acknowledgement of a message that a stream has stored. */
 export interface Stored {
   readonly stream: string
   readonly seq: number
@@ -95,7 +95,7 @@ export interface StoredMessage {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The last message of a subject, from the leader of the stream; undefined if there is none. */
+/** Returns the last message of a subject, from the leader of the stream; undefined without one. */
 export const lastStored = (
   connection: NatsConnection,
   stream: string,
@@ -103,7 +103,7 @@ export const lastStored = (
   timeoutMs?: number,
 ): Promise<StoredMessage | undefined> => getStored(connection, stream, { last_by_subj: subject }, timeoutMs)
 
-/** The first message of a subject from a sequence on; undefined if there is none. The subject may have wildcards. */
+/** Returns the first message of a subject from a sequence on; undefined without one. The subject may have wildcards. */
 export const nextStored = (
   connection: NatsConnection,
   stream: string,

@@ -43,8 +43,8 @@ function texts(value: unknown): string[] {
 }
 
 function ledger(value: unknown): LedgerStatus {
-  const { accepted, delivered, dropped, pending, ambiguous } = record(value, 16)
-  const { buffered, held, queued, in_flight } = record(pending, 16)
+  const { accepted, delivered, dropped, pending, ambiguous, restored } = record(value, 16)
+  const { buffered, held, queued, in_flight, spooled } = record(pending, 16)
   const reasons = Object.entries(record(dropped, maxReasons))
   return {
     accepted: whole(accepted),
@@ -55,8 +55,10 @@ function ledger(value: unknown): LedgerStatus {
       held: whole(held),
       queued: whole(queued),
       in_flight: whole(in_flight),
+      ...(spooled !== undefined && { spooled: whole(spooled) }),
     },
     ambiguous: whole(ambiguous),
+    ...(restored !== undefined && { restored: whole(restored) }),
   }
 }
 

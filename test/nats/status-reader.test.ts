@@ -18,7 +18,17 @@ describe('the status of a node', () => {
   })
 
   it('is not read with anything missing or of another kind, at any depth', () => {
-    const optional = new Set(['node', 'canary', 'cached', 'refused', 'otel', 'lastError', 'queue_full'])
+    const optional = new Set([
+      'node',
+      'canary',
+      'cached',
+      'refused',
+      'otel',
+      'lastError',
+      'queue_full',
+      'spooled',
+      'restored',
+    ])
     const broken = (value: object): { readonly key: string; readonly document: object }[] =>
       Object.entries(value).flatMap(([key, inner]) => [
         ...(optional.has(key) ? [] : [{ key, document: { ...value, [key]: undefined } }]),

@@ -8,8 +8,8 @@ export const statusOf = (node: string, more: Partial<NodeStatus> = {}): NodeStat
     otel: {
       ...{ type: 'otel', state: 'serving', breaker: 'closed', breakerSince: 1 },
       ledger: {
-        ...{ accepted: 10, delivered: 5, dropped: { queue_full: 2 }, ambiguous: 1 },
-        pending: { buffered: 1, held: 1, queued: 1, in_flight: 0 },
+        ...{ accepted: 10, delivered: 5, dropped: { queue_full: 2 }, ambiguous: 1, restored: 0 },
+        pending: { buffered: 1, held: 1, queued: 1, in_flight: 0, spooled: 0 },
       },
       lastError: 'no answer',
     },
