@@ -18,9 +18,7 @@ const terminal = createTerminal(env, { input, output, errors })
 const say = (text: string): void => terminal.print(`\n${terminal.paint('bold', text)}`)
 
 async function startService(url: string, node: string, ...more: string[]): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL('./service.ts', import.meta.url)), [url, node, ...more], {
-    execArgv: ['--import', 'tsx'],
-  })
+  const child = fork(fileURLToPath(new URL('./service.ts', import.meta.url)), [url, node, ...more])
   await once(child, 'message')
   return child
 }

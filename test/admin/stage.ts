@@ -5,6 +5,7 @@ import { type Admin, type AdminFleet, createAdmin } from '../../src/admin/index.
 import type { Clock } from '../../src/clock.ts'
 import { createTelemetry, otel, prometheus, type Telemetry } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
+import { pause } from '../support/poll.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { canary, token } from './site.ts'
 
@@ -98,7 +99,12 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
   await options.before?.(telemetry)
   const requested: string[] = []
   const received: string[] = []
-  const page = await browser.newPage({ viewport: { width: 1440, height: 1250 }, ...options.look })
+  const page = await browser.newPage({
+    viewport: { width: 1440, height: 1250 },
+    // Without a graphics card every frame of a transition is drawn by the processor.
+    reducedMotion: 'reduce',
+    ...options.look,
+  })
   page.on('request', (request) => requested.push(request.url()))
   page.on('response', (response) => {
     if (!/\/(events|tap\?.*)$/.test(response.url()))
@@ -122,8 +128,7 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     lit: (state, className = 'active') =>
       page.waitForSelector(`[data-exporter=otel] .${className}[data-state="${state}"]`),
     until: async (expression) => {
-      const inNextFrame = `new Promise(requestAnimationFrame).then(() => Boolean(${expression}))`
-      while (!(await page.evaluate(inNextFrame)));
+      while (!(await page.evaluate(`Boolean(${expression})`))) await pause()
     },
     field: (name) => page.locator(`[name="telemetry.otel.${name}"]`),
     openForm: () => page.locator('[data-exporter=otel] summary').click(),

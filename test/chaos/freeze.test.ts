@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { LedgerStatus } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
 import { assertExact } from '../support/ledger.ts'
+import { compileFixture } from '../support/programs.ts'
 import { createForwarder, type Forwarder } from './forwarder.ts'
 
 const program = fileURLToPath(new URL('frozen-function.ts', import.meta.url))
@@ -30,8 +31,8 @@ describe('a process that is frozen and thawed', function () {
     backend = createBackend()
     await backend.listen()
     network = await createForwarder(() => backend.port)
-    child = fork(program, [`http://127.0.0.1:${network.port}/v1/traces`], {
-      execArgv: ['--import', 'tsx'],
+    child = fork(await compileFixture(program), [`http://127.0.0.1:${network.port}/v1/traces`], {
+      execArgv: [],
     })
     calls = 0
   })

@@ -19,6 +19,7 @@ export interface RequestClient {
   probe(timeoutMs: number): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
+  readonly encoder: Encoder
   close(): Promise<void>
 }
 
@@ -55,6 +56,7 @@ export async function openRequestClient(
     export: (batch, attemptContext) => attempt(client, encoder.encode(batch), ids.of(batch), attemptContext),
     probe: client.probe,
     requestBytes: encoder.overheadBytes,
+    encoder,
     close: client.close,
   }
 }
