@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { type Admin, createAdmin } from '../../src/admin/index.ts'
+import { type Admin, type AdminFleet, createAdmin } from '../../src/admin/index.ts'
 import type { Clock } from '../../src/clock.ts'
 import { createTelemetry, otel, prometheus, type Telemetry } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
@@ -63,6 +63,7 @@ export interface StageOptions {
   /** Before the page is opened. */
   readonly before?: (telemetry: Telemetry) => Promise<void>
   readonly otel?: Record<string, unknown>
+  readonly fleet?: AdminFleet | undefined
 }
 
 export async function openStage(browser: Browser, options: StageOptions = {}): Promise<Stage> {
@@ -94,6 +95,7 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     token,
     logger: quietLogger,
     ...(options.clock && { clock: options.clock }),
+    ...(options.fleet && { fleet: options.fleet }),
   })
   let job = 0
   const traffic = setInterval(() => {
