@@ -4,12 +4,13 @@
  *
  *   npx tsx bench/fleet.ts put [nodes=20] [changes=100]
  *   npx tsx bench/fleet.ts kills [kills=50] [nodes=5]
- *   npx tsx bench/fleet.ts identity [spans=1000000]
+ *   npx tsx bench/fleet.ts identity [spans=1000000] [servers=1 or 3]
  */
 import { once } from 'node:events'
 import { openFleet } from '../src/nats/index.ts'
 import { runIdentity } from '../test/nats/processes/identity.ts'
 import { killProcess, startProcess } from '../test/nats/processes/start.ts'
+import { startNatsCluster } from '../test/support/nats-cluster.ts'
 import { startNats } from '../test/support/nats-server.ts'
 import { freePort } from '../test/support/ports.ts'
 
@@ -124,10 +125,21 @@ async function kills(): Promise<void> {
 }
 
 async function identity(): Promise<void> {
+  const replicas = number(1, 1)
+  const server = replicas === 1 ? await startNats() : await startNatsCluster('telemachine_otel', Math.random)
   const result = await runIdentity({
-    ...{ spans: number(0, 1_000_000), producers: 4, gateways: 2, killEveryMs: 3000, ackWaitMs: 10_000 },
+    ...{
+      server,
+      replicas,
+      spans: number(0, 1_000_000),
+      producers: 4,
+      gateways: 2,
+      killEveryMs: 3000,
+      ackWaitMs: 10_000,
+    },
     random: Math.random,
   })
+  await server.close()
   console.log(JSON.stringify(result, undefined, 2))
 }
 
