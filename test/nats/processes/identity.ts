@@ -86,19 +86,19 @@ export async function runIdentity(options: {
   let finished = false
   const kill = async (): Promise<void> => {
     const running = [...producers.values()]
-    const victim = Math.floor(random() * (gateways.length + running.length + 1))
-    if (victim < gateways.length) {
-      kills.gateways += 1
+    const kind = (['gateways', 'producers', 'servers'] as const)[Math.floor(random() * 3)]!
+    kills[kind] += 1
+    if (kind === 'gateways') {
+      const victim = Math.floor(random() * gateways.length)
       await killProcess(gateways[victim]!)
       const heir = startGateway()
       gateways[victim] = heir
       // Killed before it works, it would show nothing; on a busy machine no work would ever be done.
       await Promise.race([once(heir, 'message'), once(heir, 'exit')])
-    } else if (victim < gateways.length + running.length) {
-      kills.producers += 1
-      await killProcess(running[victim - gateways.length]!)
+    } else if (kind === 'producers') {
+      const victim = running[Math.floor(random() * running.length)]
+      if (victim) await killProcess(victim)
     } else {
-      kills.servers += 1
       await server.kill()
       await server.restart()
     }
