@@ -94,7 +94,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       }),
     )
     closeConnection = async () => {
-      // What was said of messages is sent before the connection ends.
+      // Acknowledgements are sent before the connection ends.
       await connection.drain().catch(() => connection.close())
     }
   }
