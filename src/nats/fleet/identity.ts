@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
-import { doubtIn } from '../gateway/doubt-text.ts'
+import { doubtIn } from '../doubt-text.ts'
 import type { NodeStatus } from '../node-status.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
-import { doubtIn, doubtText } from './doubt-text.ts'
+import { doubtIn, doubtText } from '../doubt-text.ts'
 
 /**
  * Knows which messages a server may have given out before without saying so. A server that was killed may have forgotten

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
 import { createStream } from '../buckets.ts'
-import { doubtText } from './doubt-text.ts'
+import { doubtText } from '../doubt-text.ts'
 
 /** The signals of telemetry: the subject that each is published to, and the durable consumer that gateways share. */
 export const signals = {
