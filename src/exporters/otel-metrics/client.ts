@@ -29,9 +29,9 @@ export async function openMetricsClient(
   const { origin, post, proxy, close } = await openTransport(config, context, metrics)
   const requests = createRequests(origin)
   return {
-    async post(bytes, pieces, { signal }) {
+    async post(bytes, pieces, attempt) {
       const points = pieces.reduce((sum, piece) => sum + piece.points, 0)
-      return post(requests.join(bytes, pieces), points, signal)
+      return post(requests.join(bytes, pieces), points, attempt)
     },
     proxy,
     requestBytes: requests.overheadBytes,
