@@ -79,7 +79,7 @@ export function createPipeline(options: {
     limits: () => limits,
     sizeOf: definition.sizeOf?.bind(definition),
     requestBytes,
-    heldBytes: () => intake.heldBytes,
+    heldBytes: () => intake.held.bytes,
   })
   const intake = createIntake({
     definition,

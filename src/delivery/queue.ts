@@ -77,10 +77,10 @@ export function createQueue(options: {
 
   const bytes = (): number => ring.bytes + retries.bytes + inFlightBytes
   /** Failed batches stand in the order of `after`, so the first one tells. */
-  const retryDue = (): boolean => (retries.first?.after ?? Number.POSITIVE_INFINITY) <= ring.head
+  const retryDue = (): boolean => (retries.first()?.after ?? Number.POSITIVE_INFINITY) <= ring.head
 
   const dropHead = (reason: DropReason): void => {
-    const self = ring.headIsSelf
+    const self = ring.headIsSelf()
     ledger.drop(reason, ring.drop(), self)
   }
   const dropBatch = (reason: DropReason, batch: Batch): void =>
@@ -124,7 +124,7 @@ export function createQueue(options: {
 
   /** Whatever has failed came before all that is fresh. */
   const dropOldest = (): void => {
-    if (retries.size === 0) {
+    if (retries.size() === 0) {
       dropHead('queue_full')
       return
     }
@@ -227,7 +227,7 @@ export function createQueue(options: {
       for (const batch of retries.removeBefore(at)) dropBatch('max_age', batch)
     },
     drop(reason) {
-      while (retries.size > 0) dropBatch(reason, retries.takeFirst())
+      while (retries.size() > 0) dropBatch(reason, retries.takeFirst())
       while (ring.size > 0) dropHead(reason)
     },
   }

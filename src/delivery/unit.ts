@@ -213,7 +213,7 @@ export function createUnit(options: UnitOptions): Unit {
         delivered: ledger.delivered,
         dropped: { ...ledger.dropped },
         pending: {
-          buffered: buffered + intake.underWay,
+          buffered: buffered + intake.underWay(),
           held: ledger.held,
           queued: queue.weight,
           in_flight: ledger.inFlight,

@@ -51,7 +51,6 @@ export function otelLogs(): ExporterDefinition<unknown, unknown, unknown, OtelLo
     },
     ingest: ingestLog,
     forget: ({ slabs }) => slabs.clear(),
-    sizeOf: ({ start, end }) => end - start,
     requestBytes: (client) => client.requestBytes,
     export: (client, batch, context) =>
       compacting(
