@@ -71,6 +71,7 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
   let selfs: boolean[] = new Array(capacity).fill(false)
   let wires: number[] = new Array(capacity).fill(0)
   let memories: number[] = new Array(capacity).fill(0)
+
   const resize = (to: number): void => {
     const reordered = <T>(from: T[]): T[] => {
       const copy: T[] = new Array(to)
@@ -97,7 +98,7 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
   const wireAt = (slot: number): number =>
     sizeOf === undefined ? (wires[slot] as number) : asked(items[slot])
 
-  /** A copy of `count` slots from the ring.head on. */
+  /** A copy of `count` slots from the head on. */
   const slice = <T>(from: T[], count: number): T[] => {
     const start = ring.head & mask
     const end = start + count

@@ -19,23 +19,21 @@ export class Layout {
     this.name = name
     this.severity = severity
     this.severityText = severity && knownText(severity.name)
-    this.#keys = []
-    this.#texts = []
+    this.#keys = new Array(places).fill('')
+    this.#texts = new Array(places).fill(undefined)
   }
 
   /** As `knownText`, of the key that is the `place`th of an event. */
   textOf(place: number, key: string): KnownText | undefined {
-    return place < this.#keys.length && this.#keys[place] === key
-      ? this.#texts[place]
-      : this.#learn(place, key)
+    return place < places && this.#keys[place] === key ? this.#texts[place] : this.#learn(place, key)
   }
 
   #learn(place: number, key: string): KnownText | undefined {
     const text = knownText(key)
     // The first event decides, so that events of several kinds do not take each other's places.
-    if (place === this.#keys.length && place < places && text !== undefined) {
-      this.#keys.push(key)
-      this.#texts.push(text)
+    if (place < places && this.#keys[place] === '') {
+      this.#keys[place] = key
+      this.#texts[place] = text
     }
     return text
   }
@@ -44,7 +42,7 @@ export class Layout {
 /** Finds the layout of a name. */
 export type Layouts = (name: string) => Layout
 
-const places = 32
+const places = 16
 const remembered = 2000
 const longest = 256
 

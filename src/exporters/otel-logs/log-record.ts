@@ -2,7 +2,7 @@ import { ErrorSnapshot, measurementValue, metadataValue, type TelemetryEvent } f
 import { EventRecord } from '../../bus/snapshot.ts'
 import type { Scope } from '../../bus/span-scope.ts'
 import { parseTraceparent } from '../../bus/traceparent.ts'
-import { writeAnyValueField, writeKnownKeyValue } from '../otel/encode/any-value.ts'
+import { writeAnyValueField, writeKnownAnyValue, writeKnownKeyValue } from '../otel/encode/any-value.ts'
 import {
   openItem,
   writeCount,
@@ -130,7 +130,7 @@ function writeMetadata(
     if (value === null || value === undefined) continue
     const key = fields[i] as string
     if (key === settings.bodyKey) {
-      writeBody(writer, value)
+      writeBody(writer, value, layout.textOf(i >> 1, key))
       continue
     }
     if (key === 'severity') {
@@ -176,7 +176,12 @@ function writeAttribute(
   }
 }
 
-function writeBody(writer: ProtobufWriter, value: unknown): void {
+function writeBody(writer: ProtobufWriter, value: unknown, key: KnownText | undefined): void {
+  const text = typeof value === 'string' ? key?.valueText(value) : undefined
+  if (text !== undefined) {
+    writeKnownAnyValue(writer, bodyTag, text)
+    return
+  }
   const body = bodyOf(value)
   if (body !== undefined) writeAnyValueField(writer, bodyTag, body)
 }
