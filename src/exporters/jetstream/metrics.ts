@@ -8,7 +8,7 @@ import type { State } from '../otel-metrics/state.ts'
 import { connectionProblems, jetstreamKeys } from './connection-keys.ts'
 import { publishings, shownPublished } from './publishing.ts'
 
-/** What a connection over HTTP has, and a stream has not. */
+/** Keys of an HTTP connection that a stream does not have. */
 const overHttp = [
   ...([
     'enabled',

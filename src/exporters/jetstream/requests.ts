@@ -7,7 +7,7 @@ import { type JetStreamClient, openJetStreamClient } from './client.ts'
 import type { JetStreamConnection } from './connection-keys.ts'
 import type { Publishing } from './publishing.ts'
 
-/** What a client of spans or log records needs of the configuration. */
+/** The configuration that a client of spans or log records uses. */
 export type RequestConfig = JetStreamConnection & {
   readonly service_name: string | null
   readonly resource_attributes: readonly string[] | Readonly<Record<string, string>>
@@ -22,7 +22,7 @@ export interface RequestClient {
   close(): Promise<void>
 }
 
-/** What an attempt needs to know. */
+/** The context that an attempt uses. */
 export type AttemptContext = Pick<
   ExportContext<unknown, { readonly max_request_bytes: number }>,
   'signal' | 'config' | 'deadline' | 'clock' | 'weight'

@@ -118,12 +118,12 @@ function noteRejected(state: State, rejected: number, cause: unknown): void {
 const tooLarge = (refusal: Refusal | undefined): unknown =>
   refusal && new TelemetryError('HTTP_STATUS', 'the backend answered HTTP 413 to a part of a collection')
 
-/** What the settled collections amount to, and the failure that stopped the others. */
+/** Combines the settled collections, and the failure that stopped the others, into an outcome. */
 function verdict(batch: readonly CollectionItem[], stop: Stop | undefined, cause: unknown): Outcome {
   const settled = batch.filter((item) => item.settled)
   if (stop && settled.length > 0) return { type: 'too_large', unsent: true }
   if (stop) {
-    // What has arrived is not sent again, but it may yet be dropped with the rest.
+    // Collections that arrived are not sent again, but may be dropped with the rest.
     const partly = batch.some(({ arrived }) => arrived)
     return stop.type === 'retry' && partly ? { ...stop, ambiguous: true } : stop
   }

@@ -246,7 +246,7 @@ describe('a span that was encoded when it finished', () => {
     assert.ok(held < used * 1.1, 'little more than what is in use is held')
   })
 
-  it('gives its memory to the next one when nobody keeps it', () => {
+  it('gives its memory to the next one when it is not kept', () => {
     const fresh = createSpanSlabs()
     const [kept, dropped] = [fresh.encode(plainSpan({ name: 'kept' })), fresh.encode(plainSpan())]
     fresh.release(kept)

@@ -16,7 +16,7 @@ const resourceMetricsScopeMetrics = 0x12
 
 const longestLength = 5
 
-/** What all requests have in common is encoded once, here. */
+/** Encodes the parts that all requests share, once. */
 export function createRequests({ resource, scope }: SpanOrigin): Requests {
   const writer = createWriter()
   const resourceHead = encodeResource(writer, resource)

@@ -1,0 +1,24 @@
+/** A service is killed under load, again and again: what it had synced arrives, and what arrives twice was announced. */
+import assert from 'node:assert/strict'
+import { assertExact, totalPending } from '../support/ledger.ts'
+import { killRepeatedly } from './kill/kills.ts'
+
+const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
+
+describe('a service that is killed under load', function () {
+  this.timeout(nightly ? 1_800_000 : 240_000)
+
+  it('loses nothing that was synced, and its last ledger adds up', async () => {
+    const report = await killRepeatedly(nightly ? 200 : 8)
+    assert.ok(report.promised > 0, 'something was on disk when it was killed')
+    assert.deepEqual(report.missing, [])
+    assert.ok(
+      report.duplicates <= report.ambiguous,
+      `${report.duplicates} duplicates, ${report.ambiguous} ambiguous`,
+    )
+    assertExact(report.last)
+    assert.equal(totalPending(report.last), 0)
+    const { delivered, dropped, restored } = report.last
+    assert.equal(delivered + (dropped.spool_corrupt ?? 0), restored)
+  })
+})
