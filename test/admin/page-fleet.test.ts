@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { Browser, BrowserContextOptions } from 'playwright-core'
+import type { BrowserContextOptions } from 'playwright-core'
 import type { AdminFleet } from '../../src/admin/index.ts'
 import { natsFleet } from '../../src/nats/index.ts'
 import { publishStored } from '../../src/nats-client/stored.ts'
@@ -11,31 +11,26 @@ import { type Stage as NatsStage, stageOf, startNats } from '../nats/stage.ts'
 import { statusOf } from '../nats/statuses.ts'
 import { type NatsServer, needsNats } from '../support/nats-server.ts'
 import { createSimulatedFleet, nodeOf } from './simulated-fleet.ts'
-import { openBrowser, openStage, type Stage } from './stage.ts'
+import { openStage, type Stage, withBrowser } from './stage.ts'
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const markup = '<img src=x onerror="document.title=1">'
 
 describe('the fleet on the live page', function () {
   this.timeout(120_000)
-  let browser: Browser | undefined
+  const browser = withBrowser()
   let stage: Stage
 
-  before(async function () {
-    browser = await openBrowser()
-    if (!browser) this.skip()
-  })
-  after(() => browser?.close())
   afterEach(() => stage?.close())
 
   const open = async (fleet: AdminFleet | undefined, look?: BrowserContextOptions): Promise<void> => {
-    stage = await openStage(browser!, { fleet, ...(look && { look }) })
+    stage = await openStage(browser(), { fleet, ...(look && { look }) })
     await stage.signIn()
   }
   const cell = (node: string, name: string) => stage.page.locator(`[data-node="${node}"] [data-cell=${name}]`)
 
   it('is not there without a fleet, and nothing asks for it', async () => {
-    stage = await openStage(browser!)
+    stage = await openStage(browser())
     const asked: string[] = []
     stage.page.on('request', (request) => asked.push(new URL(request.url()).pathname))
     await stage.signIn()

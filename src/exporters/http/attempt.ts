@@ -6,7 +6,7 @@ import {
 } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { Socket } from 'node:net'
-import { context, createContextKey } from '@opentelemetry/api'
+import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { isError, messageOf, TelemetryError } from '../../errors.ts'
 import {
   type ConnectionProblem,
@@ -64,7 +64,10 @@ export interface RequestPlan {
 }
 
 // The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
-const suppressTracing = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+const untraced = ROOT_CONTEXT.setValue(
+  createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING'),
+  true,
+)
 
 /**
  * Starts one request and calls `settle` exactly once; throws if the plan makes no valid request. The returned function stops it: the request is destroyed and
@@ -103,7 +106,7 @@ export function beginRequest(
   const abandoned = plan.via && !plan.via.forwarded ? new AbortController() : undefined
   const options = abandoned ? { ...plan.options, abandoned: abandoned.signal } : plan.options
   const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(options)
-  const request = context.with(context.active().setValue(suppressTracing, true), start)
+  const request = context.with(untraced, start)
 
   const onData = (): void => {
     heard = true

@@ -4,12 +4,12 @@ import { createEncoder, type Encoder } from './encode.ts'
 import type { SpanOrigin } from './resource.ts'
 import type { Signal } from './signal.ts'
 import type { SpanItem } from './span-item.ts'
-import { type ConnectionConfig, openTransport } from './transport.ts'
+import { type AbortedAttempt, type ConnectionConfig, openTransport } from './transport.ts'
 
 export interface NativeClient {
   export(
     batch: readonly SpanItem[],
-    attempt: { readonly signal: AbortSignal; readonly config: { readonly max_request_bytes: number } },
+    attempt: AbortedAttempt & { readonly config: { readonly max_request_bytes: number } },
   ): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
@@ -30,10 +30,10 @@ export async function openNativeClient(
   const { origin, post, proxy, close } = await openTransport(config, context, carried, obtainedBy)
   const encoder = encoderOf(origin)
   return {
-    export: async (batch, { signal, config: current }) => {
+    export: async (batch, attempt) => {
       const body = encoder.encode(batch)
-      if (body.byteLength > current.max_request_bytes) return { type: 'too_large', unsent: true }
-      return post(body, batch.length, signal)
+      if (body.byteLength > attempt.config.max_request_bytes) return { type: 'too_large', unsent: true }
+      return post(body, batch.length, attempt)
     },
     proxy,
     requestBytes: encoder.overheadBytes,

@@ -1,5 +1,6 @@
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
+import { abortOf } from '../abort-source.ts'
 import { sendAuthorized } from '../http/credentials.ts'
 import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import type { Outcome } from '../outcome.ts'
@@ -27,12 +28,15 @@ export type ConnectionConfig = Pick<
   | 'resource_attributes'
 >
 
+/** What ends an attempt early: its context has it. */
+export type AbortedAttempt = Parameters<typeof abortOf>[0]
+
 /** Our own transport of OTLP over HTTP, for any signal. */
 export interface Transport {
   /** The resource and scope of what is sent. */
   readonly origin: SpanOrigin
   /** Posts a request of so many items, once. `rejected` of the outcome counts items. */
-  post(body: Uint8Array, items: number, signal: AbortSignal): Promise<Outcome>
+  post(body: Uint8Array, items: number, attempt: AbortedAttempt): Promise<Outcome>
   /** The proxy it goes through, without credentials. */
   readonly proxy: string | undefined
   close(): Promise<void>
@@ -63,10 +67,12 @@ export async function openTransport(
 
   return {
     origin,
-    post: async (body, items, signal) => {
-      const attempt = await sendAuthorized(credentials, signal, (obtained = {}) =>
-        http.post(body, { signal, headers: obtained }),
-      )
+    post: async (body, items, tried) => {
+      const attempt = await (credentials === undefined
+        ? http.post(body, { signal: abortOf(tried) })
+        : sendAuthorized(credentials, tried.signal, (obtained = {}) =>
+            http.post(body, { signal: tried.signal, headers: obtained }),
+          ))
       let cause: TelemetryError | undefined
       const outcome = outcomeOf(attempt, {
         now: clock.now(),
