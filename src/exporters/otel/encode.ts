@@ -10,6 +10,7 @@ import {
   writeByte,
   writeUint32,
 } from './encode/protobuf-writer.ts'
+import { createRequestMemory } from './encode/request-memory.ts'
 import { writeSdkSpan } from './encode/sdk-span.ts'
 import { writeSpan } from './encode/span.ts'
 import type { EncodedItem } from './encoded-item.ts'
@@ -24,6 +25,8 @@ export interface Encoder {
    * whose request has fields of the same numbers, it is an ExportLogsServiceRequest.
    */
   encode(items: readonly SpanItem[]): Uint8Array
+  /** Takes back what `encode` gave and nobody reads any more: a later request is written over it. */
+  giveBack?(request: Uint8Array): void
   /** Bytes that a request takes beside its items: resource, scope and framing; at most. */
   readonly overheadBytes: number
 }
@@ -38,6 +41,7 @@ const longestLength = 5
 /** Encodes in one pass. `origin` is that of our own spans; it is encoded once, here. Those of an SDK bring theirs. */
 export function createEncoder(origin: SpanOrigin): Encoder {
   const writer = createWriter()
+  const memory = createRequestMemory()
   const resourceHead = encodeResource(writer, origin.resource)
   const scopeHead = encodeScope(writer, origin.scope)
   const overheadBytes = 3 * (1 + longestLength) + resourceHead.length + scopeHead.length
@@ -47,7 +51,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
     let size = scopeHead.length
     for (const { start, end } of spans) size += end - start
     const resourceSpans = resourceHead.length + 1 + varintSize(size) + size
-    const into = createWriter(1 + varintSize(resourceSpans) + resourceSpans)
+    const into = memory.take(1 + varintSize(resourceSpans) + resourceSpans)
     writeByte(into, requestResourceSpans)
     writeUint32(into, resourceSpans)
     put(into, resourceHead)
@@ -55,7 +59,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
     writeUint32(into, size)
     put(into, scopeHead)
     putAll(into, spans)
-    return into.bytes
+    return into.bytes.subarray(0, into.at)
   }
 
   const heads = new WeakMap<object, Buffer>([
@@ -101,6 +105,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
 
   return {
     encode: (items) => (areEncoded(items) ? join(items) : encodeGroups(items)),
+    giveBack: memory.giveBack,
     overheadBytes,
   }
 }

@@ -33,7 +33,7 @@ export async function openNativeClient(
     export: async (batch, { signal, config: current }) => {
       const body = encoder.encode(batch)
       if (body.byteLength > current.max_request_bytes) return { type: 'too_large', unsent: true }
-      return post(body, batch.length, signal)
+      return post(body, batch.length, signal, encoder.giveBack)
     },
     proxy,
     requestBytes: encoder.overheadBytes,

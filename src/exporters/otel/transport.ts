@@ -32,8 +32,16 @@ export type ConnectionConfig = Pick<
 export interface Transport {
   /** The resource and scope of what is sent. */
   readonly origin: SpanOrigin
-  /** Posts a request of so many items, once. `rejected` of the outcome counts items. */
-  post(body: Uint8Array, items: number, signal: AbortSignal): Promise<Outcome>
+  /**
+   * Posts a request of so many items, once. `rejected` of the outcome counts items. `free` is called if the body is known
+   * to be read by nobody any more.
+   */
+  post(
+    body: Uint8Array,
+    items: number,
+    signal: AbortSignal,
+    free?: (body: Uint8Array) => void,
+  ): Promise<Outcome>
   /** The proxy it goes through, without credentials. */
   readonly proxy: string | undefined
   close(): Promise<void>
@@ -64,10 +72,14 @@ export async function openTransport(
 
   return {
     origin,
-    post: async (body, items, signal) => {
-      const attempt = await sendAuthorized(credentials, signal, (obtained = {}) =>
-        http.post(body, { signal, headers: obtained }),
-      )
+    post: async (body, items, signal, free) => {
+      let written = true
+      const attempt = await sendAuthorized(credentials, signal, async (obtained = {}) => {
+        const sent = await http.post(body, { signal, headers: obtained })
+        written &&= sent.type === 'response' && sent.written === true
+        return sent
+      })
+      if (written && attempt.type === 'response') free?.(body)
       let cause: TelemetryError | undefined
       const outcome = outcomeOf(attempt, {
         now: clock.now(),
