@@ -5,6 +5,7 @@
  *
  * `npm --prefix bench run outage -- --seconds 1,3,10,30`; `--only refused,hung,503,reset,none`
  * `--runs 5`  medians; memory of one run says little, as it depends on when the garbage collector ran last
+ * `--warm 45` seconds of life before: until the code is compiled, and the heap has the size that it keeps
  * `--raised`  ours with a queue of 400,000, a reset_timeout of 1 s and a timeout of 2 s, too
  */
 import type { Fault } from '../../src/testing/index.ts'
@@ -26,6 +27,7 @@ import {
 
 interface Task extends Setting {
   readonly seconds: number
+  readonly warmSeconds: number
 }
 
 interface Result {
@@ -40,8 +42,6 @@ interface Result {
 }
 
 const perSecond = 5_000
-/** Until the code is compiled. */
-const warmSeconds = 10
 const beforeSeconds = 1
 /** More than the 2 s in which delivery has to resume: the flush that follows would ask the backend itself. */
 const afterSeconds = 5
@@ -57,7 +57,7 @@ const outages: Readonly<Record<string, Fault | undefined>> = {
   reset: { type: 'reset', when: 'during' },
 }
 
-async function work({ seconds, ...setting }: Task): Promise<Result> {
+async function work({ seconds, warmSeconds, ...setting }: Task): Promise<Result> {
   const contender = await startContender(setting)
   const emit = (from: number, to: number): void => {
     for (let i = from; i < to; i++) contender.span(i)
@@ -110,7 +110,7 @@ await bench<Task, Result>(import.meta.url, work, async (apart) => {
   console.log(
     `${perSecond} spans/s, ours with ${isSet('raised') ? JSON.stringify(config) : 'default settings'}`,
   )
-  const runs = flag('runs', 1)
+  const [runs, warmSeconds] = [flag('runs', 1), flag('warm', 45)]
   for (const seconds of list('seconds', ['1', '3', '10', '30']).map(Number))
     for (const name of names)
       for (const kind of kinds) {
@@ -118,7 +118,7 @@ await bench<Task, Result>(import.meta.url, work, async (apart) => {
         while (outcomes.length < runs) {
           const sink = await startSink()
           let directed: Promise<number> | undefined
-          const task = { kind, url: sink.url, config: kind === 'native' ? config : {}, seconds }
+          const task = { kind, url: sink.url, config: kind === 'native' ? config : {}, seconds, warmSeconds }
           const result = await apart(task, async () => {
             await sink.forget()
             directed = direct(sink, outages[name], seconds)
