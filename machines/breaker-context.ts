@@ -16,7 +16,7 @@ export interface BreakerContext {
   readonly endpoint: number
   /** Who is told whether the endpoint serves, where there are several. */
   readonly watcher: BreakerWatcher | undefined
-  /** What it lets through: what the watcher is told. */
+  /** What the breaker lets through now; its watcher hears of each change. */
   readonly availability: Availability
   /** Who waits for a permit. */
   readonly waiter: PermitHolder | undefined

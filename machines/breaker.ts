@@ -98,7 +98,7 @@ export const breakerMachine = setup({
     tell: enqueueActions(({ context: { watcher, endpoint, availability }, enqueue }) => {
       if (watcher) enqueue.sendTo(watcher, { type: 'breaker.shown', endpoint, availability })
     }),
-    /** A host that is no actor provides its own `grant` and `deny` (see createBreaker). */
+    /** A host that is not an actor provides its own `grant` and `deny` (see createBreaker). */
     grant: enqueueActions(({ context, event, enqueue }, { probe }: { probe: boolean }) => {
       const holder = asker({ context, event })
       enqueue.sendTo(holder, {
@@ -229,7 +229,7 @@ export const breakerMachine = setup({
           on: { 'permit.request': 'probing' },
         },
         probing: {
-          // Whoever is granted the probe knows that it is taken.
+          // The actor that is granted the probe knows already that it is taken.
           entry: [lets('away')[0], 'nextGeneration', { type: 'grant', params: { probe: true } }, 'endWait'],
           after: { probeDeadline: 'free' },
           on: {

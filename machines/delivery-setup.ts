@@ -23,7 +23,7 @@ export interface DeliveryContext extends DeliveryInput {
   readonly permit: Permit | null
   /** The permit ends with the wave: the next one may go to another endpoint. */
   readonly recalled: boolean
-  /** Endpoints that a drain, or the probe of a flush, has tried in vain. */
+  /** Endpoints that a drain, or the probe of a flush, has tried without success. */
   readonly tried: readonly number[]
   /** The breaker has counted a failure of this exporter, so the next success must be reported. */
   readonly failing: boolean
@@ -57,7 +57,7 @@ const request = (
 const isUrgent = (event: DeliveryEvent): boolean =>
   event.type === 'exporter.flush' || (event.type === 'telemetry.batch' && event.urgent)
 
-/** What fails as a whole, for no fault of the backend, is tried again after this. */
+/** Wait before a wave is tried again that failed as a whole, in our code and not at the backend. */
 const failedWaitMs = 1_000
 
 /** The delivery chart's vocabulary: its types, and the guards, actions, delays and placeholder actors it names. */
@@ -82,7 +82,7 @@ export const deliverySetup = setup({
     hasPermit: ({ context }) => context.permit !== null,
     /** The permit serves the next wave as well. */
     keepsPermit: ({ context }) => context.permit !== null && !context.recalled,
-    /** Nothing that the breaker does not know: the permit serves the next wave as well. */
+    /** True if the report tells the breaker nothing new: the next wave may use the same permit. */
     isRoutine: ({ context }, { report }: { report: WaveReport }) =>
       context.permit?.probe === false &&
       !context.recalled &&

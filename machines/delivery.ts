@@ -76,7 +76,7 @@ export const deliveryMachine = deliverySetup.createMachine({
             'permit.revoked': { actions: ['dropPermit', 'endWave'] },
             'endpoint.changed': [
               { guard: 'hasPermit', actions: ['recallPermit', 'serve'] },
-              /** What is in flight finishes by itself. */
+              /** Batches in flight finish by themselves. */
               { target: 'idle', actions: 'serve' },
             ],
           },

@@ -10,7 +10,7 @@ type EventsOf<Map> = { [Type in keyof Map & string]: { readonly type: Type } & M
 // biome-ignore lint/complexity/noBannedTypes: an event without a payload intersects with nothing.
 type NoPayload = {}
 
-/** What one exported batch told about the backend; `neutral` is alive but refusing, `cancelled` says nothing. */
+/** What an exported batch says about the backend. `neutral`: alive but refusing. `cancelled`: nothing. */
 export type ExportResult = 'success' | 'failure' | 'neutral' | 'misdirected' | 'cancelled'
 
 /**
@@ -43,7 +43,7 @@ export interface BreakerSettings {
   readonly probeTimeoutMs: number
 }
 
-/** What a chart has to know of an exporter's configuration. */
+/** The part of an exporter's configuration that its charts use. */
 export interface ExporterSettings {
   readonly enabled: boolean
   /** How long a disabled or removed exporter may go on delivering. Milliseconds. */
@@ -54,12 +54,12 @@ export interface ExporterSettings {
 }
 
 /**
- * What a request for a permit asks for. `delivery` waits until it is granted. `urgent` (a flush, a drain) has an open
+ * The purpose of a request for a permit. `delivery` waits until it is granted. `urgent` (a flush, a drain) has an open
  * breaker probe at once, or is denied. `probe` wants nothing but the probe of an open breaker.
  */
 export type PermitPurpose = 'delivery' | 'urgent' | 'probe'
 
-/** What a wave told about the backend, when it ended, and a random number for the jitter of what follows. */
+/** The result of a wave at the backend, the time it ended, and a random number for the jitter of the next wait. */
 export interface BackendReport {
   readonly results: readonly ExportResult[]
   /** Monotonic milliseconds. */
@@ -75,9 +75,9 @@ export type BreakerEvent = EventsOf<{
   'permit.request': {
     readonly replyTo?: PermitHolder
     readonly purpose: PermitPurpose
-    /** Endpoints that an urgent request has tried in vain. */
+    /** Endpoints that an urgent request has tried without success. */
     readonly except?: readonly number[]
-    /** Of an urgent request: nothing is sent after it, so it is too late to wait as long as the backend asked for. */
+    /** For an urgent request: it is the last one, so the wait that the backend asked for (Retry-After) is not kept. */
     readonly last?: boolean
   }
   /** The holder no longer waits. */
@@ -92,7 +92,7 @@ export type BreakerEvent = EventsOf<{
   'breaker.force_open': NoPayload
   'breaker.disable': NoPayload
   'breaker.reset': NoPayload
-  /** From now on this actor is told whether the endpoint serves; `undefined`: nobody is. */
+  /** From now on this actor is told whether the endpoint serves; `undefined`: no actor is. */
   'breaker.watch': { readonly watcher: BreakerWatcher | undefined }
 }>
 
@@ -118,7 +118,7 @@ export type PermitHolder = ActorRef<Snapshot<unknown>, BreakerReply>
  */
 export type Availability = 'serves' | 'probe_free' | 'away' | 'forced_open'
 
-/** What a breaker tells the actor that watches it. */
+/** Events from a breaker to the actor that watches it. */
 export type BreakerNews = EventsOf<{
   'breaker.shown': { readonly endpoint: number; readonly availability: Availability }
 }>
@@ -139,7 +139,7 @@ export type FailoverEvent =
       'failover.endpoints': { readonly breakers: readonly BreakerRef[] }
     }>
 
-/** What the unit tells the delivery chart, once each time its answer to `look` changes. */
+/** Events from the unit to the delivery chart: one each time its answer to `look` changes. */
 export type WorkEvent = EventsOf<{
   /** Something waits, and is due in `dueInMs` unless a batch fills up before. */
   'work.arrived': { readonly items: number; readonly events: number; readonly dueInMs: number }
@@ -201,7 +201,19 @@ export type ExporterEvent =
       'client.retired': NoPayload
     }>
 
-/** What exporters tell the system. */
+/** The events of the spool machine. */
+export type SpoolEvent = EventsOf<{
+  'spool.enable': NoPayload
+  'spool.disable': NoPayload
+  /** A file was written after an earlier failure. */
+  'spool.wrote': NoPayload
+  'spool.filled': NoPayload
+  'spool.freed': NoPayload
+  /** An operation on the disk failed, or took too long. */
+  'spool.failed': { readonly error: unknown }
+}>
+
+/** Events from exporters to the system. */
 export type SystemReport = EventsOf<{
   'config.prepared': { readonly id: string; readonly version: number }
   'config.refused': { readonly id: string; readonly version: number; readonly reason: string }
@@ -225,7 +237,7 @@ export interface PlannedChange extends PlannedExporter {
 /** A command of an operator to a circuit breaker. */
 export type BreakerCommand = 'force_open' | 'disable' | 'reset'
 
-/** What the composition root and an operator ask of the system. */
+/** Events from the composition root, and from operators, to the system. */
 export type SystemEvent =
   | SystemReport
   | EventsOf<{
@@ -245,7 +257,7 @@ export type SystemEvent =
   | { readonly type: `xstate.done.actor.${string}` }
   | { readonly type: `xstate.error.actor.${string}`; readonly error: unknown }
 
-/** What the system tells the composition root. */
+/** Events that the system emits for the composition root. */
 export type SystemEmitted = EventsOf<{
   'config.settled': {
     readonly version: number
@@ -255,7 +267,7 @@ export type SystemEmitted = EventsOf<{
   'exporter.removed': { readonly id: string }
 }>
 
-/** Emitted by an exporter or a breaker that enters a state which is shown outside: one of its `tags`. */
+/** Emitted by an exporter, a breaker or a spool that enters a state which is shown outside: one of its `tags`. */
 export type StateEmitted = EventsOf<{ 'state.shown': NoPayload }>
 
 /** An exporter that refused a change, and its reason. */

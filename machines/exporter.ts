@@ -162,7 +162,7 @@ export const exporterMachine = exporterSetup.createMachine({
             onError: { target: '#exporter.leaving', actions: 'refuse' },
           },
         },
-        /** What was closed a moment ago is waited for: the address may be the same. */
+        /** Waits for a client that is closing, since the new one may use the same address. */
         opening: {
           invoke: {
             src: 'prepare',

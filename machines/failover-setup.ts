@@ -16,11 +16,11 @@ export interface FailoverInput {
   readonly breakers: readonly BreakerRef[]
 }
 
-/** A request for a permit that nobody has answered yet. */
+/** A request for a permit that has not been answered yet. */
 export interface OpenRequest {
   readonly replyTo: PermitHolder | undefined
   readonly purpose: PermitPurpose
-  /** Endpoints that it is not for: they were tried in vain, or have denied it. */
+  /** Endpoints that are excluded: they were tried without success, or have denied the request. */
   readonly except: readonly number[]
   readonly last: boolean
 }
@@ -29,7 +29,7 @@ export interface OpenRequest {
 export interface FailoverContext {
   readonly unit: UnitPort
   readonly breakers: readonly BreakerRef[]
-  /** What each of them lets through, as it has said. */
+  /** What each breaker lets through, as last reported. */
   readonly available: readonly Availability[]
   /** The endpoint that telemetry goes to: the first one that serves. Null while none does. */
   readonly serving: number | null
@@ -138,7 +138,7 @@ export const failoverSetup = setup({
           ? withAvailability(context.available, event.endpoint, event.availability)
           : context.available,
     }),
-    /** The endpoint that serves is chosen, and whoever asks for permits hears of it. */
+    /** Chooses the endpoint that serves, and tells the actors that wait for permits. */
     choose: enqueueActions(({ context, enqueue }) => {
       const serving = firstServing(context.available)
       if (serving === context.serving) return

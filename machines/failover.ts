@@ -2,9 +2,10 @@ import type { Availability } from './events.ts'
 import { failoverSetup } from './failover-setup.ts'
 
 /**
- * Which of several endpoints serves. It stands in for their breakers: whoever asks it for a permit gets that of the
- * first endpoint whose breaker is closed. While a fallback serves, an endpoint that is preferred to it is probed, with
- * one batch at a time, as soon as its breaker lets a probe through. While none serves, requests wait for a probe.
+ * Decides which of several endpoints serves. It stands in for their breakers: an actor that asks it for a permit gets
+ * that of the first endpoint whose breaker is closed. While a fallback serves, an endpoint that is preferred to it is
+ * probed, with one batch at a time, as soon as its breaker lets a probe through. While none serves, requests wait for a
+ * probe.
  */
 export const failoverMachine = failoverSetup.createMachine({
   id: 'failover',
@@ -66,7 +67,7 @@ export const failoverMachine = failoverSetup.createMachine({
       },
     },
 
-    /** Of an endpoint that is preferred to the one that serves. */
+    /** Probes an endpoint that is preferred to the one that serves. */
     probe: {
       initial: 'waiting',
       states: {

@@ -8,8 +8,17 @@ export type { BreakerActor, ExporterGroup, FailoverActor } from './exporter-grou
 export type { ExporterContext, ExporterInput, StagedChange, UnitInput } from './exporter-setup.ts'
 export { failoverMachine } from './failover.ts'
 export type { FailoverContext, FailoverInput, OpenRequest } from './failover-setup.ts'
-export type { FenceReport, OpenFailure, UnitHandle, UnitPort, WaveReport, WaveScope } from './ports.ts'
-export type { BreakerState, ExporterState } from './states.ts'
+export type {
+  FenceReport,
+  OpenFailure,
+  SpoolPort,
+  UnitHandle,
+  UnitPort,
+  WaveReport,
+  WaveScope,
+} from './ports.ts'
+export { type OpenedSpool, type SpoolContext, type SpoolInput, spoolMachine } from './spool.ts'
+export type { BreakerState, ExporterState, SpoolState } from './states.ts'
 export { defaultRestartPolicy, type RestartPolicy, rememberCrash } from './supervision.ts'
 export { systemMachine } from './system.ts'
 export type { SystemContext, SystemInput, Transaction } from './system-context.ts'

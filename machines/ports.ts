@@ -1,8 +1,9 @@
 import type { BackendReport, WorkEvent } from './events.ts'
 
 /**
- * What a machine may ask of the unit, the data side of one exporter. Every method is total: it never throws and
- * never waits. None returns a fact: facts arrive as events. Work that can fail is an invoked promise actor (see the
+ * The methods of the unit, the data side of one exporter, that a machine may call. Every method is total: it never
+ * throws and never waits. None returns a fact: facts arrive as events. Work that can fail is an invoked promise actor
+ * (see the
  * `actors` of each machine).
  */
 export interface UnitPort {
@@ -18,7 +19,7 @@ export interface UnitPort {
   requestFlush(): void
   /** The permit no longer serves: what is in flight finishes, and nothing more is sent. */
   endWave(): void
-  /** What a flush waits for cannot be delivered now. */
+  /** Ends the flushes under way as incomplete: their events cannot be delivered now. */
   failFlush(): void
   /** Another endpoint serves, which owes nothing to the failures of the last one; null: none does. */
   serve(endpoint: number | null): void
@@ -37,7 +38,7 @@ export interface UnitPort {
   tick(): void
   /** Aborts what is in flight; each lease is settled or requeued in the ledger. */
   cut(): void
-  /** What is still pending is dropped and counted. */
+  /** Drops and counts all pending events. */
   abandon(reason: 'disabled' | 'shutdown'): void
   /** Earlier crashes no longer count. */
   forgive(): void
@@ -57,13 +58,23 @@ export interface UnitHandle {
   noteCrash(error: unknown): void
 }
 
-/** What a promise actor that exports tells its machine: one result per batch, in the order they ended. */
+/** What the spool machine may ask of the data side of a spool. Every method is total. */
+export interface SpoolPort {
+  readonly id: string
+  /** Files may be written from now on. */
+  allow(): void
+  /** No further file is written. */
+  forbid(): void
+  noteError(error: unknown): void
+}
+
+/** The output of an actor that exports: one result per batch, in the order they ended. */
 export type WaveReport = BackendReport
 
 /** One batch, as a probe; all that is due at once; or further batches too, as they become due, while all goes well. */
 export type WaveScope = 'probe' | 'once' | 'series'
 
-/** What fencing tells: how many crashes count against the restart intensity, the latest included. */
+/** The output of fencing: how many crashes count against the restart intensity, the latest included. */
 export interface FenceReport {
   readonly crashes: number
 }

@@ -1,6 +1,6 @@
 import type { AnyMachineSnapshot } from 'xstate'
 
-/** What an exporter is doing, as shown outside: a tag of its chart. */
+/** The state of an exporter as shown outside: a tag of its chart. */
 export type ExporterState =
   | 'disabled'
   | 'opening'
@@ -12,7 +12,7 @@ export type ExporterState =
   | 'restarting'
   | 'failed'
 
-/** What a breaker is doing, as shown outside: a tag of its chart. */
+/** The state of a breaker as shown outside: a tag of its chart. */
 export type BreakerState = 'closed' | 'open' | 'half_open' | 'forced_open' | 'disabled'
 
 /** The one tag of a chart's state. */
@@ -30,3 +30,6 @@ export const exporterState = (exporter: Pick<AnyMachineSnapshot, 'tags' | 'statu
 
 export const breakerState = (breaker: Pick<AnyMachineSnapshot, 'tags'>): BreakerState =>
   shownState<BreakerState>(breaker, 'closed')
+
+/** What a spool is doing, as shown outside: a tag of its chart. */
+export type SpoolState = 'off' | 'opening' | 'ready' | 'full' | 'failing' | 'closing'

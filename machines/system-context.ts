@@ -18,13 +18,13 @@ export interface Transaction {
 
 export const noTransaction: Transaction = { version: 0, changes: [], refusals: [] }
 
-/** What a change adds, disabled until the change is committed. */
+/** The exporters that a change adds; they are disabled until the change is committed. */
 export const addedBy = (changes: readonly PlannedChange[]): readonly PlannedExporter[] =>
   changes
     .filter(({ effect }) => effect === 'add')
     .map(({ unit, settings }) => ({ unit, settings: { ...settings, enabled: false } }))
 
-/** What an exporter is asked to prepare; one that a change removes is not asked. */
+/** The preparation that a transaction asks of an exporter; undefined for one that it removes. */
 export const preparationOf = ({ version, changes }: Transaction, id: string) => {
   const change = changes.find(({ unit, effect }) => unit.id === id && effect !== 'remove')
   if (!change) return undefined
@@ -35,7 +35,7 @@ export const preparationOf = ({ version, changes }: Transaction, id: string) => 
 /** The context of `systemMachine`. */
 export interface SystemContext {
   readonly groups: Readonly<Record<string, ExporterGroup>>
-  /** Actors that a change has made superfluous; they stop when nobody speaks to them any more. */
+  /** Actors that a change has made superfluous; they stop when no other actor sends to them any more. */
   readonly surplus: readonly AnyActorRef[]
   readonly transaction: Transaction
   /** Exporters whose answer is outstanding. */
@@ -56,7 +56,7 @@ export const endedOf = (event: SystemEvent) => {
   return actor === '' ? undefined : { actor, id }
 }
 
-/** Whom an event is about: nobody, if it is of an actor that another life has replaced already. */
+/** The exporter that an event is about; undefined if its actor has been replaced already. */
 export const idOf = (event: SystemEvent, { groups }: SystemContext): string => {
   const ended = endedOf(event)
   if (ended) {

@@ -163,7 +163,7 @@ export const systemSetup = setup({
           }))
       }
     }),
-    /** What is left over has been spoken to for the last time by those that were told of the commit. */
+    /** Stops superfluous actors: after the commit no other actor sends to them. */
     stopSurplus: enqueueActions(({ context, enqueue }) => {
       for (const actor of context.surplus) enqueue.stopChild(actor)
       if (context.surplus.length > 0) enqueue.assign({ surplus: [] })
@@ -191,7 +191,7 @@ export const systemSetup = setup({
       }
       enqueue.assign({ groups: settled, awaiting: told })
     }),
-    /** Exporters that stay forget the change; those added in vain stop. */
+    /** Exporters that stay forget the change; those that it added stop. */
     abortAll: enqueueActions(({ context: { groups, transaction }, enqueue }) => {
       const settled = { ...groups }
       const told: string[] = []

@@ -74,7 +74,7 @@ export interface StopReport {
   readonly complete: boolean
   /** The final ledger of each exporter. */
   readonly exporters: Readonly<Record<string, LedgerStatus>>
-  /** What the bus counted: `dropped.not_started` are events that waited for the start. */
+  /** Counters of the bus. `dropped.not_started` counts events that waited for the start. */
   readonly bus: BusStatus
 }
 
@@ -130,7 +130,7 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
     handler: Handler,
     options?: HandlerOptions,
   ): () => void
-  /** Removes a handler. Returns false if there is none of this id. */
+  /** Removes a handler. Returns false if no handler has this id. */
   detach(id: string): boolean
   /** Returns the attached handlers. */
   handlers(): HandlerStatus[]

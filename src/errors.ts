@@ -3,7 +3,7 @@ import type { TelemetryErrorCode } from './error-codes.ts'
 
 /** Every error telemachine throws or rejects with. Match `code`, never the message. */
 export class TelemetryError extends Error {
-  /** What went wrong: docs/errors.md explains each code. */
+  /** The kind of error: docs/errors.md explains each code. */
   readonly code: TelemetryErrorCode
   constructor(code: TelemetryErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
@@ -76,7 +76,7 @@ export function typeOf(thrown: unknown): string {
 }
 
 /**
- * For what a caller's function returned although nobody asked for a promise: if it is one that rejects, nothing of it
+ * For the result of a caller's function that should not return a promise: if it returns one that rejects, nothing of it
  * must become an unhandled rejection. Returns the value.
  */
 export function withoutRejection<Value>(value: Value): Value {

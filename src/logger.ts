@@ -1,6 +1,6 @@
 import { withoutRejection } from './errors.ts'
 
-/** What telemachine needs of a logger; pino's shape. Strings only reach it redacted. */
+/** The methods of a logger that telemachine calls, in pino's shape. Strings are redacted before. */
 export interface Logger {
   debug(details: object, message?: string): void
   info(details: object, message?: string): void
@@ -46,7 +46,7 @@ function redactedDetail(value: unknown, redact: (text: string) => string, depth 
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [redact(key), inner(part)]))
 }
 
-/** What exporters log through: a backend may echo what only the configuration knows to be secret. */
+/** Creates the logger of exporters, which redacts: a backend may echo a secret of the configuration. */
 export function redactedLogger(logger: Logger, redact: (text: string) => string): Logger {
   const at = (level: keyof Logger) => (details: object, message?: string) => {
     try {

@@ -6,6 +6,7 @@ import type { Control, ExporterView } from './control/control.ts'
 import type { HistoryEntry } from './control/recorder.ts'
 import type { LastError } from './delivery/error-log.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
+import type { SpoolStatus } from './delivery/spool/status.ts'
 import type { Unit } from './delivery/unit.ts'
 
 /** `idle` before `start`. */
@@ -51,6 +52,8 @@ export interface ExporterStatus {
   readonly lastError: LastError | null
   /** Facts about the client from the driver, for example the port it is bound to. */
   readonly client: Readonly<Record<string, unknown>>
+  /** What waits on disk. Only where the exporter has had a spool. */
+  readonly spool?: SpoolStatus
 }
 
 /** The state of everything, for operators: plain JSON without secrets. */
@@ -63,7 +66,7 @@ export interface TelemetryStatus {
   readonly history?: readonly HistoryEntry[]
 }
 
-/** What is known of each endpoint, where there are several. */
+/** Returns the status of each endpoint, if there are several. */
 function endpointsOf(
   unit: Unit,
   view: ExporterView | undefined,
@@ -104,6 +107,7 @@ export function buildStatus({
   const exporters: Record<string, ExporterStatus> = {}
   for (const [id, unit] of units) {
     const view = control?.view(id)
+    const spool = unit.spool()
     exporters[id] = {
       type: unit.definition.type,
       state: state === 'stopped' ? 'stopped' : (view?.state ?? 'stopped'),
@@ -117,6 +121,7 @@ export function buildStatus({
       exports: { attempts: unit.attempts().count, seconds: unit.attempts().seconds },
       lastError: unit.lastError() ?? null,
       client: store.redactor.value(unit.describe()) as Readonly<Record<string, unknown>>,
+      ...(spool && { spool }),
     }
   }
   return { system: state, exporters, bus: bus.status(), config: store.status() }

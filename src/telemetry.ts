@@ -18,10 +18,12 @@ import { createObservation } from './control/observe.ts'
 import { drainOnProcessExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { highestSamplingRate } from './control/sampling-rate.ts'
+import { withSpools } from './control/spools.ts'
 import { createTimerScope } from './control/timers.ts'
 import { atMost, settledWithin, whileHeld } from './control/waiting.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { settingsOf } from './delivery/settings.ts'
+import { type Disk, systemDisk } from './delivery/spool/disk.ts'
 import { createUnit, type Unit } from './delivery/unit.ts'
 import { TelemetryError } from './errors.ts'
 import { typesWith } from './exporters/built-in.ts'
@@ -39,6 +41,9 @@ const defaultStopMs = 5_000
 /** How long past its deadline a stop waits for clients to close. */
 const closeGraceMs = 150
 const defaultFlushMs = 10_000
+/** Of the time of a stop, what is kept for writing to disk what could not be delivered; and at most. */
+const parkingShare = 0.3
+const maxParkingMs = 2_000
 /** Exporters that begin in one turn of the event loop. */
 const startedPerTurn = 16
 
@@ -64,10 +69,11 @@ export function createTelemetry<Events extends EventMap<Events>>(
   return assembleTelemetry<Events>(options, wireSystem())
 }
 
-/** {@link createTelemetry} with charts of one's own, for tests. */
+/** {@link createTelemetry} with charts and a disk of one's own, for tests. */
 export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   options: TelemetryOptions,
   machine: ReturnType<typeof wireSystem>,
+  disk: Disk = systemDisk,
 ): Telemetry<Events> {
   const hostClock = options.clock ?? createSystemClock()
   const timers = createTimerScope(hostClock)
@@ -109,7 +115,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const recorder = createRecorder({ clock })
 
   const status = ({ history = false } = {}): TelemetryStatus => {
-    // What was emitted before the call is seen where it belongs.
+    // Events emitted before the call are handed over first.
     bus.flush()
     return {
       ...buildStatus({ state, units, control, bus, store }),
@@ -133,6 +139,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       announce: (name, measurements, metadata) =>
         bus.emitSelf(name, measurements, { exporter: id, ...metadata }, { exporter: id }),
       status,
+      disk,
+      inspect: observation.inspect,
+      onSpoolState: (from, to) => announcements.stateChanged({ id, what: 'spool', from, to }),
     })
     units.set(id, unit)
     return unit
@@ -150,7 +159,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   store.onSettled(announcements.changeSettled)
   const hints = createHints({ clock, logger, options })
 
-  /** What was emitted up to here has been drained: the process may end. */
+  /** Number of emitted events that have been drained: up to here the process may end. */
   let drainedTo = -1
 
   /** A program that goes on after it was drained is not left without telemetry. */
@@ -229,7 +238,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       const storeStopped = store.stop()
       changes.stop()
       await within(timeoutMs, launching)
-      await control?.stop(Math.max(deadline - elapsed(clock), 0))
+      const reserved = [...units.values()].some((unit) => unit.spool() !== undefined)
+        ? Math.min(timeoutMs * parkingShare, maxParkingMs)
+        : 0
+      await control?.stop(Math.max(deadline - reserved - elapsed(clock), 0))
       // Clients that exceed the deadline are abandoned.
       const exporters = [...units.values()]
       await within(
@@ -238,6 +250,9 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       )
       await Promise.all(exporters.map((unit) => unit.idle()))
       for (const unit of exporters) unit.abandon('shutdown')
+      const left = (): number => deadline + closeGraceMs - elapsed(clock)
+      await within(left(), Promise.all(exporters.map((unit) => unit.parked())))
+      await within(left(), Promise.all(exporters.map((unit) => unit.endSpool())))
       await storeStopped
       await within(deadline + closeGraceMs - elapsed(clock), store.reportStopped())
     } finally {
@@ -261,7 +276,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const outcomes = await Promise.all(flushed.map((one) => one?.settled))
     clock.clearTimeout(timer)
     const settled = !outcomes.includes(false)
-    // What was emitted before the start has reached no exporter yet.
+    // Events emitted before the start have not reached an exporter yet.
     return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
   }
 
@@ -325,7 +340,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       stopping ??= held(() => shutDown(timeoutMs))
       return stopping
     },
-    snapshot: () => control?.snapshot() ?? { system: state, exporters: {} },
+    snapshot: () => withSpools(control?.snapshot() ?? { system: state, exporters: {} }, units),
     observe: observation.observe,
   }
   openIngress(telemetry, {

@@ -64,7 +64,7 @@ interface PlatformContext {
 const isContext = (value: unknown): value is PlatformContext =>
   typeof (value as Partial<PlatformContext> | null | undefined)?.getRemainingTimeInMillis === 'function'
 
-/** What is left of the time that the platform gives to this call, less the margin. */
+/** Returns the time that the platform leaves for this call, less the margin. */
 function timeLeftMs(context: PlatformContext | undefined): number {
   if (context === undefined) return Number.POSITIVE_INFINITY
   try {

@@ -1,6 +1,8 @@
 /** docs/self-telemetry.md names every event that telemachine emits about itself, with exactly the fields it has. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { packEvents, unpackEvents } from '../src/exporters/event-packing.ts'
+import { createMemoryDisk } from './support/memory-disk.ts'
 import { createDriver, down } from './support/scripted-driver.ts'
 import { endSimulated, startSimulated } from './support/simulated-telemetry.ts'
 
@@ -24,7 +26,7 @@ const rowsOf = (heading: string): string[][] =>
 /** Makes each of the events happen; returns by name the fields that were seen. */
 async function provoke(): Promise<Record<string, Row>> {
   const seen: Record<string, { measurements: Set<string>; metadata: Set<string> }> = {}
-  const driver = createDriver()
+  const driver = createDriver('test', { pack: packEvents, unpack: unpackEvents })
   const other = createDriver()
   const several = {
     ...other.definition,
@@ -42,7 +44,7 @@ async function provoke(): Promise<Record<string, Row>> {
     },
   } as const
   other.reply = () => down
-  const rig = await startSimulated([driver.definition, several], {
+  const init = {
     several: {
       endpoints: ['http://a.example/', 'http://b.example/'],
       ...{ event_patterns: ['app.*'], flush_interval: 0.1, failure_threshold: 1 },
@@ -54,7 +56,14 @@ async function provoke(): Promise<Record<string, Row>> {
       max_age: 1,
       reset_timeout: 1,
     },
-  })
+  }
+  const rig = await startSimulated(
+    [driver.definition, several],
+    init,
+    undefined,
+    undefined,
+    createMemoryDisk(),
+  )
   rig.telemetry.attach('audit', 'telemetry.*', ({ name, measurements, metadata }) => {
     seen[name] ??= { measurements: new Set(), metadata: new Set() }
     for (const key of Object.keys(measurements)) seen[name].measurements.add(key)
@@ -64,6 +73,7 @@ async function provoke(): Promise<Record<string, Row>> {
     throw new Error('it throws')
   })
   driver.reply = () => down
+  await rig.telemetry.config.put('test.spool', { directory: '/spool' })
   rig.emit(3)
   await rig.pass(5)
   await Promise.all([rig.telemetry.config.put('test.endpoint', 'two'), rig.settle()])

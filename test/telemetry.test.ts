@@ -154,7 +154,7 @@ describe('telemetry', () => {
     await backend.close()
   })
 
-  it('retries a Prometheus port that is taken at start, says so, and starves nobody', async () => {
+  it('retries a Prometheus port that is taken at start, says so, and delays no other exporter', async () => {
     const squatter: Server = createServer().listen(0, '127.0.0.1')
     await once(squatter, 'listening')
     const { port } = squatter.address() as AddressInfo

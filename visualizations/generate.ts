@@ -6,6 +6,7 @@ import {
   deliveryMachine,
   exporterMachine,
   failoverMachine,
+  spoolMachine,
   systemMachine,
 } from '../machines/index.ts'
 import { definitionOf } from '../src/inspect/definition.ts'
@@ -21,6 +22,7 @@ export const machines: Readonly<Record<string, AnyStateMachine>> = {
   delivery: deliveryMachine,
   exporter: exporterMachine,
   failover: failoverMachine,
+  spool: spoolMachine,
   system: systemMachine,
 }
 

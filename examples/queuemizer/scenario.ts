@@ -3,6 +3,7 @@ import type { Backend } from '../../src/testing/index.ts'
 import type { QueuemizerTelemetry } from './events.ts'
 import { hostileMetadata } from './hostile.ts'
 import type { Jobs } from './jobs.ts'
+import { addsUp, killAndRestart } from './kill.ts'
 import { freePort } from './ports.ts'
 import { endpointsOf, type Receivers } from './receivers.ts'
 import { droppedOf, type Entry } from './reckoning.ts'
@@ -22,7 +23,7 @@ export interface Stage {
 /** What an operator would do on a bad day, while the load runs. Adds to `findings` what was checked on the way. */
 export async function playScenario(stage: Stage, findings: Entry[]): Promise<void> {
   const { receivers, screen, signal } = stage
-  const steps = [moveEndpoint, disableAndEnable, outage, movePort, carelessCallers]
+  const steps = [moveEndpoint, disableAndEnable, outage, movePort, carelessCallers, kill]
   try {
     await signalsArrive(stage, receivers.a)
     await beats(stage, 1)
@@ -229,6 +230,28 @@ async function carelessCallers(stage: Stage): Promise<Entry[]> {
     {
       text: `careless callers: ${served} jobs done meanwhile`,
       holds: served > 0 && refusal !== 'accepted?!',
+    },
+  ]
+}
+
+/** Jobs of the service that is killed. */
+const mortalJobs = 200
+
+async function kill({ screen, signal }: Stage): Promise<Entry[]> {
+  screen.say('6. Another service is killed in an outage (SIGKILL), and started again on the same spool')
+  const lives = await killAndRestart(mortalJobs, signal)
+  const { first, second, received } = lives
+  screen.say(
+    `   when it was killed: accepted ${first.accepted}, delivered ${first.delivered}, the rest on disk;` +
+      ` its receiver was down`,
+  )
+  screen.say(
+    `   its next life found ${second.restored} events and delivered ${second.delivered}; the receiver decoded ${received} spans`,
+  )
+  return [
+    {
+      text: `killed in an outage and restarted: ${first.accepted} events emitted = ${first.delivered + second.delivered} delivered over both lives`,
+      holds: addsUp(mortalJobs, lives),
     },
   ]
 }

@@ -164,7 +164,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
   }
 }
 
-/** The path below ours, without slashes around it; a refusal for a target that is no plain path. */
+/** Returns the path below ours, without slashes around it. Refuses a target that is not a plain path. */
 function pathOf(target: string | undefined, basePath: string): string | Answer {
   const [raw = ''] = (target ?? '').split(/[?#]/, 1)
   const bad = refusal(400, 'ADMIN_BAD_REQUEST', 'the request target is no path')

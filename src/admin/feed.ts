@@ -4,7 +4,7 @@ import { commonHeaders } from './answer.ts'
 import type { AdminTelemetry } from './port.ts'
 import { hasBreaker } from './routes.ts'
 
-/** What a follower is sent: whatever differs from what it was sent before. */
+/** The messages to a follower: what differs from the messages before. */
 export interface Feed {
   /** False when there are too many followers. */
   follow(response: ServerResponse): boolean
@@ -36,7 +36,7 @@ type Topics = ReadonlyMap<string, string>
 
 /**
  * The control plane as server-sent events: `state`, `config` and `history`, each a whole JSON document that is
- * sent again when it has changed. One timer looks for all followers; without followers there is none.
+ * sent again when it has changed. One timer serves all followers; it does not run without followers.
  */
 export function createFeed(telemetry: AdminTelemetry): Feed {
   const followers = new Set<Follower>()

@@ -46,7 +46,7 @@ const assets = [
   'timeline.js',
   'values.js',
 ] as const
-const machines = ['breaker', 'delivery', 'exporter', 'failover', 'system'] as const
+const machines = ['breaker', 'delivery', 'exporter', 'failover', 'spool', 'system'] as const
 
 /** Everything that may be fetched, by its path: a request can name nothing else. */
 const known = new Map<string, { readonly file: string; readonly type: keyof typeof types }>([

@@ -1,6 +1,6 @@
 import type { Telemetry } from '../contract.ts'
 
-/** What the admin API needs of a telemetry system. Whatever events it is typed for fits. */
+/** The part of a telemetry system that the admin API uses. Fits a `Telemetry` of any event types. */
 export interface AdminTelemetry
   extends Pick<Telemetry, 'status' | 'flush' | 'restart' | 'breaker' | 'snapshot'>,
     // Needed by taps only.

@@ -17,13 +17,13 @@ export interface Call {
 /** The response becomes a stream: of the control plane's changes, or of live events. */
 export type Stream = 'events' | 'tap'
 
-/** What a path offers. */
+/** The methods of a path. */
 export interface Route {
   readonly access: Access
   readonly methods: Readonly<Record<string, (call: Call) => Answer | Stream | Promise<Answer>>>
 }
 
-/** What a POST asks for. */
+/** Handles a POST. */
 type Command = (request: IncomingMessage) => unknown
 
 const longestFlushMs = 5000

@@ -42,7 +42,7 @@ interface Columns {
 const emptyColumn = (): Column => new Float64Array(maxSamples).fill(Number.NaN)
 
 const waitingOf = ({ pending }: LedgerStatus): number =>
-  pending.buffered + pending.held + pending.queued + pending.in_flight
+  pending.buffered + pending.held + pending.queued + pending.in_flight + (pending.spooled ?? 0)
 
 /** Takes a sample now and every 10 s until the telemetry system has stopped. The memory is a ring of one hour. */
 export function createSamples(telemetry: Pick<AdminTelemetry, 'status'>, clock: Clock): Samples {
@@ -72,7 +72,7 @@ export function createSamples(telemetry: Pick<AdminTelemetry, 'status'>, clock: 
 
   const sample = (): void => {
     const { system, exporters: current } = telemetry.status()
-    // An exporter that is added again later begins anew.
+    // An exporter that is added again later starts with new samples.
     for (const id of exporters.keys()) if (!Object.hasOwn(current, id)) exporters.delete(id)
     for (const [id, { ledger }] of Object.entries(current)) {
       const columns = columnsOf(id)

@@ -6,11 +6,11 @@ import { bridgeUndici, type UndiciBridgeOptions } from './undici.ts'
 
 /** The options of {@link bridgeAll}: those of each bridge. */
 export interface AllBridgesOptions {
-  /** Of {@link bridgeHttpServer}. */
+  /** Options of {@link bridgeHttpServer}. */
   readonly httpServer?: HttpServerBridgeOptions
-  /** Of {@link bridgeHttpClient}. */
+  /** Options of {@link bridgeHttpClient}. */
   readonly httpClient?: HttpClientBridgeOptions
-  /** Of {@link bridgeUndici}. */
+  /** Options of {@link bridgeUndici}. */
   readonly undici?: UndiciBridgeOptions
 }
 

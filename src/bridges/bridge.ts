@@ -4,13 +4,13 @@ import type { Telemetry } from '../contract.ts'
 import { TelemetryError } from '../errors.ts'
 import { ingressOf } from '../ingress.ts'
 
-/** Of what `createTelemetry` returned; anything else is refused. */
+/** The part of a `Telemetry` that bridges use. Only the object that `createTelemetry` returned is accepted. */
 export type BridgedTelemetry = Pick<Telemetry, 'span'>
 
 /** Ends a bridge. What is under way still ends its spans; nothing new is recorded. Further calls do nothing. */
 export type Unsubscribe = () => void
 
-/** What the subscribers of one bridge have in common. */
+/** The parts that the subscribers of one bridge share. */
 export interface Bridge {
   readonly spans: BridgedSpans
   /** False once the bridge was ended: it opens no more spans. */

@@ -83,7 +83,7 @@ export function bridgeHttpClient(
     request.once('close', () => {
       try {
         const labels = options.labels && bridge.ask(createdChannel, options.labels, request)
-        // Of an upgrade nobody is told but the request.
+        // After an upgrade only the request knows the response.
         const response = exchange.response ?? (request as { res?: IncomingMessage }).res
         exchange.status ??= response?.statusCode
         if (!exchange.hasFailed && isCut(response)) exchange.fail(undefined)

@@ -84,7 +84,7 @@ export function bridgeHttpServer(
   type Carrier = { [exchangeKey]?: Exchange; [enteredKey]?: true }
   type Connection = { [connectionKey]?: Set<Exchange> }
 
-  /** What is not answered when its connection closes was aborted. One listener for all requests of a connection. */
+  /** The open exchanges of a connection, which count as aborted when it closes. One listener serves all of them. */
   const openOn = (socket: Socket): Set<Exchange> => {
     const connection = socket as Connection
     if (connection[connectionKey] !== undefined) return connection[connectionKey]
@@ -110,7 +110,7 @@ export function bridgeHttpServer(
     const named = names.of(method, told ?? routeOf(request))
     if (named.route !== undefined) attributes[keys.route] = named.route
     span.rename(named.name)
-    // Without headers nobody has seen a status.
+    // Without headers no client has received a status.
     const status = isAborted && !response.headersSent ? undefined : response.statusCode
     if (status !== undefined) attributes[keys.status] = status
     let failure: BridgedFailure | undefined

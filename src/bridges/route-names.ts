@@ -2,9 +2,9 @@ import { ownCopy } from '../bus/own-copy.ts'
 import { methodInName } from './attributes.ts'
 
 export interface RouteName {
-  /** Of the span: `GET /users/:id`, or the method alone. */
+  /** Name of the span: `GET /users/:id`, or the method alone. */
   readonly name: string
-  /** Undefined if there is none, or there were too many already. */
+  /** Undefined without a route, or after too many different ones. */
   readonly route: string | undefined
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** What frameworks tell of a request while they handle it. */
+/** Fields that frameworks add to a request while they handle it. */
 interface Told {
   route: string | undefined
   error: unknown
@@ -20,7 +20,7 @@ const toldOf = (request: object): Told => {
 /**
  * Says which route serves a request, as its template (`/users/:id`): for routers that {@link bridgeHttpServer} does not
  * know. `request` is Node's own, `context.req` of Koa for example. It has to be said before the response has been sent.
- * Does nothing for anything that is no object.
+ * Does nothing for a value that is not an object.
  */
 export function setRoute(request: IncomingMessage, route: string): void {
   if (typeof request === 'object' && request !== null && typeof route === 'string')

@@ -6,7 +6,7 @@ import { type BridgedTelemetry, createBridge, type Unsubscribe } from './bridge.
 
 /** The options of {@link bridgeTracingChannel}. */
 export interface TracingChannelOptions<Message extends object = Record<string, unknown>> {
-  /** What the events are called: `<name>.start`, `.success` and `.error`. Default: the channel's name, with dots. */
+  /** Name of the events: `<name>.start`, `.success` and `.error`. Default: the channel's name, with dots. */
   readonly name?: string
   /** Default `internal`; `client` for queries and calls of other services. */
   readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer'

@@ -16,8 +16,8 @@ export interface BridgedFailure {
 /** Opens the spans of bridges. */
 export interface BridgedSpans {
   /**
-   * Opens a span: emits `<name>.start`. Undefined if nobody wants its events. `apart`: the span around the caller is not
-   * its parent, only one that a `traceparent` in the metadata names. Never throws.
+   * Opens a span: emits `<name>.start`. Returns undefined if no exporter takes its events. `apart`: the active span is
+   * not its parent, only one that a `traceparent` in the metadata names. Never throws.
    */
   open(name: string, metadata: object, apart: boolean): BridgedSpan | undefined
   /** Makes `scope` that of the code that runs next. */
@@ -106,7 +106,7 @@ export class BridgedSpan {
   }
 }
 
-/** Of the duration and the id. */
+/** Bytes of the duration and the id of an end event. */
 const endBytes = 128
 /** Beside the id and the error. */
 const roomAtEnd = maxKeys - 2

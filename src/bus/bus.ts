@@ -33,7 +33,7 @@ export function createBus(options: BusOptions): Bus {
   }
   let phase: 'collecting' | 'open' | 'closed' = 'collecting'
   let emitted = 0
-  /** Of these, telemachine's reports on itself. */
+  /** How many of the emitted events were self-telemetry. */
   let reported = 0
   let unrouted = 0
   let handlerCallsSkipped = 0

@@ -20,7 +20,7 @@ export interface BusOptions {
   readonly scopes?: Scopes
 }
 
-/** What the event bus has counted since it was created, in events. */
+/** The counters of the event bus since it was created, in events. */
 export interface BusStatus {
   /** Events with a valid name, except those after `close`. */
   readonly emitted: number

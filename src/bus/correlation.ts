@@ -7,8 +7,8 @@ export type CorrelationKey = string | number
 const hashedFrom = 128
 
 /**
- * What events are correlated by: `correlation_id`, or else `request_id`, of the flat fields from `start`. Strings and
- * finite numbers are ids (`0` is one); an empty string, null, and anything else is none.
+ * Returns the correlation key of an event: `correlation_id`, or else `request_id`, of the flat fields from `start`.
+ * Strings and finite numbers are valid (`0` too); an empty string, null and other values are not.
  */
 export function correlationKeyOf(fields: readonly unknown[], start: number): CorrelationKey | undefined {
   let request: CorrelationKey | undefined
@@ -22,7 +22,7 @@ export function correlationKeyOf(fields: readonly unknown[], start: number): Cor
   return request
 }
 
-/** An id as a key; undefined if it is none. */
+/** Converts an id to a key; undefined for an invalid id. */
 export function correlationKey(id: unknown): CorrelationKey | undefined {
   if (typeof id === 'number') return Number.isFinite(id) ? id : undefined
   if (typeof id !== 'string' || id === '') return undefined

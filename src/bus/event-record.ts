@@ -15,7 +15,7 @@ export interface About {
   readonly handler?: string | undefined
 }
 
-/** What few events need: their views, once somebody has read them, and whom they are about. */
+/** Fields that few events need: views, made when first read, and the exporter that the event is about. */
 class Extra {
   readonly about: About | undefined
   readonly packed: Packed
@@ -51,10 +51,10 @@ const numberOf: Readonly<Record<Origin, number>> = {
   self_span: selfBit | spanBit,
 }
 
-/** Of an event without any fields, and of its place in an inbox. */
+/** Bytes of an event without fields, its place in an inbox included. */
 const eventBytes = 176
 
-/** The snapshot that travels: inboxes and drivers share it, and nobody writes to it. */
+/** The snapshot of an event. Inboxes and drivers share it; it is never written to again. */
 export class EventRecord implements TelemetryEvent {
   // `declare`: a field definition would be a store of its own, before the constructor's.
   declare readonly name: string
@@ -181,7 +181,7 @@ export class ShownEvent implements TelemetryEvent {
   }
 }
 
-/** What applications are shown of any event. */
+/** Returns the view of an event that applications see. */
 export const shownEvent = (event: TelemetryEvent): TelemetryEvent =>
   event instanceof EventRecord ? EventRecord.shown(event) : event
 
@@ -203,7 +203,7 @@ export function bytesOf(event: TelemetryEvent): number {
   }
 }
 
-/** About the bytes of fields that nobody has measured: those of the first few, and of texts only. */
+/** Estimates the bytes of unmeasured fields: the strings among the first few. */
 function fieldsBytes(fields: readonly unknown[]): number {
   const count = Math.min(fields.length, 2 * 2 * maxKeys)
   let bytes = 0

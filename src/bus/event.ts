@@ -21,7 +21,7 @@ export interface TelemetryEvent {
   readonly scope?: SpanScope | undefined
 }
 
-/** What was kept of an Error found in metadata. */
+/** A snapshot of an Error found in metadata. */
 export class ErrorSnapshot {
   readonly type: string
   readonly message: string

@@ -36,7 +36,7 @@ interface CharacterSet {
   readonly ranges: readonly number[]
 }
 
-/** What stands between the `*`s: the first run is anchored at the start, the last at the end. */
+/** Tokens between two `*`s. The first run is anchored at the start, the last at the end. */
 type Run = readonly Token[]
 
 function codePoints(text: string): number[] {
@@ -119,7 +119,7 @@ function compileSet(text: number[]): CharacterSet {
     let first = 0
     if (previous !== undefined) {
       const low = previous[previous.length - 1]
-      // Nothing is left before the hyphen (`[b-a!-z]`): it is a member.
+      // No range can begin before this hyphen (`[b-a!-z]`), so it is a member.
       if (low === undefined) ranges.push(hyphen, hyphen)
       else {
         ranges.push(low, chunk[0]!)

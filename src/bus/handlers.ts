@@ -7,7 +7,7 @@ export type Handler = (event: TelemetryEvent) => unknown
 
 /** The options of `telemetry.attach()`. */
 export interface HandlerOptions {
-  /** What becomes of a handler that throws or rejects. Default `keep`. */
+  /** Whether a handler that throws or rejects stays attached. Default `keep`. */
   readonly onError?: 'keep' | 'detach'
 }
 

@@ -20,7 +20,7 @@ export interface Inbox {
 }
 
 export interface SubscribeOptions {
-  /** Of the events that match, only those whose name it says yes to. Asked once per name. */
+  /** Restricts the events that match to names for which it returns true. Called once per name. */
   readonly accepts?: ((name: string) => boolean) | undefined
   /** The receiver does not read `time`: that of the first event since the last hand-over will do. Default false. */
   readonly ignoresTime?: boolean | undefined
@@ -66,7 +66,10 @@ export interface InboxTable {
   add(id: string, deliver: Deliver): Inbox
   matching(name: string): InboxState[]
   put(inbox: InboxState, event: TelemetryEvent): void
-  /** Puts an event into the inbox of this id, whatever its patterns. False if there is none, or it is not subscribed. */
+  /**
+   * Puts an event into the inbox of this id, regardless of patterns. Returns false if no such inbox exists, or it is
+   * not subscribed.
+   */
   offer(id: string, event: TelemetryEvent): boolean
   /** Hands over all of them, now. */
   flush(): void

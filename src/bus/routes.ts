@@ -20,7 +20,7 @@ const maxCharacters = 1_000_000
 
 export interface Routes {
   of(name: string): Route
-  /** A subscription changed: every name is looked up anew. */
+  /** Clears the cached routes, after a change of subscriptions. */
   invalidate(): void
   readonly size: number
 }

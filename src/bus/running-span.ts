@@ -10,7 +10,7 @@ import { formatTraceparent } from './traceparent.ts'
 export interface SpanHandle {
   /** W3C `traceparent` with this span as the parent, for outgoing requests. */
   readonly traceparent: string
-  /** The W3C `tracestate` to send with it; undefined if there is none. */
+  /** The W3C `tracestate` to send with it; undefined if the trace has none. */
   readonly tracestate: string | undefined
   /** Returns `{ traceparent, tracestate? }`, to spread into the headers of a request; a fresh object. */
   headers(): Record<string, string>
@@ -60,7 +60,7 @@ export class SpanNames {
   }
 }
 
-/** What the spans of one telemetry system have in common. */
+/** The parts that all spans of a telemetry system share. */
 export interface SpanHost {
   readonly bus: Pick<Bus, 'capture' | 'emitCaptured'>
   readonly scopes: Scopes
@@ -70,7 +70,7 @@ export interface SpanHost {
   epochOf(monotonic: number): number | undefined
 }
 
-/** What is captured of an error, and about its bytes. */
+/** A captured error, and its approximate size in bytes. */
 interface Failure {
   readonly fields: readonly unknown[]
   readonly bytes: number
@@ -185,7 +185,7 @@ export class RunningSpan implements SpanHandle {
 
   #capture(error: unknown): Failure {
     const fields = newFields()
-    // What cannot be captured still failed.
+    // An error that cannot be captured still makes the span fail.
     const bytes = this.#host.bus.capture({ error: error ?? String(error) }, fields, 1)
     return { fields, bytes }
   }
@@ -232,12 +232,12 @@ export class EndableSpan extends RunningSpan implements StartedSpan {
 
 const durationBytes = 32
 
-/** Of an event of a span beside its name and attributes. */
+/** Bytes of a span event, beside its name and attributes. */
 const noteBytes = 128
 const maxNotes = 128
 const maxNotesBytes = 256 * 1024
 
-/** What a span was told while it runs; made when first needed. */
+/** Returns the notes of a running span; they are made when first needed. */
 export function notesOf(scope: Scope): SpanNotes {
   scope.notes ??= { name: undefined, events: [], bytes: 0, droppedEvents: 0, droppedAttributes: 0 }
   return scope.notes

@@ -1,9 +1,9 @@
 import { types } from 'node:util'
 import { ErrorSnapshot } from './event.ts'
 
-/** What can be wrong with the arguments of `emit`; the part is dropped, cut or converted, and counted here. */
+/** Kinds of invalid arguments of `emit`. The part is dropped, cut or converted, and counted under its kind. */
 export const sanitizedKinds = [
-  /** Measurements or metadata that are no object. */
+  /** Measurements or metadata that are not an object. */
   'not_an_object',
   /** A getter or a proxy that threw. */
   'unreadable',
@@ -34,9 +34,9 @@ const maxBigInt = 1n << 512n
 /** Stands for a value that is left out. */
 export const dropped = Symbol('dropped')
 
-/** Of a key and a value in the array of fields, and of a number. */
+/** Bytes of a key and a value in the array of fields; also of a number. */
 export const fieldBytes = 32
-/** Of an object, or a string beside its characters. */
+/** Bytes of an object, or of a string beside its characters. */
 const headBytes = 32
 const sampledText = 64
 
@@ -59,7 +59,7 @@ export interface Walk {
 export const newWalk = (source: object): Walk => ({ room: maxNodes, bytes: 0, ancestors: [source] })
 
 export interface ValueSanitizer {
-  /** What is kept of a value, or {@link dropped}. May throw what a getter or a proxy throws. */
+  /** Returns the sanitized value, or {@link dropped}. May throw what a getter or a proxy throws. */
   any(value: unknown, walk: Walk): unknown
   text(value: string, walk: Walk): string
   /** Counts a key that is not safe. */
@@ -67,7 +67,7 @@ export interface ValueSanitizer {
   drop(kind: SanitizedKind): typeof dropped
 }
 
-/** What is kept of values of any kind. `maxValueLength`: UTF-16 units a string may have. */
+/** Creates a sanitizer for values of any kind. `maxValueLength`: most UTF-16 units of a string. */
 export function createValueSanitizer(counts: SanitizedCounts, maxValueLength: () => number): ValueSanitizer {
   const cut = (value: string, limit: number): string => {
     counts.cut_text++

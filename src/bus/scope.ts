@@ -10,7 +10,10 @@ export type ParentContext = Pick<
 >
 
 export interface ScopeHooks {
-  /** Whether another tracing API is in use in the process at all; while it says no, no other hook is called. Default: yes. */
+  /**
+   * Whether another tracing API is in use in the process. While it returns false, no other hook is called. Default:
+   * true.
+   */
   readonly inUse?: (() => boolean) | undefined
   /** The span that is active in another tracing API, if any (an @opentelemetry/api context). */
   readonly ambient?: (() => ParentContext | undefined) | undefined
@@ -102,7 +105,7 @@ export function createScopes({ inUse = inUseAlways, ambient, around }: ScopeHook
     return storage.run(held(scope, outer), fn, argument)
   }
 
-  /** What to keep for a scope that is entered here, without a hook around it. */
+  /** Returns the entry to store for a scope that is entered here, without a hook around it. */
   const heldHere = (scope: Scope): Scope | Entered => held(scope, isHooked() ? readAmbient() : undefined)
 
   return {
@@ -114,7 +117,7 @@ export function createScopes({ inUse = inUseAlways, ambient, around }: ScopeHook
       try {
         around(scope, once)
       } catch {
-        // Either what fn threw, which is thrown below, or the hook's own failure, which is nobody's business.
+        // Either the error of fn, which is thrown below, or a failure of the hook, which is ignored.
       }
       return once()
     },

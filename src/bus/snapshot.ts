@@ -42,7 +42,7 @@ export interface Recorder {
     bytes: number,
     time?: number,
   ): EventRecord | undefined
-  /** What is recorded from now on is of a later turn. */
+  /** Ends the turn: later events get a time of their own. */
   endTurn(): void
   readonly sanitized: SanitizedCounts
 }
@@ -67,7 +67,7 @@ export function createEventRecorder(
 ): Recorder {
   const sanitizer = createSanitizer(maxValueLength)
   let recordings = 0
-  /** Of the first event since the last hand-over that is not timed. */
+  /** Time of the first untimed event since the last hand-over. */
   let latest: number | undefined
 
   return {

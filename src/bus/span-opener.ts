@@ -101,7 +101,7 @@ export function createSpanOpener(options: SpanOptions): OpenSpan {
     let scope: Scope
     if (parent !== undefined) scope = Scope.below(names.span, parent, high, low, hasOwnId)
     else {
-      // Whatever else is emitted under the id is in the same trace. A span without an id of its own has its span id.
+      // Other events with the same id join the trace. A span without an id of its own uses its span id.
       const key: CorrelationKey | undefined = hasOwnId
         ? undefined
         : (correlationKey(correlationId) ?? correlationKey(requestId))
@@ -126,7 +126,10 @@ function remove(fields: unknown[], key: string): void {
     }
 }
 
-/** What the caller names wins over the span around, unless both are of one trace: then the nearer one is the parent. */
+/**
+ * A parent given by the caller wins over the active span, unless both are of one trace: then the active span, which is
+ * nearer, is the parent.
+ */
 function parentOf(around: Scope | undefined, named: Scope | undefined): Scope | undefined {
   if (around === undefined || named === undefined) return around ?? named
   return around.isOfTrace(named) ? around : named

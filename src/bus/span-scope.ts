@@ -14,7 +14,7 @@ const announced = 0x800
 const announcedSampled = 0x1000
 const ownId = 0x2000
 
-/** What a `span()` was told while it ran, beside attributes. */
+/** Events, links and errors that a running `span()` was given, beside attributes. */
 export interface SpanNotes {
   /** Instead of the name the span was opened with. */
   name: string | undefined
@@ -40,7 +40,7 @@ export type SamplingRate = () => number
 
 /**
  * The place of a span in its trace. Its ids are 32-bit words, which exporters take as they are: their hex text is made
- * when somebody reads it. What is not in {@link SpanScope} is for telemachine itself.
+ * when they are first read. Fields that are not in {@link SpanScope} are for telemachine itself.
  */
 export class Scope implements SpanScope, TraceId {
   // `declare`: a field definition would be a store of its own, before the constructor's.
@@ -58,7 +58,7 @@ export class Scope implements SpanScope, TraceId {
   declare bits: number
   /** In the scope that a trace begins with: the rate to announce it by. In those below it: that scope. */
   declare readonly origin: Scope | SamplingRate | undefined
-  /** What the span was told while it ran. */
+  /** Events, links and errors that the span was given while it ran. */
   declare notes: SpanNotes | undefined
   declare traceText: string
   declare spanText: string

@@ -123,7 +123,7 @@ function digest(): void {
 
 /**
  * Consistent sampling: the trace id's last 56 bits (random by W3C trace context) as a number against a threshold,
- * so that every process decides alike and a higher rate takes a superset of what a lower one takes.
+ * so that every process decides the same, and a higher rate takes a superset of the traces of a lower one.
  * `rate` is 0 (nothing) to 1 (everything).
  */
 export function sampledAt(rate: number, trace: TraceId): boolean {

@@ -51,7 +51,7 @@ function isVisible(text: string): boolean {
   return true
 }
 
-/** What {@link formatTraceparent} writes down. */
+/** The fields that {@link formatTraceparent} uses. */
 export type TraceparentSource = Pick<SpanScope, 'traceId' | 'spanId' | 'traceFlags' | 'announcedFlags'>
 
 /** Version 00. Where nothing was decided the trace is announced as sampled, so that no part of it is missing. */

@@ -1,4 +1,4 @@
-/** What the events of one name carry. A part that is left out may not be given. */
+/** Types of the measurements and metadata of one event name. A part that is left out must not be given. */
 export interface EventShape {
   readonly measurements?: object
   readonly metadata?: object

@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { Terminal } from './terminal/terminal.ts'
 
-/** What a command returns to the shell; documented in docs/command.md. */
+/** Exit codes of commands; documented in docs/command.md. */
 export const exitCodes = {
   /** All is well. */
   fine: 0,
@@ -17,11 +17,11 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** What a command may use of its process. */
+/** The parts of its process that a command may use. */
 export interface CommandContext {
   readonly terminal: Terminal
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Aborted by Ctrl-C, or when nobody reads the output any more. */
+  /** Aborted by Ctrl-C, or when the output is no longer read. */
   readonly signal: AbortSignal
 }
 

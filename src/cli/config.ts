@@ -59,7 +59,7 @@ async function get({ client, terminal, rest, json }: Subject): Promise<ExitCode>
 
 const putUsage = 'config put takes <key> <value>, or <key>=<value> several times'
 
-/** `key=value` and `key value` alike. */
+/** Accepts `key=value` and `key value`. */
 function readChanges(rest: readonly string[]): Record<string, unknown> {
   if (rest.length === 0) throw usageError(putUsage)
   return rest.length === 2 && !/^[\w.-]+=/.test(rest[0]!)

@@ -130,7 +130,7 @@ const interrupted = new Promise<ExitCode>((resolve) => {
 setInterval(() => {}, 2 ** 30)
 
 Promise.race([run(process.argv.slice(2), ended.signal), interrupted]).then(async (code) => {
-  // What a client still has open does not keep the shell waiting; what was printed does.
+  // Open connections must not keep the shell waiting; unwritten output must.
   await Promise.all([drained(process.stdout), drained(process.stderr)])
   process.exit(code)
 })

@@ -3,18 +3,18 @@ import { isAlive } from './kin.ts'
 
 /** Whether all reporters that the previous hub knew have found the new one: what they have not reported yet is missing. */
 export interface Attendance {
-  /** Called when the journal has been read: whoever was not gone is expected. */
+  /** Called when the journal has been read: expects every reporter that had not left. */
   begin(): void
   arrived(id: string): void
-  /** Resolves when nobody is expected any more, at the latest after this time: nobody is waited for twice. */
+  /** Resolves when no reporter is expected any more, at the latest after this time. No reporter is waited for twice. */
   complete(withinMs: number): Promise<void>
-  /** Process ids of those who were waited for and have not arrived; of nobody once the hub has been there for a while. */
+  /** Process ids of expected reporters that have not connected; empty once the hub has run for a while. */
   absent(): readonly number[]
   /** Forgets reporters of processes that have ended. */
   prune(): void
 }
 
-/** What a hub knows of a reporter, by its id. */
+/** The facts that a hub keeps about a reporter, by its id. */
 export interface Known {
   /** The number of its last report. */
   readonly seq: number
@@ -24,7 +24,7 @@ export interface Known {
 }
 
 const checkMs = 20
-/** Whoever has not arrived by then has left without a word. */
+/** A reporter that has not connected within this time counts as gone. */
 const maxAbsentMs = 10_000
 /** Threads that have ended, in a process that goes on. */
 const maxGone = 10_000

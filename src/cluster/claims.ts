@@ -4,7 +4,8 @@ import { join } from 'node:path'
 
 /**
  * Who is the hub of a group: claims are files with rising numbers, the highest holds. A claim is made after its hub
- * listens, so that a claim whose address nobody answers is that of a dead hub. No two can make the same one.
+ * listens, so that a claim whose address does not answer is that of a dead hub. No two processes can make the same
+ * claim.
  */
 export interface Claim {
   readonly epoch: number
@@ -26,7 +27,7 @@ async function epochs(folder: string): Promise<number[]> {
     .sort((a, b) => b - a)
 }
 
-/** The claim in force, whether its hub is alive or not; undefined where there is none. */
+/** Returns the claim in force, whether its hub is alive or not; undefined without a claim. */
 export async function readClaim(folder: string): Promise<Claim | undefined> {
   for (const epoch of await epochs(folder)) {
     const text = await readFile(fileOf(folder, epoch), 'utf8').catch(() => undefined)

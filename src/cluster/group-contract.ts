@@ -20,21 +20,21 @@ export interface Group<Form> {
   readonly isServedByMember: boolean
   /** Facts for the status. */
   describe(): Readonly<Record<string, unknown>>
-  /** What the hub says of its page, or has said last; undefined unless this is a member, or was one. */
+  /** The latest facts of the hub about its page; undefined if this process never was a member. */
   hubFacts(): Readonly<Record<string, unknown>> | undefined
   /** Reports what is left, and leaves. */
   close(deadline: number): Promise<void>
 }
 
 export interface GroupOptions<Form, All extends Totals> {
-  /** What tells this page from others of the same processes: plain JSON. */
+  /** Identifies this page among others of the same processes: plain JSON. */
   readonly page: readonly unknown[]
   readonly clock: Clock
   readonly logger: Logger
   readonly source: Source
   /** Called when there may be others: from now on it reports. */
   readonly joined: () => void
-  /** What each group has from this process, by its name. It outlives the exporter's clients. */
+  /** The reports that each group has from this process, by the group's name. Outlives the exporter's clients. */
   readonly shippings: Map<string, Shipping>
   /** Makes the totals of a hub. They are empty: what earlier hubs had is added to them. */
   readonly createTotals: () => All
@@ -46,7 +46,7 @@ export interface GroupOptions<Form, All extends Totals> {
   readonly describeTotals: (totals: All) => object
   /** Whether it serves the page. */
   readonly serves: () => boolean
-  /** What the hub says of its page. */
+  /** Returns the facts of the hub about its page. */
   readonly facts: () => object
 }
 

@@ -171,7 +171,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     await hub?.close()
   }
 
-  /** A thread that was made before this main thread listened for threads has knocked in vain. */
+  /** Asks a thread to join that was made, and asked to join, before this main thread listened. */
   const joinIfClaimed = async (): Promise<void> => {
     const mayJoin = (): boolean => role === 'alone' && trouble === undefined
     if (mayJoin() && (await isClaimed().catch(() => false)) && mayJoin()) await join(true)

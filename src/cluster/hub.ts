@@ -8,7 +8,7 @@ import { type Journal, openJournal } from './journal.ts'
 import type { Report, Reporting } from './reporter.ts'
 import { createWire, type Wire } from './wire.ts'
 
-/** What all reporters of a group have reported, added up. */
+/** The sums over the reports of a group. */
 export interface Totals {
   /** Adds changes of sums up, those of a journal too. Ignores what it cannot read. */
   add(sums: readonly object[]): void
@@ -59,7 +59,7 @@ type Message = Readonly<Record<string, unknown>>
 const nothing = (): void => {}
 
 interface Member extends Reporting {
-  /** Another one after a reporter has begun anew. */
+  /** Changes when a reporter starts over. */
   id: string
   readonly wire: Wire
   readonly serves: boolean
@@ -97,7 +97,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
     }
   }
 
-  /** What cannot be added is left out: it must not keep what comes after it out as well. */
+  /** Skips a report that cannot be added, so that later ones are still added. */
   const add = (sums: readonly object[]): void => {
     try {
       totals.add(sums)

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { messageOf } from '../errors.ts'
 
 /**
- * What a hub has taken, in a file: the next hub reads it, whichever processes were killed. It is written to the system,
- * not forced onto the disk: it need not outlive the machine. After a failure nothing is kept any more, and the file is
- * removed, so that no later hub takes half of it for the whole.
+ * A file of the reports that a hub has taken. The next hub reads it, whichever processes were killed. It is written to
+ * the system, not synced to the disk: it need not outlive the machine. After a failure the journal stops, and the file
+ * is removed, so that no later hub takes a part of it for the whole.
  */
 export interface Journal {
   /** The same for all hubs that continue one journal. Sums of another journal contain nothing of this one. */
@@ -17,7 +17,7 @@ export interface Journal {
    * after `close` was called, and never calls `written` for it.
    */
   append(entry: object, written: () => void): void
-  /** What made the journal fail. */
+  /** The error that ended the journal. */
   readonly failure: string | undefined
   /** Resolves when all entries are written. */
   close(): Promise<void>
@@ -31,7 +31,7 @@ export interface JournalOptions {
   readonly replay: (entry: Readonly<Record<string, unknown>>) => void
   /** Entries that replace all of those before. */
   readonly snapshot: () => Iterable<object>
-  /** The file is written anew beyond this size, unless what it holds needs it. Default 4 MiB. */
+  /** The file is compacted beyond this size, unless its contents need the space. Default 4 MiB. */
   readonly minBytes?: number
 }
 

@@ -16,9 +16,9 @@ import type { Clock } from '../clock.ts'
 export interface Kin {
   /** The process that all of them descend from: the primary of a cluster, else this one. */
   readonly owner: number
-  /** What this process or thread is called among them: `2`, `main`, and `2/1` for the first thread of worker 2. */
+  /** Label of this process or thread in the group: `2`, `main`, and `2/1` for the first thread of worker 2. */
   readonly label: string
-  /** A worker or a thread: there are others. A main thread that is no worker may be on its own. */
+  /** True for a worker or a thread, which has siblings. A main thread that is not a worker may be alone. */
   readonly isOneOfMany: boolean
 }
 
@@ -30,7 +30,7 @@ const labelKey = 'telemachine.label'
 
 let known: Kin | undefined
 
-/** Returns the place of this thread among its kin; the same at every call, even after the primary has died. */
+/** Returns the place of this thread in its group; the same at every call, even after the primary has died. */
 export function kin(): Kin {
   known ??= isMainThread ? mainThread() : thread()
   return known
@@ -111,7 +111,7 @@ interface Listener {
   readonly threadMade: () => void
 }
 
-/** Of all systems of this process, which may be many. */
+/** Listeners of all telemetry systems of this process. */
 const listeners = new Set<Listener>()
 
 const forked = (): void => {

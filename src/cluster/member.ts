@@ -9,7 +9,7 @@ export interface HubConnection {
   readonly lineage: string
   /** The last report of this reporter that the hub has. */
   readonly seq: number
-  /** What the hub says of itself, such as its port. */
+  /** Returns the facts of the hub about itself, such as its port. */
   readonly facts: () => Readonly<Record<string, unknown>>
   readonly deliver: Deliver
   /** Asks for the page. Rejects when the hub cannot render it, or is gone. */
@@ -20,7 +20,7 @@ export interface HubConnection {
 
 export interface ConnectionOptions {
   readonly claim: Claim
-  /** Read at each report: a reporter that begins anew has another id. */
+  /** Read at each report, because a reporter that starts over has a new id. */
   readonly self: () => Reporting
   /** Whether this member has the port of the page: a main thread had, before others came. */
   readonly serves: () => boolean
@@ -44,7 +44,7 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-/** Connects to a hub. Resolves with undefined if there is none at this claim any more, or if it goes before it answers. */
+/** Connects to a hub. Resolves with undefined if the claim's hub is gone, or closes before it answers. */
 export async function connectToHub(options: ConnectionOptions): Promise<HubConnection | undefined> {
   const { claim, self, serves, asked, lost } = options
   const socket = await open(claim.address)
@@ -128,7 +128,7 @@ export async function connectToHub(options: ConnectionOptions): Promise<HubConne
   })
 }
 
-/** Resolves with undefined when nobody listens there. */
+/** Resolves with undefined if no server listens there. */
 const open = (path: string): Promise<Socket | undefined> =>
   new Promise((resolve, reject) => {
     const socket = connect({ path })

@@ -19,9 +19,9 @@ export interface Reporting {
   readonly pid: number
 }
 
-/** What a reporter remembers of what a group has from it. It outlives clients: an exporter may be disabled for a while. */
+/** The reports that a group has from a reporter. Outlives clients, since an exporter may be disabled for a while. */
 export interface Shipping {
-  /** What the group knows the reporter by. */
+  /** Id of the reporter in the group. */
   id: string
   lineage: string | undefined
   /** The number of the last report made. */
@@ -38,9 +38,9 @@ export const newShipping = (): Shipping => ({
 
 /** Where changes come from. */
 export interface Source {
-  /** What changed since the calls before, in parts. A part counts as handed over once it is yielded. */
+  /** Yields the changes since the last call, in parts. A part counts as handed over once it is yielded. */
   changes(shipping: Shipping): AsyncIterable<Changes>
-  /** What was handed over is not known to anybody any more: everything has changed. */
+  /** Forgets all handed-over sums, because the hub that had them is gone: the next call yields everything. */
   forgetSums(shipping: Shipping): void
   /** As `forgetSums`, of what is live. */
   forgetLive(shipping: Shipping): void

@@ -1,7 +1,7 @@
-/** What a process or thread is in its group. Pure: which role follows from what happened. */
+/** The role of a process or thread in its group. Pure: computes the next role from an event. */
 
 /**
- * - `alone`: it has a page of its own, since nobody else is there, or since no group could be made.
+ * - `alone`: it has a page of its own, because it has no siblings or no group could be made.
  * - `electing`: it looks for the hub, or tries to become it.
  * - `member`: it reports to the hub, and asks it for the page.
  * - `hub`: it adds up what all report, and serves the page.

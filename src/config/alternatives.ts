@@ -27,7 +27,7 @@ export function listInForce(
   return { held, values: held.value }
 }
 
-/** What a key has because of its alternative; it says where that comes from. */
+/** The value that a key gets from its alternative key, with the origin of that value. */
 const derived = ({ layer, rank, entry }: Held, value: unknown): Held => {
   const shown = Array.isArray(entry.shown) ? entry.shown[0] : undefined
   return { layer, rank, value, isDerived: true, entry: { ...entry, shown } }

@@ -16,7 +16,7 @@ export interface ConfigOptions<Init = object> {
   readonly file?: string
   /** Variables of the environment. An empty object switches the environment off. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** What the program itself configures: tables of exporters by id, and keys of telemachine. Default: nothing. */
+  /** Configuration by the program itself: tables of exporters by id, and keys of telemachine. Default: empty. */
   readonly init?: Init
   /** Remote stores, weakest first. Default: none. */
   readonly remote?: readonly ConfigSource[]
@@ -70,7 +70,7 @@ export interface StoreOptions extends ConfigOptions {
   readonly types: readonly AnyExporterDefinition[]
   readonly clock: Clock
   readonly logger: Logger
-  /** What remote sources may report. */
+  /** Status of a remote source, for `status()`. */
   readonly status?: () => unknown
   /** Puts a plan in force; rejects with a TelemetryConfigError when it is refused, and then nothing has changed. */
   apply(plan: ConfigPlan): Promise<void>

@@ -66,7 +66,7 @@ interface Named {
   readonly origin: string
 }
 
-/** What a key sends to now. A list that someone set to null makes the key in whose place it stood be used. */
+/** Returns the destinations that a key names now. If a list is set to null, the key that it replaced is used. */
 function destinationsInForce({ schema, config }: Subject, name: string, key: KeySchema): readonly string[] {
   const { insteadOf } = key
   const single = insteadOf === undefined ? undefined : schema.keys.get(insteadOf)
@@ -150,7 +150,7 @@ export function createDestinations(): Destinations {
     const path = pathOf(id, name)
     const refuse = (code: TelemetryErrorCode, why: string): void =>
       problems.add(path, () => problemAt(code, path, held.entry, why))
-    if (key.format === 'file-path' && held.value !== null)
+    if ((key.format === 'file-path' || key.format === 'spool') && held.value !== null)
       refuse('CONFIG_FORBIDDEN', 'is the path of a file, which only the file, init and the program may set')
     if (key.format === 'host' && isForbiddenHost(String(held.value)))
       refuse('CONFIG_DESTINATION', 'is a link-local or metadata address')

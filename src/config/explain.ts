@@ -9,7 +9,7 @@ import type { Held, ResolvedKeys } from './resolved.ts'
 import { isSensitive } from './schema.ts'
 import { type JsonSchema, valueSchema } from './value-schemas.ts'
 
-/** What is in force for one key, and where it comes from. Plain JSON; what is secret in it is a placeholder. */
+/** The value in force for one key, and its origin. Plain JSON; secrets are replaced by a placeholder. */
 export interface Explanation {
   readonly path: string
   readonly value: unknown
@@ -17,7 +17,7 @@ export interface Explanation {
   readonly source: Source
   /** The variable, the file with line and column, or the remote source. */
   readonly from?: string
-  /** What weaker layers say, strongest first, the default last. */
+  /** Values of weaker layers, strongest first, the default last. */
   readonly shadows: readonly { layer: LayerName; source: Source; from?: string; value: unknown }[]
   readonly doc: string
   readonly unit?: string
@@ -35,7 +35,7 @@ export interface Explanation {
 
 const guardedPaths: ReadonlySet<string> = new Set(guardedKeys.map((name) => pathOf(undefined, name)))
 
-/** What a value of the key may be. */
+/** Describes the valid values of a key. */
 function rulesOf(
   path: string,
   key: KeySchema,
@@ -50,8 +50,8 @@ function rulesOf(
     format: rules.format,
     schema: valueSchema(rules),
     nullable: key.nullable === true,
-    // A file that somebody else names would be read with the rights of this process.
-    guarded: key.format === 'file-path' || guardedPaths.has(path),
+    // A file named by an untrusted source would be read with the rights of this process.
+    guarded: key.format === 'file-path' || key.format === 'spool' || guardedPaths.has(path),
   }
 }
 

@@ -5,6 +5,7 @@ import { buckets, destinations, httpUrls, labels, patterns, tags } from './forma
 import { metrics } from './formats/metrics.ts'
 import { boolean, integer, number, port, seconds } from './formats/numbers.ts'
 import { proxyUrl } from './formats/proxy-url.ts'
+import { spool } from './formats/spool.ts'
 import { filePath, host, httpUrl, name, path, string } from './formats/strings.ts'
 
 /** Every format that a key may declare by its name. A key that lists its values has the format `choice`. */
@@ -30,5 +31,6 @@ export const formats: ReadonlyMap<string, Format> = new Map(
     'http-urls': httpUrls,
     'proxy-url': proxyUrl,
     'file-path': filePath,
+    spool,
   } satisfies Record<keyof FormatValues, Format>),
 )

@@ -28,7 +28,7 @@ export interface Resolved extends ResolvedKeys {
   readonly type: Held | undefined
   /** An untrusted source named its destination: the transport must check the address it connects to. */
   readonly guarded: boolean
-  /** What it was made of: with the same tables again it is the same. */
+  /** The tables it was made of: the same tables give the same result. */
   readonly said: readonly Said[]
 }
 
@@ -57,7 +57,7 @@ export interface JudgeOptions {
   readonly maxAdded?: number
   /** Tells which paths are of interest; problems elsewhere are not listed. */
   readonly isOwn?: (path: string) => boolean
-  /** Nothing runs yet, so types may still change. */
+  /** True before the start, when types of exporters may still change. */
   readonly beforeStart?: boolean
 }
 
@@ -74,7 +74,7 @@ const sameSaid = (a: readonly Said[], b: readonly Said[]): boolean =>
 const systemKeySchemas = new Map(Object.entries(systemSchema))
 const systemDefaults = new Map([...systemKeySchemas].map(([name, key]) => [name, key.default]))
 
-/** Layers that nobody has judged yet: without exporters, and with the defaults of telemachine's own keys. */
+/** Layers before their first validation: without exporters, and with the defaults of telemachine's own keys. */
 export const unjudged = (layers: Layers): ResolvedConfig => ({
   layers,
   exporters: new Map(),

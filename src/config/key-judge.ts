@@ -4,7 +4,7 @@ import { type Convict, convictName, type DeclaredKey, typed, untyped } from './c
 import { isRecord, Refusal } from './formats/format.ts'
 import { formats } from './formats.ts'
 
-/** What convict says of a value: the value in the shape drivers see, or what would have been right. */
+/** Convict's verdict on a value: the value in the shape that drivers see, or what a valid value would be. */
 export type Verdict = { readonly value: unknown } | Pick<Refusal, 'right' | 'at'>
 
 /** Judges the values of one key, by convict alone. */
@@ -43,7 +43,7 @@ export type ConvictConfig = convictModule.Config<Record<string, unknown>>
 export const convictOf = (keys: Readonly<Record<string, DeclaredKey>>, convict: Convict): ConvictConfig =>
   convict(keys as unknown as convictModule.Schema<Record<string, unknown>>, { env: {}, args: [] })
 
-/** A copy that nobody can change, of plain objects. Adding zero makes 0 of -0, which would differ from it for ever. */
+/** Returns a frozen deep copy of plain objects. Adding zero turns -0 into 0, which Object.is would call different. */
 function frozen(value: unknown): unknown {
   if (typeof value === 'number') return value + 0
   if (Array.isArray(value)) return Object.freeze(value.map(frozen))
@@ -53,7 +53,7 @@ function frozen(value: unknown): unknown {
 
 /** convict validates all that a configuration holds, so each key has one of its own: a change pays for its own keys. */
 function createKeyJudge(key: KeySchema, convict: Convict): KeyJudge {
-  /** What the format said of the value that convict validates just now. */
+  /** The refusal by the format of the value that convict is validating. */
   let refused: Refusal | undefined
   const declared = declare(key, (refusal) => {
     refused = refusal

@@ -45,7 +45,7 @@ export type Table = ReadonlyMap<string, Entry>
 
 export const noTable: Table = new Map()
 
-/** What one layer says: keys of telemachine itself, and one table per exporter. */
+/** The contents of one layer: keys of telemachine itself, and one table per exporter. */
 export interface Tables {
   readonly system: Table
   readonly exporters: ReadonlyMap<string, Table>
@@ -81,7 +81,7 @@ export function draftOf(tables: Tables) {
   }
 
   return {
-    /** Adds an empty table, if there is none. */
+    /** Adds an empty table, if the exporter has none. */
     table: (id: string): void => {
       if (!exporters.has(id)) exporters.set(id, writable())
     },

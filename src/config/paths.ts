@@ -2,7 +2,7 @@ import type { ConfigProblem } from '../errors.ts'
 import { polluting } from './formats/format.ts'
 import { systemKeys } from './keys.ts'
 
-/** What a path names: a whole exporter, one of its keys, a key of telemachine itself, or everything. */
+/** The target of a path: a whole exporter, one of its keys, a key of telemachine itself, or everything. */
 export type Target =
   | { readonly kind: 'root' }
   | { readonly kind: 'system'; readonly key: string }

@@ -83,6 +83,11 @@ function unknownKeys(id: string, schema: TypeSchema, said: readonly Said[], prob
   }
 }
 
+const noSpool = ({ type }: TypeSchema['definition']): readonly [key: string, message: string] => [
+  'spool',
+  `exporters of the type ${type} cannot keep batches on disk, because the type has no pack and unpack: remove the key`,
+]
+
 /** Applies the rules that a driver has across its keys. */
 function brokenRules(
   id: string,
@@ -96,10 +101,12 @@ function brokenRules(
     path,
     message: redactor.text(message),
   })
+  const problem = ([key, message]: readonly [key: string, message: string]): ConfigProblem =>
+    of(pathOf(id, key), `${pathOf(id, key)}: ${message}`)
   try {
-    return (definition.validate?.(config) ?? []).map(([key, message]) =>
-      of(pathOf(id, key), `${pathOf(id, key)}: ${message}`),
-    )
+    const broken = definition.validate?.(config) ?? []
+    const unfit = config.spool && definition.pack === undefined
+    return (unfit ? [...broken, noSpool(definition)] : broken).map(problem)
   } catch (error) {
     return [of(pathOf(id), `${pathOf(id)} cannot be validated: ${messageOf(error)}`)]
   }
@@ -143,7 +150,7 @@ function hintOf(key: KeySchema, value: unknown): string | undefined {
   }
 }
 
-/** What is odd about values that are valid all the same. */
+/** Returns warnings about values that are valid but probably not intended. */
 export function hints(id: string, { keys }: TypeSchema, config: Config, redactor: Redactor): string[] {
   if (config.enabled === false) return []
   const found: string[] = []

@@ -13,7 +13,7 @@ export interface Held {
   readonly isDerived?: boolean
 }
 
-/** What one layer says about the keys of one exporter, or of telemachine itself. */
+/** The values of one layer for one exporter, or for telemachine itself. */
 export type Said = readonly [layer: LayerName, table: Table | undefined]
 
 /** Keys with the values that all layers together give them. */
@@ -24,6 +24,6 @@ export interface ResolvedKeys {
   readonly config: Config
   /** Per key what the layers above the defaults say, strongest first; keys that no layer names are missing. */
   readonly held: ReadonlyMap<string, readonly Held[]>
-  /** What is odd about it, though it is in force. */
+  /** Warnings about a configuration that is valid and in force. */
   readonly warnings: readonly string[]
 }

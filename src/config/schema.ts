@@ -17,7 +17,7 @@ export interface Schema {
   readonly keys: ReadonlyMap<string, KeySchema>
   /** In the shape drivers see. */
   readonly defaults: ReadonlyMap<string, unknown>
-  /** What convict says of an entry that has a value. An entry is judged once. */
+  /** Convict's verdict on an entry that has a value. An entry is validated once. */
   verdict(name: string, entry: Entry): Verdict
 }
 
@@ -26,7 +26,7 @@ export interface TypeSchema extends Schema {
   readonly definition: AnyExporterDefinition
 }
 
-/** What operators wrote down is bounded by them; what comes at runtime is not. */
+/** True for static secrets, which are kept for good; runtime ones are evicted oldest first. */
 const isLasting = ({ source }: Entry): boolean =>
   source === 'environment' || source === 'file' || source === 'init'
 

@@ -15,7 +15,7 @@ const maxNodes = 10_000
 const tooLarge = new Unusable('too large')
 
 /**
- * A copy that nobody else can change, of plain data only: own enumerable string keys, no accessors left to run.
+ * Returns a frozen copy of plain data: own enumerable string keys, accessors replaced by their values.
  * Never throws: in the place of anything else stands an {@link Unusable}, and instead of a value with too many parts.
  */
 export function snapshot(value: unknown, limit = maxNodes): unknown {

@@ -39,7 +39,7 @@ import { createRemoteFeed } from './sources/remote.ts'
 import { createSourceReport, type SourceReport } from './sources/report.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
-/** What the program says is bounded by its author, not by what a network sends. */
+/** A generous limit: `init` comes from the program, not from a network. */
 const maxInitValues = 100_000
 
 const stopped = (): TelemetryError =>
@@ -49,7 +49,7 @@ const nothingToShow = (): never => {
   throw new TelemetryError('NOT_RUNNING', 'there is no status to report')
 }
 
-/** Names of an application's file in the status; nobody reads more. */
+/** Most names of application files in the status. */
 const maxForeign = 100
 
 /** The configuration: layers, what they amount to, and one transaction at a time to change it. */
@@ -98,7 +98,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     return judge
   }
 
-  /** What can be known before the start. start() reports its problems. */
+  /** Resolves the configuration as far as possible before the start. start() reports its problems. */
   const lookAhead = (convict: Convict): void => {
     const read = readSources()
     const tables = read?.problems.count === 0 ? read.tables : noTables
@@ -173,7 +173,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     }
   }
 
-  /** A change that nobody waits for: its refusal is in the status, and in the log. */
+  /** Submits a change whose promise is not awaited: a refusal appears in the status and in the log. */
   const changeUnasked = (source: Source, given: ReadChange): Promise<PutResult> => {
     const changed = change(source, given)
     changed.catch((error) => {

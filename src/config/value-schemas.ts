@@ -3,6 +3,7 @@ import { maxElements } from './formats/format.ts'
 import { maxUrls } from './formats/lists.ts'
 import { maxMetrics } from './formats/metrics.ts'
 import { maxSeconds } from './formats/numbers.ts'
+import { maxSpoolBytes, minSpoolBytes, spoolChoices } from './formats/spool.ts'
 import { maxName, maxString, maxUrl } from './formats/strings.ts'
 import { metricSchema } from './metric-schema.ts'
 import type { PublishedKey } from './published.ts'
@@ -65,6 +66,17 @@ const valueSchemas: Readonly<Record<string, (key: Limits) => JsonSchema>> = {
   }),
   'proxy-url': string({ maxLength: maxUrl }),
   'file-path': string({ minLength: 1, maxLength: 4096 }),
+  spool: () => ({
+    type: 'object',
+    properties: {
+      directory: text(4096, { minLength: 1 }),
+      mode: { enum: spoolChoices.mode },
+      max_bytes: { type: 'integer', minimum: minSpoolBytes, maximum: maxSpoolBytes },
+      fsync: { enum: spoolChoices.fsync },
+    },
+    required: ['directory'],
+    additionalProperties: false,
+  }),
   choice: ({ choices = [] }) => ({ enum: choices }),
 }
 

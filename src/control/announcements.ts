@@ -9,7 +9,15 @@ import type { Recorder } from './recorder.ts'
 const mostNamed = 8
 
 const primary = '0'
-const troubledStates: ReadonlySet<string> = new Set(['restarting', 'failed', 'retrying', 'open'])
+/** States that somebody should look at. */
+const troubledStates: ReadonlySet<string> = new Set([
+  'restarting',
+  'failed',
+  'retrying',
+  'open',
+  'failing',
+  'full',
+])
 const wellStates: ReadonlySet<string> = new Set(['closed', primary])
 
 /** Tells of what happens in the control plane: in the history, in the log, and as self-telemetry. */
@@ -64,8 +72,8 @@ export function createAnnouncements({
       recorder.record({ kind: what, id, ...place, from, to, ...(troubled && { message }) })
       if (troubled) logger.warn({ ...details, ...why }, `${what} is ${to}`)
       else logger.info(details, `${what} is ${to}`)
-      // What fails while it carries self-telemetry is counted only, or two exporters would feed each other.
-      if (what !== 'exporter' && !wellStates.has(to) && unit?.latestWasSelf()) return
+      // An exporter that fails while it carries self-telemetry is counted only, or two exporters would feed each other.
+      if ((what === 'breaker' || what === 'endpoint') && !wellStates.has(to) && unit?.latestWasSelf()) return
       bus.emitSelf(
         `telemetry.${what}.state`,
         { count: 1 },

@@ -3,7 +3,7 @@ import type { BreakerContext } from '../../machines/index.ts'
 import { type BreakerState, breakerState } from '../../machines/states.ts'
 import { type Clock, elapsed } from '../clock.ts'
 
-/** What the breaker of one endpoint shows, now. */
+/** The current state of the breaker of one endpoint. */
 export interface BreakerView {
   readonly breaker: BreakerState
   /** Consecutive failures while closed. */

@@ -23,7 +23,7 @@ export function checkedTimeout(
 export function checkedExporter(ids: Iterable<string>, id: unknown): void {
   const known = [...ids]
   if (typeof id === 'string' && known.includes(id)) return
-  const there = known.length > 0 ? `there is ${known.join(', ')}` : 'there is none'
+  const there = known.length > 0 ? `there is ${known.join(', ')}` : 'there are no exporters'
   throw new TelemetryError('EXPORTER_UNKNOWN', `there is no exporter ${JSON.stringify(String(id))}; ${there}`)
 }
 

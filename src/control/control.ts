@@ -12,7 +12,7 @@ import type { Logger } from '../logger.ts'
 import { type BreakerView, createBreakerViews } from './breaker-views.ts'
 import type { Observation } from './observe.ts'
 
-/** What is running for one exporter, now. Its breaker is that of the endpoint that serves, or of the primary. */
+/** The running actors of one exporter. `breaker` is that of the endpoint that serves, or of the primary. */
 export interface ExporterView extends BreakerView {
   readonly state: ExporterState
   /** The breakers of its endpoints, the primary's first. */
@@ -27,23 +27,27 @@ export interface SystemPicture {
   readonly exporters: Readonly<Record<string, ExporterPicture>>
 }
 
-/** State values of one exporter's charts. `failover` and `breakers` are there where it has several endpoints. */
+/**
+ * State values of one exporter's charts. `failover` and `breakers` are there where it has several endpoints, `spool`
+ * where it has had one.
+ */
 export interface ExporterPicture {
   readonly exporter: unknown
   readonly delivery: unknown
-  /** Of the primary. */
+  /** Snapshot of the primary's breaker. */
   readonly breaker: unknown
   readonly breakers?: readonly unknown[]
   readonly failover?: unknown
+  readonly spool?: unknown
 }
 
 /**
- * A change of what an exporter or a breaker shows, or of the endpoint that serves (by its index; `none` if none does).
- * `endpoint`: whose breaker it is, where there are several.
+ * A change of what an exporter, a breaker or a spool shows, or of the endpoint that serves (by its index; `none` if
+ * none does). `endpoint`: whose breaker it is, where there are several.
  */
 export interface StateChange {
   readonly id: string
-  readonly what: 'exporter' | 'breaker' | 'endpoint'
+  readonly what: 'exporter' | 'breaker' | 'endpoint' | 'spool'
   readonly from: string
   readonly to: string
   readonly endpoint?: number
@@ -55,7 +59,7 @@ export interface Control {
   change(version: number, changes: readonly PlannedChange[]): Promise<readonly Refusal[]>
   flush(ids: readonly string[]): void
   restart(id: string): void
-  /** Of one endpoint, or of all. */
+  /** Sends a command to the breaker of one endpoint, or of all. */
   commandBreaker(id: string, command: BreakerCommand, endpoint?: number): void
   /** Begins more exporters of the start. */
   add(exporters: readonly PlannedExporter[]): void

@@ -20,7 +20,7 @@ export type ControlListener = (record: ControlRecord) => void
 
 /** Fans inspection out to read-only listeners and to the user's own observer; nothing is inspected without them. */
 export interface Observation {
-  /** For the root actor as it is made: undefined while nobody observes. */
+  /** The `inspect` option of the root actor; undefined without observers. */
   readonly inspect: ((event: InspectionEvent) => void) | undefined
   /** Listeners that come later observe this actor system. */
   connect(system: Pick<AnyActorRef['system'], 'inspect'>): void

@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts'
 
-/** What happened in the control plane; plain JSON. */
+/** An event of the control plane; plain JSON. */
 export interface HistoryEntry {
   /** Epoch milliseconds. */
   readonly at: number
-  readonly kind: 'exporter' | 'breaker' | 'endpoint' | 'config' | 'crash'
+  readonly kind: 'exporter' | 'breaker' | 'endpoint' | 'spool' | 'config' | 'crash'
   /** The exporter it happened to; a configuration change may concern several. */
   readonly id?: string
   /** Index of the endpoint whose breaker it is, where the exporter has several. */

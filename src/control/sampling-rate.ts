@@ -1,6 +1,6 @@
 import type { Unit } from '../delivery/unit.ts'
 
-/** Highest `sampling_rate` of any enabled exporter, which traces that begin here are announced by; 1 if there is none. */
+/** Highest `sampling_rate` of any enabled exporter, for the sampled flag of traces that begin here; 1 without one. */
 export function highestSamplingRate(units: Iterable<Unit>): number {
   let highest = -1
   for (const unit of units) {

@@ -38,15 +38,15 @@ function read(value: unknown): Outcome | undefined {
     case 'misdirected':
       return { type, cause, ...(returned === true && { returned }) }
     case 'too_large':
-      return { type, unsent: Boolean(unsent) }
+      return { type, unsent: Boolean(unsent), ambiguous: Boolean(ambiguous) }
     default:
       return undefined
   }
 }
 
-/** What a driver's answer means; whatever is not an Outcome is a failure that may have arrived. */
+/** Checks a driver's answer; anything but an Outcome is a failure after which the batch may have arrived. */
 function understood(value: unknown): Outcome {
-  let cause: unknown = new Error('the exporter returned something that is no outcome')
+  let cause: unknown = new Error('the exporter returned something that is not an Outcome')
   try {
     const outcome = read(value)
     if (outcome) return outcome

@@ -1,5 +1,15 @@
 import type { ItemBatch, RequestRoom } from './ring.ts'
 
+/** The file on disk that has a batch as well. */
+export interface Backing {
+  /** So many items are settled: with the last of them the file is removed. */
+  leave(items: number): void
+  /** What was sent of it is not delivered, and waits again. */
+  survived(): void
+  /** It could not be written: the batch is in memory alone after all. */
+  readonly isLost: boolean
+}
+
 /** A batch on its way, with its history. */
 export interface Batch extends ItemBatch {
   /** Attempts that failed so far, at the destination of the last one. */
@@ -15,6 +25,14 @@ export interface Batch extends ItemBatch {
   /** The endpoints that called it misdirected, a bit for each, and the configuration of endpoints that they are of. */
   misdirectedAt: number
   misdirectedIn: number
+  /** Attempts that have begun, at any destination. */
+  attempts: number
+  /** An earlier life of the process may have delivered it, and the ledger does not say so yet. */
+  doubtful: boolean
+  /** The backend has taken some of it, which the driver says when it gets it again: the ledger does not say so yet. */
+  isPartlyTaken: boolean
+  /** Undefined: it is in memory alone. */
+  backing: Backing | undefined
 }
 
 export const batchOf = (items: ItemBatch): Batch => ({
@@ -26,6 +44,10 @@ export const batchOf = (items: ItemBatch): Batch => ({
   round: 0,
   misdirectedAt: 0,
   misdirectedIn: 0,
+  attempts: 0,
+  doubtful: false,
+  isPartlyTaken: false,
+  backing: undefined,
 })
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)

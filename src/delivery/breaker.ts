@@ -31,7 +31,7 @@ export interface Permit {
   succeeded(): void
   /** The call failed because the backend is down: no connection, a timeout, 429 or 5xx. */
   failed(): void
-  /** The backend is alive and refused this data, which is no failure of the backend. */
+  /** The backend is alive and refused this data, which is not a failure of the backend. */
   rejected(): void
   /** The call was not made, or tells nothing about the backend. The slot is free again. */
   cancelled(): void

@@ -6,7 +6,7 @@ import { endpointConfig, endpointsOf, type Tallies, type Tally } from './endpoin
 
 /** An open client, the configuration it was opened with, and the attempts that run on it. */
 export interface ClientSlot {
-  /** What the driver opened: one for each endpoint, the primary's first. */
+  /** Clients that the driver opened: one for each endpoint, the primary's first. */
   readonly members: readonly Member[]
   readonly config: Config
   readonly running: Set<{ readonly endpoint: number; readonly settled: Promise<unknown>; cut(): void }>
@@ -27,7 +27,7 @@ interface Retirement {
   cutWithin(ms: number): void
 }
 
-/** What a client is opened with. */
+/** The arguments with which a client is opened. */
 export interface Setup {
   readonly config: Config
   readonly forbidAddress: OpenContext<unknown>['forbidAddress']
@@ -81,7 +81,7 @@ export function createClients(options: {
   let candidate: ClientSlot | undefined
   /** Oldest first. */
   const retiring = new Set<Retirement>()
-  /** Ends an opening under way: that of a crashed actor has nobody who would abort it. */
+  /** Aborts an opening under way, which a crashed actor would leave behind. */
   const openings = new Set<() => void>()
   /** Counts `close`: what began to open before it is not kept. */
   let epoch = 0

@@ -1,9 +1,9 @@
 import type { Setup } from './clients.ts'
 
-/** What an exporter is configured with: what is in force, and what a change under way would put in its place. */
+/** The configuration of an exporter: the one in force, and the one that a change under way would put in its place. */
 export interface Configuration {
   inForce(): Setup
-  /** What a candidate is opened with. */
+  /** Returns the arguments with which a candidate is opened. */
   next(): Setup
   stage(setup: Setup): void
   /** False if nothing was staged. */

@@ -14,14 +14,14 @@ export interface Doorbell {
   look(): void
   /** Items came in, or came back. */
   ring(): void
-  /** What is due is judged anew: settings changed. */
+  /** Decides again what is due, after a change of settings. */
   lookAgain(): void
   /** Another client serves: the change that brought it is answered before the backlog is encoded, a turn later. */
   yieldOnce(): void
 }
 
 /**
- * What the chart knows: nothing that matters now (`silent`: it is busy), that there is no work (`idle`), or that
+ * What the chart has been told: nothing, because it is busy (`silent`), that there is no work (`idle`), or that
  * something waits (`gathering`).
  */
 type Told = 'silent' | 'idle' | 'gathering'
@@ -40,10 +40,12 @@ export function createDoorbell(options: {
   flushIntervalMs: () => number
   /** A flush waits for something in the queue. */
   isFlushing: () => boolean
+  /** A batch from disk can go, or be read. */
+  isDiskDue: () => boolean
   /** The chart is busy: the wave that runs, if one does, may take more. */
   onRing: () => void
-}): Doorbell & { isDue(): boolean } {
-  const { queue, policies, clock, flushIntervalMs, isFlushing, onRing } = options
+}): Doorbell & { isDue(): boolean; isFreshDue(): boolean } {
+  const { queue, policies, clock, flushIntervalMs, isFlushing, isDiskDue, onRing } = options
   let tell: (event: WorkEvent) => void = () => {}
   let told: Told = 'silent'
   let armed = false
@@ -52,8 +54,11 @@ export function createDoorbell(options: {
   const dueInMs = (): number =>
     queue.fresh === 0 ? 0 : Math.max(queue.oldest() + flushIntervalMs() - elapsed(clock), 0)
 
-  const isDue = (): boolean =>
-    queue.retryDue() || queue.full() || (queue.fresh > 0 && (isFlushing() || dueInMs() <= 0))
+  const isFreshDue = (): boolean => queue.full() || (queue.fresh > 0 && (isFlushing() || dueInMs() <= 0))
+
+  const isDue = (): boolean => queue.retryDue() || isFreshDue() || isDiskDue()
+
+  const isEmpty = (): boolean => queue.items === 0 && !isDiskDue()
 
   const tellBatch = (): void => {
     told = 'silent'
@@ -99,13 +104,14 @@ export function createDoorbell(options: {
   }
 
   const lookNow = (): void => {
-    if (queue.items === 0) return
+    if (isEmpty()) return
     if (policies.deferral() !== undefined || isDue()) tellNow()
     else tellSoon()
   }
 
   return {
     isDue,
+    isFreshDue,
     listen(listener) {
       tell = listener
       told = 'silent'
@@ -115,7 +121,7 @@ export function createDoorbell(options: {
       if (!yielding) lookNow()
     },
     ring() {
-      if (yielding || queue.items === 0) return
+      if (yielding || isEmpty()) return
       if (told === 'silent') {
         onRing()
         return
@@ -126,7 +132,7 @@ export function createDoorbell(options: {
       } else if (told === 'idle') tellSoon()
     },
     lookAgain() {
-      if (told !== 'silent' && queue.items > 0) tellNow()
+      if (told === 'gathering' || (told === 'idle' && !isEmpty())) tellNow()
     },
     yieldOnce() {
       yielding = true

@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 /** One line in the log per reason in this time. */
 const quietMs = 60_000
 
-/** What to do about a loss. The other reasons are no loss, or intended: they are in the ledger only. */
+/** Advice for each kind of loss. Other drop reasons are intended, and appear in the ledger only. */
 const advice: Partial<Record<DropReason, string>> = {
   queue_full:
     'the backend is slower than the events, or away: see lastError in the status, or raise queue_size and queue_bytes',
@@ -20,6 +20,8 @@ const advice: Partial<Record<DropReason, string>> = {
   no_correlation_id: 'a start event needs correlation_id or request_id in its metadata; span() gives one',
   expired: 'the end of the span was not emitted within span_ttl',
   span_limit: 'more than max_active_spans are open',
+  spool_full: 'the spool on disk is full as well: see lastError in the status, or raise max_bytes of spool',
+  spool_corrupt: 'files of the spool on disk were not what their names say: see its folder quarantine',
   metric_limit: 'more than max_metrics metrics: names should not carry ids',
 }
 

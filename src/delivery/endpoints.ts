@@ -1,6 +1,6 @@
 import type { AnyExporterDefinition, Config } from '../exporters/exporter.ts'
 
-/** What one endpoint has taken of an exporter's events. */
+/** Counters of the events that one endpoint has taken from an exporter. */
 export interface Tally {
   delivered: number
   /** Events that may have arrived although they were sent again, or dropped. */

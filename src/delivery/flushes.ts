@@ -8,8 +8,9 @@ export interface Flush {
 
 /** Flushes that wait until everything queued before them is settled. */
 export interface Flushes {
-  begin(position: number): Flush
-  /** What waits up to this position is due. */
+  /** `isSpoolSettled`: nothing that was on disk at its beginning is unsettled. */
+  begin(position: number, isSpoolSettled?: () => boolean): Flush
+  /** Makes everything up to this position due. */
   request(position: number): void
   /** Everything before this position has been asked for by a flush. */
   readonly requestedTo: number
@@ -20,7 +21,11 @@ export interface Flushes {
 }
 
 export function createFlushes(settledBefore: () => number): Flushes {
-  const waiting: { readonly position: number; resolve(settled: boolean): void }[] = []
+  const waiting: {
+    readonly position: number
+    readonly isSpoolSettled: () => boolean
+    resolve(settled: boolean): void
+  }[] = []
   let requestedTo = 0
 
   /** A turn later, when the charts have heard of it as well: a status that is read then agrees. */
@@ -32,17 +37,17 @@ export function createFlushes(settledBefore: () => number): Flushes {
     const position = settledBefore()
     for (let i = waiting.length - 1; i >= 0; i -= 1) {
       const flush = waiting[i] as (typeof waiting)[number]
-      if (position < flush.position) continue
+      if (position < flush.position || !flush.isSpoolSettled()) continue
       waiting.splice(i, 1)
       end(flush, true)
     }
   }
 
   return {
-    begin(position) {
+    begin(position, isSpoolSettled = () => true) {
       let giveUp = (): void => {}
       const settled = new Promise<boolean>((resolve) => {
-        const flush = { position, resolve }
+        const flush = { position, isSpoolSettled, resolve }
         waiting.push(flush)
         giveUp = () => {
           const place = waiting.indexOf(flush)

@@ -7,10 +7,10 @@ import type { AnyExporterDefinition, Config, Sink } from '../exporters/exporter.
 import type { Ledger } from './ledger.ts'
 import type { Queue } from './queue.ts'
 
-/** What an item is taken to be that stems from no one event, such as an aggregate. */
+/** Estimated bytes of an item that does not come from one event, such as an aggregate. */
 const unknownBytes = 512
 
-/** What the plain face of an event takes in memory, beside the event: the object, its two views, and the keys in them. */
+/** Estimated bytes of the view of an event: the object, its two views, and the keys in them. */
 const faceBytes = ({ fields }: TelemetryEvent): number => 150 + 25 * fields.length
 
 const reasons: ReadonlySet<unknown> = new Set(dropReasons)
@@ -78,13 +78,13 @@ export function createIntake(options: {
     }
     const rest = Math.min(Math.max(wanted - claimed, 0), ledger.held)
     if (rest > 0) {
-      // Which of the held events it was is the driver's business: they count alike.
+      // The driver knows which of the held events it was; all count the same.
       heldBytes -= Math.floor((heldBytes * rest) / ledger.held)
       ledger.release(rest)
     }
     return claimed + rest
   }
-  /** Of an item whose driver says nothing: about what its event takes, or a guess for what no event brought. */
+  /** Estimates an item that its driver does not size: by its event, or by a constant if it has no event. */
   const estimate = (): number => {
     if (event === undefined) return unknownBytes
     return definition.ingest === undefined ? bytesOf(event) + faceBytes(event) : bytesOf(event)

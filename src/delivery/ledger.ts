@@ -12,9 +12,13 @@ export interface LedgerStatus {
     readonly held: number
     readonly queued: number
     readonly in_flight: number
+    /** On disk alone. Only where the exporter has had a spool. */
+    readonly spooled?: number
   }
   /** Events that may have arrived although they were sent again or dropped. They are not part of the sum. */
   readonly ambiguous: number
+  /** Part of `accepted`: what an earlier life of the process left on disk. Only where the exporter has had a spool. */
+  readonly restored?: number
 }
 
 /** The counters of one exporter. What is pending is read from where it waits, so the identity is a check, not a definition. */
@@ -25,8 +29,11 @@ export interface Ledger {
   readonly held: number
   readonly inFlight: number
   readonly ambiguous: number
+  readonly restored: number
   readonly dropped: Readonly<Partial<Record<DropReason, number>>>
   ingest(weight: number): void
+  /** Takes over what an earlier life of the process left. */
+  restore(weight: number): void
   hold(weight: number): void
   release(weight: number): void
   lease(weight: number): void
@@ -45,9 +52,14 @@ export function createLedger(announce: (reason: DropReason, weight: number) => v
     held: 0,
     inFlight: 0,
     ambiguous: 0,
+    restored: 0,
     dropped,
     ingest: (weight: number) => {
       ledger.ingested += weight
+    },
+    restore: (weight: number) => {
+      ledger.ingested += weight
+      ledger.restored += weight
     },
     hold: (weight: number) => {
       ledger.held += weight

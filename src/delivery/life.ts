@@ -112,7 +112,7 @@ export function createLives(options: {
       }),
       discard: only(() => clients.discard()),
       commit: only(() => {
-        // What was emitted before a change is judged by what was in force then.
+        // Events emitted before a change belong to the configuration that was in force then.
         options.catchUp()
         const before = config()
         if (configuration.commit()) options.configured(before)
@@ -156,7 +156,7 @@ export function createLives(options: {
         options.catchUp()
         intake.tick('flush')
         const deadline = elapsed(clock) + withinMs
-        // What hangs at an old destination has to come back while there is time to send it to the current one.
+        // A batch that hangs at an old destination must come back while there is time to send it to the current one.
         clients.hurryOthers(withinMs / 2, place.endpoint)
         const report = await waves.drain({
           ...place,

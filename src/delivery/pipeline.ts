@@ -11,6 +11,8 @@ import { createRetryPolicies, type RetryPolicies } from './retry-policies.ts'
 import { limitsOf } from './settings.ts'
 import { createSettle } from './settle.ts'
 import { createShip, type ExportFailure, type Ship } from './ship.ts'
+import type { Spool, SpoolOptions } from './spool/contract.ts'
+import { createSpool } from './spool/spool.ts'
 import { createWaves, type Waves } from './waves.ts'
 
 /** An event's way through one exporter: intake → queue → ship → settle, and back to the queue if it has to. */
@@ -22,11 +24,12 @@ export interface Pipeline {
   readonly policies: RetryPolicies
   readonly flushes: Flushes
   readonly doorbell: Doorbell
+  readonly spool: Spool
   /** Other settings are in force. */
   configure(config: Config): void
   /** Upkeep, about once a second: what is too old is dropped, what the driver holds may be handed over. */
   tick(config: Config): void
-  /** Drops and counts everything that waits or is held. */
+  /** Drops and counts everything that is held; what waits is written to disk, or dropped as well. */
   abandon(reason: 'disabled' | 'shutdown'): void
 }
 
@@ -41,6 +44,7 @@ export function createPipeline(options: {
   config: () => Config
   onError: (error: unknown) => void
   onFailure: (failure: ExportFailure) => void
+  spool: Pick<SpoolOptions, 'disk' | 'inspect' | 'onStateChange'>
 }): Pipeline {
   const { definition, context, clock, random, ledger, clients, config, onError, onFailure } = options
   let limits = limitsOf(config())
@@ -80,6 +84,23 @@ export function createPipeline(options: {
     sizeOf: definition.sizeOf?.bind(definition),
     requestBytes,
     heldBytes: () => intake.heldBytes,
+    spill: {
+      spill: (item, weight, at, self, wire, memory) => spool.spill(item, weight, at, self, wire, memory),
+      get items() {
+        return spool.items
+      },
+      get bytes() {
+        return spool.bytes
+      },
+      get fullReason() {
+        return spool.fullReason
+      },
+      fetch: () => spool.fetch(),
+      get isFetching() {
+        return spool.isFetching
+      },
+    },
+    isFreshDue: () => doorbell.isFreshDue(),
   })
   const intake = createIntake({
     definition,
@@ -110,7 +131,8 @@ export function createPipeline(options: {
     onFailure,
     onSettled: (current, endpoint) => {
       flushes.wake()
-      // What an old client, or the probe of another endpoint, could not finish is work for the one that serves.
+      // A batch that an old client, or a probe of another endpoint, could not finish is work for the endpoint that
+      // serves.
       if (!current || endpoint !== policies.serving) doorbell.ring()
     },
   })
@@ -123,15 +145,41 @@ export function createPipeline(options: {
     maxInFlight: () => Number(config().max_in_flight),
     random,
     isDue: () => doorbell.isDue(),
+    fetch: () => spool.load(),
+    isFetching: () => spool.isFetching,
+    onPause: () => spool.pause(),
   })
   const flushes = createFlushes(() => ship.settledBefore())
   const doorbell = createDoorbell({
     queue,
     policies,
     clock,
-    flushIntervalMs: () => Number(config().flush_interval) * 1000,
+    // The other half is for the backend to answer.
+    flushIntervalMs: () => Number(config().flush_interval) * (spool.isPrompt ? 500 : 1000),
     isFlushing: () => queue.taken() < flushes.requestedTo,
+    isDiskDue: () => queue.fetched > 0 || spool.isDue,
     onRing: waves.goOn,
+  })
+  const spool = createSpool({
+    ...options.spool,
+    id: context.id,
+    definition,
+    state: context.state,
+    clock,
+    ledger,
+    config,
+    queue: () => queue,
+    leases: () => ship.leases,
+    isTaking: () => waves.isTaking,
+    onError,
+    onReadable: () => {
+      doorbell.ring()
+      waves.resume()
+    },
+    onChange: () => {
+      limits = limitsOf(config(), spool.spills)
+      doorbell.lookAgain()
+    },
   })
 
   return {
@@ -142,19 +190,22 @@ export function createPipeline(options: {
     policies,
     flushes,
     doorbell,
+    spool,
     configure(now) {
-      limits = limitsOf(now)
+      limits = limitsOf(now, spool.spills)
       doorbell.lookAgain()
     },
-    tick({ max_age: maxAge }) {
+    tick(now) {
+      const { max_age: maxAge } = now
       intake.tick('interval')
       if (typeof maxAge === 'number') queue.expire(elapsed(clock) - maxAge * 1000)
+      spool.tick(now)
       flushes.wake()
       doorbell.ring()
     },
     abandon(reason) {
       intake.forget(reason)
-      queue.drop(reason)
+      if (!spool.park(reason)) queue.drop(reason)
       flushes.fail()
     },
   }

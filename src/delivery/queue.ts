@@ -1,61 +1,13 @@
 import type { DropReason } from '../exporters/drop-reasons.ts'
 import { type Batch, batchOf, fitting, sliceBatch } from './batch.ts'
 import type { Ledger } from './ledger.ts'
-import { createRequestLimits, type RequestLimits } from './request-limits.ts'
-import { createRetries } from './retries.ts'
+import type { Queue, QueueLimits } from './queue-contract.ts'
+import { createRequestLimits } from './request-limits.ts'
+import { createRetries, type Retries } from './retries.ts'
 import { createRing } from './ring.ts'
+import type { QueueSpill } from './spill.ts'
 
-export interface QueueLimits {
-  /** Items that may wait. */
-  readonly queueSize: number
-  /** Bytes of memory for what waits, is in flight or is held by the driver. */
-  readonly queueBytes: number
-  readonly batchSize: number
-  readonly maxRequestBytes: number
-  readonly overflow: 'drop_newest' | 'drop_oldest'
-}
-
-/** What waits for export: fresh items, and failed batches that stand at the back. */
-export interface Queue {
-  readonly items: number
-  readonly weight: number
-  /** Bytes of what waits or is in flight. */
-  readonly bytes: number
-  readonly tail: number
-  /** Arrival of the oldest fresh item, in monotonic milliseconds. */
-  oldest(): number
-  /** A failed batch whose turn has come. */
-  retryDue(): boolean
-  /** Fresh items, without failed batches. */
-  readonly fresh: number
-  /** A request can be filled, or there is no room for more. */
-  full(): boolean
-  /** Position before which everything has been taken. */
-  taken(): number
-  /**
-   * False: it was dropped for want of room. `wire`: bytes in a request, 0 if unknown. `memory`: bytes it keeps from
-   * being freed.
-   */
-  enqueue(item: unknown, weight: number, at: number, self: boolean, wire: number, memory: number): boolean
-  /** Room for so many bytes beside what waits and is in flight, made by dropping the oldest if the configuration says so. */
-  makeRoom(bytes: number): boolean
-  take(): Batch | undefined
-  /** Takes the next batch that was not tried in this round of a drain, whether or not its turn has come. */
-  takeUntried(round: number): Batch | undefined
-  /** To the back of the queue. */
-  requeue(batch: Batch): void
-  /** Both halves go next; a batch of one cannot be split and is dropped `too_large`. */
-  split(batch: Batch): void
-  /** Everything that failed may go at once. */
-  hurry(): void
-  /** A batch has left the exporter, one way or another: its memory is free. */
-  release(bytes: number): void
-  /** Learns from what the backend says of the size of requests. */
-  readonly requests: RequestLimits
-  /** Drops whatever came before `at`, in monotonic milliseconds. */
-  expire(at: number): void
-  drop(reason: DropReason): void
-}
+export type { Queue, QueueLimits } from './queue-contract.ts'
 
 /** Memory of an item's place in the queue beside the item itself. */
 const slotBytes = 96
@@ -64,16 +16,22 @@ export function createQueue(options: {
   ledger: Ledger
   limits: () => QueueLimits
   sizeOf: ((item: unknown) => number) | undefined
-  /** What a request takes beside its items. */
+  /** Bytes of a request beside its items. */
   requestBytes: () => number
   /** Bytes that the driver holds for this exporter. */
   heldBytes: () => number
+  spill: QueueSpill
+  /** Fresh items are due. */
+  isFreshDue: () => boolean
 }): Queue {
-  const { ledger, limits, sizeOf, requestBytes, heldBytes } = options
+  const { ledger, limits, sizeOf, requestBytes, heldBytes, spill, isFreshDue } = options
   const ring = createRing(sizeOf)
   const retries = createRetries()
+  /** Read from disk, and not tried since. Their bytes count as in flight. */
+  const fetched = createRetries()
   const requests = createRequestLimits()
   let inFlightBytes = 0
+  let lastWasFetched = false
 
   const bytes = (): number => ring.bytes + retries.bytes + inFlightBytes
   /** Failed batches stand in the order of `after`, so the first one tells. */
@@ -83,8 +41,11 @@ export function createQueue(options: {
     const self = ring.headIsSelf
     ledger.drop(reason, ring.drop(), self)
   }
-  const dropBatch = (reason: DropReason, batch: Batch): void =>
+  const dropBatch = (reason: DropReason, batch: Batch): void => {
+    batch.backing?.leave(batch.items.length)
+    if (batch.doubtful || batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
     ledger.drop(reason, batch.weight, batch.onlySelf)
+  }
 
   const lease = (batch: Batch): Batch => {
     inFlightBytes += batch.bytes
@@ -100,9 +61,9 @@ export function createQueue(options: {
   }
 
   /** Puts the items from `count` on back to the front, and returns those before. */
-  const cutOff = (batch: Batch, count: number): Batch => {
+  const cutOff = (batch: Batch, count: number, to: Retries): Batch => {
     if (count < batch.items.length)
-      retries.addFirst({ ...sliceBatch(batch, count, batch.items.length), after: 0, round: 0 })
+      to.addFirst({ ...sliceBatch(batch, count, batch.items.length), after: 0, round: 0 })
     return { ...sliceBatch(batch, 0, count), after: 0, round: 0 }
   }
 
@@ -110,46 +71,78 @@ export function createQueue(options: {
    * A batch that failed keeps its items, unless requests have to be smaller by now. Undefined: its first item is too
    * large by now, and was dropped.
    */
-  const leaseFailed = (batch: Batch): Batch | undefined => {
+  const leaseWhole = (batch: Batch, from: Retries): Batch | undefined => {
     const { batchSize, maxRequestBytes } = limits()
     const wire = maxRequestBytes - requestBytes()
     const wires = ring.wiresOf(batch)
     if ((wires[0] ?? 0) > wire) {
-      dropBatch('too_large', cutOff(batch, 1))
+      const first = cutOff(batch, 1, from)
+      if (from === fetched) inFlightBytes -= first.bytes
+      dropBatch('too_large', first)
       return undefined
     }
     const count = fitting(batch, wires, { items: batchSize, wire, memory: requests.bytes })
-    return lease(batch.items.length === count ? batch : cutOff(batch, count))
+    const taken = batch.items.length === count ? batch : cutOff(batch, count, from)
+    return from === fetched ? taken : lease(taken)
   }
 
-  /** Whatever has failed came before all that is fresh. */
+  const takeFetched = (): Batch | undefined => {
+    if (fetched.size === 0) spill.fetch()
+    while (fetched.size > 0) {
+      const batch = leaseWhole(fetched.takeFirst(), fetched)
+      if (batch) return batch
+    }
+    return undefined
+  }
+
+  /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
     if (retries.size === 0) {
-      dropHead('queue_full')
+      dropHead(spill.fullReason)
       return
     }
-    const { weight, onlySelf } = retries.removeOldestItem()
-    ledger.drop('queue_full', weight, onlySelf)
+    const { weight, onlySelf, isAmbiguous } = retries.removeOldestItem()
+    if (isAmbiguous) ledger.addAmbiguous(weight)
+    ledger.drop(spill.fullReason, weight, onlySelf)
   }
 
   const makeRoom = (wanted: number): boolean => {
-    const { queueBytes, overflow } = limits()
-    if (bytes() + heldBytes() + wanted <= queueBytes) return true
+    const { queueBytes, spillBytes, overflow } = limits()
+    const used = (): number => bytes() + heldBytes() + wanted
+    // What is on its way to disk has the room above.
+    if (used() <= spillBytes || used() + spill.bytes <= queueBytes) return true
     if (overflow === 'drop_newest') return false
-    while (bytes() + heldBytes() + wanted > queueBytes && ring.size + retries.items > 0) dropOldest()
-    return bytes() + heldBytes() + wanted <= queueBytes
+    while (used() + spill.bytes > queueBytes && ring.size + retries.items > 0) dropOldest()
+    return used() + spill.bytes <= queueBytes
+  }
+
+  const enqueueFull: Queue['enqueue'] = (item, weight, at, self, wire, size) => {
+    if (spill.spill(item, weight, at, self, wire, size)) return true
+    const { queueSize, overflow } = limits()
+    const isFull = ring.size + retries.items + spill.items >= queueSize
+    if (isFull && overflow === 'drop_oldest' && ring.size + retries.items > 0) dropOldest()
+    else if (isFull) {
+      ledger.drop(spill.fullReason, weight, self)
+      return false
+    }
+    if (!makeRoom(size)) {
+      ledger.drop(spill.fullReason, weight, self)
+      return false
+    }
+    ring.push(item, weight, at, self, wire, size)
+    return true
   }
 
   return {
     requests,
     get items() {
-      return ring.size + retries.items
+      return ring.size + retries.items + fetched.items
     },
     get fresh() {
       return ring.size
     },
     get weight() {
-      return ring.weight + retries.weight
+      return ring.weight + retries.weight + fetched.weight
     },
     get bytes() {
       return bytes()
@@ -170,44 +163,41 @@ export function createQueue(options: {
     },
     taken: () => Math.min(retries.firstPosition(), ring.head),
     enqueue(item, weight, at, self, wire, memory) {
-      const { queueSize, overflow } = limits()
+      const { spillSize, spillBytes } = limits()
       const size = memory + slotBytes
-      if (ring.size + retries.items >= queueSize) {
-        if (overflow === 'drop_newest') {
-          ledger.drop('queue_full', weight, self)
-          return false
-        }
-        dropOldest()
-      }
-      if (!makeRoom(size)) {
-        ledger.drop('queue_full', weight, self)
-        return false
-      }
+      if (ring.size + retries.items >= spillSize || bytes() + heldBytes() + size > spillBytes)
+        return enqueueFull(item, weight, at, self, wire, size)
       ring.push(item, weight, at, self, wire, size)
       return true
     },
     makeRoom,
     take() {
       while (retryDue()) {
-        const batch = leaseFailed(retries.takeFirst())
+        const batch = leaseWhole(retries.takeFirst(), retries)
         if (batch) return batch
       }
-      return takeFresh()
+      // One from disk, one fresh, as long as both are due.
+      const isFreshsTurn = lastWasFetched && ring.size > 0 && isFreshDue()
+      const batch = isFreshsTurn ? undefined : takeFetched()
+      lastWasFetched = batch !== undefined
+      if (batch) return batch
+      return spill.isFetching && !isFreshDue() ? undefined : takeFresh()
     },
     takeUntried(round) {
       let batch: Batch | undefined
-      // What an old client could not finish comes back behind batches that the drain has tried.
+      // Batches that an old client could not finish come back behind those that the drain has tried.
       for (let failed = retries.takeUntried(round); failed && !batch; ) {
-        batch = leaseFailed(failed)
+        batch = leaseWhole(failed, retries)
         if (!batch) failed = retries.takeUntried(round)
       }
-      batch ??= takeFresh()
+      batch ??= (fetched.size > 0 ? takeFetched() : undefined) ?? takeFresh()
       if (batch) batch.round = round
       return batch
     },
     requeue(batch) {
       inFlightBytes -= batch.bytes
       batch.after = ring.tail
+      batch.backing?.survived()
       retries.add(batch)
     },
     split(batch) {
@@ -219,15 +209,62 @@ export function createQueue(options: {
       retries.addFirst({ ...sliceBatch(batch, 0, middle), ...fresh })
     },
     hurry: () => retries.hurry(),
+    addFetched(batch) {
+      inFlightBytes += batch.bytes
+      fetched.add(batch)
+    },
+    get fetched() {
+      return fetched.items
+    },
+    get nextFetched() {
+      return fetched.first
+    },
+    returnFetched(isWanted) {
+      const returned: Batch[] = []
+      for (let batch = fetched.takeWhere(isWanted); batch; batch = fetched.takeWhere(isWanted)) {
+        inFlightBytes -= batch.bytes
+        returned.push(batch)
+      }
+      return returned
+    },
+    takeUnbacked(at, most) {
+      if (ring.oldest() < at) return batchOf(ring.take(most))
+      return retries.takeWhere(({ backing }) => backing?.isLost !== false)
+    },
+    giveBack(batch) {
+      batch.after = ring.tail
+      batch.firstPosition = ring.head
+      retries.add(batch)
+    },
+    removeAll(most) {
+      const all: Batch[] = []
+      while (fetched.size > 0) {
+        const batch = fetched.takeFirst()
+        inFlightBytes -= batch.bytes
+        all.push(batch)
+      }
+      while (retries.size > 0) all.push(retries.takeFirst())
+      while (ring.size > 0) all.push(batchOf(ring.take(most)))
+      return all
+    },
     release(freed) {
       inFlightBytes -= freed
     },
     expire(at) {
       while (ring.oldest() < at) dropHead('max_age')
       for (const batch of retries.removeBefore(at)) dropBatch('max_age', batch)
+      for (const batch of fetched.removeBefore(at)) {
+        inFlightBytes -= batch.bytes
+        dropBatch('max_age', batch)
+      }
     },
     drop(reason) {
       while (retries.size > 0) dropBatch(reason, retries.takeFirst())
+      while (fetched.size > 0) {
+        const batch = fetched.takeFirst()
+        inFlightBytes -= batch.bytes
+        dropBatch(reason, batch)
+      }
       while (ring.size > 0) dropHead(reason)
     },
   }

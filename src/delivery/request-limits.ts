@@ -1,7 +1,7 @@
 import type { Batch } from './batch.ts'
 
 /**
- * What the backend has taught us about the size of a request (413), so that a size it refused is not tried again with
+ * The limit on the size of a request as learnt from the backend (413), so that a refused size is not tried again with
  * every batch: between the largest size taken and the smallest refused the limit is searched by halves. Sizes are
  * those of items in memory, which every item has. Forgotten when another client takes over.
  */

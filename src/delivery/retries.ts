@@ -15,12 +15,14 @@ export interface Retries {
   takeFirst(): Batch
   /** The first that this round of a drain has not tried. */
   takeUntried(round: number): Batch | undefined
-  /** Removes the oldest item of all and returns its weight and whether its batch is self-telemetry only. */
-  removeOldestItem(): { weight: number; onlySelf: boolean }
+  /** Removes the oldest item of all. Returns its weight, and whether its batch is self-telemetry only, or may be there. */
+  removeOldestItem(): { weight: number; onlySelf: boolean; isAmbiguous: boolean }
   /** They may all go at once. */
   hurry(): void
   /** Removes and returns the batches that came before `at`. */
   removeBefore(at: number): Batch[]
+  /** Removes and returns the first of which this is true. */
+  takeWhere(isWanted: (batch: Batch) => boolean): Batch | undefined
 }
 
 /** A batch that waits, less the items that were removed from its front. */
@@ -90,12 +92,18 @@ export function createRetries(): Retries {
       weight -= itemWeight
       bytes -= batch.sizes[place.removed] ?? 0
       batch.items[place.removed] = undefined
+      batch.backing?.leave(1)
       place.removed += 1
       if (place.removed === batch.items.length) {
         line.splice(line.indexOf(place), 1)
         oldest = undefined
       }
-      return { weight: itemWeight, onlySelf: batch.onlySelf }
+      const isAmbiguous = batch.doubtful || batch.isPartlyTaken
+      return { weight: itemWeight, onlySelf: batch.onlySelf, isAmbiguous }
+    },
+    takeWhere(isWanted) {
+      const index = line.findIndex(({ batch }) => isWanted(batch))
+      return index < 0 ? undefined : remove(index)
     },
     hurry() {
       for (const { batch } of line) batch.after = 0

@@ -8,7 +8,7 @@ export interface RetryPolicies {
   /** The endpoint that serves, or the only one; null: none does. */
   readonly serving: number | null
   serve(endpoint: number | null): void
-  /** What has to be waited for now, at the endpoint that serves. While none does, their breakers wait. */
+  /** Returns the wait that is due at the endpoint that serves. While none serves, the breakers wait instead. */
   deferral(): Deferral | undefined
   /** How long an endpoint asked to be left alone; 0 if it did not. */
   retryAfterMs(endpoint: number): number

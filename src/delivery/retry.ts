@@ -29,7 +29,7 @@ export function retryAfterMs(seconds: number | undefined): number | undefined {
   return Math.min(seconds, longestRetryAfterSeconds) * 1000
 }
 
-/** What an exporter waits for before it sends again. */
+/** A wait before an exporter sends again. */
 export interface Deferral {
   readonly ms: number
   readonly by: 'backoff' | 'retry_after'
@@ -49,7 +49,7 @@ export interface RetryPolicy {
   delivered(): void
   /** Notes a failure of the batch. True: it has to be given up. */
   exhausts(batch: Batch): boolean
-  /** What has to be waited for now. */
+  /** Returns the wait that is due now. */
   deferral(): Deferral | undefined
   /** Until when the backend asked to be left alone, in monotonic milliseconds. */
   retryAfterUntil(): number
@@ -104,7 +104,7 @@ export function createRetryPolicy(options: {
     },
     exhausts(batch) {
       if (batch.destination !== destination) {
-        // What failed elsewhere has all its attempts here.
+        // A batch that failed at another destination has all its attempts here.
         batch.destination = destination
         batch.failures = 0
       }

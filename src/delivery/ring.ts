@@ -2,7 +2,7 @@ import { withoutRejection } from '../errors.ts'
 
 /**
  * Items waiting for export, oldest first, in a growing ring. Each carries its weight in events, when it came, its
- * sizes, and whether it stems from self-telemetry. Positions count items since the beginning and never step back.
+ * sizes, and whether it comes from self-telemetry. Positions count items since the beginning and never decrease.
  */
 export interface ItemRing {
   readonly size: number
@@ -18,7 +18,7 @@ export interface ItemRing {
   push(item: unknown, weight: number, at: number, self: boolean, wire: number, memory: number): void
   /** Arrival time of the oldest item, in monotonic milliseconds; Infinity when empty. */
   oldest(): number
-  /** The oldest item stems from self-telemetry. */
+  /** The oldest item comes from self-telemetry. */
   readonly headIsSelf: boolean
   /** Bytes of the oldest item in a request, as far as they are known. */
   headWire(): number
@@ -30,7 +30,7 @@ export interface ItemRing {
   take(most: RequestRoom): ItemBatch
 }
 
-/** What a request has room for. */
+/** The room in a request. */
 export interface RequestRoom {
   readonly items: number
   /** Bytes in the request. */
@@ -43,7 +43,7 @@ export interface RequestRoom {
 export interface ItemBatch {
   readonly items: unknown[]
   readonly weights: number[]
-  /** What each item takes in memory. */
+  /** Bytes of each item in memory. */
   readonly sizes: number[]
   /** Bytes of each item in a request, unless the driver can be asked for them. */
   readonly wires: number[] | undefined
@@ -53,7 +53,7 @@ export interface ItemBatch {
   at: number
   /** Position of the oldest item: a flush waits while any unsettled batch is older than itself. */
   firstPosition: number
-  /** False as soon as one item does not stem from self-telemetry. */
+  /** False as soon as one item does not come from self-telemetry. */
   onlySelf: boolean
 }
 

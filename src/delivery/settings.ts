@@ -20,7 +20,7 @@ const breakerSettings = (config: Config, endpoints: number): BreakerSettings => 
   probeTimeoutMs: Number(config.timeout ?? 10) * 1000 + probeSlackMs,
 })
 
-/** What the charts have to know of an exporter's configuration. */
+/** Returns the part of an exporter's configuration that its charts use. */
 export const settingsOf = (
   definition: Pick<AnyExporterDefinition, 'schema'>,
   config: Config,
@@ -34,8 +34,13 @@ export const settingsOf = (
   }
 }
 
-/** What bounds an exporter's queue. */
-export const limitsOf = (config: Config): QueueLimits => ({
+/** Parts of its memory that an exporter with a spool fills before it writes to disk: the rest is for what comes in meanwhile. */
+const spilledAt = 0.75
+
+/** Returns the bounds of an exporter's queue. `spills`: it writes to disk what memory has no room for. */
+export const limitsOf = (config: Config, spills = false): QueueLimits => ({
+  spillSize: Math.ceil(Number(config.queue_size) * (spills ? spilledAt : 1)),
+  spillBytes: Number(config.queue_bytes) * (spills ? spilledAt : 1),
   queueSize: Number(config.queue_size),
   queueBytes: Number(config.queue_bytes),
   batchSize: Number(config.batch_size),

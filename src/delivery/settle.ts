@@ -16,11 +16,14 @@ export interface AttemptFate {
   readonly endpoint: number
   /** How many endpoints its client has. */
   readonly endpoints: number
-  /** What this endpoint has taken. */
+  /** Counters of this endpoint. */
   readonly tally: Tally
 }
 
-/** What the outcome of an attempt means for the ledger, the queue, the retry policy and the breaker. */
+/**
+ * Applies the outcome of an attempt to the ledger, the queue and the retry policy, and returns what the breaker is
+ * told.
+ */
 export type Settle = (batch: Batch, outcome: Outcome, fate: AttemptFate) => ExportResult
 
 export function createSettle({
@@ -32,12 +35,13 @@ export function createSettle({
   queue: Queue
   policies: RetryPolicies
 }): Settle {
-  /** What the queue learns of the size of requests, it learns from the endpoint that serves. */
+  /** The queue learns the size of requests from the endpoint that serves only. */
   const isServing = ({ endpoint }: AttemptFate): boolean => endpoint === (policies.serving ?? endpoint)
 
   const finish = (batch: Batch): void => {
     ledger.unlease(batch.weight)
     queue.release(batch.bytes)
+    batch.backing?.leave(batch.items.length)
   }
 
   const deliver = (batch: Batch, rejectedItems: number, fate: AttemptFate): void => {
@@ -64,7 +68,7 @@ export function createSettle({
     { current, cut, endpoint }: AttemptFate,
     afterSeconds?: number,
   ): ExportResult => {
-    // What an old client could not finish is no failure of the batch, nor of the backend that is current now.
+    // A batch that an old client could not finish is not a failure of the batch, nor of the current backend.
     if (cut || !current) {
       giveBack(batch)
       return 'cancelled'
@@ -73,6 +77,7 @@ export function createSettle({
     retry.failed(afterSeconds)
     if (retry.exhausts(batch)) {
       finish(batch)
+      if (batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
       ledger.drop('retries_exhausted', batch.weight, batch.onlySelf)
     } else giveBack(batch)
     return 'failure'
@@ -88,6 +93,7 @@ export function createSettle({
         if (outcome.ambiguous) {
           ledger.addAmbiguous(batch.weight)
           fate.tally.ambiguous += batch.weight
+          batch.isPartlyTaken = false
         }
         return retryLater(batch, fate, outcome.afterSeconds)
       case 'refused':
@@ -106,6 +112,7 @@ export function createSettle({
         return 'misdirected'
       case 'too_large':
         ledger.unlease(batch.weight)
+        batch.isPartlyTaken = outcome.ambiguous === true
         if (!outcome.unsent && fate.current && isServing(fate)) queue.requests.refused(batch)
         queue.split(batch)
         return outcome.unsent ? 'cancelled' : 'neutral'

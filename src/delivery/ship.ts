@@ -35,6 +35,8 @@ export interface Ship {
   send(batch: Batch, endpoint: number, timeLeftMs?: number): Promise<ExportResult>
   /** Position before which every item is settled. */
   settledBefore(): number
+  /** The batches in flight. */
+  readonly leases: ReadonlySet<Batch>
   /** The latest batch was split before the backend was spoken to: its halves are yet to be tried. */
   readonly splitUnsent: boolean
   /** The latest attempt carried nothing but self-telemetry. */
@@ -146,6 +148,11 @@ export function createShip(options: {
     if (!batch) return undefined
     leases.add(batch)
     ledger.lease(batch.weight)
+    batch.attempts += 1
+    if (batch.doubtful) {
+      batch.doubtful = false
+      ledger.addAmbiguous(batch.weight)
+    }
     return batch
   }
 
@@ -164,6 +171,7 @@ export function createShip(options: {
       for (const batch of leases) position = Math.min(position, batch.firstPosition)
       return position
     },
+    leases,
     get splitUnsent() {
       return splitUnsent
     },

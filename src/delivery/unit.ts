@@ -1,4 +1,4 @@
-import type { UnitHandle } from '../../machines/index.ts'
+import type { SpoolState, UnitHandle } from '../../machines/index.ts'
 import { type Deliver, handOverAfterMs, type Inbox } from '../bus/inbox.ts'
 import type { Clock } from '../clock.ts'
 import { withoutRejection } from '../errors.ts'
@@ -14,6 +14,9 @@ import { createLedger, type LedgerStatus } from './ledger.ts'
 import { createLives, type UnitLife } from './life.ts'
 import { createPipeline } from './pipeline.ts'
 import type { ExportAttempts } from './ship.ts'
+import type { SpoolOptions } from './spool/contract.ts'
+import type { Disk } from './spool/disk.ts'
+import type { SpoolStatus } from './spool/status.ts'
 
 /**
  * The data side of one exporter: its pipeline, ledger and clients. It outlives the exporter's actors and every client,
@@ -27,6 +30,12 @@ export interface Unit extends UnitHandle {
   enabled(): boolean
   close(): Promise<void>
   abandon(reason: 'disabled' | 'shutdown'): void
+  /** Resolves when what was abandoned is on disk, as far as there is a spool. */
+  parked(): Promise<void>
+  /** The spool takes no more, and gives its directory back. */
+  endSpool(): Promise<void>
+  /** Undefined: it has no spool. */
+  spool(): SpoolStatus | undefined
   /** Resolves when nothing that is running now is in flight any more. */
   idle(): Promise<void>
   /** Its latest attempt carried nothing but self-telemetry: what comes of it is not announced. */
@@ -36,7 +45,7 @@ export interface Unit extends UnitHandle {
   ledger(): LedgerStatus
   lastError(): LastError | undefined
   attempts(): ExportAttempts
-  /** What each endpoint of the configuration in force has taken, where it lists several. */
+  /** Returns the counters of each endpoint, if the configuration lists several. */
   endpoints(): readonly EndpointTally[]
   describe(): Readonly<Record<string, unknown>>
   /** The client that serves. */
@@ -64,6 +73,9 @@ export interface UnitOptions {
     metadata: Record<string, unknown>,
   ) => void
   readonly status: () => unknown
+  readonly disk: Disk
+  readonly inspect?: SpoolOptions['inspect']
+  readonly onSpoolState: (from: SpoolState, to: SpoolState) => void
 }
 
 /** Events that go over from the bus at once, sooner than it would by itself if a batch or the queue is smaller. */
@@ -88,7 +100,7 @@ export function createUnit(options: UnitOptions): Unit {
   })
   const ledger = createLedger(drops.note)
 
-  /** What a driver's optional part says; a throw is noted, and means `otherwise`. */
+  /** Calls an optional function of a driver; if it throws, notes the error and returns `otherwise`. */
   const asked = <Answer>(ask: () => Answer, otherwise: Answer): Answer => {
     try {
       return withoutRejection(ask())
@@ -104,6 +116,7 @@ export function createUnit(options: UnitOptions): Unit {
   const inbox = options.inbox((events, since) => {
     pipeline.intake.ingest(events, since)
     pipeline.doorbell.ring()
+    pipeline.spool.wake()
   })
 
   const tallies = createTallies()
@@ -126,6 +139,7 @@ export function createUnit(options: UnitOptions): Unit {
     clients,
     config,
     onError: errors.note,
+    spool: { disk: options.disk, inspect: options.inspect, onStateChange: options.onSpoolState },
     onFailure: ({ type, cause, weight, onlySelf }) => {
       errors.note(cause)
       if (onlySelf) return
@@ -136,7 +150,7 @@ export function createUnit(options: UnitOptions): Unit {
       )
     },
   })
-  const { queue, ship, flushes, intake, policies } = pipeline
+  const { queue, ship, flushes, intake, policies, spool } = pipeline
 
   /** The client that telemetry goes to, or the primary's. */
   const serving = (): unknown => clients.current?.members[policies.serving ?? 0]?.client
@@ -148,6 +162,7 @@ export function createUnit(options: UnitOptions): Unit {
 
   const subscribe = (): void => {
     subscribed = true
+    if (!pulled) spool.configure(config())
     // A driver that throws here gets everything, and answers for it event by event.
     const { accepts } = definition
     inbox.subscribe(config().event_patterns as readonly string[], {
@@ -204,10 +219,11 @@ export function createUnit(options: UnitOptions): Unit {
     latestWasSelf: () => ship.latestWasSelf,
     flushed() {
       intake.tick('flush')
-      return flushes.begin(queue.tail)
+      return flushes.begin(queue.tail, spool.flushed())
     },
     ledger() {
       const buffered = inbox.size
+      const spooled = spool.weight
       return {
         accepted: ledger.ingested + buffered,
         delivered: ledger.delivered,
@@ -215,10 +231,12 @@ export function createUnit(options: UnitOptions): Unit {
         pending: {
           buffered: buffered + intake.underWay,
           held: ledger.held,
-          queued: queue.weight,
+          queued: queue.weight + spool.memoryWeight,
           in_flight: ledger.inFlight,
+          ...(spooled !== undefined && { spooled }),
         },
         ambiguous: ledger.ambiguous,
+        ...(spooled !== undefined && { restored: ledger.restored }),
       }
     },
     lastError: () => errors.last,
@@ -234,7 +252,13 @@ export function createUnit(options: UnitOptions): Unit {
         return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
       }, {}),
     client: serving,
-    dispose: () => inbox.remove(),
+    parked: spool.parked,
+    endSpool: () => spool.end('shutdown'),
+    spool: spool.status,
+    dispose() {
+      inbox.remove()
+      void spool.parked().then(() => spool.end('disabled'))
+    },
     toJSON: () => ({ id }),
   }
 }

@@ -21,8 +21,12 @@ export interface Waves {
   probe(endpoint: number): Promise<BackendReport>
   /** The wave that runs takes what has become due. */
   goOn(): void
+  /** A wave that waited for a file goes on with it, or without it. */
+  resume(): void
   /** The permit is void: what is in flight finishes, and nothing more is taken. */
   end(): void
+  /** More may be taken now. */
+  readonly isTaking: boolean
 }
 
 /** Where a wave goes. */
@@ -50,11 +54,31 @@ export function createWaves(options: {
   random: () => number
   /** A further batch should go now. */
   isDue: () => boolean
+  /** Reads batches from disk. False: there are none, or they cannot be read now. */
+  fetch: () => Promise<boolean>
+  isFetching: () => boolean
+  /** Nothing more is taken for a while. */
+  onPause: () => void
 }): Waves {
-  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue } = options
+  const { clock, queue, policies, ship, clients, maxInFlight, random, isDue, fetch, isFetching, onPause } =
+    options
   let goOn = (): void => {}
+  let resume = (): void => {}
   let end = (): void => {}
   let round = 0
+  let takers = 0
+
+  /** Returns a function that says that it takes no more, and whether that is to be for a while. */
+  const beginTaking = (): ((pauses: boolean) => void) => {
+    let takes = true
+    takers += 1
+    return (pauses) => {
+      if (!takes) return
+      takes = false
+      takers -= 1
+      if (pauses && takers === 0) onPause()
+    }
+  }
 
   const reportOf = (results: readonly ExportResult[], { endpoint, others }: WavePlace): BackendReport => {
     // With one endpoint it is delivery that waits.
@@ -70,9 +94,15 @@ export function createWaves(options: {
       let over = false
       let wasFull = false
       let timer: unknown
+      const endTaking = beginTaking()
 
+      const stop = (): void => {
+        over = true
+        endTaking(true)
+      }
       const finish = (): void => {
         over = true
+        endTaking(false)
         clock.clearTimeout(timer)
         resolve(reportOf(results, place))
       }
@@ -87,7 +117,7 @@ export function createWaves(options: {
         void ship.send(batch, place.endpoint).then((result) => {
           results.push(result)
           inFlight -= 1
-          if (result !== 'success' && result !== 'neutral') over = true
+          if (result !== 'success' && result !== 'neutral') stop()
           takeMore()
         })
       }
@@ -99,15 +129,18 @@ export function createWaves(options: {
           send(batch)
         }
         clock.clearTimeout(timer)
-        if (inFlight > 0) return
+        if (inFlight > 0 || (mayTake() && isFetching())) return
         if (taken > 0 && wasFull && mayTake()) timer = clock.setTimeout(finish, lingerMs)
         else finish()
       }
       goOn = () => {
         if (!over && isDue()) takeMore()
       }
+      resume = () => {
+        if (!over) takeMore()
+      }
       end = () => {
-        over = true
+        stop()
         if (inFlight === 0) finish()
       }
       takeMore()
@@ -120,11 +153,12 @@ export function createWaves(options: {
       over = true
     }
     round += 1
+    const mayTake = (): boolean => timeLeftMs() > 0 && !over
     const one = async (): Promise<ExportResult | undefined> => {
-      const left = timeLeftMs()
-      const batch = left > 0 && !over ? ship.takeUntried(round) : undefined
+      let batch = mayTake() ? ship.takeUntried(round) : undefined
+      while (!batch && mayTake() && (await fetch())) batch = mayTake() ? ship.takeUntried(round) : undefined
       if (!batch) return undefined
-      const result = await ship.send(batch, place.endpoint, Math.min(left, patienceMs))
+      const result = await ship.send(batch, place.endpoint, Math.min(timeLeftMs(), patienceMs))
       results.push(result)
       if (place.others && (result === 'failure' || result === 'misdirected')) over = true
       return result
@@ -149,6 +183,7 @@ export function createWaves(options: {
   const begin = (): void => {
     end()
     goOn = () => {}
+    resume = () => {}
     end = () => {}
   }
 
@@ -159,17 +194,26 @@ export function createWaves(options: {
       return wave(scope, place)
     },
     async probe(endpoint) {
-      const batch = ship.take()
       const place = { endpoint, others: true }
+      const endTaking = beginTaking()
+      let batch = ship.take()
+      // The wave that runs beside it may have taken what was read.
+      while (!batch && (await fetch())) batch = ship.take()
+      endTaking(true)
       if (!batch) return reportOf([], place)
       policies.of(endpoint).beginWave()
       return reportOf([await ship.send(batch, endpoint)], place)
     },
     drain(drainOptions) {
       begin()
-      return drain(drainOptions)
+      const endTaking = beginTaking()
+      return drain(drainOptions).finally(() => endTaking(true))
     },
     goOn: () => goOn(),
+    resume: () => resume(),
     end: () => end(),
+    get isTaking() {
+      return takers > 0
+    },
   }
 }

@@ -20,6 +20,8 @@ export const dropReasons = [
   'span_limit',
   'sampled_out',
   'metric_limit',
+  'spool_full',
+  'spool_corrupt',
 ] as const
 
 /** Why an exporter dropped an event, as the ledger names it. */

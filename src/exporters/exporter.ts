@@ -132,6 +132,19 @@ export interface ExporterDefinition<
   tick?(sink: Sink<State, Item, ConfigOf<Schema>>, reason: 'interval' | 'flush'): void
   /** After a drain, when the exporter is disabled or stopped: forget what is held. The unit counts its weight. */
   forget?(state: State): void
+  /**
+   * Makes bytes of items, for a spool on disk: everything that `unpack` needs in another process, such as a resource.
+   * Runs on the thread that emits: no I/O. Without `pack` and `unpack` the key `spool` is refused. May throw while it
+   * does not know enough, before a client was ever open: the items stay in memory then.
+   */
+  pack?(items: readonly Item[], state: State): Uint8Array
+  /**
+   * Makes the items again that were packed, as many and in the same order. `version` is the `packVersion` that they were
+   * packed with. Throws at bytes that it does not understand.
+   */
+  unpack?(packed: Buffer, version: number, state: State): readonly Item[]
+  /** Version of what `pack` makes: a whole number. Default: 1. */
+  readonly packVersion?: number
   /** Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else 0. */
   sizeOf?(item: Item): number
   /** Bytes of a request beside its items: `max_request_bytes` is for both. Default 0. */
@@ -186,6 +199,8 @@ const optional = [
   'forget',
   'sizeOf',
   'requestBytes',
+  'pack',
+  'unpack',
   'export',
   'release',
   'probe',
@@ -208,6 +223,11 @@ function shapeProblem(definition: unknown): string | undefined {
   for (const name of optional)
     if (parts[name] !== undefined && typeof parts[name] !== 'function')
       return `${named}: ${name} must be a function, or be left out`
+  if ((parts.pack === undefined) !== (parts.unpack === undefined))
+    return `${named}: pack and unpack belong together`
+  const { packVersion = 1 } = parts
+  if (!Number.isSafeInteger(packVersion) || (packVersion as number) < 0)
+    return `${named}: packVersion must be a whole number from 0`
   return undefined
 }
 

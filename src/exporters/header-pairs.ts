@@ -24,7 +24,7 @@ const maxValueBytes = 8 * 1024
 const tooLong = (text: string): boolean =>
   text.length > maxValueBytes || Buffer.byteLength(text) > maxValueBytes
 
-/** What headers would have to be, to end the sentence "it must be …"; undefined if they are valid. */
+/** Returns what valid headers would be, to complete "it must be …"; undefined if they are valid. */
 export function wrongHeaders(pairs: readonly (readonly [string, unknown])[]): string | undefined {
   if (pairs.length > maxHeaders) return `a table of at most ${maxHeaders} headers`
   const seen = new Set<string>()

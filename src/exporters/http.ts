@@ -59,7 +59,7 @@ export interface HttpClientOptions {
 }
 
 export interface PostOptions {
-  /** Aborted at the attempt's deadline, or when nobody wants the answer any more. */
+  /** Aborted at the attempt's deadline, or when the answer is no longer needed. */
   readonly signal?: AbortSignal
   /** A deadline of the request's own, for callers whose signal has none. */
   readonly timeoutMs?: number

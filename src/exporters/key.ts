@@ -30,6 +30,8 @@ export interface FormatValues {
   readonly 'proxy-url': string
   /** The path of a file. */
   readonly 'file-path': string
+  /** Where and how an exporter keeps on disk what waits. */
+  readonly spool: SpoolTable
   /** Globs of event names. A configuration may give a single one without a list. */
   readonly patterns: readonly string[]
   /** A list of names. */
@@ -46,7 +48,22 @@ export interface FormatValues {
   readonly tags: readonly string[] | Readonly<Record<string, string>>
 }
 
-/** What a key's values must be: a format by its name, or a list of the strings that are allowed. */
+/** The table `spool` of an exporter: see docs/spool.md. */
+export interface SpoolTable {
+  /** A directory of this exporter's own, of at most 90 bytes. It is made if it is not there. */
+  readonly directory: string
+  /**
+   * `overflow`: what memory has no room for goes to disk. `always`: so does what is not delivered within
+   * `flush_interval`. Default: `overflow`.
+   */
+  readonly mode?: 'overflow' | 'always'
+  /** How many bytes of the disk it may use, from 1 MiB. Default: 1 GiB. */
+  readonly max_bytes?: number
+  /** When a file is safe from a loss of power: `batch` is at once, `interval` within about a second. Default: `batch`. */
+  readonly fsync?: 'batch' | 'interval'
+}
+
+/** The format of a key's values: a format's name, or a list of the strings that are allowed. */
 export type KeyFormat = keyof FormatValues | readonly string[]
 
 /** The declaration of one configuration key. Keys are snake_case; durations are seconds. */
@@ -56,7 +73,7 @@ export interface KeySchema {
   /** The value where nothing gives another: one that the format accepts, or null for a key that is `nullable`. */
   readonly default: unknown
   readonly change: Change
-  /** What the key is for, in a sentence: it appears in the reference and in the JSON Schema. */
+  /** The purpose of the key, in a sentence: it appears in the reference and in the JSON Schema. */
   readonly doc: string
   /** The unit of a number, such as `s` or `bytes`. */
   readonly unit?: string
@@ -68,7 +85,7 @@ export interface KeySchema {
   /** True if the value may be null (absent). Default: false. */
   readonly nullable?: boolean
   /**
-   * Returns the URL that a value makes the exporter send to, for a key that is no URL itself (a region, a site): a
+   * Returns the URL that a value makes the exporter send to, for a key that is not a URL itself (a region, a site): a
    * change of it from an untrusted source has to bring credentials, as for a URL.
    */
   readonly destination?: (value: string) => string

@@ -81,6 +81,13 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     change: hot,
     doc: 'What a full queue gives up; it is counted `queue_full`.',
   },
+  spool: {
+    format: 'spool',
+    default: null,
+    nullable: true,
+    change: hot,
+    doc: 'Keeps on disk what memory has no room for, or all that is not delivered in time, so that it survives the process: a table of `directory`, `mode` (`overflow`, `always`), `max_bytes` and `fsync` (`batch`, `interval`). As text: the directory. See docs/spool.md.',
+  },
   max_in_flight: {
     format: 'integer',
     default: 4,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { TelemetryEvent } from '../bus/event.ts'
 import { glob } from '../bus/glob.ts'
+import { packEvents, unpackEvents } from './event-packing.ts'
 import {
   type Config,
   type ConfigOf,
@@ -12,7 +13,7 @@ import {
 } from './exporter.ts'
 import type { Outcome } from './outcome.ts'
 
-/** What a mock exporter is made of. `Schema`: its own keys; `Type`: its name. */
+/** Options of a mock exporter. `Schema`: its own keys; `Type`: its name. */
 export interface MockOptions<
   Schema extends ExporterSchema = Record<never, never>,
   Type extends string = string,
@@ -65,7 +66,7 @@ export interface MockClient {
   readonly config: Config
 }
 
-/** What a mock exporter remembers of one exporter of its type. */
+/** The memory of a mock exporter for one exporter of its type. */
 export interface MockState {
   readonly id: string
 }
@@ -150,6 +151,8 @@ export function mock<
       open.add(client)
       return client
     },
+    pack: packEvents,
+    unpack: unpackEvents,
     async export(_client, batch, context) {
       const [first] = batch
       const attempt = (first && attempts.get(first)) ?? 0

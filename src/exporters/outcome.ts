@@ -2,7 +2,7 @@
 export type Outcome =
   /**
    * The backend took the batch; `rejected` of its items it refused (OTLP partial success). `cause`: what it said of
-   * them, for the status. `ambiguous`: the weight that somebody else may have delivered before.
+   * them, for the status. `ambiguous`: the weight that another process may have delivered before.
    */
   | {
       readonly type: 'delivered'
@@ -36,5 +36,8 @@ export type Outcome =
     }
   /** Wrong key or address: 401, 403, 404. `returned` as in `refused`. */
   | { readonly type: 'misdirected'; readonly returned?: boolean; readonly cause: unknown }
-  /** 413: split and resend. `unsent`: the driver saw it before it spoke to the backend, of which this says nothing. */
-  | { readonly type: 'too_large'; readonly unsent?: boolean }
+  /**
+   * 413: split and resend. `unsent`: the driver saw it before it spoke to the backend, of which this says nothing.
+   * `ambiguous`: some of its items were taken, and the driver says so when it gets them again.
+   */
+  | { readonly type: 'too_large'; readonly unsent?: boolean; readonly ambiguous?: boolean }

@@ -1,4 +1,4 @@
-import type { ExporterSchema, KeySchema, KeyValue } from './key.ts'
+import type { ExporterSchema, KeySchema, KeyValue, SpoolTable } from './key.ts'
 
 /** A configuration whose keys are not known to the compiler. */
 export type Config = Readonly<Record<string, unknown>>
@@ -27,6 +27,8 @@ export type PushConfig = {
   readonly flush_interval: number
   /** Which items a full queue drops. Default: `drop_newest`. */
   readonly overflow: 'drop_newest' | 'drop_oldest'
+  /** Where and how it keeps on disk what waits. Default: null, which is nowhere. */
+  readonly spool: SpoolTable | null
   /** How many batches may be in flight at the same time. Default: 4. */
   readonly max_in_flight: number
   /** How long one attempt to deliver a batch may take, in seconds. Default: 10. */
@@ -79,7 +81,7 @@ export type ExporterTable<Schema extends ExporterSchema, Common> = string extend
         | undefined
     }
 
-/** What a configuration may give for a declared key. */
+/** The values that a configuration may give to a declared key. */
 export type TableValue<Key extends KeySchema> =
   | KeyValue<Key>
   | ([Key['format']] extends ['patterns'] ? string : never)

@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
-/** What a request is answered with: a value, so that nothing is written before all of it is known. */
+/** An answer as a value, so that nothing is written before all of it is known. */
 export interface Answer {
   readonly status: number
   readonly headers?: Readonly<OutgoingHttpHeaders>

@@ -12,8 +12,8 @@ export interface Connections {
   /** Notes that a request of the connection is being answered. False: the connection has been closed meanwhile. */
   begin(socket: Socket, response: ServerResponse): boolean
   /**
-   * Closes the connection after the answers to the requests that have arrived. False when there is none to wait for, or
-   * when one of them will never be complete.
+   * Closes the connection after the answers to the requests that have arrived. Returns false if there is no answer to
+   * wait for, or when one of them will never be complete.
    */
   closeAfterAnswers(socket: Socket): boolean
   /** A part of an answer has been written. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-/** What the Host header of a request says, and what it must say: a page of another site may not speak for it. */
+/** Checks of the Host header, which keep pages of other sites from making requests (DNS rebinding). */
 
 /** The lower-case name in a Host header, without its port; undefined when the header is no host. */
 export function hostname(header: string): string | undefined {

@@ -14,7 +14,7 @@ export interface HttpServer {
   /** The port it is bound to, also when 0 was asked for. */
   readonly port: number
   /**
-   * Stops listening. When it returns, the address is free and nobody can connect any more; answers under way go on,
+   * Stops listening. When it returns, the address is free and no client can connect any more; answers under way go on,
    * and their connections close after them.
    */
   release(): void
@@ -65,13 +65,13 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   server.unref()
   server.on('connection', (socket: Socket) => {
     socket.unref()
-    // After a CONNECT, nobody else listens.
+    // After a CONNECT, the socket has no other error listener.
     socket.on('error', ignore)
     connections.add(socket)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (connections.closeAfterAnswers(socket as Socket)) return
-    // Nothing else may be written into an answer under way.
+    // An error page must not be written into an answer under way.
     if (connections.isWriting(socket as Socket)) socket.destroy()
     else endRaw(socket, clientErrors[error.code ?? ''] ?? '400 Bad Request')
   })

@@ -53,7 +53,7 @@ ${pageScript}</script>
 `
 }
 
-/** Nothing but the frame, this page's own script, its charts and its socket. */
+/** Returns the policy of the page: it allows only its frame, its own script, its charts and its socket. */
 export const pagePolicy = (inspectorUrl: string, nonce: string, port: number): string =>
   [
     "default-src 'none'",

@@ -1,5 +1,5 @@
 /**
- * What may be shown of each event of the control plane, beside its type. Whatever is not in this table is not
+ * The fields of each event of the control plane that may be shown, beside its type. Other fields are never
  * shown: batches, errors, reasons, outputs and references stay inside.
  */
 type Read = (event: Record<string, unknown>) => unknown

@@ -19,7 +19,7 @@ export interface SocketServer {
   close(): void
 }
 
-/** What is taken from the optional peer dependency. */
+/** The parts of the optional peer dependency that we use. */
 export interface Peer {
   /** Turns XState's records into the inspector's. */
   convert(send: (record: unknown) => void): Observer<InspectionEvent>

@@ -3,7 +3,7 @@ import type { InspectionObserver, InspectionRecord, InspectionTarget } from '../
 import { type SafeEvent, safeEvent } from './payloads.ts'
 import { createStandIns, type SafeSnapshot, type StandIn, safeSnapshot } from './stand-in.ts'
 
-/** What an observer behind {@link createSafeInspector} gets: XState's records in form, copies in substance. */
+/** The records that an observer behind {@link createSafeInspector} gets: copies in the form of XState's records. */
 export interface SafeRecord {
   /** Such as `@xstate.snapshot`. */
   readonly type: string
@@ -12,9 +12,9 @@ export interface SafeRecord {
   readonly sourceRef?: StandIn
   readonly event?: SafeEvent
   readonly snapshot?: SafeSnapshot
-  /** Of an action its name. */
+  /** For an action: its name. */
   readonly action?: { readonly type: string; readonly params: undefined }
-  /** Of a microstep the transitions taken, by the ids of their states. */
+  /** For a microstep: the transitions taken, by the ids of their states. */
   readonly _transitions?: readonly SafeTransition[]
 }
 
@@ -30,8 +30,8 @@ const idOf = ({ id }: { id: string }): { id: string } => ({ id: String(id) })
 /**
  * Puts a filter before any XState inspection observer: it is handed copies that hold names, states and counts,
  * by an allow-list. Contexts, inputs, outputs, errors, batch contents and live references never pass, nor do
- * payloads of events telemachine does not know. A target that throws, or rejects, is none the wiser and harms
- * nobody.
+ * payloads of events that telemachine does not know. A target that throws or rejects is ignored and has
+ * no other effect.
  *
  * @returns what `createTelemetry({ inspect })` or `createActor(machine, { inspect })` takes.
  */

@@ -3,7 +3,7 @@ import { definitionOf } from './definition.ts'
 /** Where a machine is: names of states, nested as the chart is. */
 export type SafeValue = string | { readonly [state: string]: SafeValue }
 
-/** Of a snapshot, what a stranger may see. */
+/** The part of a snapshot that observers may see. */
 export interface SafeSnapshot {
   readonly status: string
   /** Machines only. */
@@ -15,7 +15,7 @@ export interface StandIn {
   readonly id: string
   readonly sessionId: string
   readonly systemId: string | undefined
-  /** The chart as data; undefined for what is no machine. */
+  /** The chart as data; undefined for an actor that is not a machine. */
   readonly logic: { readonly config: object } | undefined
   readonly _parent: { readonly sessionId: string } | undefined
   /** Where the actor is now, as a copy. */

@@ -47,7 +47,7 @@ export async function watchInStately({
   if (!loopback.has(host))
     throw new TelemetryError(
       'INSPECT_NOT_LOOPBACK',
-      'the inspector asks nobody who they are: it listens on loopback only; use a tunnel to watch from afar',
+      'the inspector does not authenticate: it listens on loopback only; use a tunnel to watch from another machine',
     )
   if (!URL.canParse(inspectorUrl) || !/^https?:$/.test(new URL(inspectorUrl).protocol))
     throw new TelemetryError('INSPECT_INVALID', 'inspectorUrl must be an http or https address')
@@ -79,7 +79,7 @@ export async function watchInStately({
     for (const watcher of watchers) watcher.next?.(event as InspectionEvent)
   })
   let closed = false
-  /** Steps within a transition are nothing the inspector shows; while nobody watches, only who lives matters. */
+  /** The inspector does not show steps within a transition; without viewers, only the life of actors matters. */
   const isWanted = ({ type }: InspectionEvent): boolean =>
     type === '@xstate.actor' ||
     (watchers.size > 0 && (type === '@xstate.snapshot' || type === '@xstate.event'))

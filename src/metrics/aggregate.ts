@@ -9,16 +9,16 @@ import type { MetricTable } from './tables.ts'
 /** The configuration of the exporter. */
 export type Settings = Readonly<Record<string, unknown>>
 
-/** What every exporter of metrics keeps, whatever its series are. It outlives the exporter's clients. */
+/** The state that every exporter of metrics keeps, for series of any kind. Outlives the exporter's clients. */
 export interface Aggregate<S extends Series> {
   readonly declared: Declared<S>[]
-  /** What of `declared` the configuration declares; the code declares the others. */
+  /** The metrics in `declared` that come from the configuration; the others come from code. */
   readonly configured: Map<string, Declared<S>>
   /** The tables that `configured` was made of. */
   tables: readonly MetricTable[]
   /** By event name; a cache, so it may be emptied at any time. */
   readonly plans: Map<string, Plan<S>>
-  /** How much the plans remember of shapes and label sets, and the bound beyond which they begin anew. */
+  /** How many shapes and label sets the plans remember, and the bound beyond which they are cleared. */
   remembered: number
   maxRemembered: number
   config: Settings | undefined
@@ -46,7 +46,7 @@ export interface Declared<S extends Series> {
 /** The measurements that metrics are inferred from: `count`, and `duration_ms`. */
 export type Part = 'count' | 'duration'
 
-/** What is done with the events of one name. */
+/** The instructions for the events of one name. */
 export interface Plan<S extends Series> {
   readonly declared: readonly Declared<S>[]
   readonly shapes: Shape<S>[]

@@ -63,7 +63,7 @@ export interface LastValueOptions extends MeasuredOptions {
 
 /** The options of {@link sum}. */
 export interface SumOptions extends MeasuredOptions {
-  /** Of a gauge (`monotonic: false`) only; not `last`. Default `sum`. */
+  /** For a gauge (`monotonic: false`) only; not `last`. Default `sum`. */
   readonly acrossWorkers?: Exclude<GaugeRule, 'last'>
   /** False: values may be negative, and the family is a gauge. Default true: a counter that refuses them. */
   readonly monotonic?: boolean
@@ -95,9 +95,9 @@ export interface DeclaredMetric {
   readonly matches: (eventName: string) => boolean
   /** Undefined: every event counts one. */
   readonly measurement: MeasuredOptions['measurement'] | undefined
-  /** What a measured value is multiplied by. */
+  /** Factor by which a measured value is multiplied. */
   readonly factor: number
-  /** Of a gauge: how those of several workers become one. */
+  /** For a gauge: how the values of several workers become one. */
   readonly acrossWorkers: GaugeRule | undefined
   readonly buckets: readonly number[] | undefined
   readonly tags: readonly string[]

@@ -18,7 +18,7 @@ export interface Family<S extends Series> {
   readonly seriesOf: (text: string) => S | undefined
 }
 
-/** What bounds the series of one family, and how they are made. */
+/** The limits of the series of one family, and how series are made. */
 export interface Room<S extends Series, Limit> {
   /** Returns the limit that keeps the family from one more series. */
   readonly limitFor: (text: string) => Limit | undefined

@@ -13,7 +13,7 @@ export interface MetricSink<State> {
   drop(reason: 'ignored' | 'refused' | 'metric_limit' | 'failed'): void
 }
 
-/** What an exporter adds to the aggregation that all exporters of metrics share. */
+/** The part of aggregation that differs between exporters of metrics. */
 export interface Backend<
   State extends Aggregate<S>,
   S extends Series,
@@ -42,7 +42,7 @@ export interface Backend<
   applied?(sink: EventSink): void
 }
 
-// What became of an event's measurements, as flags: it may have several.
+// Results for the measurements of an event, as flags: an event may have several.
 const applied = 1
 const refused = 2
 const limited = 4

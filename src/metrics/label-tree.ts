@@ -89,7 +89,7 @@ function newShape<S>(
   }
 }
 
-/** A value as the tree has it: all that is no label is the same. */
+/** Returns a value as the tree stores it: all values that cannot be labels are equal. */
 const edgeOf = (value: unknown): unknown =>
   typeof value === 'string' ||
   typeof value === 'boolean' ||

@@ -25,14 +25,14 @@ const ids = new Set(['correlation_id', 'request_id', 'trace_id', 'span_id', 'tra
 
 const maxRememberedKeys = 4096
 
-/** Returns the name of the label that a metadata key becomes; undefined for a key that is no label. */
+/** Returns the name of the label that a metadata key becomes; undefined for a key that does not become one. */
 export type LabelRule = (key: string) => string | undefined
 
 /** The keys of a configuration that choose labels: patterns of metadata keys. */
 export interface LabelSettings {
-  /** What becomes a label; null for all. */
+  /** Metadata keys that become labels; null for all. */
   readonly labels: readonly string[] | null
-  /** What never does. */
+  /** Metadata keys that never become labels. */
   readonly labels_deny: readonly string[]
 }
 

@@ -1,6 +1,6 @@
 import type { TelemetryEvent } from '../bus/event.ts'
 
-/** What an exporter of metrics remembers of the events it has seen: see `Aggregate`. */
+/** The cache of event shapes of an exporter of metrics: see `Aggregate`. */
 export interface PlanCache {
   remembered: number
   maxRemembered: number
@@ -15,7 +15,7 @@ export function forgetPlans(state: PlanCache): void {
   state.labelled = undefined
 }
 
-/** Counts what plans remember; beyond the bound they begin anew: permuted keys lead to one series by many paths. */
+/** Counts the entries of plans, which are cleared beyond the bound: permuted keys lead to one series by many paths. */
 export function remember(state: PlanCache, weight: number): void {
   state.remembered += weight
   if (state.remembered > state.maxRemembered) forgetPlans(state)

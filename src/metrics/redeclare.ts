@@ -15,13 +15,13 @@ export interface Declarations<S extends Series> {
   before?(): void
 }
 
-/** What makes a declaration the same one as before: all but its help text. */
+/** Returns the identity of a declaration: everything but its help text. */
 const identityOf = ({ description: _, ...table }: MetricTable): string =>
   JSON.stringify(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 /**
  * Puts the metrics that a configuration declares in the place of those that it declared before. One that has not changed
- * keeps its series, wherever it stands in the list; one that has changed begins anew.
+ * keeps its series, at any place in the list; one that has changed starts over.
  * Returns false if the declarations are the same: then the plans may stay.
  */
 export function redeclare<S extends Series>(

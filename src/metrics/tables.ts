@@ -15,7 +15,7 @@ export const tableTypes = ['counter', 'sum', 'last_value', 'distribution'] as co
 export interface MetricTable {
   /** Glob of the names of the events that it measures. */
   readonly event: string
-  /** What it does with them, as `counter()`, `sum()`, `lastValue()` and `distribution()` do in code. */
+  /** The type of the metric, as `counter()`, `sum()`, `lastValue()` and `distribution()` declare it in code. */
   readonly type: (typeof tableTypes)[number]
   /** The family's name, made legal. Default: the event, then the measurement, then the unit. Needed with a glob. */
   readonly name?: string

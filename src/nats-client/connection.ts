@@ -5,7 +5,7 @@ import { loadTransport } from './packages.ts'
 import { checkedServers, hostOf, type NatsServers } from './servers.ts'
 
 export interface ConnectOptions extends NatsServers {
-  /** What the server's monitoring shows. */
+  /** Name of the connection in the server's monitoring. */
   readonly name: string
   /** Subject that answers come in under: credentials may be limited to it. */
   readonly inboxPrefix?: string | undefined
@@ -19,7 +19,7 @@ export interface ConnectOptions extends NatsServers {
 
 const refusal = /authorization|authentication|credential/i
 
-/** What went wrong, as an error of ours. `where` has no credentials. */
+/** Converts an error to a TelemetryError. `where` has no credentials. */
 function unreachable(error: unknown, where: string): TelemetryError {
   const message = messageOf(error)
   return refusal.test(`${(error as Error)?.name} ${message}`)

@@ -2,7 +2,7 @@ import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { TelemetryError } from '../errors.ts'
 import { loadTransport } from './packages.ts'
 
-/** What a stream answers to a message that it has stored. */
+/** The acknowledgement of a message that a stream has stored. */
 export interface Stored {
   readonly stream: string
   readonly seq: number
@@ -94,7 +94,7 @@ export interface StoredMessage {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** The last message of a subject, from the leader of the stream; undefined if there is none. */
+/** Returns the last message of a subject, from the leader of the stream; undefined without one. */
 export async function lastStored(
   connection: NatsConnection,
   stream: string,

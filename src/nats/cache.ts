@@ -9,7 +9,7 @@ export interface Cached {
 
 /** The last good document, in a file that only its owner reads: it may have secrets. */
 export interface Cache {
-  /** Undefined if there is none, or none of this store and key. */
+  /** Undefined without a cached document of this store and key. */
   read(): Promise<Cached | undefined>
   /** Replaces the file as a whole. Rejects if it cannot be written. */
   write(cached: Cached): Promise<void>

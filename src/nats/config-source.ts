@@ -114,7 +114,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
     nodeStatus,
   )
 
-  /** What this node is to run: the canary, if it is upon the current document and names this node. */
+  /** Returns the document for this node: the canary, if it is based on the current document and names this node. */
   const wanted = (): Omit<Given, 'cached'> | undefined => {
     const base = main?.revision ?? 0
     if (canary?.base === base && canary.nodes.includes(node)) return { ...canary, canary: true }
@@ -210,7 +210,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
       readStatus = status as () => TelemetryStatus
       if (outcome.type === 'applied') {
         const applied = known.get(outcome.document as object)
-        // `load` gives an empty document where there is none.
+        // `load` returns an empty document if the key does not exist.
         if (applied !== undefined) {
           inForce = applied
           refused = undefined

@@ -15,7 +15,7 @@ export interface Canary extends Revision {
   readonly nodes: readonly string[]
 }
 
-/** What a key says: a document, nothing (it was deleted), or something that cannot be read. */
+/** The value of a key: a document, nothing (it was deleted), or an unreadable one. */
 export type Read<Value> =
   | { readonly type: 'read'; readonly value: Value }
   | { readonly type: 'none' }

@@ -8,7 +8,7 @@ export interface Latest<Message extends { readonly seq: number }> {
 
 /**
  * A message that was published is news only if its sequence is higher. What the store answers is the truth: a lower
- * sequence than the one that was known when it was asked means that the store was restored or made anew.
+ * sequence than the one that was known when it was asked means that the store was restored or replaced.
  */
 export function createLatest<Message extends { readonly seq: number }>(
   load: () => Promise<Message | undefined>,

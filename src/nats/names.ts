@@ -27,9 +27,9 @@ export const fleetNames = (bucket: string, key: string): FleetNames => ({
 export const headerNames = {
   /** Who wrote it: `user@host`. */
   by: 'Telemachine-By',
-  /** What it changes: paths, no values. */
+  /** The paths of a change, without values. */
   change: 'Telemachine-Change',
-  /** What the writer knows its write by, and JetStream too: a write that is tried again is stored once. */
+  /** Id of a write, by which JetStream removes duplicates: a write that is tried again is stored once. */
   id: 'Nats-Msg-Id',
   /** The sequence that the last message of the key must have. */
   expected: 'Nats-Expected-Last-Subject-Sequence',

@@ -16,7 +16,7 @@ export interface NodeExporter {
   readonly published?: number
 }
 
-/** What a node writes under its own key. Redacted, and bounded. */
+/** The status that a node writes under its own key. Redacted, and bounded. */
 export interface NodeStatus {
   readonly node: string
   readonly role: 'node' | 'gateway'
@@ -41,7 +41,7 @@ export interface NodeStatus {
     readonly omitted: number
   }
   readonly exporters: Readonly<Record<string, NodeExporter>>
-  /** What the node could not do for the fleet, such as writing its cache. */
+  /** Failed tasks of the node for the fleet, such as writing its cache. */
   readonly warnings: readonly string[]
 }
 

@@ -3,7 +3,7 @@ import type { SpanScope } from '../bus/event.ts'
 import { createScopes, type ParentContext, type ScopeHooks } from '../bus/scope.ts'
 
 // What @opentelemetry/api 1.x keeps under well-known symbols, so that all copies of it in a process share it. Reading
-// them costs nothing where nobody uses OpenTelemetry, and loads nothing.
+// them costs nothing in programs without OpenTelemetry, and loads nothing.
 const apiKey = Symbol.for('opentelemetry.js.api.1')
 const spanKey = Symbol.for('OpenTelemetry Context Key SPAN')
 

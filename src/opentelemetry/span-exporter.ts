@@ -82,7 +82,7 @@ function report(resultCallback: (result: SpanExportResult) => void, result: Span
 const maxFrames = 50
 
 /**
- * Whether a BatchSpanProcessor is being flushed. It tells its exporter in no other way than by the call itself, and
+ * Whether a BatchSpanProcessor is being flushed. The call itself is the only sign that its exporter gets, and
  * forwards `forceFlush` to no exporter. One batch of it costs one stack trace.
  */
 function isFlushing(): boolean {

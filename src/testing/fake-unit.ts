@@ -1,5 +1,5 @@
 import { type AnyActorRef, createActor, type EventObject, fromCallback } from 'xstate'
-import type { UnitHandle, UnitPort, WorkEvent } from '../../machines/index.ts'
+import type { SpoolPort, UnitHandle, UnitPort, WorkEvent } from '../../machines/index.ts'
 
 /** The options of {@link createFakeUnit}. */
 export interface FakeUnitOptions {
@@ -58,6 +58,18 @@ export function createFakeUnit(
   }
   return { unit, handle, tell: (event) => listener?.(event) }
 }
+
+/**
+ * Makes a fake disk for the spool chart.
+ *
+ * @param log Gets one line for each call, in order.
+ */
+export const createFakeSpool = (log: string[] = []): SpoolPort => ({
+  id: 'test',
+  allow: () => void log.push('spool.allow'),
+  forbid: () => void log.push('spool.forbid'),
+  noteError: (error) => void log.push(`spool.noteError ${String(error)}`),
+})
 
 /**
  * Makes and starts an actor that only notes what it hears, to stand for a neighbour of a chart: the breaker of a

@@ -12,7 +12,7 @@ import { statesOf } from './coverage.ts'
 
 /** The real system that a model describes: it does what an event says, and can be compared with the model. */
 export interface World<Model extends AnyStateMachine> {
-  /** What each event of the model does to the real system. `after` is where the model is once it has happened. */
+  /** Executes each event of the model on the real system. `after` is the model's snapshot after the event. */
   readonly events: Readonly<
     Record<EventFromLogic<Model>['type'], (after: SnapshotFrom<Model>) => void | Promise<void>>
   >
@@ -31,7 +31,7 @@ export interface ModelCase {
 /** The options of {@link followModel}. */
 export interface FollowOptions<Model extends AnyStateMachine> {
   /**
-   * What tells the states of the model apart, as a value that JSON can hold. Leave out what grows without bound, such
+   * Returns a JSON value that identifies a state of the model. Leave out what grows without bound, such
    * as a list of results. Default: the state value and the whole context.
    */
   readonly project?: (snapshot: SnapshotFrom<Model>) => unknown
@@ -88,7 +88,7 @@ export function followModel<Model extends AnyStateMachine>(
     try {
       const run = world.events as Record<string, (after: Snapshot) => void | Promise<void>>
       for (const type of types) assert.ok(run[type], `the world has no event "${type}" of the model`)
-      // Paths share snapshots that project alike; what is compared is the model's own course.
+      // Paths share snapshots with equal projections; the model's own course is compared.
       let current = getInitialSnapshot(machine as AnyStateMachine)
       const step = (type: string) => () => {
         current = getNextSnapshot(machine as AnyStateMachine, current, { type })

@@ -18,7 +18,13 @@ export {
   statesOf,
   transitionsOf,
 } from './coverage.ts'
-export { createEar, createFakeUnit, type FakeUnit, type FakeUnitOptions } from './fake-unit.ts'
+export {
+  createEar,
+  createFakeSpool,
+  createFakeUnit,
+  type FakeUnit,
+  type FakeUnitOptions,
+} from './fake-unit.ts'
 export { type FollowOptions, followModel, type ModelCase, type World } from './follow-model.ts'
 export { type ChartPath, type FollowPathOptions, followPath } from './follow-path.ts'
 export { breakerModel, breakerModelThreshold, breakerProjection } from './models/breaker.ts'
@@ -73,6 +79,7 @@ export { deliveryPreset } from './presets/delivery.ts'
 export { type ExporterPresetOptions, exporterPreset } from './presets/exporter.ts'
 export { failoverPreset } from './presets/failover.ts'
 export type { ChartPreset, PresetOptions, PresetTraversal } from './presets/preset.ts'
+export { spoolPreset } from './presets/spool.ts'
 export { type SystemPresetOptions, systemPreset } from './presets/system.ts'
 export type { SimulatedClock, SimulatedClockOptions, UntilOptions } from './simulated.ts'
 export { createSimulatedClock } from './simulated.ts'

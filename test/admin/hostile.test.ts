@@ -311,7 +311,7 @@ describe('admin API under attack', () => {
     )
   })
 
-  it('tells its secrets to nobody, whatever was put', async () => {
+  it('shows no secret, whatever was put', async () => {
     const sent = `canary-${'z'.repeat(12)}`
     const answers = [
       await patch(site.url, { 'mock.api_key': { [sent]: sent } }),

@@ -129,7 +129,7 @@ describe('the tap of the admin API', () => {
     assert.ok(line.skipped >= 1000 - events - 8 && line.skipped < 1000, `${line.skipped} skipped`)
   })
 
-  it('attaches nothing while nobody follows', async () => {
+  it('attaches nothing without followers', async () => {
     assert.deepEqual(taps(site), [])
     const [first, second] = await Promise.all([follow(site), follow(site, '?pattern=a.*')])
     assert.deepEqual(

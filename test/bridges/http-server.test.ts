@@ -105,7 +105,7 @@ describe('the bridge of HTTP servers', () => {
       assert.equal(servers.get(parentSpanId)?.attributes['url.path'], attributes.of)
   })
 
-  it('is no child of the span in which the server was made, nor of the request before', async () => {
+  it('is not a child of the span in which the server was made, nor of the request before', async () => {
     const { telemetry, spans } = await startRig()
     atEnd(bridgeHttpServer(telemetry))
     const { url } = await telemetry.span('boot', () => serve((_, response) => response.end()))
@@ -232,7 +232,7 @@ describe('the bridge of HTTP servers', () => {
     assert.throws(() => bridgeHttpServer({ span: telemetry.span }), { code: 'TELEMETRY_INVALID' })
   })
 
-  it('does nothing while nobody wants its events, and after the stop', async () => {
+  it('does nothing while its events have no subscriber, and after the stop', async () => {
     const { telemetry } = await startRig()
     telemetry.detach('all')
     atEnd(bridgeHttpServer(telemetry))

@@ -73,7 +73,7 @@ describe('the bus', () => {
       assert.equal(looked, 1)
     })
 
-    it('gives each event its own time, unless nobody on its route reads it', () => {
+    it('gives each event its own time, unless no subscriber on its route reads it', () => {
       const bus = opened()
       const exact = receiver(bus, 'exact', 'both', 'exact')
       const coarse: TelemetryEvent[] = []
@@ -145,7 +145,7 @@ describe('the bus', () => {
       assert.throws(() => receiver(bus, 'a', '*'), coded('INBOX_EXISTS'))
     })
 
-    it('takes no snapshot and asks no clock for what nobody wants', () => {
+    it('takes no snapshot and reads no clock for events without subscribers', () => {
       let asked = 0
       const bus = opened({ clock: { now: () => ++asked, setTimeout: () => 0, clearTimeout: () => {} } })
       receiver(bus, 'a', 'x.*')
@@ -244,7 +244,7 @@ describe('the bus', () => {
       })
     })
 
-    it('are ignored and counted when the name is none', () => {
+    it('are ignored and counted when the name is invalid', () => {
       const bus = opened()
       const { inbox } = receiver(bus, 'a', '*')
       for (const name of ['', 'n'.repeat(1025), undefined, null, 7, {}, Symbol('s'), ['a']])

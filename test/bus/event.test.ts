@@ -35,7 +35,7 @@ describe('an event', () => {
     assert.equal(handled[0]!.metadata, handled[0]!.metadata)
   })
 
-  it('is name, time, measurements and metadata to whoever copies it', () => {
+  it('shows name, time, measurements and metadata in a copy', () => {
     const { bus, span, handled } = observed()
     bus.emit('plain', { count: 1 }, { queue: 'mail' })
     span('work', { queue: 'mail' }, () => bus.emit('inside', {}, {}))

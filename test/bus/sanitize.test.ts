@@ -49,7 +49,7 @@ describe('sanitizing', () => {
     assert.deepEqual(sanitize(undefined).lost, {})
   })
 
-  it('counts arguments that are no object', () => {
+  it('counts arguments that are not objects', () => {
     for (const odd of [null, 1, 'text', true, Symbol('s'), () => 1, 5n, Buffer.alloc(100)])
       assert.deepEqual(sanitize(odd), { kept: {}, lost: { not_an_object: 1 }, fields: [] })
   })
@@ -132,7 +132,7 @@ describe('sanitizing', () => {
     assert.deepEqual(lost, { unreadable: 1 })
   })
 
-  it('goes on after a getter that throws, and reads none twice', () => {
+  it('goes on after a getter that throws, and calls each getter once', () => {
     let reads = 0
     const source = {
       a: 1,
@@ -156,7 +156,7 @@ describe('sanitizing', () => {
     assert.equal(reads, 3)
   })
 
-  it('keeps the own keys behind one that a getter deleted, and takes none twice', () => {
+  it('keeps the own keys behind one that a getter deleted, each once', () => {
     const shrinking: { [key: string]: unknown; toString?: unknown } = {
       get a() {
         delete shrinking.toString

@@ -221,7 +221,7 @@ describe('span', () => {
       assert.equal(events[0]!.metadata.correlation_id, undefined)
     })
 
-    it('replaces one that is none', () => {
+    it('replaces an invalid one', () => {
       for (const id of ['', null, undefined, {}, []]) {
         const { span, events } = traced()
         span('a', { correlation_id: id }, () => {})

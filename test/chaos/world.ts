@@ -127,6 +127,13 @@ export async function createWorld(random: Random): Promise<World> {
   const actors = new Map<string, AnyActorRef>()
   const mockBackend = createMockBackend(random.fork(), onFault)
   const { clock, timers } = countingClock()
+  /** Half of the schedules keep on disk what waits, of half of the exporters. */
+  const hasSpools = random.chance(0.5)
+  const spoolAt = (id: string) => {
+    if (!hasSpools || random.chance(0.4)) return {}
+    const mode = random.pick(['overflow', 'always'] as const)
+    return { spool: { directory: join(directory, id), mode, fsync: 'interval' as const } }
+  }
   const spans = { ...common, event_patterns: ['job.*'] }
   const telemetry = createTelemetry({
     types: [
@@ -147,7 +154,7 @@ export async function createWorld(random: Random): Promise<World> {
       env: {},
       remote: [remote],
       init: {
-        otel_a: { ...spans, type: 'otel', endpoint: receivers.otel_a[0]!.url },
+        otel_a: { ...spans, ...spoolAt('otel_a'), type: 'otel', endpoint: receivers.otel_a[0]!.url },
         otel_tls: {
           ...spans,
           type: 'otel',
@@ -158,13 +165,14 @@ export async function createWorld(random: Random): Promise<World> {
         otel_package: { ...spans, type: 'otel', client: 'package', endpoint: receivers.otel_package[0]!.url },
         datadog: {
           ...common,
+          ...spoolAt('datadog'),
           event_patterns: ['dd.*'],
           aggregation_interval: 1,
           api_key: 'key',
           api_url: receivers.datadog[0]!.url,
         },
         prometheus: { event_patterns: ['dd.*'], port: 0, drain_timeout: 0.5, open_timeout: 1 },
-        mock: { ...common, event_patterns: ['job.*', 'm.*'] },
+        mock: { ...common, ...spoolAt('mock'), event_patterns: ['job.*', 'm.*'] },
       },
     },
   })

@@ -51,7 +51,7 @@ describe('commands that ask an admin API', function () {
     assert.equal(code, 3)
   })
 
-  it('say in one line that nobody answers', async () => {
+  it('say in one line that the server does not answer', async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo

@@ -39,7 +39,7 @@ describe('the attendance of a hub', () => {
     assert.deepEqual(attendance.absent(), [])
   })
 
-  it('names nobody for ever', async () => {
+  it('stops naming absent reporters after a while', async () => {
     const { clock, attendance } = setUp()
     const complete = attendance.complete(1000)
     await clock.advance(1100)

@@ -53,7 +53,7 @@ describe('the journal of a hub', () => {
     assert.deepEqual((await open(3)).entries, [1, 2, 3])
   })
 
-  it('stays when entries come while it closes: they are not written, and nobody is told that they are', async () => {
+  it('stays when entries come while it closes: they are not written, and not reported as written', async () => {
     const first = await open(1)
     await first.append(1)
     const closing = first.journal.close()
@@ -78,7 +78,7 @@ describe('the journal of a hub', () => {
     assert.deepEqual((await open(3)).entries, [1, 3])
   })
 
-  it('is written anew when it has grown, with all that came meanwhile', async () => {
+  it('is compacted when it has grown, with all that came meanwhile', async () => {
     const kept = await open(1, 200)
     const sizes = new Set<number>()
     for (let i = 0; i < 60; i++) {

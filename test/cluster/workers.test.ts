@@ -98,7 +98,7 @@ describe('the workers of a cluster', function () {
     await byRole([others[1]!])
   })
 
-  it('that are started anew add to what those before them counted, even if none of those is left', async () => {
+  it('that are restarted add to the counts of those before them, even if none of those is left', async () => {
     const [first] = await startWorkers(1)
     await first!.tell({ emit: ['job.done', { count: 1 }], times: 5 })
     assert.equal((await stage.scrape()).value('job_done_total'), 5)

@@ -90,7 +90,7 @@ describe('the file of an application', () => {
     await store.stop()
   })
 
-  it('is refused for a variable that an enabled exporter lacks, whoever enables it', async () => {
+  it('is refused for a variable that an enabled exporter lacks, from any source', async () => {
     const enabled = text.replace('enabled = false', 'enabled = true')
     const refused = { code: 'CONFIG_INTERPOLATION' }
     await assert.rejects(storeOf({ file: temporaryFile(enabled) }).store.start(), refused)

@@ -83,7 +83,7 @@ describe('a change that adds exporters', () => {
   const exporters = (count: number, from = 0) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`otel_${from + i}`, { type: 'otel' }]))
 
-  it('adds at most as many as max_exporters says, whoever makes it', async () => {
+  it('adds at most max_exporters exporters, from any source', async () => {
     let tell = (_document: Record<string, unknown>): void => {}
     const source = {
       load: () => exporters(65, 1000),

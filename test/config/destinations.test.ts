@@ -71,7 +71,7 @@ describe('destinations from outside', () => {
     await store.stop()
   })
 
-  it('get none of the environment by way of a new exporter', async () => {
+  it('get no headers of the environment through a new exporter', async () => {
     const { store } = createStore({ env: { TELEMETRY_API_KEY: 'stored-key' }, init: {} })
     await store.start()
     await assert.rejects(store.putFrom('admin', { otel: { endpoint: 'https://evil.example/' } }), refused)

@@ -129,7 +129,7 @@ describe('a redactor', () => {
     assert.equal(text('abcdefgh abcd'), '[redacted] [redacted]')
   })
 
-  it('forgets what operators wrote down under no flood of others', async () => {
+  it('remembers secrets that operators wrote down through a flood of others', async () => {
     const { store } = createStore({
       init: { otel: { api_key: 'canary-init', headers: { authorization: 'canary-header' } } },
     })

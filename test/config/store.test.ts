@@ -62,7 +62,7 @@ describe('a change of the configuration', () => {
     await store.stop()
   })
 
-  it('that changes nothing makes no version and touches nobody', async () => {
+  it('that changes nothing makes no version and reaches no exporter', async () => {
     const { store, plans } = createStore({ init: { otel: { headers: { a: '1' } } } })
     await store.start()
     assert.deepEqual(await store.put('otel.headers', { a: '1' }), { version: 1, changes: [] })

@@ -77,7 +77,7 @@ describe('a watched configuration file', () => {
     await store.stop()
   })
 
-  it('may be saved as editors do: moved away, written anew, the copy removed', async () => {
+  it('may be saved as editors do: moved away, written again, the copy removed', async () => {
     const file = temporaryFile(saying(1))
     const { store, next, size, plans } = await watching(file)
     renameSync(file, `${file}~`)

@@ -32,7 +32,7 @@ describe('observers of the control plane', () => {
     for (const state of states) assert.deepEqual(state, { outer: 'inner' })
   })
 
-  it('have nothing inspected while there is none of them, and may come and go while it runs', () => {
+  it('cost no inspection while there are none, and may come and go while it runs', () => {
     const observation = createObservation(undefined)
     assert.equal(observation.inspect, undefined)
     const actor = createActor(chart, { id: 'it' })

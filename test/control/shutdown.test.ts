@@ -74,7 +74,7 @@ describe('a change that a stop cuts short', () => {
 describe('an exporter that cannot open at start', () => {
   afterEach(endSimulated)
 
-  it('says why, retries, keeps what it is given and starves nobody', async () => {
+  it('says why, retries, keeps its events and delays no other exporter', async () => {
     const driver = createDriver()
     const other = createDriver('other')
     driver.opening = () => {

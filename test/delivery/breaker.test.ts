@@ -271,7 +271,7 @@ describe('a circuit breaker', () => {
     assert.ok(waits.at(-1)! >= 48_000 - 10, `the last wait is ${waits.at(-1)}`)
   })
 
-  it('gives a probe a sane time however soon it probes, also after it is configured anew', () => {
+  it('gives a probe a sane timeout however soon it probes, also after it is configured again', () => {
     const clock = createSimulatedClock()
     const breaker = createBreaker({ failureThreshold: 1, resetTimeoutMs: 0, clock })
     breaker.configure({ failureThreshold: 1 })

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import type { Batch } from '../../src/delivery/batch.ts'
 import { createLedger } from '../../src/delivery/ledger.ts'
 import { createQueue, type QueueLimits } from '../../src/delivery/queue.ts'
+import { noSpill } from '../../src/delivery/spill.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -100,7 +101,7 @@ const steps = fc.array(
 const overhead = 100
 
 function createStage() {
-  let limits: QueueLimits = {
+  let limits: Omit<QueueLimits, 'spillSize' | 'spillBytes'> = {
     queueSize: 400,
     queueBytes: 1e6,
     batchSize: 5,
@@ -110,10 +111,12 @@ function createStage() {
   const ledger = createLedger(() => {})
   const queue = createQueue({
     ledger,
-    limits: () => limits,
+    limits: () => ({ spillSize: limits.queueSize, spillBytes: limits.queueBytes, ...limits }),
     sizeOf: undefined,
     requestBytes: () => overhead,
     heldBytes: () => 0,
+    spill: noSpill,
+    isFreshDue: () => true,
   })
   const slot = ((): number => {
     queue.enqueue({}, 0, 0, false, 0, 0)

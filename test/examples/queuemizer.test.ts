@@ -122,6 +122,10 @@ describe('the queuemizer example', function () {
     )
     assert.match(output, /ok {2}metrics page moved to/)
     assert.match(output, /ok {2}careless callers: [1-9]\d* jobs done meanwhile/)
+    assert.match(
+      output,
+      /ok {2}killed in an outage and restarted: 400 events emitted = 400 delivered over both lives/,
+    )
     const [done, failed] = numbers(output, /ok {2}metrics page: (\d+) jobs done, (\d+) failed/)
     assert.ok(done! > 0 && failed! > 0, 'some jobs fail, for real causes')
   })

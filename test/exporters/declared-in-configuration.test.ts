@@ -64,7 +64,7 @@ describe('prometheus: metrics declared in the configuration', () => {
     await telemetry.stop()
   })
 
-  it('keep the sums of what a change leaves as it was, and begin anew what it changes', async () => {
+  it('keep the sums of what a change leaves as it was, and restart what it changes', async () => {
     const telemetry = await start([jobs, waits])
     const emit = () => telemetry.emit('job.start', { waited_ms: 400 }, { queue: 'mail', host: 'a' })
     emit()

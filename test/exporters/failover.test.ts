@@ -327,7 +327,7 @@ describe('an exporter with fallback endpoints', () => {
     assertExact(otel(telemetry).ledger)
   })
 
-  it('says which endpoint there is none of', async () => {
+  it('names an endpoint that does not exist', async () => {
     const telemetry = await run([await backend(), await backend()])
     for (const endpoint of [2, -1, 0.5, '0' as never])
       assert.throws(() => telemetry.breaker('otel', { endpoint }), { code: 'ENDPOINT_UNKNOWN' })

@@ -294,7 +294,7 @@ describe('the HTTP transport', () => {
         )
     })
 
-    it('is ambiguous after a switch of protocols that nobody asked for', async () => {
+    it('is ambiguous after a switch of protocols that was not requested', async () => {
       const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'
       await maybeSent(
         attempt((socket) => void socket.write(upgrade)),

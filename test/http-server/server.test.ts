@@ -70,7 +70,7 @@ describe('HTTP server', () => {
     }
   })
 
-  it('frees its address when it is released: nobody connects, others can bind it', async () => {
+  it('frees its address when it is released: no client can connect, others can bind it', async () => {
     const agent = new Agent({ keepAlive: true })
     await ask(server.port, '/', { agent })
     server.release()
@@ -197,7 +197,7 @@ describe('HTTP server', () => {
     assert.match(text, / 200 OK/)
   })
 
-  it('leaves a body that nobody reads, and its sender gets the answer', async () => {
+  it('leaves a body unread, and its sender gets the answer', async () => {
     const body = 'x'.repeat(300_000)
     const bytes = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`
     assert.match(await raw(server.port, bytes), /hello \/$/)

@@ -106,7 +106,7 @@ describe('the safe inspector', () => {
     for (const [{ snapshot, event }, then] of values) assert.equal(JSON.stringify([snapshot, event]), then)
   })
 
-  it('survives a target that throws, rejects, or is none', async () => {
+  it('survives a target that throws, rejects, or is not a function', async () => {
     const throwing = (): never => {
       throw new Error('observer')
     }

@@ -160,7 +160,7 @@ describe('the breaker chart', () => {
     assert.equal(show(), 'open')
   })
 
-  it('tells whoever watches it what it lets through', () => {
+  it('tells its watcher what it lets through', () => {
     const { commands, log } = stageBreaker({ endpoint: 1 })
     for (const command of ['is watched', ...trip, 'time passes', 'asks', 'succeeds', 'is forced open'])
       commands[command as 'asks']()

@@ -210,7 +210,7 @@ describe('the delivery chart', () => {
     return stage.clock.nextTimerIn
   }
 
-  it('gathers until the oldest item is due, and measures anew when it hears of other settings', async () => {
+  it('gathers until the oldest item is due, and starts the wait again when settings change', async () => {
     assert.equal(await waitAfter('starts', 'work arrives'), 500)
     const stage = stageDelivery()
     stage.commands.starts()
@@ -226,7 +226,7 @@ describe('the delivery chart', () => {
     assert.equal(await waitAfter('starts', 'a batch is due', 'gets a permit', 'wave dies'), 1_000)
   })
 
-  it('tells whoever asked last that it has drained, once', async () => {
+  it('tells the latest asker that it has drained, once', async () => {
     const { commands, log } = stageDelivery()
     for (const command of ['drains', 'drains, for a stop', 'is denied', 'halts'] as const)
       await commands[command]()
@@ -288,7 +288,7 @@ describe('the delivery chart', () => {
     assert.deepEqual(log.slice(-4), ['unit.endWave', 'unit.serve', 'unit.look', 'aborts export'])
   })
 
-  it('ends its wave, reports it and asks anew when its permit is recalled', async () => {
+  it('ends its wave, reports it and asks again when its permit is recalled', async () => {
     for (const news of ['permit is recalled', 'another endpoint serves'] as const) {
       const { log, show } = await afterwards(
         ...(['starts', 'a batch is due', 'gets a permit', news, 'all goes well', 'a batch is due'] as const),

@@ -25,7 +25,7 @@ describe('the failover chart', () => {
       ...common('primary'),
       asks: ['primary, asked at primary', 'primary < permit.request delivery'],
       'asks urgently': ['primary, asked at primary', 'primary < permit.request urgent'],
-      'asks urgently, in vain so far': ['primary, asked at third', 'third < permit.request urgent'],
+      'asks urgently, without success so far': ['primary, asked at third', 'third < permit.request urgent'],
       'asks for a probe': ['primary, asked'],
       cancels: ['primary', 'primary < permit.cancel'],
       'primary opens': ['fallback 1', 'shows 1', 'delivery < endpoint.changed 1'],
@@ -46,7 +46,7 @@ describe('the failover chart', () => {
         'primary < permit.withdraw',
         'primary < permit.request urgent',
       ],
-      'asks urgently, in vain so far': [
+      'asks urgently, without success so far': [
         'primary, asked at third',
         'primary < permit.withdraw',
         'third < permit.request urgent',
@@ -88,7 +88,10 @@ describe('the failover chart', () => {
       ...common('fallback 1'),
       asks: ['fallback 1, asked at second', 'second < permit.request delivery'],
       'asks urgently': ['fallback 1, asked at second', 'second < permit.request urgent'],
-      'asks urgently, in vain so far': ['fallback 1, asked at third', 'third < permit.request urgent'],
+      'asks urgently, without success so far': [
+        'fallback 1, asked at third',
+        'third < permit.request urgent',
+      ],
       'asks for a probe': ['fallback 1, asked'],
       cancels: ['fallback 1', 'second < permit.cancel'],
       'primary may be probed': ['fallback 1, probe due', 'delivery < permit.recalled'],
@@ -110,7 +113,7 @@ describe('the failover chart', () => {
         'second < permit.withdraw',
         'second < permit.request urgent',
       ],
-      'asks urgently, in vain so far': [
+      'asks urgently, without success so far': [
         'fallback 1, asked at third',
         'second < permit.withdraw',
         'third < permit.request urgent',
@@ -146,7 +149,10 @@ describe('the failover chart', () => {
       ...common('fallback 2'),
       asks: ['fallback 2, asked at third', 'third < permit.request delivery'],
       'asks urgently': ['fallback 2, asked at third', 'third < permit.request urgent'],
-      'asks urgently, in vain so far': ['fallback 2, asked at third', 'third < permit.request urgent'],
+      'asks urgently, without success so far': [
+        'fallback 2, asked at third',
+        'third < permit.request urgent',
+      ],
       'asks for a probe': ['fallback 2, asked'],
       'has two endpoints': [
         'none',
@@ -165,7 +171,7 @@ describe('the failover chart', () => {
       ...common('fallback 1, probe due'),
       asks: ['fallback 1, probe asking, asked', 'primary < permit.request delivery'],
       'asks urgently': ['fallback 1, probe due, asked at second', 'second < permit.request urgent'],
-      'asks urgently, in vain so far': [
+      'asks urgently, without success so far': [
         'fallback 1, probe due, asked at third',
         'third < permit.request urgent',
       ],
@@ -180,7 +186,10 @@ describe('the failover chart', () => {
       ...common('fallback 1, asked'),
       asks: ['fallback 1, asked at second', 'second < permit.request delivery'],
       'asks urgently': ['fallback 1, asked at second', 'second < permit.request urgent'],
-      'asks urgently, in vain so far': ['fallback 1, asked at third', 'third < permit.request urgent'],
+      'asks urgently, without success so far': [
+        'fallback 1, asked at third',
+        'third < permit.request urgent',
+      ],
       withdraws: ['fallback 1'],
       cancels: ['fallback 1'],
       'primary may be probed': ['fallback 1, probe asking, asked', 'primary < permit.request delivery'],
@@ -244,7 +253,7 @@ describe('the failover chart', () => {
         'second < permit.withdraw',
         'second < permit.request urgent',
       ],
-      'asks urgently, in vain so far': [
+      'asks urgently, without success so far': [
         'fallback 1, probe probing, asked at third',
         'second < permit.withdraw',
         'third < permit.request urgent',
@@ -285,7 +294,7 @@ describe('the failover chart', () => {
       ...common('none'),
       asks: ['none, asked'],
       'asks urgently': ['none, asked at primary', 'primary < permit.request urgent'],
-      'asks urgently, in vain so far': ['none, asked at third', 'third < permit.request urgent'],
+      'asks urgently, without success so far': ['none, asked at third', 'third < permit.request urgent'],
       'asks for a probe': ['none, asked'],
       'primary is well': ['primary', 'shows 0', 'delivery < endpoint.changed 0'],
       'second is well': ['fallback 1', 'shows 1', 'delivery < endpoint.changed 1'],
@@ -293,7 +302,7 @@ describe('the failover chart', () => {
     'none, asked': {
       ...common('none, asked'),
       'asks urgently': ['none, asked at primary', 'primary < permit.request urgent'],
-      'asks urgently, in vain so far': ['none, asked at third', 'third < permit.request urgent'],
+      'asks urgently, without success so far': ['none, asked at third', 'third < permit.request urgent'],
       withdraws: ['none'],
       cancels: ['none'],
       'primary may be probed': ['none, asked at primary', 'primary < permit.request delivery'],
@@ -319,7 +328,7 @@ describe('the failover chart', () => {
         'primary < permit.withdraw',
         'primary < permit.request urgent',
       ],
-      'asks urgently, in vain so far': [
+      'asks urgently, without success so far': [
         'none, asked at third',
         'primary < permit.withdraw',
         'third < permit.request urgent',
@@ -378,7 +387,7 @@ describe('the failover chart', () => {
     assert.equal(show(), 'fallback 1')
   })
 
-  it('serves nobody once the last endpoint has opened', async () => {
+  it('grants no permit once the last endpoint has opened', async () => {
     const { log, show } = await heard('asks', 'second opens', 'third opens', 'primary opens')
     assert.equal(show(), 'none, asked')
     assert.equal(log.at(-1), 'primary < permit.withdraw')
@@ -401,7 +410,7 @@ describe('the failover chart', () => {
   it('tries each endpoint for a drain, and denies it when all were tried', async () => {
     const { log } = await heard(
       ...(['asks', 'primary opens', 'second opens', 'third opens'] as const),
-      ...(['asks urgently', 'primary denies', 'asks urgently, in vain so far'] as const),
+      ...(['asks urgently', 'primary denies', 'asks urgently, without success so far'] as const),
     )
     assert.equal(log.at(-1), 'third < permit.request urgent')
     const denied = await heard(

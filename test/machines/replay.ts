@@ -39,10 +39,11 @@ const silent = <Unit extends object>(unit: Unit): Unit =>
 
 /** The input of a chart, with units that answer nothing. */
 function silenced(input: unknown): unknown {
-  const { unit, exporters, ...rest } = input as Record<string, unknown>
+  const { unit, spool, exporters, ...rest } = input as Record<string, object | undefined>
   return {
     ...rest,
     ...(unit ? { unit: silent(unit) } : {}),
+    ...(spool ? { spool: silent(spool) } : {}),
     ...(Array.isArray(exporters) && {
       exporters: exporters.map((planned) => ({ ...planned, unit: silent(planned.unit) })),
     }),
@@ -53,7 +54,8 @@ function silenced(input: unknown): unknown {
 function dataOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if ('send' in value && 'id' in value) return `actor ${(value as AnyActorRef).id}`
-  if ('life' in value || 'listen' in value) return `unit ${(value as { id?: string }).id}`
+  if ('life' in value || 'listen' in value || 'forbid' in value)
+    return `unit ${(value as { id?: string }).id}`
   if (Array.isArray(value)) return value.map(dataOf)
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, dataOf(inner)]))
 }

@@ -66,7 +66,7 @@ describe('in steady state', () => {
     assert.equal(heard, before)
   })
 
-  it('nothing is inspected while nobody observes', async () => {
+  it('nothing is inspected without observers', async () => {
     const driver = createDriver()
     let root: AnyActorRef | undefined
     const exporter = wireExporter().provide({

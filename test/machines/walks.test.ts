@@ -10,6 +10,7 @@ import { breakerChart } from './stages/breaker.ts'
 import { deliveryChart } from './stages/delivery.ts'
 import { crashedExporterChart, exporterChart } from './stages/exporter.ts'
 import { failoverChart } from './stages/failover.ts'
+import { spoolChart } from './stages/spool.ts'
 import { slowlyStoppingSystem, systemChart } from './stages/system.ts'
 
 const charts: Readonly<Record<string, StagedChart>> = {
@@ -18,6 +19,7 @@ const charts: Readonly<Record<string, StagedChart>> = {
   exporter: exporterChart,
   'exporter after a crash': crashedExporterChart,
   failover: failoverChart,
+  spool: spoolChart,
   system: systemChart,
   'system that stops slowly': slowlyStoppingSystem,
 }

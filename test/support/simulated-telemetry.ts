@@ -3,6 +3,7 @@ import type { Telemetry } from '../../src/contract.ts'
 import { wireSystem } from '../../src/control/effects.ts'
 import type { InspectObserver } from '../../src/control/observe.ts'
 import type { LedgerStatus } from '../../src/delivery/ledger.ts'
+import type { Disk } from '../../src/delivery/spool/disk.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
 import { assembleTelemetry } from '../../src/telemetry.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
@@ -38,11 +39,13 @@ export async function startSimulated(
   init: ConfigInit<readonly AnyExporterDefinition[]>,
   machine: typeof systemMachine = wireSystem(),
   inspect?: InspectObserver,
+  disk?: Disk,
 ): Promise<SimulatedTelemetry> {
   const clock = createSimulatedClock()
   const telemetry = assembleTelemetry(
     { types, config: { init, env: {} }, clock, logger: quietLogger, drainOnExit: false, inspect },
     machine,
+    disk,
   )
   const simulated: SimulatedTelemetry = {
     telemetry,

@@ -12,6 +12,7 @@ import {
   failoverPreset,
   followPath,
   type PresetOptions,
+  spoolPreset,
   statesOf,
   systemPreset,
   transitionsOf,
@@ -40,6 +41,7 @@ const presetsOf = (options: PresetOptions): Readonly<Record<string, readonly Any
       exporterPreset({ ...options, pulled: true }),
     ],
     failover: [failoverPreset(options)],
+    spool: [spoolPreset(options)],
     system: [systemPreset(options), stopping(systemPreset({ ...options, perTurn: 1 }))],
   }) as never
 

@@ -26,6 +26,9 @@ const places = {
     forced_open: ['breaker.forced_open'],
     disabled: ['breaker.disabled'],
   },
+  spool: Object.fromEntries(
+    ['off', 'opening', 'ready', 'full', 'failing', 'closing'].map((state) => [state, [`spool.${state}`]]),
+  ),
 }
 
 /**
@@ -46,6 +49,7 @@ export function createCard(id, host) {
   const charts = {
     exporter: createChart('exporter', { title: `${id}: exporter` }),
     delivery: createChart('delivery', { title: `${id}: delivery` }),
+    spool: createChart('spool', { title: `${id}: spool` }),
   }
   const configuration = createConfiguration(`${id}: configuration`, host.review)
   const enabling = h('button', { type: 'button', onclick: () => toggle() }, 'Disable')
@@ -87,7 +91,14 @@ export function createCard(id, host) {
     error,
     h('div', { className: 'numbers' }, ledger.element, ...timeline.elements),
     facts,
-    h('div', { className: 'charts' }, charts.exporter.element, charts.delivery.element, endpoints.charts),
+    h(
+      'div',
+      { className: 'charts' },
+      charts.exporter.element,
+      charts.delivery.element,
+      endpoints.charts,
+      charts.spool.element,
+    ),
     configuration.element,
   )
 
@@ -146,6 +157,12 @@ export function createCard(id, host) {
         `endpoint ${index}${serves ? ', serves' : ''}`,
         `${url}: breaker ${words(shown)}, ${count(delivered)} delivered`,
       ])
+    if (now.spool) {
+      const { state, bytes, oldestAt, files, quarantined } = now.spool
+      entries.push(['spool', words(state)], ['on disk', `${count(bytes)} bytes in ${count(files)} files`])
+      if (oldestAt !== null) entries.push(['oldest on disk since', timeOf(oldestAt)])
+      if (quarantined > 0) entries.push(['set aside', count(quarantined)])
+    }
     const text = JSON.stringify(entries)
     if (facts.dataset.text === text) return
     facts.dataset.text = text
@@ -170,6 +187,7 @@ export function createCard(id, host) {
       now = status
       breaker.hidden = status.pulled
       endpoints.update(status)
+      charts.spool.element.hidden = !status.spool
       say(type, status.type === id ? '' : status.type)
       say(state, words(status.state))
       state.dataset.tone = toneOfState(status.state)
@@ -186,6 +204,7 @@ export function createCard(id, host) {
       if (status.charts) {
         charts.exporter.light(status.charts.exporter)
         charts.delivery.light(status.charts.delivery)
+        if (status.charts.spool) charts.spool.light(status.charts.spool)
       }
       // It has exported between two looks.
       if (attempts !== undefined && status.exports.attempts > attempts)
@@ -193,10 +212,10 @@ export function createCard(id, host) {
     },
     /** A transition that may be over again. @param {any} entry */
     recall({ kind, to, endpoint }) {
-      if (kind !== 'exporter' && kind !== 'breaker') return
+      if (kind !== 'exporter' && kind !== 'breaker' && kind !== 'spool') return
       for (const place of /** @type {any} */ (places)[kind][to] ?? []) {
         if (kind === 'breaker') endpoints.recall(place, endpoint)
-        else charts.exporter.recall(place)
+        else charts[/** @type {'exporter'} */ (kind)].recall(place)
       }
     },
     /** Called ten times a second: the time until a probe runs. */

@@ -40,10 +40,10 @@ export function createLedgerBar() {
     element,
     /** @param {any} ledger */
     update(ledger) {
-      const { buffered, held, queued, in_flight: inFlight } = ledger.pending
+      const { buffered, held, queued, in_flight: inFlight, spooled = 0 } = ledger.pending
       const values = new Map([
         ['delivered', ledger.delivered],
-        ['pending', buffered + held + queued + inFlight],
+        ['pending', buffered + held + queued + inFlight + spooled],
       ])
       for (const [reason, weight] of Object.entries(ledger.dropped)) {
         part(`dropped ${reason}`, 'dropped', `dropped: ${words(reason)}`)
@@ -60,7 +60,7 @@ export function createLedgerBar() {
         item.classList.toggle('none', value === 0)
         say(number, count(value))
       }
-      const waiting = `in the bus ${count(buffered)}, held ${count(held)}, queued ${count(queued)}, in flight ${count(inFlight)}`
+      const waiting = `in the bus ${count(buffered)}, held ${count(held)}, queued ${count(queued)}, in flight ${count(inFlight)}${spooled > 0 ? `, on disk ${count(spooled)}` : ''}`
       const { item } = part('pending', 'pending', 'pending')
       if (item.title !== waiting) item.title = waiting
     },

@@ -67,4 +67,5 @@ export function createRates() {
 }
 
 /** Events that an exporter still has. @param {any} ledger */
-export const waitingOf = ({ pending }) => pending.buffered + pending.held + pending.queued + pending.in_flight
+export const waitingOf = ({ pending }) =>
+  pending.buffered + pending.held + pending.queued + pending.in_flight + (pending.spooled ?? 0)

@@ -126,7 +126,7 @@ const verbs: Readonly<Record<string, (subject: Subject) => Promise<ExitCode>>> =
   ...{ status, put, rollback, history, init },
 }
 
-/** What an error of the fleet means to the shell. */
+/** Returns the exit code for an error of the fleet. */
 function exitCodeOf(error: unknown): ExitCode | undefined {
   if (!(error instanceof TelemetryError)) return undefined
   switch (error.code) {

@@ -54,7 +54,7 @@ const facts = ({ env: _own, ...key }: PublishedKey): string => JSON.stringify(ke
 export const isCommon = (name: string): boolean =>
   Object.hasOwn(exporterKeys, name) || Object.hasOwn(pushKeys, name)
 
-/** What a name of a key may mean: `batch_size`, `otel.batch_size`, `telemetry.otel.batch_size`. */
+/** Finds the keys that a name may mean: `batch_size`, `otel.batch_size` or `telemetry.otel.batch_size`. */
 export function findKeys(keys: readonly KnownKey[], asked: string): readonly KnownKey[] {
   const parts = asked.replace(/^telemetry\./, '').split('.')
   const name = parts.at(-1)!

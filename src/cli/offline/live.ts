@@ -7,7 +7,7 @@ import type { Outcome } from '../../exporters/outcome.ts'
 import { inUrl } from '../../http-server/host.ts'
 import type { Logger } from '../../logger.ts'
 
-/** What an exporter's destination said. */
+/** The answer of an exporter's destination. */
 export interface LiveResult {
   readonly id: string
   readonly type: string

@@ -49,7 +49,7 @@ function shareOf({ config, ledger }: ExporterStatus): number | undefined {
     : undefined
 }
 
-/** How much an exporter needs somebody to look at it. */
+/** How urgently an exporter needs attention. */
 export function severity({ status, lossRate, queueShare = 0 }: ExporterView): number {
   if (status.state === 'disabled') return -1
   if (status.state === 'failed') return 6

@@ -24,7 +24,7 @@ export type Colour = 'red' | 'yellow' | 'green' | 'cyan' | 'dim' | 'bold'
 export interface Terminal {
   readonly input: Input
   readonly output: Output
-  /** Whether somebody watches, so that output may be redrawn. */
+  /** Whether output goes to a terminal, and may be redrawn. */
   readonly interactive: boolean
   readonly coloured: boolean
   /** Writes a line to stdout. */

@@ -26,7 +26,7 @@ export interface ExporterChange {
   readonly keys: readonly string[]
 }
 
-/** What one transaction has to put in force. */
+/** The changes that one transaction puts in force. */
 export interface ConfigPlan {
   readonly version: number
   readonly system: SystemConfig
@@ -77,7 +77,7 @@ function effectOf(before: Resolved | undefined, after: Resolved | undefined, key
   return isRebuilt ? 'rebuild' : 'hot'
 }
 
-/** What has to happen so that `after` is in force where `before` is. */
+/** Returns the changes that lead from `before` to `after`. */
 export const diffExporters = (before: ResolvedConfig, after: ResolvedConfig): ExporterChange[] =>
   changedExporters(before, after)
     .filter(({ old, now, keys }) => keys.length > 0 || old?.guarded !== now?.guarded)

@@ -42,7 +42,7 @@ export function foldSteps(layers: Layers, steps: readonly Step[]): Layers {
   return { ...layers, file, remote, runtime: runtime.done() }
 }
 
-/** What a step writes, as paths; a path covers everything below it. */
+/** Returns the path that a step writes; a path covers everything below it. */
 export function writtenBy(step: Step): string {
   switch (step.type) {
     case 'set':
@@ -118,7 +118,7 @@ export function readPut(given: readonly unknown[], source: Source): ReadChange {
   return { steps: [], problems: tooMany }
 }
 
-/** What limits untrusted sources: without it, the layer below might allow them more. */
+/** True for keys that limit untrusted sources: without the key, a lower layer might allow more. */
 const isGuarded = (target: Target): boolean =>
   target.kind === 'root' ||
   (target.kind === 'system' && (guardedKeys as readonly string[]).includes(target.key))

@@ -6,7 +6,7 @@ import type { Redactor } from '../presentation/redact.ts'
 import { type ConfigPlan, diffExporters, diffValues, type ValueChange } from './plan.ts'
 import { type Step, writtenBy } from './steps.ts'
 
-/** What a change of the configuration altered. */
+/** The result of a configuration change. */
 export interface PutResult {
   readonly version: number
   /** Effective values that this change altered, as they may be seen. */
@@ -104,7 +104,7 @@ export function createTransactions(host: TransactionHost): Transactions {
   let waiting: Request[] = []
   /** The next transaction: each change is valid after those before it. */
   let batch: Request[] = []
-  /** What will be in force if the transaction under way and the next are accepted; undefined: what is in force. */
+  /** The configuration if the transaction under way and the next are accepted; undefined: the one in force. */
   let expected: ResolvedConfig | undefined
   /** How many changes may form a transaction, and what as many of the next make. Bisects what was refused. */
   let limit = Number.POSITIVE_INFINITY
@@ -136,7 +136,7 @@ export function createTransactions(host: TransactionHost): Transactions {
     }
   }
 
-  /** Judges the first change that waits. Returns false if there is none, or it has to wait on. */
+  /** Validates the first queued change. Returns false if no change is queued, or if it has to wait longer. */
   const judgeNext = (): boolean => {
     const [request] = waiting
     if (!request) return false
@@ -173,7 +173,7 @@ export function createTransactions(host: TransactionHost): Transactions {
     queueMicrotask(() => void judgeWaiting())
   }
 
-  /** Has changes, and the next transaction after them, judged anew. */
+  /** Validates changes again, and the next transaction after them. */
   const judgeAnew = (requests: readonly Request[], base?: ResolvedConfig): void => {
     waiting = [...requests, ...batch, ...waiting]
     batch = []

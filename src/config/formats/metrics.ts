@@ -53,7 +53,7 @@ function checkRule(value: unknown): void {
   if (!(gaugeRules as readonly unknown[]).includes(value)) refuse(`one of ${gaugeRules.join(', ')}`)
 }
 
-/** What each key of a table must be. */
+/** Checks of each key of a table. */
 const checks: Readonly<Record<string, (value: unknown) => void>> = {
   event: checkName,
   type: checkType,

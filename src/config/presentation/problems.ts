@@ -35,11 +35,11 @@ export function shownValue(
   }
   if (isSensitive(key)) return redacted
   const shown = entry?.shown ?? value
-  // What was learnt as a secret elsewhere is one here too, unless the shape of the key rules text out.
+  // A value learnt as a secret elsewhere is hidden here too, unless the key's format excludes free text.
   return redactor.value(shown)
 }
 
-/** A part of a value; undefined where there is none. */
+/** Returns a part of a value; undefined if it does not exist. */
 const partOf = (value: unknown, at: PartPath): unknown =>
   at.reduce<unknown>(
     (whole, key) =>

@@ -1,4 +1,4 @@
-/** What stands in the place of a secret, wherever a value can be seen. */
+/** Replaces secrets wherever a value can be seen. */
 export const redacted = '[redacted]'
 
 /** Shorter secrets would blank out half of every text they occur in. */
@@ -21,7 +21,10 @@ export interface Redactor {
   learnHeaders(headers: unknown, lasting?: boolean): void
   /** A text without known secrets, and without the userinfo and query of the URLs in it. */
   text(text: string): string
-  /** A value of a key that is not secret: each string in it as `text` has it, headers that are no credentials apart. */
+  /**
+   * Redacts a value of a key that is not secret: each string in it as by `text`, except headers that are not
+   * credentials.
+   */
   value(value: unknown): unknown
 }
 
@@ -46,7 +49,7 @@ function spellings(secret: string): string[] {
   return all
 }
 
-/** Longer values are valid nowhere, and nobody echoes them. */
+/** Longer values are invalid everywhere, so no message contains them. */
 const maxSecretLength = 16 * 1024
 /** A credential has few words; of a longer text only the whole is a secret. */
 const maxWords = 32

@@ -114,7 +114,7 @@ export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument
 
   const copied = (value: unknown): unknown => snapshot(value, reader.maxValues)
 
-  /** What an application keeps beside our table is neither read nor copied. */
+  /** Reads only our table; tables of the application are neither read nor copied. */
   const readWhole = (document: Record<string, unknown>): void => {
     for (const name of Object.keys(document)) {
       if (name === outer) readOuter(copied(document[name]))

@@ -14,7 +14,10 @@ const samePeers = (a: Peers, b: Peers): boolean =>
 export interface Environment {
   /** `TELEMETRY_<EXPORTER>_<KEY>` by exporter: those that belong to no longer id. */
   own(peers: Peers): ReadonlyMap<string, Table>
-  /** What speaks to every exporter of a type, strongest first: `TELEMETRY_<KEY>`, then ecosystem variables by rank. */
+  /**
+   * Variables that apply to every exporter of a type, strongest first: `TELEMETRY_<KEY>`, then ecosystem variables by
+   * rank.
+   */
   shared(schema: Schema): readonly Table[]
   /** Values of telemachine's own keys. */
   readonly system: Table
@@ -58,7 +61,7 @@ export function createEnvironment(variables: Variables): Environment {
 
   /**
    * Gives each variable to the ids it speaks to: the longest that it begins with and whose type has the key that
-   * follows. Several ids may be spelt alike in a variable.
+   * follows. Several ids may have the same spelling in a variable.
    */
   const assign = (peers: Peers) => {
     const spelt = new Map<string, string[]>()

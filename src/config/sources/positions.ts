@@ -2,7 +2,7 @@ import { type Parts, type Position, partKey } from '../layers.ts'
 
 /** Where the keys of a document stand, by their path. */
 export interface Positions {
-  /** Of the key, else of the innermost table around it that is written down. */
+  /** Returns the position of the key, or of the innermost enclosing table that the file contains. */
   locate(keys: readonly string[]): Position | undefined
   /** Where the parts of a key's value stand, if the value is a list of tables. */
   partsOf(keys: readonly string[]): Parts | undefined
@@ -71,9 +71,12 @@ const maxPath = 5
 
 /** A document's names while it is read: remembers where those stand that we may have to point at, and counts all. */
 export interface Outline extends Positions {
-  /** Notes a name below a path, and returns its own path; the first five parts of it: nobody asks for more. */
+  /** Adds a name to a path and returns the result; at most five parts, because keys are not deeper. */
   note(path: readonly string[], name: string, offset: number): readonly string[]
-  /** Notes an element of the list at a path, and returns its own path; that of the list where nobody asks for it. */
+  /**
+   * Adds an element to the path of a list and returns the result; the path of the list where elements have no
+   * positions.
+   */
   element(path: readonly string[], index: number, offset: number): readonly string[]
   /** Counts a table without a name. */
   countTable(offset: number): void

@@ -6,14 +6,14 @@ import type { ConfigOutcome, ConfigSource } from './source.ts'
 /** Tells a remote source what became of its documents. */
 export interface SourceReport {
   applied(document: unknown): void
-  /** Ignores what is no refusal: a stop, say. */
+  /** Ignores errors that are not refusals, such as a stop. */
   refused(document: unknown, error: unknown): void
   stateChanged(): void
   /** Resolves when the source is done with it. Never rejects. */
   stopped(): Promise<void>
 }
 
-/** Makes the reports to a source. A source that throws harms nobody. */
+/** Reports outcomes to a source. A source that throws has no other effect. */
 export function createSourceReport(
   source: ConfigSource,
   status: () => unknown,

@@ -17,7 +17,7 @@ export interface ConfigSource {
   report?(outcome: ConfigOutcome, status: () => unknown): void | Promise<void>
 }
 
-/** What {@link ConfigSource.report} hears of. */
+/** The outcomes that {@link ConfigSource.report} receives. */
 export type ConfigOutcome =
   /** The document is in force. */
   | { readonly type: 'applied'; readonly document: unknown }

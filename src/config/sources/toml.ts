@@ -4,7 +4,7 @@ type Toml = Pick<typeof import('smol-toml'), 'parse' | 'TomlError'>
 
 let toml: Toml | undefined
 
-/** Loads the parser, which nobody without a TOML file has to wait for. */
+/** Loads the parser when a TOML file is read for the first time. */
 export async function loadToml(): Promise<void> {
   toml ??= await import('smol-toml')
 }

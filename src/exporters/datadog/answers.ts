@@ -45,7 +45,7 @@ export function secondsToWait(status: number, headers: IncomingHttpHeaders, now:
   return undefined
 }
 
-/** What came of one request, and what Datadog refused of one that it took. */
+/** The outcome of one request, and the part that Datadog refused of a request it took. */
 export interface Answer {
   readonly outcome: Outcome
   /** Errors in the body of a success. */
@@ -78,7 +78,7 @@ export function answerOf(
     )
     return { outcome: { ...outcome, cause }, errors }
   }
-  // It gave up in the middle of its work: nobody knows how far it had come.
+  // It gave up in the middle of its work, and may have taken a part.
   if (outcome.type === 'retry' && status >= 500 && status !== 503)
     return { outcome: { ...outcome, ambiguous: true }, errors }
   return { outcome, errors }

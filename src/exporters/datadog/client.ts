@@ -35,16 +35,22 @@ export async function exportItems(
   const before = partsArrived(batch)
   const stopped = await client.send(batch, context)
   for (const item of batch) item.judge = client
-  if (!stopped) return verdict(batch) ?? { type: 'too_large' }
-  // What has arrived is not sent again, but the batch waits as a whole, and may yet be dropped as a whole.
+  if (!stopped) return verdict(batch) ?? halved(batch)
+  // Parts that arrived are not sent again, but the batch waits as a whole, and may be dropped as a whole.
   const some = partsArrived(batch) > before
   return stopped.type === 'retry' && some ? { ...stopped, ambiguous: true } : stopped
 }
 
+/** The halves may yet be dropped, before they could say what has arrived. */
+const halved = (batch: readonly MetricItem[]): Outcome => ({
+  type: 'too_large',
+  ambiguous: batch.some(hasArrived),
+})
+
 const partsArrived = (batch: readonly MetricItem[]): number =>
   batch.reduce((sum, { arrived }) => sum + Number(arrived.series) + Number(arrived.distribution), 0)
 
-/** What the marks of all items amount to; undefined while something is pending, or where they differ. */
+/** The outcome that the marks of all items agree on; undefined while one is pending, or where they differ. */
 function verdict(batch: readonly MetricItem[]): Outcome | undefined {
   let arrived = 0
   while (arrived < batch.length && hasArrived(batch[arrived]!)) arrived++
@@ -53,10 +59,10 @@ function verdict(batch: readonly MetricItem[]): Outcome | undefined {
   const fate = rest[0]!.fate
   if (!fate || !rest.every((item) => item.fate?.type === fate.type)) {
     const settled = batch.every((item) => item.fate !== undefined || hasArrived(item))
-    return settled ? { type: 'too_large' } : undefined
+    return settled ? halved(batch) : undefined
   }
-  if (arrived === 0) return fate.type === 'too_large' && batch.length > 1 ? { type: 'too_large' } : fate
+  if (arrived === 0) return fate.type === 'too_large' && batch.length > 1 ? halved(batch) : fate
   return fate.type === 'refused' && !fate.unhealthy
     ? { type: 'delivered', rejected: rest.length }
-    : { type: 'too_large' }
+    : halved(batch)
 }

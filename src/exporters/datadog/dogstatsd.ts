@@ -170,7 +170,7 @@ function createDatagram(transmit: (lines: readonly Line[]) => Promise<Failure | 
       bytes = 0
       complete = []
       const failed = sent.length > 0 ? await transmit(sent) : undefined
-      // Of a part in several datagrams the first ones may be there already, and it is sent again as a whole.
+      // The first datagrams of a part may have arrived; a retry sends the whole part again.
       if (failed) return datagramsSent > 0 ? { ...failed, ambiguous: true } : failed
       datagramsSent++
       for (const [item, part] of done) item.arrived[part] = true

@@ -8,8 +8,9 @@ import { ingest } from './aggregate/ingest.ts'
 import { handOver } from './aggregate/window.ts'
 import type { ApiKeyFunction } from './api-key.ts'
 import { type DatadogClient, exportItems } from './client.ts'
-import type { MetricItem } from './item.ts'
+import { hasArrived, type MetricItem } from './item.ts'
 import { metricName } from './names.ts'
+import { packItems, unpackItems } from './packing.ts'
 import { type DatadogSchema, datadogDefaults, datadogSchema, validate } from './schema.ts'
 
 /** The options of {@link datadog}, given in code. All others are configuration keys. */
@@ -64,7 +65,10 @@ export function datadog<const Type extends string = 'datadog'>(
     ingest,
     tick: handOver,
     forget: forgetContexts,
-    sizeOf: (item) => item.bytes,
+    // What has arrived is not sent again, however small requests have to be by now.
+    sizeOf: (item) => (hasArrived(item) ? 0 : item.bytes),
+    pack: packItems,
+    unpack: unpackItems,
     export: exportItems,
     close: (client) => client.close(),
     probe: async (client, context) => (await client.probe?.(context)) ?? { type: 'delivered' },

@@ -14,7 +14,7 @@ export interface Distribution {
 }
 
 /**
- * What one window knows of one context. An event that has a count and a duration is in both parts of one item, so
+ * The sums of one context in one window. An event that has a count and a duration is in both parts of one item, so
  * that it is settled once, by the item. The marks say what became of each part: a part that arrived is never sent
  * again, whatever becomes of the other one and of the batch.
  */
@@ -40,7 +40,7 @@ export type Part = 'series' | 'distribution'
 
 export const parts = ['series', 'distribution'] as const satisfies readonly Part[]
 
-/** What an item is made of. */
+/** The contents of an item. */
 type Measured = Pick<MetricItem, 'tags' | 'timestamp' | 'interval' | 'series' | 'distribution' | 'weight'>
 
 export const metricItem = (of: Measured): MetricItem => ({

@@ -192,7 +192,7 @@ export const baseUrl = ({ api_url, site }: DatadogConfig): URL => new URL(api_ur
 export const aggregationSeconds = (config: Config): number =>
   (config.aggregation_interval as number | null) ?? (config.flush_interval as number)
 
-/** What everything sent has in common. */
+/** Tags and host that everything sent has in common. */
 export interface Origin {
   readonly host: string
   readonly tags: readonly { readonly key: string; readonly tag: string }[]

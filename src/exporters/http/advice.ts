@@ -6,7 +6,7 @@ export interface TlsKeys {
   readonly client: string
 }
 
-/** What is known of a connection that failed. */
+/** The facts about a connection that failed. */
 export interface ConnectionProblem {
   /** Node's code, such as `ECONNREFUSED` or `CERT_HAS_EXPIRED`. */
   readonly code: string | undefined
@@ -36,7 +36,7 @@ const olderProtocol = /unsupported protocol|alert protocol version|wrong ssl ver
 export const isCertificateAlert = ({ reason = '' }: Pick<ConnectionProblem, 'reason'>): boolean =>
   wantsCertificate.test(reason)
 
-/** What may be wrong with a connection, and what to try. */
+/** Returns the probable cause of a failed connection, and what to try. */
 export function connectionAdvice(problem: ConnectionProblem, keys?: TlsKeys): string | undefined {
   const { code, reason = '', port, http2 } = problem
   if (http2 || port === '4317')

@@ -29,7 +29,7 @@ export type Attempt =
       readonly status: number
       /** Lower-case names, as Node gives them. */
       readonly headers: IncomingHttpHeaders
-      /** What was read of it: all, unless `cut` says why not. */
+      /** The body as far as it was read: all of it, unless `cut` says why not. */
       readonly body: Uint8Array
       readonly cut?: 'oversized' | 'stopped' | 'broken'
       /** All of the request has been written: nobody reads its body any more. */
@@ -125,7 +125,7 @@ export function beginRequest(
   // These stay for good: a socket may fail long after the attempt has been settled.
   request.on('error', fail)
   request.on('close', () => fail(undefined))
-  /** Nothing is sent into a kept connection whose end has arrived by now. */
+  /** Sends the request, unless the kept connection has been closed by the server meanwhile. */
   const sendIfOpen = (): void => {
     if (settled) return
     if (request.destroyed || request.socket?.writable !== true) {
@@ -136,7 +136,7 @@ export function beginRequest(
     request.end(plan.body)
   }
   /**
-   * Where the server answered before it read the whole request, nobody would ever free the socket. TLS may tell of a
+   * Where the server answered before it read the whole request, the socket would never be freed. TLS may tell of a
    * finished write after the answer.
    */
   const destroyUnfinished = (): void => {

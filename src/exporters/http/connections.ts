@@ -19,7 +19,7 @@ export interface ConnectionOptions {
   readonly alwaysTunnel?: boolean
 }
 
-/** The connections of one client, which no other shares. */
+/** The connections of one client, not shared with others. */
 export interface Connections extends KeptConnections {
   readonly agent: Agent
   count(): number
@@ -35,7 +35,7 @@ const letProcessEnd = (socket: Socket | Duplex): void => {
   if ('unref' in socket && typeof socket.unref === 'function') socket.unref()
 }
 
-/** What a request passes on to the connection that is opened for it. */
+/** The options that a request passes to the connection that is opened for it. */
 interface Dial {
   readonly host?: string
   readonly port?: number | string

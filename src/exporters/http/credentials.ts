@@ -7,7 +7,10 @@ export type ObtainedHeaders = Readonly<Record<string, string>>
 
 /** Headers that are obtained while the exporter runs, because they expire. */
 export interface Credentials {
-  /** The headers of a request that is about to be sent. Rejects with a TelemetryError when there are none. */
+  /**
+   * Returns the headers of a request that is about to be sent. Rejects with a TelemetryError when they cannot be
+   * obtained.
+   */
   get(signal: AbortSignal): Promise<ObtainedHeaders>
   /**
    * Obtains others after `used` were refused. Resolves to undefined where there are no others. Rejects with a

@@ -45,7 +45,10 @@ export function parseHeadersFile(text: string): ObtainedHeaders {
   }
 }
 
-/** What changes when a file is written, or when a link on the way to it is exchanged, as Kubernetes does. */
+/**
+ * Returns a version that changes when the file is written, or when a link on the way to it is replaced, as Kubernetes
+ * does.
+ */
 async function versionOf(path: string): Promise<string> {
   const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)
   if (size > maxBytes) throw invalid(`must have at most ${maxBytes} bytes`)

@@ -17,7 +17,7 @@ import {
  */
 export type HeadersReason = 'start' | 'expiring' | 'refused' | 'moved'
 
-/** What a function that obtains headers is told: why, and for whom. */
+/** The argument of a function that obtains headers: the reason, and the destination. */
 export interface HeadersRequest {
   readonly reason: HeadersReason
   /** Aborted when the answer comes too late. */
@@ -36,7 +36,7 @@ export type HeadersFunction = (request: HeadersRequest) => HeadersAnswer | Promi
 const earlyShare = 0.2
 const earlyMs = 60_000
 
-/** What was obtained for one destination. It outlives clients. */
+/** The headers obtained for one destination. Outlives clients. */
 interface Slot {
   value: ObtainedHeaders | undefined
   expiresAt: number
@@ -50,7 +50,7 @@ interface Slot {
   readonly redactor: ReturnType<typeof createObtainedRedactor>
 }
 
-/** What is known across the clients of one exporter. */
+/** The headers that the clients of one exporter share. */
 export interface HeadersMemory {
   latest?: { readonly origin: string; readonly slot: Slot }
 }

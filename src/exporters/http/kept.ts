@@ -12,7 +12,7 @@ export const maxAgeMs = 60_000
 const justUsedMs = 2
 
 /**
- * Milliseconds of both clocks: a machine that is frozen may stop the monotonic one, and somebody may set the other. They
+ * Milliseconds of both clocks: a frozen machine may stop the monotonic one, and the other may be set. They
  * are those of the system, whatever clock is injected, because servers go by theirs.
  */
 interface Moment {

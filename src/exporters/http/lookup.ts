@@ -8,7 +8,7 @@ import { performance } from 'node:perf_hooks'
  */
 const maxUnderWay = 2
 
-/** Of names that took so long there is one at a time, so that names without an answer leave a thread to others. */
+/** Names whose lookup took longer are looked up one at a time, so that unanswered names leave a thread for others. */
 const slowMs = 1_000
 
 /** A lookup that was not answered for so long never will be: the program may have put another resolver in its place. */
@@ -33,7 +33,7 @@ export type Resolve = (hostname: string, options: LookupOptions & { all: true },
 
 /**
  * A `lookup` for sockets that resolves each name once at a time, and few names at once. Nothing is cached: the next
- * connection asks anew.
+ * connection asks again.
  */
 export function createLookup(resolve: Resolve, now: () => number): LookupFunction {
   const underWay = new Map<string, Question>()

@@ -5,7 +5,7 @@ import type { Attempt } from './attempt.ts'
 import { excerpt } from './redact.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
-/** What a status means for the batch. */
+/** The meaning of an HTTP status for the batch. */
 export type StatusClass = 'delivered' | 'retry' | 'misdirected' | 'too_large' | 'refused'
 
 /**
@@ -51,7 +51,7 @@ export interface OutcomeRules {
   readonly partialSuccess?: (body: Uint8Array, headers: IncomingHttpHeaders) => number | undefined
   /** For backends that are not OTLP. Default: {@link classifyStatus}. */
   readonly classify?: (status: number) => StatusClass
-  /** What to try, for a status that is not a success: added to the error. */
+  /** Returns advice for a status that is not a success; it is added to the error. */
   readonly advice?: (status: number) => string | undefined
   /** Seconds to wait before a retry. Default: the Retry-After header. */
   readonly afterSeconds?: (headers: IncomingHttpHeaders, now: number) => number | undefined

@@ -25,7 +25,7 @@ export function proxyFor(destination: string, settings: ProxySettings): string |
 
 /** A proxy, taken apart. */
 export interface HttpProxy {
-  /** What may be shown: no credentials. */
+  /** The URL without credentials, for messages. */
   readonly origin: string
   readonly url: URL
   readonly secure: boolean
@@ -33,7 +33,7 @@ export interface HttpProxy {
   readonly port: number
   /** The value of `Proxy-Authorization`. */
   readonly authorization: string | undefined
-  /** What must be hidden wherever the proxy may echo it. */
+  /** Secrets that must be hidden in any message of the proxy. */
   readonly secrets: readonly string[]
 }
 
@@ -75,7 +75,7 @@ export const proxyUnreachable = ({ origin }: HttpProxy, why: string, advice?: st
     `cannot reach the proxy ${origin} (${why})${advice === undefined ? '' : `: ${advice}`}`,
   )
 
-/** The proxy answered a CONNECT with a status that is no success. */
+/** The proxy answered a CONNECT with a status other than a success. */
 export class ProxyAnswerError extends TelemetryError {
   readonly status: number
   readonly proxy: string

@@ -16,7 +16,7 @@ export function redactor(secrets: Iterable<string>): (text: string) => string {
   return (text) => hidden.reduce((left, secret) => left.replaceAll(secret, placeholder), text)
 }
 
-/** What a backend might echo of a request: its header values and the values of its query. */
+/** Returns the secrets that a backend might echo: the values of the request's headers and query. */
 export function secretsOf(headers: Readonly<Record<string, string>>, url: URL): string[] {
   const values = Object.entries(headers)
     .filter(([name]) => !publicHeaders.has(name.toLowerCase()))

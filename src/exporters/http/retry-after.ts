@@ -4,7 +4,7 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const time = '(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)'
 const day = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 
-/** The three forms of RFC 9110, 5.6.7. Date.parse would also take much that is no date. */
+/** The three date formats of RFC 9110, 5.6.7. Date.parse would also accept many invalid dates. */
 const dates = [
   new RegExp(`^${day}, (?<date>\\d\\d) (?<month>[A-Z][a-z]{2}) (?<year>\\d{4}) ${time} GMT$`),
   new RegExp(`^[A-Z][a-z]+day, (?<date>\\d\\d)-(?<month>[A-Z][a-z]{2})-(?<year>\\d\\d) ${time} GMT$`),

@@ -66,7 +66,7 @@ export function proxySecureContextOf(ca: string): SecureContext {
   return createSecureContext({ ca: [...trusted(), ca] })
 }
 
-/** OpenSSL silently trusts nobody when it cannot read the authorities. */
+/** OpenSSL silently trusts no certificate when it cannot read the authorities. */
 function checkAuthorities(ca: string): void {
   const certificates = ca.match(
     /-----BEGIN [A-Z\d ]*CERTIFICATE-----.+?-----END [A-Z\d ]*CERTIFICATE-----/gs,

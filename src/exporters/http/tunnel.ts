@@ -14,7 +14,7 @@ export interface TunnelOptions {
   readonly agent: Agent
   /** Host and port of the destination. */
   readonly authority: string
-  /** Aborted when nobody wants the tunnel any more. */
+  /** Aborted when the tunnel is no longer needed. */
   readonly abandoned?: AbortSignal | undefined
 }
 
@@ -79,7 +79,7 @@ export function openTunnel(
   request.on('close', () => finish(proxyUnreachable(proxy, 'closed')))
   request.on('timeout', () => finish(proxyUnreachable(proxy, 'no answer')))
   request.on('connect', ({ statusCode = 0 }, socket: Socket, head) => {
-    // From here on the socket is nobody's but ours, and an error without a listener would end the process.
+    // From here on only we use the socket, and an error without a listener would end the process.
     socket.on('error', () => {})
     socket.setTimeout(0)
     if (over || statusCode < 200 || statusCode > 299) {

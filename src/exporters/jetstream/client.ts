@@ -17,7 +17,7 @@ export const telemetryHeaders = {
   id: 'Nats-Msg-Id',
 } as const
 
-/** What a stream has stored, over all clients of an exporter. */
+/** Counters of the batches that a stream has stored, over all clients of an exporter. */
 export interface Published {
   batches: number
   /** Batches that were stored already when they were sent again. */

@@ -20,14 +20,15 @@ export async function openCollectionClient(
   /** Attempts that have sent a request: the weight of a batch travels with its first one. */
   const begun = new WeakSet<object>()
   return {
-    post: (bytes, pieces, given) => {
+    post: (collection, pieces, given) => {
       const whole = given as unknown as AttemptContext
       const weight = begun.has(given) ? 0 : (whole.weight ?? 0)
       begun.add(given)
-      return attempt(client, requests.join(bytes, pieces), ids.of(pieces), { ...whole, weight })
+      return attempt(client, requests.join(collection, pieces), ids.of(pieces), { ...whole, weight })
     },
     probe: client.probe,
     requestBytes: requests.overheadBytes,
+    requests,
     close: client.close,
   }
 }

@@ -3,12 +3,13 @@ import { metrics } from '../otel/signal.ts'
 import type { MetricsClient } from '../otel-metrics/client.ts'
 import type { CollectionItem } from '../otel-metrics/collection.ts'
 import { type OtelMetricsOptions, otelMetrics } from '../otel-metrics/index.ts'
+import { spoolProblems } from '../otel-metrics/packing.ts'
 import { type OtelMetricsSchema, otelMetricsSchema } from '../otel-metrics/settings.ts'
 import type { State } from '../otel-metrics/state.ts'
 import { connectionProblems, jetstreamKeys } from './connection-keys.ts'
 import { publishings, shownPublished } from './publishing.ts'
 
-/** What a connection over HTTP has, and a stream has not. */
+/** Keys of an HTTP connection that a stream does not have. */
 const overHttp = [
   ...([
     'enabled',
@@ -51,10 +52,15 @@ export function jetstreamMetrics(
     ...inner,
     type: 'jetstream_metrics',
     schema: jetstreamMetricsSchema,
-    validate: (config: ConfigOf<JetStreamMetricsSchema>) => connectionProblems(config),
+    validate: (config: ConfigOf<JetStreamMetricsSchema>) => [
+      ...connectionProblems(config),
+      ...spoolProblems(config),
+    ],
     open: async (config, context) => {
       const { openCollectionClient } = await import('./collection-client.ts')
-      return openCollectionClient(config, context, publishingOf(context.state))
+      const client = await openCollectionClient(config, context, publishingOf(context.state))
+      context.state.requests ??= client.requests
+      return client
     },
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (client, state) => ({

@@ -13,7 +13,7 @@ const isCalled = (error: unknown, name: string): boolean =>
     (one) => (one as Error | undefined)?.name === name,
   )
 
-/** What an attempt to publish means that failed. `where` has no credentials. */
+/** Converts a failed publish to an outcome. `where` has no credentials. */
 export function failureOf(error: unknown, where: string, subject: string): Outcome {
   if (error instanceof JetStreamRefusal) {
     if (error.reason === tooLarge) return { type: 'too_large' }
@@ -40,7 +40,7 @@ export function failureOf(error: unknown, where: string, subject: string): Outco
       type: 'misdirected',
       cause: new TelemetryError('NATS_REFUSED', `${where} does not permit to publish ${subject}`),
     }
-  // It was sent, or may have been: nobody knows what became of it.
+  // It was sent, or may have been; its fate is unknown.
   return {
     type: 'retry',
     ambiguous: true,

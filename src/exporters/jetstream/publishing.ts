@@ -1,7 +1,7 @@
 import type { Published } from './client.ts'
 import { createMessageIds, type MessageIds } from './message-ids.ts'
 
-/** What outlives the clients of an exporter that publishes. */
+/** State of an exporter that publishes; outlives its clients. */
 export interface Publishing {
   readonly ids: MessageIds
   readonly published: Published
@@ -18,7 +18,7 @@ export function publishings(): (state: unknown) => Publishing {
   }
 }
 
-/** What the status shows of it. */
+/** Returns the counters for the status. */
 export const shownPublished = ({ published: { batches, duplicates } }: Publishing) => ({
   published: batches,
   ...(duplicates > 0 && { duplicates }),

@@ -7,7 +7,7 @@ import { type JetStreamClient, openJetStreamClient } from './client.ts'
 import type { JetStreamConnection } from './connection-keys.ts'
 import type { Publishing } from './publishing.ts'
 
-/** What a client of spans or log records needs of the configuration. */
+/** The configuration that a client of spans or log records uses. */
 export type RequestConfig = JetStreamConnection & {
   readonly service_name: string | null
   readonly resource_attributes: readonly string[] | Readonly<Record<string, string>>
@@ -19,10 +19,11 @@ export interface RequestClient {
   probe(timeoutMs: number): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
+  readonly encoder: Encoder
   close(): Promise<void>
 }
 
-/** What an attempt needs to know. */
+/** The context that an attempt uses. */
 export type AttemptContext = Pick<
   ExportContext<unknown, { readonly max_request_bytes: number }>,
   'signal' | 'config' | 'deadline' | 'clock' | 'weight'
@@ -55,6 +56,7 @@ export async function openRequestClient(
     export: (batch, attemptContext) => attempt(client, encoder.encode(batch), ids.of(batch), attemptContext),
     probe: client.probe,
     requestBytes: encoder.overheadBytes,
+    encoder,
     close: client.close,
   }
 }

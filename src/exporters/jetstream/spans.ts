@@ -42,14 +42,18 @@ export function jetstream(): ExporterDefinition<unknown, unknown, unknown, JetSt
     validate: (config: ConfigOf<JetStreamSchema>) => connectionProblems(config),
     open: async (config, context) => {
       const { openRequestClient } = await import('./requests.ts')
-      return openRequestClient(config, context, publishingOf(context.state))
+      const client = await openRequestClient(config, context, publishingOf(context.state))
+      context.state.encoder ??= client.encoder
+      return client
     },
     requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) =>
-      compacting(
+    export: (client, batch, context) => {
+      context.state.encoder = client.encoder
+      return compacting(
         () => batch.filter(isEncoded),
         () => client.export(batch, context),
-      ),
+      )
+    },
     close: (client) => client.close(),
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (_, state) => ({

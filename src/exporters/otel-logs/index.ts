@@ -5,21 +5,26 @@ import { certificateProblems } from '../otel/connection-keys.ts'
 import { compacting, createSlabs, type Slabs } from '../otel/encode/slabs.ts'
 import type { EncodedItem } from '../otel/encoded-item.ts'
 import type { NativeClient } from '../otel/native-client.ts'
+import { type Packing, packItems, unpackItems } from '../otel/packing.ts'
+import type { RestoredItem } from '../otel/restored-item.ts'
 import { logs } from '../otel/signal.ts'
+import { isEncoded } from '../otel/span-item.ts'
 import { writeLogRecord } from './log-record.ts'
 import { type OtelLogsConfig, type OtelLogsSchema, otelLogsSchema } from './schema.ts'
 import { type LogSettings, logSettings } from './settings.ts'
 import { severityProblem } from './severity.ts'
 
-/** What outlives the clients of an otel_logs exporter. */
-interface LogState {
+/** State of an otel_logs exporter; outlives its clients. */
+interface LogState extends Packing {
   /** Where records are encoded, at once. */
   readonly slabs: Slabs
-  /** Of the configuration that was in force at the latest event. */
+  /** Settings of the configuration that was in force at the latest event. */
   settings: LogSettings | undefined
 }
 
-type LogSink = Sink<LogState, EncodedItem, OtelLogsConfig>
+/** A log record in the queue: of this process, or read from disk. */
+export type LogItem = EncodedItem | RestoredItem
+type LogSink = Sink<LogState, LogItem, OtelLogsConfig>
 
 function settingsOf({ state, config }: LogSink): LogSettings {
   if (state.settings?.config !== config) state.settings = logSettings(config)
@@ -35,7 +40,7 @@ function ingestLog(event: TelemetryEvent, sink: LogSink): void {
 
 /** The OTLP exporter of logs: each event is a log record. Loads what it needs when it first opens. */
 export function otelLogs(): ExporterDefinition<unknown, unknown, unknown, OtelLogsSchema, 'otel_logs'> {
-  return defineExporter<NativeClient, LogState, EncodedItem, OtelLogsSchema, 'otel_logs'>({
+  return defineExporter<NativeClient, LogState, LogItem, OtelLogsSchema, 'otel_logs'>({
     type: 'otel_logs',
     schema: otelLogsSchema,
     validate: (config) => {
@@ -44,20 +49,26 @@ export function otelLogs(): ExporterDefinition<unknown, unknown, unknown, OtelLo
         ? certificateProblems(config)
         : [...certificateProblems(config), ['severities', problem]]
     },
-    state: () => ({ slabs: createSlabs(), settings: undefined }),
+    state: () => ({ slabs: createSlabs(), settings: undefined, encoder: undefined }),
     open: async (config, context) => {
       const { openNativeClient } = await import('../otel/native-client.ts')
-      return openNativeClient(config, context, logs)
+      const client = await openNativeClient(config, context, logs)
+      context.state.encoder ??= client.encoder
+      return client
     },
     ingest: ingestLog,
     forget: ({ slabs }) => slabs.clear(),
     sizeOf: ({ start, end }) => end - start,
     requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) =>
-      compacting(
-        () => batch,
+    pack: packItems,
+    unpack: unpackItems,
+    export: (client, batch, context) => {
+      context.state.encoder = client.encoder
+      return compacting(
+        () => batch.filter(isEncoded),
         () => client.export(batch, context),
-      ),
+      )
+    },
     close: (client) => client.close(),
     probe: (client, context) => client.export([], context),
   })

@@ -37,13 +37,16 @@ const spanIdTag = 0x52
 const observedTimeTag = 0x59
 const eventNameTag = 0x62
 
-/** What the walk over the fields of an event finds out; one for all records, because none is written within another. */
+/**
+ * Results of the walk over the fields of an event. One object serves all records, because records are written one after
+ * another.
+ */
 const found = {
   /** Attributes that the record may still have. */
   room: 0,
   dropped: 0,
   severity: undefined as Severity | undefined,
-  /** Of an event without a scope: the span that its `traceparent` names. */
+  /** For an event without a scope: the span named by its `traceparent`. */
   scope: undefined as Scope | undefined,
   exception: undefined as ErrorSnapshot | undefined,
 }

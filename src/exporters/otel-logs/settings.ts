@@ -2,7 +2,7 @@ import type { AttributeLimits } from '../otel/spans/attributes.ts'
 import type { OtelLogsConfig } from './schema.ts'
 import { type SeverityRules, severityRules } from './severity.ts'
 
-/** What the keys of a configuration say about records, read once for each configuration and not for each event. */
+/** Settings for records, read once for each configuration rather than for each event. */
 export interface LogSettings {
   /** Whose settings these are. */
   readonly config: OtelLogsConfig

@@ -51,7 +51,7 @@ function entriesOf(setting: SeveritySetting): readonly (readonly [pattern: strin
 const written = (text: string): Severity | undefined =>
   severityOf(/^\d{1,2}$/.test(text) ? Number(text) : text)
 
-/** What is wrong with the first invalid rule; undefined if all are valid. */
+/** Returns the problem of the first invalid rule; undefined if all are valid. */
 export function severityProblem(setting: SeveritySetting): string | undefined {
   const wrong = entriesOf(setting).find(([, severity]) => written(severity) === undefined)
   return (

@@ -8,10 +8,18 @@ export interface Piece {
   readonly points: number
 }
 
-/** What was summed up at one time, encoded: it is copied, not encoded, when it is sent again. */
+/** The beginning of a request: the encoded fields of resource and scope. */
+export interface Heads {
+  readonly resource: Buffer
+  readonly scope: Buffer
+}
+
+/** The encoded sums of one collection. A retry copies them and does not encode again. */
 export interface Collection {
   readonly bytes: Buffer
   readonly pieces: readonly Piece[]
+  /** Resource and scope, where another process took it. */
+  readonly heads?: Heads | undefined
 }
 
 /**
@@ -24,18 +32,18 @@ export interface CollectionItem {
   readonly collection: Collection | undefined
   /** Events that are settled by it. */
   readonly weight: number
-  /** What of it has yet to be settled. */
+  /** Pieces that are not settled yet. */
   pending: readonly Piece[]
   /** Some of it has arrived. */
   arrived: boolean
-  /** What became of the pieces that the backend does not want. */
+  /** The refusal of pieces by the backend. */
   refusal: Refusal | undefined
   settled: boolean
 }
 
 export type Refusal = Extract<Outcome, { type: 'refused' | 'too_large' }>
 
-/** Of a cumulative collection there is nothing to keep but its weight. */
+/** Creates the item of a collection. A cumulative one keeps only its weight. */
 export const itemOf = (collection: Collection | undefined, weight: number): CollectionItem => ({
   ...{ collection, weight, pending: collection?.pieces ?? [] },
   ...{ arrived: false, refusal: undefined, settled: false },
@@ -44,7 +52,7 @@ export const itemOf = (collection: Collection | undefined, weight: number): Coll
 const itemBytes = 128
 const bytesPerPiece = 64
 
-/** What an item takes in memory. */
+/** Returns the bytes of an item in memory. */
 export const memoryOf = ({ collection }: CollectionItem): number =>
   itemBytes + (collection ? collection.bytes.length + bytesPerPiece * collection.pieces.length : 0)
 

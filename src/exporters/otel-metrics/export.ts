@@ -48,6 +48,8 @@ function latestFor(client: MetricsClient, state: State): CollectionItem {
 
 const forgotten: Refusal = { type: 'refused', cause: new Error('what was summed up has been forgotten') }
 
+const noHeads = { resource: '', scope: '' }
+
 /** Sends what is pending, in requests as large as they may be. What it returns as `stop` ended it. */
 async function send(
   client: MetricsClient,
@@ -55,11 +57,12 @@ async function send(
   context: Context,
 ): Promise<{ readonly stop?: Stop; readonly cause?: unknown }> {
   const { collection } = item
-  let room = context.config.max_request_bytes - client.requestBytes
+  const { resource, scope } = collection?.heads ?? noHeads
+  let room = context.config.max_request_bytes - client.requestBytes - resource.length - scope.length
   let cause: unknown
   while (collection && item.pending.length > 0) {
     const pieces = fitting(item.pending, room)
-    const outcome = await client.post(collection.bytes, pieces, context)
+    const outcome = await client.post(collection, pieces, context)
     switch (outcome.type) {
       case 'delivered':
         cause ??= outcome.cause
@@ -118,12 +121,12 @@ function noteRejected(state: State, rejected: number, cause: unknown): void {
 const tooLarge = (refusal: Refusal | undefined): unknown =>
   refusal && new TelemetryError('HTTP_STATUS', 'the backend answered HTTP 413 to a part of a collection')
 
-/** What the settled collections amount to, and the failure that stopped the others. */
+/** Combines the settled collections, and the failure that stopped the others, into an outcome. */
 function verdict(batch: readonly CollectionItem[], stop: Stop | undefined, cause: unknown): Outcome {
   const settled = batch.filter((item) => item.settled)
   if (stop && settled.length > 0) return { type: 'too_large', unsent: true }
   if (stop) {
-    // What has arrived is not sent again, but it may yet be dropped with the rest.
+    // Collections that arrived are not sent again, but may be dropped with the rest.
     const partly = batch.some(({ arrived }) => arrived)
     return stop.type === 'retry' && partly ? { ...stop, ambiguous: true } : stop
   }

@@ -7,7 +7,7 @@ import type { CollectionItem } from './collection.ts'
 import { layoutOf } from './names.ts'
 import { configure, inferFamily, inferredName, type State } from './state.ts'
 
-/** Nothing of an event is kept but what it adds to sums; as little as can be said of it. */
+/** An event adds to sums and is not kept, so its size is the smallest possible. */
 const bytesOfEvent = 1
 
 const noted = ({ settings }: State, series: MetricSeries, value: number, event: TelemetryEvent): true => {
@@ -23,7 +23,7 @@ export const ingest = createIngest<State, MetricSeries, Sink<State, CollectionIt
   observe: (series, value, state, event) => observe(series, value) && noted(state, series, value, event),
   hold(sink) {
     const { state } = sink
-    // What begins anew begins after what was collected before, wherever the clock is set.
+    // A new start time is never before the latest collection, even if the clock was set back.
     state.now = Math.max(sink.now, state.collectedAt)
     return sink.hold(bytesOfEvent)
   },

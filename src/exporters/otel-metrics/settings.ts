@@ -68,14 +68,14 @@ export const otelMetricsSchema = {
     format: ['cumulative', 'delta', 'lowmemory'],
     default: 'cumulative',
     change: 'hot',
-    doc: 'What counters and histograms say: `cumulative`, sums since their start; `delta`, what came since the last collection. `lowmemory` is the same as `delta` here. A sum that is not monotonic is always cumulative. A change makes everything begin anew.',
+    doc: 'What counters and histograms say: `cumulative`, sums since their start; `delta`, what came since the last collection. `lowmemory` is the same as `delta` here. A sum that is not monotonic is always cumulative. A change restarts all sums.',
     env: [{ name: 'OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE', read: temporality }],
   },
   histogram: {
     format: ['explicit', 'exponential'],
     default: 'explicit',
     change: 'hot',
-    doc: 'Buckets of histograms: `explicit` has the bounds of `buckets` or of their declaration; `exponential` finds its own, at most 160. A change makes everything begin anew.',
+    doc: 'Buckets of histograms: `explicit` has the bounds of `buckets` or of their declaration; `exponential` finds its own, at most 160. A change restarts all sums.',
     env: [{ name: 'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION', read: histogram }],
   },
   buckets: {

@@ -19,10 +19,11 @@ import { type Collection, type CollectionItem, itemOf } from './collection.ts'
 import { addFamily, declarationsOf, declare } from './declarations.ts'
 import { encodeCollection } from './encode/collection.ts'
 import { attributeName, identityOf, instrumentName } from './names.ts'
+import type { Packing } from './packing.ts'
 import { readSettings, type Settings } from './settings.ts'
 
-/** What one exporter has summed up. Made before its first client, outlives them all. */
-export interface State extends Aggregate<MetricSeries>, Shared {
+/** The sums of one exporter. Made before its first client, outlives them all. */
+export interface State extends Aggregate<MetricSeries>, Shared, Packing {
   readonly clock: Pick<Clock, 'now'>
   readonly families: MetricFamily[]
   /** By the identity of their names. */
@@ -32,7 +33,9 @@ export interface State extends Aggregate<MetricSeries>, Shared {
   /** Declared histograms without buckets of their own. */
   readonly undecided: MetricFamily[]
   settings: Settings
-  /** Equal for settings that treat attributes, limits and buckets alike; empty before the first configuration. */
+  /**
+   * Equal for settings with the same treatment of attributes, limits and buckets; empty before the first configuration.
+   */
   fingerprint: string
   /** Events that the next collection settles. */
   weight: number
@@ -62,6 +65,7 @@ export function createState(metrics: readonly DeclaredMetric[], clock: Pick<Cloc
       latest: undefined,
       latestClient: undefined,
       outgoing: [],
+      requests: undefined,
       rejectedPoints: 0,
       lastRejection: undefined,
     },
@@ -70,7 +74,9 @@ export function createState(metrics: readonly DeclaredMetric[], clock: Pick<Cloc
   return state
 }
 
-/** Whether the metric begins anew with each collection: what is not monotonic never does, by the specification. */
+/**
+ * Whether the metric starts over with each collection; by the specification, a sum that is not monotonic never does.
+ */
 const isWindowed = ({ temporality }: Settings, { kind }: MetricFamily): boolean =>
   temporality !== 'cumulative' && kind !== 'updown'
 
@@ -83,7 +89,7 @@ function collectAsItWas(state: State): void {
 
 /**
  * Takes a configuration over. What was summed up for another temporality or kind of histogram is collected as it was,
- * and everything begins anew.
+ * and everything starts over.
  */
 export function configure(state: State, config: Config): void {
   const settings = readSettings(config)
@@ -133,7 +139,7 @@ export function inferFamily(state: State, part: Part, eventName: string): Metric
   const { settings } = state
   if (state.families.length >= settings.max_metrics) return undefined
   let name = asked
-  // A name that another metric has gets a number: valid, and nobody's counts are mixed.
+  // A name that another metric has gets a number, so that their counts are not mixed.
   for (let attempt = 2; state.names.has(identityOf(name)); attempt++)
     name = `${asked.slice(0, 245)}_${attempt}`
   const events = `${eventName.slice(0, longestSubject)} events`.toWellFormed()
@@ -180,7 +186,7 @@ export function collect(
   return { collection, weight }
 }
 
-/** Forgets what is summed up: sums begin anew, with start times of their own. */
+/** Clears all sums: they start over, with new start times. */
 export function forget(state: State): void {
   for (const family of state.families) emptyFamily(family, state)
   state.outgoing.length = 0

@@ -3,7 +3,7 @@ import type { Signal } from './signal.ts'
 
 export const tlsKeys: TlsKeys = { authority: 'certificate', client: 'client_certificate and client_key' }
 
-/** What to try when a backend answers a request to `endpoint` with an error. */
+/** Returns advice for an error with which a backend answered a request to `endpoint`. */
 export function statusAdvice(
   status: number,
   endpoint: string,

@@ -1,5 +1,6 @@
 import type { ExportContext } from '../exporter.ts'
 import type { Outcome } from '../outcome.ts'
+import type { Encoder } from './encode.ts'
 import type { OtelConfig } from './schema.ts'
 import type { SpanItem } from './span-item.ts'
 import type { SpanState } from './spans.ts'
@@ -9,6 +10,7 @@ export interface OtelClient {
   export(batch: readonly SpanItem[], context: ExportContext<SpanState, OtelConfig>): Promise<Outcome>
   /** Bytes of a request beside its spans, at most. */
   readonly requestBytes: number
+  readonly encoder: Encoder
   /** The proxy it goes through, without credentials. */
   readonly proxy?: string | undefined
   close(context: { readonly deadline: number }): Promise<void>

@@ -2,14 +2,14 @@ import { readFields } from './encode/protobuf-reader.ts'
 import type { EncodedItem } from './encoded-item.ts'
 import type { AttributeValue, SpanEvent, SpanLink, SpanRecord, TraceId } from './span-record.ts'
 
-/** What of a message's fields is kept while it is read. */
+/** The fields of a message while it is read. */
 type Mutable<Message> = { -readonly [Key in keyof Message]: Message[Key] }
 
 /**
  * The record that was encoded, for the package's client: it serializes spans itself, and what waits when an operator
  * switches to it has been encoded already. Text is as UTF-8 has it, -0 is 0.
  */
-export function decodeSpan({ bytes, start, end }: EncodedItem): SpanRecord {
+export function decodeSpan({ bytes, start, end }: Pick<EncodedItem, 'bytes' | 'start' | 'end'>): SpanRecord {
   let span: SpanRecord | undefined
   readFields(bytes.subarray(start, end), (_spans, value) => {
     span = readSpan(value as Buffer)

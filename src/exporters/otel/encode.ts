@@ -15,6 +15,7 @@ import { writeSdkSpan } from './encode/sdk-span.ts'
 import { writeSpan } from './encode/span.ts'
 import type { EncodedItem } from './encoded-item.ts'
 import type { SpanOrigin } from './resource.ts'
+import { type EncodedHead, isEncodedHead, isRestored } from './restored-item.ts'
 import { isEncoded, isSdkSpan, type SpanItem } from './span-item.ts'
 
 export type { SpanOrigin as EncoderOptions } from './resource.ts'
@@ -27,6 +28,8 @@ export interface Encoder {
   encode(items: readonly SpanItem[]): Uint8Array
   /** Takes back what `encode` gave and nobody reads any more: a later request is written over it. */
   giveBack?(request: Uint8Array): void
+  /** The same, with the items in their order, for `itemsOfRequest`. */
+  pack(items: readonly SpanItem[]): Uint8Array
   /** Bytes that a request takes beside its items: resource, scope and framing; at most. */
   readonly overheadBytes: number
 }
@@ -67,21 +70,20 @@ export function createEncoder(origin: SpanOrigin): Encoder {
     [origin.scope, scopeHead],
   ])
   const headOf = <Described extends object>(
-    described: Described,
+    described: Described | EncodedHead,
     encodeHead: (writer: ProtobufWriter, described: Described) => Buffer,
   ): Buffer => {
+    if (isEncodedHead(described)) return described.bytes
     const head = heads.get(described) ?? encodeHead(writer, described)
     heads.set(described, head)
     return head
   }
 
-  /** One ResourceSpans per resource, one ScopeSpans per scope in it: each is an object that many spans share. */
-  const encodeGroups = (items: readonly SpanItem[]): Uint8Array => {
-    const groups = grouped(items, origin)
+  const encodeGroups = (groups: Groups): Uint8Array => {
     // The buffer is busy once the first message is open.
     for (const [resource, scopes] of groups) {
       headOf(resource, encodeResource)
-      for (const scope of scopes.keys()) headOf(scope, encodeScope)
+      for (const [scope] of scopes) headOf(scope, encodeScope)
     }
     writer.at = 0
     for (const [resource, scopes] of groups) {
@@ -89,7 +91,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
       for (const [scope, members] of scopes) {
         const scopeSpans = open(writer, resourceSpansScopeSpans, headOf(scope, encodeScope))
         for (const item of members) {
-          if (isEncoded(item)) writeEncoded(writer, item)
+          if (isEncoded(item) || isRestored(item)) writeEncoded(writer, item)
           else if (isSdkSpan(item)) writeSdkSpan(writer, item)
           else writeSpan(writer, item)
         }
@@ -104,19 +106,40 @@ export function createEncoder(origin: SpanOrigin): Encoder {
   }
 
   return {
-    encode: (items) => (areEncoded(items) ? join(items) : encodeGroups(items)),
     giveBack: memory.giveBack,
+    encode: (items) => (areEncoded(items) ? join(items) : encodeGroups(grouped(items, origin))),
+    pack: (items) => (areEncoded(items) ? join(items) : encodeGroups(inRuns(items, origin))),
     overheadBytes,
   }
 }
 
-type Scopes = Map<SpanOrigin['scope'], SpanItem[]>
+type Resource = SpanOrigin['resource'] | EncodedHead
+type Scope = SpanOrigin['scope'] | EncodedHead
+type Scopes = Map<Scope, SpanItem[]>
+type Groups = Iterable<readonly [Resource, Iterable<readonly [Scope, readonly SpanItem[]]>]>
 
-function grouped(items: readonly SpanItem[], origin: SpanOrigin): Map<SpanOrigin['resource'], Scopes> {
-  const groups = new Map<SpanOrigin['resource'], Scopes>()
+function originOf(item: SpanItem, own: SpanOrigin): { readonly resource: Resource; readonly scope: Scope } {
+  if (isSdkSpan(item)) return { resource: item.resource, scope: item.instrumentationScope }
+  return isRestored(item) ? item : own
+}
+
+/** Neighbours of the same resource and scope go together. */
+function inRuns(items: readonly SpanItem[], origin: SpanOrigin): Groups {
+  const runs: { readonly resource: Resource; readonly scope: Scope; readonly members: SpanItem[] }[] = []
   for (const item of items) {
-    const resource = isSdkSpan(item) ? item.resource : origin.resource
-    const scope = isSdkSpan(item) ? item.instrumentationScope : origin.scope
+    const { resource, scope } = originOf(item, origin)
+    const last = runs.at(-1)
+    if (last?.resource === resource && last.scope === scope) last.members.push(item)
+    else runs.push({ resource, scope, members: [item] })
+  }
+  return runs.map(({ resource, scope, members }) => [resource, [[scope, members]]] as const)
+}
+
+/** One ResourceSpans per resource, one ScopeSpans per scope in it: each is an object that many spans share. */
+function grouped(items: readonly SpanItem[], origin: SpanOrigin): Groups {
+  const groups = new Map<Resource, Scopes>()
+  for (const item of items) {
+    const { resource, scope } = originOf(item, origin)
     const scopes: Scopes = groups.get(resource) ?? new Map()
     groups.set(resource, scopes)
     const members = scopes.get(scope)
@@ -126,7 +149,7 @@ function grouped(items: readonly SpanItem[], origin: SpanOrigin): Map<SpanOrigin
   return groups
 }
 
-/** What the length of a group of a few hundred spans takes. */
+/** Bytes of the length prefix of a group of a few hundred spans. */
 const groupLength = 3
 
 function open(writer: ProtobufWriter, tag: number, head: Buffer): number {
@@ -139,7 +162,10 @@ function open(writer: ProtobufWriter, tag: number, head: Buffer): number {
 
 const areEncoded = (items: readonly SpanItem[]): items is readonly EncodedItem[] => items.every(isEncoded)
 
-function writeEncoded(writer: ProtobufWriter, { bytes, start, end }: EncodedItem): void {
+function writeEncoded(
+  writer: ProtobufWriter,
+  { bytes, start, end }: Pick<EncodedItem, 'bytes' | 'start' | 'end'>,
+): void {
   ensure(writer, end - start)
   put(writer, bytes.subarray(start, end))
 }

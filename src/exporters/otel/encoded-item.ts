@@ -3,7 +3,7 @@ export const encoded: unique symbol = Symbol.for('telemachine.EncodedItem') as n
 
 /**
  * A finished span or a log record as it goes over the wire: the field of its ScopeSpans or ScopeLogs, with tag and
- * length. Neighbours share `bytes`; nobody writes to them.
+ * length. Neighbours share `bytes`, which are not written to again.
  */
 export class EncodedItem {
   declare readonly [encoded]: true

@@ -1,6 +1,6 @@
 import { readFields } from './encode/protobuf-reader.ts'
 
-/** What an ExportTraceServiceResponse says beside success. */
+/** The partial success of an ExportTraceServiceResponse. */
 export interface PartialSuccess {
   readonly rejected: number
   /** A warning if `rejected` is 0. At most 1,000 characters. */

@@ -1,10 +1,12 @@
 import { TelemetryError } from '../../errors.ts'
-import { defineExporter, type ExporterDefinition } from '../exporter.ts'
+import { defineExporter, type ExporterDefinition, type OpenContext } from '../exporter.ts'
 import type { HeadersFunction, HeadersMemory } from '../http/headers-function.ts'
 import type { OtelClient } from './client.ts'
+import type { ObtainedBy } from './credentials.ts'
 import { compacting } from './encode/slabs.ts'
+import { packItems, unpackItems } from './packing.ts'
 import { problemsOf } from './rules.ts'
-import { type OtelSchema, otelSchema } from './schema.ts'
+import { type OtelConfig, type OtelSchema, otelSchema } from './schema.ts'
 import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
@@ -21,6 +23,20 @@ export interface OtelOptions {
   readonly headers?: HeadersFunction
   /** How long one call of `headers` may take, in milliseconds. Default: 10,000. */
   readonly headersTimeoutMs?: number
+}
+
+/** Loads what it needs when it first opens. */
+async function openClient(
+  config: OtelConfig,
+  context: OpenContext<SpanState, OtelConfig>,
+  obtainedBy: ObtainedBy,
+): Promise<OtelClient> {
+  if (config.client === 'package') {
+    const { openPackageClient } = await import('./package-client.ts')
+    return openPackageClient(config, context)
+  }
+  const { openNativeClient } = await import('./native-client.ts')
+  return openNativeClient(config, context, traces, obtainedBy)
 }
 
 /**
@@ -42,12 +58,9 @@ export function otel(
     validate: (config) => problemsOf(config, headers !== undefined),
     state: createSpanState,
     open: async (config, context) => {
-      if (config.client === 'package') {
-        const { openPackageClient } = await import('./package-client.ts')
-        return openPackageClient(config, context)
-      }
-      const { openNativeClient } = await import('./native-client.ts')
-      return openNativeClient(config, context, traces, obtainedBy)
+      const client = await openClient(config, context, obtainedBy)
+      context.state.encoder ??= client.encoder
+      return client
     },
     accepts: concernsSpans,
     takesSdkSpans: true,
@@ -59,11 +72,15 @@ export function otel(
     },
     sizeOf: sizeOfItem,
     requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) =>
-      compacting(
+    pack: packItems,
+    unpack: unpackItems,
+    export: (client, batch, context) => {
+      context.state.encoder = client.encoder
+      return compacting(
         () => batch.filter(isEncoded),
         () => client.export(batch, context),
-      ),
+      )
+    },
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),
     describe: (client, { open }) => ({

@@ -14,6 +14,7 @@ export interface NativeClient {
   ): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
+  readonly encoder: Encoder
   /** The proxy it goes through, without credentials. */
   readonly proxy?: string | undefined
   close(): Promise<void>
@@ -37,6 +38,7 @@ export async function openNativeClient(
     },
     proxy,
     requestBytes: encoder.overheadBytes,
+    encoder,
     close,
   }
 }

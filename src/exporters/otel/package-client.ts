@@ -11,9 +11,11 @@ import { proxyFor, redactor } from '../http.ts'
 import type { Outcome } from '../outcome.ts'
 import type { OtelClient } from './client.ts'
 import { decodeSpan } from './decode.ts'
+import { createEncoder } from './encode.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
 import { createReadableSpans } from './readable-span.ts'
 import { detectOrigin } from './resource.ts'
+import { isRestored } from './restored-item.ts'
 import type { OtelConfig } from './schema.ts'
 import { isEncoded, isSdkSpan } from './span-item.ts'
 import type { SpanState } from './spans.ts'
@@ -99,7 +101,7 @@ export async function openPackageClient(
       const onAbort = (): void => resolve({ type: 'retry', ambiguous: true, cause: gaveUp() })
       signal.addEventListener('abort', onAbort, { once: true })
       const spans = batch.map((item) => {
-        if (isEncoded(item)) return readable(decodeSpan(item))
+        if (isEncoded(item) || isRestored(item)) return readable(decodeSpan(item))
         return isSdkSpan(item) ? item : readable(item)
       })
       const active = otelContext.active().setValue(suppressTracing, true)
@@ -138,6 +140,7 @@ export async function openPackageClient(
     },
     // Its serializer keeps no promise of size.
     requestBytes: 0,
+    encoder: createEncoder(origin),
     proxy: proxy?.origin,
     close,
   }

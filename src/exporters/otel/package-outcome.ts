@@ -5,7 +5,7 @@ import type { Outcome } from '../outcome.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import { traces } from './signal.ts'
 
-/** What the package's exporters call back with; code 0 is success. */
+/** The argument of the callback of the package's exporters; code 0 is success. */
 export interface PackageResult {
   readonly code: number
   readonly error?: Error

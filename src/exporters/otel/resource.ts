@@ -1,6 +1,6 @@
 import { version } from '../../version.ts'
 
-/** What spans have in common; empty texts are absent ones. */
+/** Resource and scope that spans have in common; an empty string counts as absent. */
 export interface SpanOrigin {
   readonly resource: {
     readonly attributes: Readonly<Record<string, unknown>>

@@ -30,7 +30,7 @@ export function endpointVariables({ variable, path }: Signal): readonly Ecosyste
 
 const generalName = 'OTEL_EXPORTER_OTLP_HEADERS'
 
-/** The general headers; undefined where there are none or they are malformed. */
+/** Returns the general headers; undefined if they are absent or malformed. */
 function generalHeaders(text: string | undefined): [string, string][] | undefined {
   const pairs = text === undefined ? undefined : parseHeaderPairs(text)
   return pairs && wrongHeaders(pairs) === undefined ? pairs : undefined

@@ -4,7 +4,7 @@ export interface Signal {
   readonly variable: 'TRACES' | 'LOGS' | 'METRICS'
   /** The path of its requests below a base URL, without a slash at its beginning. */
   readonly path: string
-  /** What a request carries, in the plural. */
+  /** Name of the items of a request, in the plural. */
   readonly items: string
   /** The exporter type that sends it, which messages advise to configure. */
   readonly type: string

@@ -3,6 +3,7 @@ import type { TelemetryEvent } from '../../bus/event.ts'
 import { bytesOf, EventRecord, isSpanBoundary } from '../../bus/snapshot.ts'
 import type { Sink } from '../exporter.ts'
 import { createSpanSlabs, type SpanSlabs } from './encode/span-slabs.ts'
+import type { Packing } from './packing.ts'
 import type { OtelConfig } from './schema.ts'
 import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
@@ -15,13 +16,13 @@ import { finishSpan } from './spans/record.ts'
 import { type SpanSettings, spanSettings } from './spans/settings.ts'
 import { sizeOfItem } from './spans/size.ts'
 
-/** What outlives the clients of an otel exporter: its open spans. */
-export interface SpanState {
+/** State of an otel exporter that outlives its clients: open spans. */
+export interface SpanState extends Packing {
   readonly open: OpenSpans
   readonly nameOf: (event: string) => SpanEventName | undefined
   /** Where finished spans are encoded, at once. */
   readonly slabs: SpanSlabs
-  /** Of the configuration that was in force at the latest event. */
+  /** Settings of the configuration that was in force at the latest event. */
   settings: SpanSettings | undefined
   /** When the latest span was opened. */
   moment: Moment
@@ -34,6 +35,7 @@ export const createSpanState = (): SpanState => ({
   nameOf: createNameReader(),
   slabs: createSpanSlabs(),
   settings: undefined,
+  encoder: undefined,
   moment: { at: 0 },
 })
 
@@ -84,7 +86,7 @@ function evict(span: OpenSpan, reason: 'expired' | 'span_limit' | 'superseded', 
   if (span.trace.sampled) sink.drop(reason, 1)
 }
 
-/** What an open span takes beside its start event. */
+/** Bytes of an open span beside its start event. */
 const openSpanBytes = 384
 
 function startSpan(name: string, event: TelemetryEvent, sink: SpanSink): void {

@@ -13,7 +13,7 @@ import { createRenderer, oneAtATime, type PageSource } from './page/source.ts'
 import type { PrometheusConfig } from './settings.ts'
 
 export interface PrometheusClient {
-  /** Undefined with `port = null` and when another process serves the page: the page is on somebody else's server. */
+  /** Undefined with `port = null`, and when another process serves the page. */
   readonly server: HttpServer | undefined
   readonly path: () => string
   /** The processes and threads that share the page; undefined with `cluster = false`. */

@@ -13,7 +13,7 @@ const outcomes: ReadonlyMap<string, Operation['outcome']> = new Map([
   ['exception', 'error'],
 ])
 
-/** What an event ends, by its name; undefined for one that ends nothing. */
+/** Returns the operation that an event ends, by its name; undefined if it does not end one. */
 export function operationOf(eventName: string): Operation | undefined {
   const dot = eventName.lastIndexOf('.')
   const outcome = dot > 0 ? outcomes.get(eventName.slice(dot + 1)) : undefined

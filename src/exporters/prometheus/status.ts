@@ -24,7 +24,7 @@ function whereabouts({ server, path, group }: PrometheusClient): Readonly<Record
   return { ...address(server ?? group?.hubFacts(), path), ...(group && { cluster: group.describe() }) }
 }
 
-/** Of a member it is the hub's. */
+/** Returns the address of the page; for a member, that of the hub. */
 function address(
   server: { readonly host?: unknown; readonly port?: unknown } | undefined,
   path: () => string,

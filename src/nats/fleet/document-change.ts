@@ -47,7 +47,7 @@ export function changedDocument(document: Table, { put, unset }: DocumentChange)
   return changed
 }
 
-/** What a change writes, without values: they may be secret. */
+/** Describes a change without its values, which may be secret. */
 export function describeChange({ put, unset }: DocumentChange): string {
   const name = (path: string): string => pathOfTarget(targetOf(path))
   return [...Object.keys(put).map(name), ...unset.map((path) => `-${name(path)}`)].join(', ')

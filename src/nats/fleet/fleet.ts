@@ -45,12 +45,12 @@ export interface FleetNode extends NodeStatus {
 
 /** Everything that is known of a fleet. */
 export interface FleetStatus {
-  /** The latest revision of the document; 0 if there is none. */
+  /** The latest revision of the document; 0 if it does not exist. */
   readonly revision: number
   /** A change that some nodes try. */
   readonly canary?: { readonly revision: number; readonly nodes: readonly string[] }
   readonly nodes: readonly FleetNode[]
-  /** What of the telemetry is where; undefined if there is no stream. */
+  /** Counts of the batches in the stream; undefined without a stream. */
   readonly identity?: StreamIdentity
 }
 
@@ -121,7 +121,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     if (ifRevision !== undefined && ifRevision !== previous.revision)
       throw new TelemetryError(
         'FLEET_CONFLICT',
-        `the latest revision is ${previous.revision}, not ${ifRevision}: read it, and decide anew`,
+        `the latest revision is ${previous.revision}, not ${ifRevision}: read it, and decide again`,
       )
     const before = previous.document ?? {}
     const document = make(before)

@@ -3,18 +3,18 @@ import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
 import type { NodeStatus } from '../node-status.ts'
 
 /**
- * What of the fleet's telemetry is where, in batches. `stored = acknowledged + pending` is the stream's own count, and
- * survives every node and gateway.
+ * Counts of the fleet's telemetry in the stream, in batches. `stored = acknowledged + pending` is the stream's own
+ * count, and survives every node and gateway.
  */
 export interface StreamIdentity {
   readonly stream: string
-  /** Batches that the stream has ever stored: its last sequence. Duplicates within its window are none of them. */
+  /** Batches that the stream has ever stored: its last sequence. Duplicates within its window are not counted. */
   readonly stored: number
   /** Batches that a gateway has acknowledged, or given up with a reason: they are no longer in the stream. */
   readonly acknowledged: number
   /** Batches in the stream. */
   readonly pending: number
-  /** Of the pending ones, those that gateways have at the moment. */
+  /** Pending batches that gateways have at the moment. */
   readonly inFlight: number
   /** Up to this sequence, everything is acknowledged: the lowest floor of the consumers. */
   readonly floor: number

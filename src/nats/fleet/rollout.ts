@@ -9,7 +9,7 @@ import { isFailure, judgeNode, type NodeReport } from './verdict.ts'
 /** A change of the whole fleet. */
 export interface Rollout {
   readonly document: Record<string, unknown>
-  /** What is put back if the change fails, and its revision, which has to be the latest. */
+  /** The document to put back if the change fails, and its revision, which has to be the latest. */
   readonly previous: { readonly revision: number; readonly document: Record<string, unknown> | undefined }
   readonly written: Written
   /** Exporters whose circuit breakers are watched. */
@@ -21,7 +21,7 @@ export interface Rollout {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What became of a change. */
+/** The outcome of a change. */
 export interface RolloutReport {
   /** `changed`: in force, as far as nodes have reported. `rolled_back`: a node refused it, or a breaker opened. */
   readonly result: 'changed' | 'rolled_back' | 'superseded'
@@ -42,8 +42,9 @@ function chosen(nodes: readonly string[], part: number, revision: number): strin
 }
 
 /**
- * Writes a document and waits for what the nodes say of it. Any failure puts the previous document back, unless somebody
- * else has written a later one meanwhile. @throws TelemetryError `FLEET_CONFLICT` if the previous one is not the latest.
+ * Writes a document and waits for the reports of the nodes. Any failure puts the previous document back, unless another
+ * writer else has written a later one meanwhile. @throws TelemetryError `FLEET_CONFLICT` if the previous one is not the
+ * latest.
  */
 export async function rollOut(
   { store, statuses, clock }: { store: FleetStore; statuses: Statuses; clock: Clock },
@@ -101,7 +102,7 @@ export async function rollOut(
   }
 }
 
-/** Judges the statuses after each change of them, until it is decided, the time is over or nobody waits any more. */
+/** Evaluates the statuses after each change, until the outcome is certain, the time is over or the caller aborts. */
 function settled(
   clock: Clock,
   statuses: Statuses,

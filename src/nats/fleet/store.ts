@@ -14,7 +14,7 @@ export interface HistoryEntry {
   readonly at: number
   readonly by: string
   readonly change: string
-  /** Undefined where the key was deleted, or says something that is no document. */
+  /** Undefined if the key was deleted, or its value is not a document. */
   readonly document: Record<string, unknown> | undefined
 }
 
@@ -27,8 +27,8 @@ export interface Written {
 /** The documents of a fleet, for those who write them. */
 export interface FleetStore {
   /**
-   * The latest revision, 0 if there is none, and the document that nodes run by it: where the latest was deleted or
-   * cannot be read, the one before it. Undefined if there is none.
+   * The latest revision (0 if the key does not exist), and the document that nodes run by it: if the latest was deleted
+   * or cannot be read, the one before it; undefined without one.
    */
   current(): Promise<{ readonly revision: number; readonly document: Record<string, unknown> | undefined }>
   /**
@@ -70,7 +70,7 @@ export function createFleetStore(connection: NatsConnection, names: FleetNames):
 
   const lastOf = (subject: string) => lastStored(connection, stream, subject, attemptMs)
 
-  /** What an attempt meant, when its answer does not say. */
+  /** Finds out whether a write without an answer was stored. */
   const outcomeOf = async (subject: string, id: string, expected: number): Promise<number | 'again'> => {
     const last = await lastOf(subject)
     if (last?.headers[headerNames.id] === id) return last.seq

@@ -1,6 +1,6 @@
 import type { NodeStatus } from '../node-status.ts'
 
-/** What is known of one node and one revision. */
+/** The state of one node with regard to one revision. */
 export interface NodeReport {
   readonly node: string
   /**

@@ -33,7 +33,7 @@ export type ForwarderSchema = ReturnType<typeof forwarderSchema>
 
 type ForwarderConfig = ConfigOf<ForwarderSchema>
 
-/** What a gateway's exporter has of the stream at the moment, and when it last said that it is at work on it. */
+/** The messages that a gateway's exporter holds, and when it last told the stream that it is working on them. */
 interface State {
   readonly outstanding: Map<GatewayMessage, number>
 }
@@ -42,10 +42,10 @@ interface State {
 const workingEveryMs = 10_000
 
 /** Requests of one kind in a row are one request: its fields repeat. */
-const joined: Encoder = {
-  encode: (messages) => Buffer.concat((messages as unknown as GatewayMessage[]).map(({ data }) => data)),
-  overheadBytes: 0,
-}
+const join: Encoder['encode'] = (messages) =>
+  Buffer.concat((messages as unknown as GatewayMessage[]).map(({ data }) => data))
+
+const joined: Encoder = { encode: join, pack: join, overheadBytes: 0 }
 
 function finish(
   { outstanding }: State,
@@ -55,7 +55,7 @@ function finish(
   for (const message of batch) if (outstanding.delete(message)) tell(message)
 }
 
-/** What an attempt means for the messages of its batch: the stream hears of each that leaves the gateway. */
+/** Acknowledges, refuses or returns each message of a batch after an attempt. */
 function settle(
   outcome: Outcome,
   batch: readonly GatewayMessage[],

@@ -97,7 +97,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }
     void follow().catch(() => {})
     closeConnection = async () => {
-      // What was said of messages is sent before the connection ends.
+      // Acknowledgements are sent before the connection ends.
       await connection.drain().catch(() => connection.close())
     }
   }

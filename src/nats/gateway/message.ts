@@ -12,9 +12,9 @@ export interface GatewayMessage {
   readonly redelivered: boolean
   /** The backend has it. */
   delivered(): void
-  /** The backend does not want it: nobody shall try it again. */
+  /** The backend refused it: it is not to be tried again. */
   refused(): void
-  /** Another attempt, by whichever gateway: after so long, or a pause that grows with the attempts. */
+  /** Another attempt, by any gateway, after this delay, or after one that grows with the attempts. */
   returned(afterMs?: number): void
   /** It is still being worked on. */
   working(): void

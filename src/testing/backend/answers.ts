@@ -9,7 +9,7 @@ export interface Exchange {
   readonly response: ServerResponse
   readonly format: OtlpFormat
   readonly signal: OtlpSignal
-  /** What an answer is written to when it is not HTTP as Node's server would say it. */
+  /** The socket, for answers that Node's HTTP server would not write. */
   readonly wire: Socket
   /** Resets the connection (RST). */
   readonly reset: () => void

@@ -27,7 +27,7 @@ export interface BackendOptions {
   readonly decode?: 'full' | 'count'
 }
 
-/** What a backend has seen since it was made, or since `forget()`. */
+/** Counters of a backend since it was made, or since `forget()`. */
 export interface BackendStats {
   readonly requests: number
   /** Spans accepted. */
@@ -38,7 +38,7 @@ export interface BackendStats {
   readonly pointCount: number
   /** Spans, log records and data points that arrived, accepted or not, as far as their requests were read. */
   readonly received: number
-  /** Of the accepted ones, those whose sender has had no whole answer (yet): it may well send them again. */
+  /** Accepted ones whose sender has not received a whole answer (yet), and may send them again. */
   readonly acceptedWithoutAnswer: number
   /** Spans, log records and data points refused in partial successes. */
   readonly rejected: number

@@ -1,8 +1,8 @@
 import type { BackendRequest } from './request.ts'
 
 /**
- * What a backend does to a request. `accepted` says whether the spans or log records count as taken. It defaults to true where
- * the fault answers 200 or cuts the connection after the whole body, else to false.
+ * A fault of a backend for one request. `accepted` says whether the spans or log records count as taken. It defaults to
+ * true if the fault answers 200 or cuts the connection after the whole body, else to false.
  */
 export type RequestFault =
   /** An error, a redirect, any other answer. `when: 'before'` gives it without reading the body, then hangs up. */
@@ -55,7 +55,7 @@ export type RequestFault =
 /** When a fault acts: before the body is read, at the first piece of it, or after all of it. */
 export type When = 'before' | 'during' | 'after'
 
-/** What a backend does to connections. */
+/** A fault of a backend for connections. */
 export type ConnectionFault =
   /** The port is closed and all connections are cut, until `clear()`. */
   | { readonly type: 'refuse' }

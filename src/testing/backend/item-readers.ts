@@ -16,7 +16,7 @@ import type { Items, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
 /** How the body of a signal's request is read. */
 interface ItemReader {
-  /** Of protobuf; by its framing alone, where that suffices. */
+  /** Counts the items of a protobuf body, by its framing alone where that suffices. */
   count(raw: Buffer): Partial<Items>
   decode(raw: Buffer, format: OtlpFormat): Partial<Items>
 }

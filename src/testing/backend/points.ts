@@ -46,7 +46,7 @@ export function pointsOf({ resourceMetrics }: DecodedMetricsRequest): ReceivedPo
   return points
 }
 
-/** What a metric amounts to: the sum of its values, and for histograms how many there were. */
+/** Total of a metric: the sum of its values, and for histograms their number. */
 export interface MetricTotal {
   readonly sum: number
   readonly count: number

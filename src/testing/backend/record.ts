@@ -1,7 +1,7 @@
 import type { ReceivedPoint } from './points.ts'
 import type { BackendRequest, Items, ReceivedLogRecord, ReceivedSpan } from './request.ts'
 
-/** What the public counters of a backend are made of, see BackendStats. */
+/** The counters behind BackendStats. */
 export interface Counters {
   requests: number
   spanCount: number
@@ -14,7 +14,7 @@ export interface Counters {
   malformed: number
 }
 
-/** What a backend remembers: counters, and the latest spans, log records, data points and requests. */
+/** The record of a backend: counters, and the latest spans, log records, data points and requests. */
 export interface BackendRecord {
   /** Replaced by `forget`: an answer that ends later counts where its request did. */
   readonly count: Counters

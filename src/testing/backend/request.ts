@@ -41,12 +41,12 @@ export interface BackendRequest {
   readonly pointCount: number
   /** The spans, log records or data points counted as accepted. */
   readonly accepted: number
-  /** The status answered; undefined where there is none, or not a plain one. */
+  /** The status answered; undefined without an answer, or if it was not plain HTTP. */
   readonly status: number | undefined
   readonly fault: RequestFault | undefined
 }
 
-/** What a request carries: of its signal; nothing of the others. */
+/** The items of a request; those of other signals are empty. */
 export type Items = Pick<
   BackendRequest,
   'spans' | 'spanCount' | 'logRecords' | 'logRecordCount' | 'points' | 'pointCount'
@@ -68,7 +68,7 @@ export const counterNames = {
   metrics: 'pointCount',
 } as const satisfies Record<OtlpSignal, keyof Items>
 
-/** What a body turned out to be, or the error status it deserves. */
+/** The decoded body, or the error status of an invalid one. */
 export type ReadBody =
   | (Items & { readonly rawBytes: number })
   | { readonly status: number; readonly problem: string }

@@ -33,7 +33,7 @@ const throwing = (): object =>
     },
   })
 
-/** What no application should put into an event, and some do. Made anew each time. */
+/** Returns invalid and hostile field values that an application might emit. Each call makes new ones. */
 export const hostileFields = (): readonly unknown[] => [
   null,
   undefined,

@@ -67,7 +67,7 @@ export function createSubject(
   let most = 0
   let groups = 0
   let facts: Readonly<Record<string, unknown>> = {}
-  /** What the backend had received before. */
+  /** What the backend had received when the subject was made. */
   let before = 0
 
   const counted: AnyExporterDefinition = {
@@ -133,7 +133,7 @@ export function createSubject(
     while (!holds()) {
       if (performance.now() > end)
         assert.fail(
-          `in vain for ${patienceMs} ms: ${what}; ${JSON.stringify(telemetry.status().exporters[id])}`,
+          `not within ${patienceMs} ms: ${what}; ${JSON.stringify(telemetry.status().exporters[id])}`,
         )
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
@@ -148,7 +148,7 @@ export function createSubject(
     await telemetry.start()
   }
 
-  /** What the backend took lies between what is delivered and what may have been, besides. */
+  /** Checks that the backend's count lies between `delivered` and `delivered` plus `ambiguous`. */
   const agrees = async (): Promise<void> => {
     if (!received) return
     const { delivered, ambiguous } = status().ledger

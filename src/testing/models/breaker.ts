@@ -37,7 +37,7 @@ export const breakerModel = setup({
     forget: assign({ failures: 0 }),
     /** A permit of the present, and the next attempt. */
     attempt: assign({ inFlight: true, stale: false }),
-    /** What is under way holds a permit of the past; otherwise the next attempt begins. */
+    /** The attempt under way holds an outdated permit; without one, the next attempt begins. */
     outdate: assign({ stale: ({ context }) => context.inFlight, inFlight: true }),
     outdateOnly: assign({ stale: ({ context }) => context.inFlight }),
     wait: assign({ inFlight: false, stale: false }),
@@ -121,7 +121,7 @@ export const breakerModel = setup({
   },
 })
 
-/** What tells the states of {@link breakerModel} apart, for `followModel`. */
+/** Identifies the states of {@link breakerModel}, for `followModel`. */
 export const breakerProjection = ({
   value,
   context: { failures, inFlight, stale },

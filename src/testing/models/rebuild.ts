@@ -8,7 +8,7 @@ export interface RebuildContext {
   /** Another change waits for the one under way. */
   readonly queued: boolean
   readonly one: 'up' | 'restarting' | 'opening'
-  /** What became of the changes so far. */
+  /** Outcomes of the changes so far. */
   readonly outcomes: readonly ('in force' | 'refused')[]
 }
 
@@ -114,7 +114,7 @@ export const rebuildModel = setup({
   },
 })
 
-/** What tells the states of {@link rebuildModel} apart, for `followModel`. */
+/** Identifies the states of {@link rebuildModel}, for `followModel`. */
 export const rebuildProjection = ({
   value,
   context: { queued, one },

@@ -126,7 +126,7 @@ export interface Message {
   readonly name: string
   /** At the index of the field's number. */
   readonly fields: (Field | undefined)[]
-  /** What is decoded when no field is present. */
+  /** Creates the decoded message without any field. */
   create(): Record<string, unknown>
   /** At most one field may be present, and its value is what the message decodes to. */
   readonly oneof?: boolean

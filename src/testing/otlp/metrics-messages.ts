@@ -20,7 +20,7 @@ export interface DecodedExemplar {
   readonly asInt: number | bigint | null
 }
 
-/** What every data point of a metric has. */
+/** Fields of every data point of a metric. */
 export interface DecodedPoint {
   readonly attributes: DecodedAttributes
   readonly startTimeUnixNano: bigint

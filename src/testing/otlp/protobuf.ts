@@ -15,7 +15,7 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const { exactIntegers = false } = options
   let at = 0
-  // What is being read, for the text of an error alone.
+  // The message being read, for error texts only.
   let inside = message
   let reading: Field | undefined
 

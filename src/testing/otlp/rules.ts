@@ -51,7 +51,7 @@ export function place(
   return seen | bit
 }
 
-/** What the message decodes to, once all its fields are in place. */
+/** Completes a decoded message after its last field. */
 export function complete(message: Message, into: Record<string, unknown>): unknown {
   if (message.oneof) return into.value ?? null
   if (message.only) return into[message.only]
@@ -60,7 +60,7 @@ export function complete(message: Message, into: Record<string, unknown>): unkno
   return into
 }
 
-/** Of enums. */
+/** Largest values of enums. */
 const maxima: Readonly<Record<string, number>> = {
   kind: 5,
   statusCode: 2,

@@ -8,7 +8,7 @@ export const signalPaths: Readonly<Record<OtlpSignal, string>> = {
   metrics: '/v1/metrics',
 }
 
-/** What a partial success calls the items that were rejected, in OTLP/JSON. */
+/** Names of the counts of rejected items in a partial success, in OTLP/JSON. */
 export const rejectedNames: Readonly<Record<OtlpSignal, string>> = {
   traces: 'rejectedSpans',
   logs: 'rejectedLogRecords',

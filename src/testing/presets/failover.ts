@@ -8,7 +8,7 @@ import { createEar, createFakeUnit } from '../fake-unit.ts'
 import { type ChartPreset, createPreset, type PresetOptions } from './preset.ts'
 
 const purposes: readonly PermitPurpose[] = ['delivery', 'urgent']
-/** What each breaker may say: of the fallbacks less, or there would be very many states. */
+/** The availabilities that each breaker reports; fewer for fallbacks, to limit the number of states. */
 const availabilities: readonly (readonly Availability[])[] = [
   ['serves', 'probe_free', 'away'],
   ['serves', 'away'],

@@ -38,7 +38,7 @@ interface Vocabulary<Machine extends AnyStateMachine> {
   readonly events: (snapshot: SnapshotFrom<Machine>) => readonly { readonly type: string }[]
   /** By name of an invoked actor: what it may end with. Default: undefined. */
   readonly outputs?: Readonly<Record<string, readonly unknown[]>>
-  /** What tells states apart beside the state value. Versions, times and generations would make them endless. */
+  /** Identifies a state beside its state value. Leave out versions, times and generations, which grow without bound. */
   readonly project: (snapshot: SnapshotFrom<Machine>) => unknown
 }
 

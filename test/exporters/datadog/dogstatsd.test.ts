@@ -218,7 +218,7 @@ describe('datadog, to a local agent', () => {
     })
   })
 
-  it('refuses a port that is none', async () => {
+  it('refuses an invalid port', async () => {
     await assert.rejects(startDatadog({ transport: 'dogstatsd', agent_port: 0 }), TelemetryConfigError)
   })
 })

@@ -43,6 +43,12 @@ describe('an answer of Datadog', () => {
     await settled(100)
     await flushed
   }
+  /** The breaker opens with the answer to the second part: what comes of the batch waits. */
+  const sendIntoOpenBreaker = async (): Promise<void> => {
+    void running.telemetry.flush({ timeoutMs: 1000 })
+    await running.clock.until(() => requestsTo(distributionPath).length > 0, { stepMs: 10 })
+    await running.clock.until(() => running.ledger().pending.in_flight === 0, { stepMs: 10 })
+  }
   const requestsTo = (path: string) => fake.requests.filter((request) => request.path === path)
 
   beforeEach(async () => {
@@ -209,7 +215,7 @@ describe('an answer of Datadog', () => {
     assert.equal(status().client.lastRefusal, 'timestamp too old')
   })
 
-  it('202 with a body that is no JSON is a success', async () => {
+  it('202 with a body that is not JSON is a success', async () => {
     await start()
     reply(seriesPath, { status: 202, body: '<html>' })
     await send()
@@ -228,6 +234,43 @@ describe('an answer of Datadog', () => {
     assert.deepEqual([delivered, dropped], [4, { too_large: 1 }])
     assert.equal(fake.total('job.counted.count'), 1)
     assert.equal(fake.total('job.both.count'), 5)
+  })
+
+  it('501 for one of two parts has nothing dropped as too large that has arrived, however small requests become', async () => {
+    await start({ max_in_flight: 1 })
+    const large = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key_${i}`, 'x'.repeat(190)]))
+    fake.reply = ({ path }) => {
+      if (path === seriesPath) return undefined
+      running.telemetry.breaker('datadog').forceOpen()
+      return { status: 501 }
+    }
+    running.telemetry.emit('job.counted', { count: 1 }, large)
+    running.telemetry.emit('job.timed', { duration_ms: 1 })
+    await sendIntoOpenBreaker()
+    await running.telemetry.config.put('telemetry.datadog.max_request_bytes', 2048)
+    running.telemetry.breaker('datadog').reset()
+    await settled(100)
+    assert.equal(fake.total('job.counted.count'), 1)
+    const { delivered, dropped } = running.ledger()
+    assert.deepEqual([delivered, dropped], [1, { rejected: 1 }])
+  })
+
+  it('501 for one of two parts makes ambiguous what has arrived and is dropped before it was settled', async () => {
+    await start({ max_in_flight: 1, drain_timeout: 0 })
+    fake.reply = ({ path }) => {
+      if (path === seriesPath) return undefined
+      running.telemetry.breaker('datadog').forceOpen()
+      return { status: 501 }
+    }
+    running.telemetry.emit('job.counted', { count: 1 })
+    running.telemetry.emit('job.timed', { duration_ms: 1 })
+    await sendIntoOpenBreaker()
+    await running.telemetry.config.put('telemetry.datadog.enabled', false)
+    await settled(100)
+    const arrived = fake.total('job.counted.count')
+    const { delivered, ambiguous } = running.ledger()
+    assert.equal(arrived, 1)
+    assert.ok(delivered <= arrived && arrived <= delivered + ambiguous, JSON.stringify(running.ledger()))
   })
 
   it('that nobody is there to give is waited for', async () => {

@@ -22,7 +22,7 @@ describe('datadog names', () => {
     assert.equal(metricName('2 héllo wörld'), 'h_llo_w_rld')
   })
 
-  it('make tags that are legal, or none', () => {
+  it('make legal tags, or no tag', () => {
     fc.assert(
       fc.property(anyText, anyText, (key, value) => {
         const tag = tagOf(key, value)

@@ -71,7 +71,7 @@ describe('the configuration of datadog', () => {
     assert.ok(!String(spaced).includes(key))
   })
 
-  it('needs none for a local agent, nor while it is disabled', async () => {
+  it('needs no API key for a local agent, nor while it is disabled', async () => {
     assert.deepEqual(await problems({ transport: 'dogstatsd' }), [])
     assert.deepEqual(await problems({ enabled: false }), [])
   })

@@ -111,7 +111,7 @@ describe('datadog tags', () => {
     assert.equal(ledger().delivered, 1001)
   })
 
-  it('of values that are none are not looked at: those are refused', async () => {
+  it('of invalid values are not read: those are refused', async () => {
     const { telemetry, flush, ledger } = await start()
     const bad = [Number.NaN, Infinity, -1, -Infinity, 'x' as unknown as number]
     for (const value of bad) telemetry.emit('job.done', { count: value })

@@ -43,7 +43,7 @@ describe('credentials from a file', () => {
     assert(!JSON.stringify(warned).includes('c4nary'))
   })
 
-  it('are none others as long as the file says the same', async () => {
+  it('stay the same object as long as the file does not change', async () => {
     const { credentials } = await open('authorization = Bearer 1')
     const used = await credentials.get(signal)
     assert.equal(await credentials.renew(used, signal), undefined)

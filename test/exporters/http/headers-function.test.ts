@@ -101,7 +101,7 @@ describe('credentials from a function', () => {
     assert.deepEqual(await credentials.get(signal), token(3))
   })
 
-  it('fail at their deadline when the function hangs, and are asked for anew by the next', async () => {
+  it('fail at their deadline when the function hangs, and are obtained again for the next', async () => {
     const { credentials, clock } = make((call) => (call === 1 ? new Promise(() => {}) : token(call)))
     const first = assert.rejects(credentials.get(signal), {
       code: 'CREDENTIALS_FAILED',

@@ -38,7 +38,7 @@ describe('the lookup of names', () => {
     return { time, asked, heard, ask, answer }
   }
 
-  it('answers everyone who asks meanwhile with one lookup, and asks anew afterwards', () => {
+  it('answers all requests made meanwhile with one lookup, and looks up again afterwards', () => {
     const { asked, heard, ask, answer } = setUp()
     ask('a')
     ask('a')

@@ -84,7 +84,7 @@ describe('the choice of a proxy', () => {
     assert.equal(proxyFor('http://127.0.0.1:1', { ...both, proxy: 'http://own:3' }), 'http://own:3')
   })
 
-  it('takes an empty proxy for none', () => {
+  it('treats an empty proxy as no proxy', () => {
     assert.equal(proxyFor('https://a.example', { ...both, proxy: '' }), undefined)
   })
 

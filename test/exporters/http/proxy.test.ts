@@ -79,7 +79,7 @@ describe('the HTTP transport behind a proxy', () => {
       assert.equal(through.connections.accepted, 1)
     })
 
-    it('shows its credentials to the proxy, and the destination none of them', async () => {
+    it('sends its credentials to the proxy, and none of them to the destination', async () => {
       const { port, heard } = await destination()
       const through = await proxy({ credentials: 'me@corp:p:w%', hosts: { 'collector.test': port } })
       const http = client({

@@ -169,7 +169,7 @@ describe('log records on their way', () => {
     assert.equal(backend.connectionsTotal, 1)
   })
 
-  it('are refused a severity that there is none of, and nothing changes', async () => {
+  it('refuse an unknown severity, and nothing changes', async () => {
     const backend = await open()
     const telemetry = await start({ endpoint: backend.logsUrl })
     await assert.rejects(

@@ -18,7 +18,7 @@ const severity = (name: string, metadata: object, changes = {}): readonly [numbe
 }
 
 describe('the severity of a log record', () => {
-  it('is ERROR for an event that tells of a failure, and none for others', () => {
+  it('is ERROR for an event that reports a failure, and unset for others', () => {
     assert.deepEqual(severity('job.error', {}), [17, 'ERROR'])
     assert.deepEqual(severity('job.exception', {}), [17, 'ERROR'])
     assert.deepEqual(severity('job.success', {}), [0, ''])
@@ -43,7 +43,7 @@ describe('the severity of a log record', () => {
     assert.deepEqual(recordOf('job.done', { severity: 'warn' }).attributes, {})
   })
 
-  it('stays an attribute where it is none of OpenTelemetry', () => {
+  it('stays an attribute if OpenTelemetry has no such severity', () => {
     for (const said of ['critical', 0, 25, 1.5, true, ['error'], 'ERROR5', '']) {
       const record = recordOf('job.error', { severity: said })
       assert.deepEqual(record.attributes, { severity: said })
@@ -51,7 +51,7 @@ describe('the severity of a log record', () => {
     }
   })
 
-  it('is refused in a rule where it is none, with the pattern', () => {
+  it('is refused in a rule if it is invalid, with the pattern', () => {
     assert.equal(severityProblem({ '*.error': 'error', '*': '24' }), undefined)
     assert.equal(severityProblem(['a:b:warn']), undefined)
     assert.match(severityProblem({ '*.bad': 'severe' }) ?? '', /"\*\.bad"/)
@@ -60,7 +60,7 @@ describe('the severity of a log record', () => {
 })
 
 describe('the body of a log record', () => {
-  it('is none by default', () => {
+  it('is unset by default', () => {
     const { body, attributes } = recordOf('job.done', { message: 'hello' })
     assert.equal(body, null)
     assert.deepEqual(attributes, { message: 'hello' })

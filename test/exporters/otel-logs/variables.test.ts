@@ -18,7 +18,7 @@ async function configured(env: Record<string, string>, ...keys: string[]): Promi
 }
 
 describe('the variables of OTLP for logs', () => {
-  it('add the path of logs to the general endpoint, and none to that of logs', async () => {
+  it('add the path of logs to the general endpoint, and nothing to that of logs', async () => {
     const endpoint = async (env: Record<string, string>) => (await configured(env, 'endpoint'))[0]
     assert.equal(await endpoint({}), 'http://localhost:4318/v1/logs')
     assert.equal(

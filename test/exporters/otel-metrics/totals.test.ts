@@ -147,7 +147,7 @@ describe('the sums of a backend', () => {
     await running.telemetry.stop({ timeoutMs: 1000 })
   })
 
-  it('begin anew after the exporter was disabled, with a start time of their own', async () => {
+  it('start over after the exporter was disabled, with a new start time', async () => {
     const running = await startMetrics({ endpoint: backend.metricsUrl })
     running.telemetry.emit('job.done', { count: 1 })
     await running.put('enabled', false)

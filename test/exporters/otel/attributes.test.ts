@@ -24,7 +24,7 @@ describe('attributes of a span', () => {
     assert.equal(span.droppedAttributesCount, 0)
   })
 
-  it('have OpenTelemetry types; what has none is counted, null is nothing', () => {
+  it('have OpenTelemetry types; values without one are counted, null is ignored', () => {
     const span = finished({
       yes: true,
       list: ['a', null, 'b'],
@@ -46,7 +46,7 @@ describe('attributes of a span', () => {
     assert.equal(span.droppedAttributesCount, 3)
   })
 
-  it('leave out a duration that is no finite number', () => {
+  it('leave out a duration that is not a finite number', () => {
     for (const duration_ms of [Number.NaN, Number.POSITIVE_INFINITY, '12', null])
       assert.ok(!('duration_ms' in finished({}, {}, 'success', { duration_ms }).attributes))
   })

@@ -182,7 +182,7 @@ describe('headers that are obtained at runtime', () => {
         assert(!views(telemetry).includes(mark))
       })
 
-    it('follow the operator to another destination, anew', async () => {
+    it('are obtained again when the operator changes the destination', async () => {
       const [first, second] = [await guarded('Bearer first'), await guarded('Bearer second')]
       const reasons: string[] = []
       const telemetry = await run(

@@ -271,7 +271,7 @@ describe('a span that was encoded when it finished', () => {
       assert.deepEqual(namesIn(request), Array(count).fill(name))
   })
 
-  it('gives its memory to the next one when nobody keeps it', () => {
+  it('gives its memory to the next one when it is not kept', () => {
     const fresh = createSpanSlabs()
     const [kept, dropped] = [fresh.encode(plainSpan({ name: 'kept' })), fresh.encode(plainSpan())]
     fresh.release(kept)

@@ -10,6 +10,7 @@ import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import { compact } from '../../../src/exporters/otel/encode/slabs.ts'
 import { createSpanSlabs } from '../../../src/exporters/otel/encode/span-slabs.ts'
+import { createEncoder } from '../../../src/exporters/otel/encode.ts'
 import type { EncodedItem } from '../../../src/exporters/otel/encoded-item.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
 import type { OtelConfig } from '../../../src/exporters/otel/schema.ts'
@@ -49,6 +50,7 @@ describe('spans that wait', () => {
   const answering = (answer: () => Promise<Outcome>): OtelClient => ({
     export: answer,
     requestBytes: 0,
+    encoder: createEncoder({ resource: { attributes: {} }, scope: { name: 'test' } }),
     close: async () => {},
   })
   const attempt = (batch: readonly EncodedItem[], answer: () => Promise<Outcome>) =>

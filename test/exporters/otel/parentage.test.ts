@@ -47,7 +47,7 @@ describe('spans of one id', () => {
     assert.equal(late?.traceId, outer?.traceId)
   })
 
-  it('are no children of a span that the same start supersedes', () => {
+  it('are not children of a span that the same start supersedes', () => {
     const otel = driveSpans()
     otel.emit('job.start', { correlation_id: 1 })
     otel.emit('job.start', { correlation_id: 1 })

@@ -59,7 +59,7 @@ describe('prometheus: declared metrics', () => {
     assert.equal(value('req_took_seconds_sum'), 2)
   })
 
-  it('use the buckets of the configuration where they name none', async () => {
+  it('use the buckets of the configuration where they do not name their own', async () => {
     const { emit, page } = drivePrometheus(
       { metrics: [distribution('req', { measurement: 'n', name: 'req_n' })] },
       { health: false, buckets: [7] },

@@ -132,7 +132,7 @@ describe('prometheus: the life of the HTTP server', () => {
     await slow.closeAll()
   })
 
-  it('cuts whoever is not done within its deadline', async () => {
+  it('cuts connections that are not done within its deadline', async () => {
     const stuck = connect(port, '127.0.0.1')
     stuck.on('error', () => {})
     stuck.write('GET /metrics HTTP/1.1\r\n')

@@ -135,7 +135,7 @@ describe('prometheus: the HTTP server', () => {
     assert.equal((await ask(port)).status, 200)
   })
 
-  it('answers on loopback to nobody who calls it by a name in DNS, which may be a rebound one', async () => {
+  it('refuses requests on loopback for a name in DNS, which may be a rebound one', async () => {
     const statusFor = async (host: string): Promise<number> =>
       (await ask(port, '/metrics', { headers: { host } })).status
     for (const host of [

@@ -52,7 +52,7 @@ describe('prometheus in a telemetry system', () => {
     for (const server of servers.splice(0)) server.close()
   })
 
-  it('has left its old port when a move is answered: others can bind it, and nobody connects', async () => {
+  it('has left its old port when a move is answered: others can bind it, and no client can connect', async () => {
     const telemetry = create({ prometheus: { port: 0 } })
     await telemetry.start()
     telemetry.emit('job', { count: 1 })
@@ -66,7 +66,7 @@ describe('prometheus in a telemetry system', () => {
     }
   })
 
-  it('starts beside whoever has its port, and its status says so with a code', async () => {
+  it('starts beside another process that has its port, and its status says so with a code', async () => {
     const port = await serve((_request, response) => response.end())
     const telemetry = create({ prometheus: { port } })
     await telemetry.start()

@@ -87,7 +87,7 @@ export function stageFailover(inspect?: (event: InspectionEvent) => void) {
     commands: {
       asks: ask('delivery'),
       'asks urgently': ask('urgent'),
-      'asks urgently, in vain so far': ask('urgent', 0, 1),
+      'asks urgently, without success so far': ask('urgent', 0, 1),
       'asks for a probe': ask('probe'),
       withdraws: send({ type: 'permit.withdraw' }),
       cancels: send({ type: 'permit.cancel' }),

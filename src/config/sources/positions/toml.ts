@@ -8,7 +8,7 @@ const bareName = /[^ \t\r\n.=,\]}#]*/y
 /** A number, a boolean or a date. */
 const bareScalar = /[^,\]}\n#]*/y
 
-/** What opens and closes a string, and what is between. */
+/** Delimiters of strings, with a pattern for their contents. */
 const strings: readonly (readonly [fence: string, body: RegExp])[] = [
   ['"""', /[^"\\]*(?:(?:\\[\s\S]|"(?!""))[^"\\]*)*/y],
   ["'''", /[^']*(?:'(?!'')[^']*)*/y],

@@ -22,13 +22,13 @@ export interface Context extends Series {
   valuesWeight: number
 }
 
-/** What the parts of a context are called. */
+/** Metric names of the parts of a context. */
 export interface MetricNames {
   readonly series: string
   readonly distribution: string
 }
 
-/** What one exporter has summed up. Outlives every client. */
+/** The sums of one exporter. Outlives every client. */
 export interface State extends Aggregate<Context> {
   /** The families that have contexts in this window. */
   readonly families: Map<string, Family<Context>>
@@ -36,19 +36,19 @@ export interface State extends Aggregate<Context> {
   /** Contexts of this window, without those that overflow. */
   contexts: number
   overflows: number
-  /** What settles the event at hand: this context, by its values or else by its count or gauge. */
+  /** The context that settles the current event, by its values or else by its count or gauge. */
   settledBy: Context | undefined
   settledByValues: boolean
   /** Contexts that the event at hand has filled with values. */
   readonly full: Context[]
-  /** Monotonic milliseconds of the first event of this window; undefined while there is none. */
+  /** Monotonic milliseconds of the first event of this window; undefined before it. */
   since: number | undefined
   /** The latest timestamps given to windows, in epoch seconds, oldest first. */
   readonly timestamps: Set<number>
   overflowed: number
   /** The metric that met `max_contexts` last. */
   overflowing: string | undefined
-  /** What the backend said last about values that it refused although it took the request. */
+  /** The latest message of the backend about values it refused in a request that it took. */
   lastRefusal: string | undefined
 }
 
@@ -80,7 +80,7 @@ export function configure(state: State, config: Config): void {
   state.labelRule = labelRule(config as unknown as LabelSettings, (key) => key, false)
   state.maxContexts = config.max_contexts as number
   state.maxRemembered = 16 * state.maxContexts + 1024
-  // What a metric that goes has summed up leaves with its window.
+  // The sums of a removed metric are sent with its window.
   redeclare(state, (config.metrics ?? []) as readonly MetricTable[], {
     declare: (metric) => declare(state, metric),
     withdraw: () => {},

@@ -13,7 +13,7 @@ export interface Reservoir {
   offered: number
 }
 
-/** Of an exponential histogram, by the specification. */
+/** Size of the reservoir of an exponential histogram, by the specification. */
 const exponentialSize = 20
 
 /** Offers an event that was counted in a series, if it was emitted within a sampled span. */

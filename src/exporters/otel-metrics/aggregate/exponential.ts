@@ -13,7 +13,7 @@ export interface ExponentialBuckets {
   counts: number[]
 }
 
-/** What the specification recommends, and OpenTelemetry's SDKs have. */
+/** Recommended by the specification; OpenTelemetry's SDKs use the same. */
 export const maxBuckets = 160
 export const maxScale = 20
 

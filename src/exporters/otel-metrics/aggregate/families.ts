@@ -17,7 +17,7 @@ export interface MetricFamily extends Family<MetricSeries> {
   buckets: readonly number[]
 }
 
-/** What families share. */
+/** State that families share. */
 export interface Shared {
   readonly settings: SeriesLimits
   /** Series of all families, without those that take the rest. */
@@ -45,7 +45,7 @@ export const kindOf = ({ kind, type }: DeclaredMetric, histogram: MetricKind): M
   return type === 'gauge' ? 'updown' : 'sum'
 }
 
-/** What histograms are under a configuration. */
+/** Returns the kind of histograms under a configuration. */
 export const histogramKind = ({ histogram }: { readonly histogram: string }): MetricKind =>
   histogram === 'exponential' ? 'exponential' : 'histogram'
 
@@ -89,7 +89,7 @@ export function createFamily(options: FamilyOptions, shared: Shared): MetricFami
   return family
 }
 
-/** Makes room: a series without a value in this window is begun anew when it has one. */
+/** Makes room by removing a series without a value in this window; it starts over with its next value. */
 function giveUpUntouched(family: MetricFamily, shared: Pick<Shared, 'totalSeries'>): void {
   for (const series of family.series.values()) {
     if (series.touched) continue

@@ -6,7 +6,9 @@ import { clearBuckets, countValue, type ExponentialBuckets, emptyBuckets } from 
 /** The window of a series that was given up: the tree of labels may still lead to it. */
 const givenUp = -1
 
-/** What one metric has summed up for one set of attributes. A class, so that V8 keeps it small and finds its fields. */
+/**
+ * The sums of one metric for one set of attributes. A class, so that V8 keeps it small and its fields at fixed places.
+ */
 export class MetricSeries implements Series {
   declare readonly text: string
   declare window: number
@@ -27,7 +29,7 @@ export class MetricSeries implements Series {
   declare touched: boolean
   /** Its attributes on the wire, once they have been encoded. */
   declare attributes: Uint8Array | undefined
-  /** Those since the latest collection. */
+  /** Exemplars since the latest collection. */
   declare exemplars: Reservoir | undefined
 
   /** `bounds` of a histogram with explicit buckets; undefined for all other series. */
@@ -90,7 +92,7 @@ export function clear(series: MetricSeries): void {
   if (series.exponential) clearBuckets(series.exponential)
 }
 
-/** Nothing is to be added to it any more. */
+/** Gives a series up: nothing is added to it any more. */
 export function giveUp(series: MetricSeries): void {
   series.window = givenUp
 }

@@ -30,7 +30,10 @@ import { writeEvent } from './span.ts'
 /** Fields of both events beyond which looking for a key among them takes longer than a set of keys. */
 const maxFields = 2 * 64
 
-/** What the walk over the fields of a span finds out; one for all spans, because none is written within another. */
+/**
+ * Results of the walk over the fields of a span. One object serves all spans, because spans are written one after
+ * another.
+ */
 const found = {
   /** Attributes that the span may still have. */
   room: 0,

@@ -1,7 +1,7 @@
 import { ownCopy } from '../../../bus/own-copy.ts'
 import { ensure, type ProtobufWriter, putAscii } from './protobuf-writer.ts'
 
-/** What a key of metadata says about the span itself; `attribute`: nothing. Numbers, because they are compared per field. */
+/** The roles of metadata keys for the span itself; `attribute`: none. Numbers, because they are compared per field. */
 export const keyRoles = {
   attribute: 0,
   traceparent: 1,
@@ -29,7 +29,7 @@ export class KnownText {
   readonly length: number
   /** Little-endian words, the last one filled up with zeros. */
   readonly words: Int32Array
-  /** Of the text as a key: one of {@link keyRoles}. */
+  /** Role of the text as a key: one of {@link keyRoles}. */
   readonly role: number
 
   constructor(length: number, words: Int32Array, role: number) {

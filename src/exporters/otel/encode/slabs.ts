@@ -8,7 +8,7 @@ export interface Slabs {
   open(bytes: number): ProtobufWriter
   /** The item that was written since `open`. */
   take(): EncodedItem
-  /** Takes the memory of an item back that nobody keeps, if it is the latest. */
+  /** Takes back the memory of an item that is not kept, if it is the latest. */
   release(item: EncodedItem): void
   /** Forgets the memory at hand; what was encoded keeps its own. */
   clear(): void

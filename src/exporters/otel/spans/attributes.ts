@@ -55,7 +55,7 @@ function arrayValue(items: readonly unknown[], length: number): AttributeValue |
 export interface Collector {
   readonly limits: AttributeLimits
   readonly attributes: (string | AttributeValue)[]
-  /** What found no room, or has no attribute type. */
+  /** Number of attributes that exceeded the limit, or have a type that OTLP does not know. */
   dropped: number
   /** The keys seen, once there are too many to look through. */
   seen: Set<string> | undefined
@@ -145,7 +145,7 @@ function addFields(
 
 export interface Failure {
   readonly message: string
-  /** Of an Error: its type and stack. */
+  /** Type and stack of an Error. */
   readonly error: ErrorSnapshot | undefined
 }
 

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import type { TraceId } from '../../../bus/trace-id.ts'
 
-/** What a {@link ChainedTable} holds; the link is the table's own. */
+/** An entry of a {@link ChainedTable}; only the table uses the link. */
 export interface Chained<Entry> {
   readonly hash: number
   chained: Entry | undefined
@@ -71,7 +71,10 @@ export function createChainedTable<Entry extends Chained<Entry>>(): ChainedTable
 
 let factors: Int32Array | undefined
 
-/** Of ids that other processes may have chosen: the factors are random and secret, so that nobody can make ids collide. */
+/**
+ * Hashes ids that other processes may have chosen. The factors are random and secret, so that no sender can make ids
+ * collide.
+ */
 export function traceHash({ w0, w1, w2, w3 }: TraceId): number {
   factors ??= randomFillSync(new Int32Array(4)).map((factor) => factor | 1)
   let hash = Math.imul(w0, factors[0]!) ^ (w1 >>> 16)

@@ -10,7 +10,7 @@ import {
 
 export interface Links {
   readonly links: readonly SpanLink[]
-  /** Elements that are no link, or one too many. */
+  /** Elements that are not a link, or exceed the limit. */
   readonly dropped: number
 }
 

@@ -1,6 +1,6 @@
 import { ownCopy } from '../../../bus/own-copy.ts'
 
-/** What an event's name says: the span's name, and whether the event opens it, ends it well or ends it badly. */
+/** The parsed name of an event: the span's name, and whether the event starts it, or ends it with success or error. */
 export interface SpanEventName {
   readonly span: string
   readonly phase: 'start' | 'end' | 'error'
@@ -14,7 +14,7 @@ const phases: Readonly<Record<string, SpanEventName['phase']>> = {
   exception: 'error',
 }
 
-/** Only the last segment is the suffix; a name that is nothing but one (`start`, `.start`) is none. */
+/** The suffix is the last segment. A name that consists of a suffix only (`start`, `.start`) is not a span event. */
 function parseSpanEventName(name: string): SpanEventName | undefined {
   const dot = name.lastIndexOf('.')
   if (dot <= 0) return undefined

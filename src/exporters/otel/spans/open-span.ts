@@ -79,14 +79,14 @@ export class SpanGroup implements TraceId {
   }
 }
 
-/** What is kept of the event that opened a span. */
+/** The fields of the event that opened a span. */
 export interface StartEvent extends EventFields {
   readonly time: number
 }
 
 /** A moment that many spans share: a number of its own would be an object of its own. */
 export interface Moment {
-  /** Monotonic milliseconds: whoever sets the wall clock lets no span expire. */
+  /** Monotonic milliseconds, so that a change of the wall clock does not expire spans. */
   readonly at: number
 }
 
@@ -151,5 +151,5 @@ export class OpenSpan {
 
 const noStart: StartEvent = { fields: [], metadataStart: 0, time: 0 }
 
-/** Of a span that has not been placed yet. */
+/** Stands in for the trace of a span that has not been placed yet. */
 const noTrace = new OpenTrace({ w0: 0, w1: 0, w2: 0, w3: 0 }, 0, '', 0, 0)

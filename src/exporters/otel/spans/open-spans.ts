@@ -101,8 +101,8 @@ export function createOpenSpans(): OpenSpans {
   }
 
   /**
-   * Of the id that a `span()` made up from its span id: hardly anybody else uses it, so its group is made when somebody
-   * does.
+   * Returns the group of an id that `span()` generated from its span id. Such an id is rarely used elsewhere, so the
+   * group is made only when it is.
    */
   const groupOfOwnId = (id: CorrelationKey, trace: TraceId): SpanGroup | undefined => {
     if (typeof id !== 'string' || id.length !== 16 || !readSpanId(id, 0)) return undefined

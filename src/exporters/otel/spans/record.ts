@@ -68,7 +68,7 @@ export function finishSpan(
   }
 }
 
-/** What a `span()` was told while it ran. */
+/** Events, links and errors that a running `span()` was given. */
 export const notesOf = ({ own, scope }: OpenSpan): SpanNotes | undefined => (own ? scope?.notes : undefined)
 
 function eventsOf(

@@ -1,7 +1,7 @@
 import type { OtelConfig } from '../schema.ts'
 import type { AttributeLimits } from './attributes.ts'
 
-/** What the keys of a configuration say about spans, read once for each configuration and not for each event. */
+/** Settings for spans, read once for each configuration rather than for each event. */
 export interface SpanSettings {
   /** Whose settings these are. */
   readonly config: OtelConfig

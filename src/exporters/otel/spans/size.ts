@@ -1,4 +1,5 @@
 import type { ReadableSpan } from '../readable-span.ts'
+import { isRestored } from '../restored-item.ts'
 import { isEncoded, isSdkSpan, type SpanItem } from '../span-item.ts'
 import type { FlatAttributes, SpanRecord } from '../span-record.ts'
 
@@ -9,7 +10,7 @@ const attributeBytes = 24
 
 /** {@link sizeOfSpan} of whatever the queue holds. */
 export function sizeOfItem(item: SpanItem): number {
-  if (isEncoded(item)) return item.end - item.start
+  if (isEncoded(item) || isRestored(item)) return item.end - item.start
   return isSdkSpan(item) ? sizeOfSdkSpan(item) : sizeOfSpan(item)
 }
 

@@ -24,7 +24,7 @@ export function noteExemplar(
   ofSeries[bucketOf(series.bounds, value)] = exemplar
 }
 
-/** What follows a sample in OpenMetrics; empty where there is no exemplar. */
+/** Returns the exemplar that follows a sample in OpenMetrics; an empty string without one. */
 export function exemplarText(exemplars: Exemplars | undefined, series: Accumulation, bucket = 0): string {
   const exemplar = exemplars?.get(series)?.[bucket]
   if (exemplar === undefined) return ''

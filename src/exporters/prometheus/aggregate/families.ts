@@ -34,7 +34,7 @@ interface Totals {
 
 const maxLabels = 64
 
-/** Of a series' lines: what is neither name nor labels. */
+/** Bytes of a series' lines beside name and labels. */
 const lineBytes = 24
 
 export function createFamily(
@@ -77,7 +77,7 @@ export function createFamily(
   return family
 }
 
-/** Forgets the series of a family that is no longer on the page. */
+/** Removes the series of a family that is no longer on the page. */
 export function emptyFamily(family: Family, { totals }: Totals): void {
   totals.series -= family.series.size + (family.overflow ? 1 : 0)
   totals.bytes -= family.bytes

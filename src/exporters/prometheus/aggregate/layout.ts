@@ -6,7 +6,7 @@ export function layoutOf(named: readonly NamedKey[]): Layout {
   const keys = named.toSorted((a, b) => (a.key < b.key ? -1 : 1))
   const names = [...new Set(named.map(({ name }) => name))].sort()
   const labels = names.map((name) => ({
-    /** What comes before the value on the page: `queue="`. */
+    /** The text before the value on the page: `queue="`. */
     opening: `${name}="`,
     offsets: keys.filter((one) => one.name === name).map(({ offset }) => offset),
   }))

@@ -14,7 +14,7 @@ import { addFamily, declarationsOf, declare } from './declarations.ts'
 import type { Exemplars } from './exemplars.ts'
 import { createFamily, type Family } from './families.ts'
 
-/** What one exporter has aggregated. Made before its first client, outlives them all; shared with nobody. */
+/** The aggregates of one exporter. Made before its first client, outlives them all, not shared. */
 export interface State extends Aggregate<Accumulation> {
   readonly families: Family[]
   /** Every name taken on the page by us, in either format. */
@@ -23,16 +23,16 @@ export interface State extends Aggregate<Accumulation> {
   readonly inferred: Map<string, Family>
   /** Declared histograms without buckets of their own: until their first series they have those of the configuration. */
   readonly undecided: Family[]
-  /** What all families have together, in series and in bytes of the page. */
+  /** Totals of all families: series, and bytes of the page. */
   readonly totals: { series: number; bytes: number }
   settings: Settings
   /** Undefined while exemplars are switched off. */
   exemplars: Exemplars | undefined
   /** When gauges were set, in epoch milliseconds; undefined until the page is shared with other processes or threads. */
   setAt: WeakMap<Accumulation, number> | undefined
-  /** What each group of processes that share a page has from this one. */
+  /** The reports that each group of processes with a shared page has from this one. */
   readonly shippings: Map<string, Shipping>
-  /** Equal for settings that treat labels and limits alike; empty before the first configuration. */
+  /** Equal for settings with the same treatment of labels and limits; empty before the first configuration. */
   fingerprint: string
   /** Set by the first open, or by the user from the start. */
   registry: Registry | undefined
@@ -88,7 +88,7 @@ export const operationIn = ({ settings }: State, eventName: string): Operation |
 
 const typeOf = (part: Part) => (part === 'count' ? 'counter' : 'histogram')
 
-/** What the events of this name measure: their durations may be those of an operation that they end. */
+/** Returns the subject of an event's measurements: durations may belong to the operation that the event ends. */
 const subjectOf = (state: State, part: Part, eventName: string): string =>
   (part === 'duration' && operationIn(state, eventName)?.name) || eventName
 
@@ -105,7 +105,7 @@ export function inferFamily(state: State, part: Part, eventName: string): Family
   const known = state.inferred.get(asked)
   if (known) return known
   if (state.families.length >= state.settings.max_metrics) return undefined
-  // A name that something else has on the page gets a number: valid, and nobody's counts are mixed.
+  // A name that another metric on the page uses gets a number, so that their counts are not mixed.
   for (let attempt = 2; !isFree(state, part, names); attempt++) {
     names = inferredNames(state, part, eventName, attempt)
   }

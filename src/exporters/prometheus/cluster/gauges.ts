@@ -36,7 +36,7 @@ const one: Readonly<Record<Exclude<Rule, 'worker'>, (values: readonly number[]) 
   last: (values) => values.at(-1)!,
 }
 
-/** Of all reporters together; a gauge of a reporter has at most as many as the limits of one page allow. */
+/** Most values over all reporters. The limits of a page bound the values of a gauge of one reporter. */
 const maxValues = 1_000_000
 
 export function createGauges(limits: { readonly settings: SeriesLimits }): Gauges {

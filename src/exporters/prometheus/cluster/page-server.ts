@@ -2,7 +2,7 @@ import type { Clock } from '../../../clock.ts'
 import { messageOf } from '../../../errors.ts'
 import type { HttpServer } from '../../../http-server/server.ts'
 
-/** The server of the page, opened by whoever is to serve it. */
+/** The server of the page, opened by the process that serves it. */
 export interface PageServer {
   readonly current: HttpServer | undefined
   /** Why it cannot listen, while it goes on trying. */

@@ -2,7 +2,7 @@ import { labelsText } from '../names.ts'
 import type { PlainFamily } from '../page/render.ts'
 import type { Change, Portion, Rule } from './portion.ts'
 
-/** What has changed in families that are not aggregated by us: health, and what else is in the registry. */
+/** Changes in families that we do not aggregate: health, and other metrics in the registry. */
 
 /** The values reported, by the text of the sample. */
 interface ReportedFamily {
@@ -21,7 +21,7 @@ export interface FamilyChange {
   readonly change: Change
 }
 
-/** Of health metrics that are no sums. */
+/** Rules for health metrics that are not sums. */
 const healthRules: Readonly<Record<string, Rule>> = {
   telemachine_config_version: 'max',
   telemachine_config_last_reload_successful: 'min',

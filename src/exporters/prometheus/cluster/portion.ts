@@ -3,7 +3,7 @@ import type { GaugeRule } from '../../../metrics/declared.ts'
 /** How the values of several reporters become one; without a rule they are sums, which only grow. */
 export type Rule = GaugeRule | 'first' | 'average'
 
-/** What has changed in one family: a part of a report. Plain JSON. */
+/** The changes in one family: a part of a report. Plain JSON. */
 export interface Portion {
   readonly name: string
   readonly base: string

@@ -8,15 +8,18 @@ import type { PlainFamily } from '../page/render.ts'
 import { type FamilyChange, plainChanges, type Reported } from './plain-report.ts'
 import { type Change, maxSeriesPerReport, type Portion, type Rule } from './portion.ts'
 
-/** What a process or thread reports: what has changed in its own aggregates since its report before. */
+/** The report of a process or thread: the changes in its aggregates since its last report. */
 
 export interface ReportSource {
   readonly state: State
-  /** What else is to be on the page: metrics of others, and health. Brings in the events emitted before it resolves. */
+  /**
+   * Collects the other metrics of the page: those of other libraries, and health. Events emitted before it resolves are
+   * included.
+   */
   readonly collect: () => Promise<readonly PlainFamily[]>
 }
 
-/** What was reported, of each group. */
+/** The reported values of each group. */
 interface Baseline {
   /** As changes have them: a counter's value, or a histogram's sum and its counts. */
   sums: WeakMap<Accumulation, readonly number[]>

@@ -42,7 +42,7 @@ export function createSharedPage(options: SharedPageOptions): SharedPage {
     clock,
     listen: () => {
       const last = group.hubFacts()?.port
-      // Whoever scrapes has learned the port that the hub before had.
+      // Scrapers know the port of the hub before.
       const wanted = port === 0 && typeof last === 'number' ? last : port!
       return listen(wanted, group.role === 'hub')
     },

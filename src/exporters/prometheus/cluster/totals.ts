@@ -11,7 +11,7 @@ import { type Change, maxSeriesPerReport, type Portion } from './portion.ts'
 export interface Totals extends HubTotals {
   /** Families of ours, gauges included: in the order in which they came. */
   families(): readonly Family[]
-  /** What else is on the page, without gauges. */
+  /** Other families of the page, without gauges. */
   readonly plain: ReadonlyMap<string, PlainTotals>
   readonly gauges: Gauges
   readonly totals: { series: number; bytes: number }

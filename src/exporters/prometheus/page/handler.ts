@@ -102,8 +102,9 @@ const foreignHost =
   'this page is bound to loopback and answers to localhost and IP addresses only; allowed_hosts can name others\n'
 
 /**
- * Whether a Host header means this machine. Whoever owns a DNS name can make it point to 127.0.0.1, and a browser then lets
- * the pages of that name read what is served there (DNS rebinding). Addresses and `localhost` cannot be redirected so.
+ * Whether a Host header means this machine. The owner of a DNS name can make it point to 127.0.0.1, and a browser then
+ * lets the pages of that name read what is served there (DNS rebinding). Addresses and `localhost` cannot be redirected
+ * so.
  */
 function isLocalHost(header: string | undefined, allowed: readonly string[]): boolean {
   // Only HTTP/1.0, which no browser speaks, has none.

@@ -123,7 +123,7 @@ function addExporter(add: Add, id: string, exporter: unknown): void {
     add('telemachine_events_dropped_total', at(dropped, reason), [...labels, ['reason', reason]])
   }
   const pending = at(ledger, 'pending')
-  for (const stage of ['buffered', 'held', 'queued', 'in_flight'])
+  for (const stage of ['buffered', 'held', 'queued', 'in_flight', 'spooled'])
     add('telemachine_events_pending', at(pending, stage), [...labels, ['stage', stage]])
   const capacity = at(at(exporter, 'config'), 'queue_size')
   add('telemachine_queue_capacity', capacity, labels)

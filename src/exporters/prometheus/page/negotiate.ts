@@ -1,6 +1,8 @@
 import type { Format } from '../names.ts'
 
-/** What a scraper asks for, from its Accept and Accept-Encoding headers (RFC 9110). Total: junk asks for nothing. */
+/**
+ * Negotiates format and encoding from Accept and Accept-Encoding (RFC 9110). Never throws: invalid headers are ignored.
+ */
 
 interface Choice {
   readonly name: string

@@ -12,7 +12,7 @@ export interface Page extends PageForm {
   readonly bytes: number
 }
 
-/** How long a slice keeps the event loop to itself: with a collection of garbage in it, a turn stays below 20 ms. */
+/** How long a slice may block the event loop: even with a garbage collection, a turn stays below 20 ms. */
 const maxSliceMs = 2
 const partLength = 64 * 1024
 

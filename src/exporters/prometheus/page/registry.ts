@@ -145,7 +145,7 @@ export interface Foreign {
   readonly conflicts: readonly string[]
 }
 
-/** What others have in the registry. Rejects when one of their metrics cannot be collected. */
+/** Collects the metrics of other libraries in the registry. Rejects when one of them cannot be collected. */
 export async function collectForeign(
   state: State,
   registry: Registry,
@@ -182,7 +182,7 @@ export async function collectForeign(
   return { families, conflicts }
 }
 
-/** What is taken before any foreign metric comes: in OpenMetrics also the bases of counters. */
+/** Returns the names that our metrics use; in OpenMetrics also the bases of counters. */
 function takenNames(state: State, format: Format): Iterable<string> {
   if (format === 'openmetrics') return state.names.keys()
   return [...state.families.flatMap(({ type, name }) => textNames(type, name)), ...healthNames]

@@ -21,7 +21,7 @@ export interface PlainFamily {
 }
 
 export interface PlainSample {
-  /** What follows the family's name, such as `_bucket`. */
+  /** Suffix after the family's name, such as `_bucket`. */
   readonly suffix: string
   readonly labels: Labels
   readonly value: number

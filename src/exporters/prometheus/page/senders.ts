@@ -15,7 +15,7 @@ export interface Senders {
 }
 
 export interface SenderLimits {
-  /** Of all pages that have not been read yet; a page that many read counts once. Default 256 MiB. */
+  /** Most bytes of all pages that are being sent; a page with many readers counts once. Default 256 MiB. */
   readonly maxHeldBytes?: number
 }
 

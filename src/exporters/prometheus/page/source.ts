@@ -10,7 +10,7 @@ import { collectForeign, fixedLabels, join, showDefaultMetrics } from './registr
 import type { PlainFamily } from './render.ts'
 import { endOfOpenMetrics, renderFamilies, renderPlain } from './render.ts'
 
-/** What a page is made of: our metrics, the other metrics in the registry, and telemachine's health. */
+/** The contents of a page: our metrics, the other metrics in the registry, and telemachine's health. */
 export interface PageSource {
   readonly state: State
   readonly promClient: typeof import('prom-client')

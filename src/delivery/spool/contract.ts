@@ -1,0 +1,126 @@
+import type { InspectionEvent } from 'xstate'
+import type { SpoolPort, SpoolState } from '../../../machines/index.ts'
+import type { Clock } from '../../clock.ts'
+import type { DropReason } from '../../exporters/drop-reasons.ts'
+import type { AnyExporterDefinition, Config } from '../../exporters/exporter.ts'
+import type { Batch } from '../batch.ts'
+import type { Ledger } from '../ledger.ts'
+import type { Queue } from '../queue-contract.ts'
+import type { QueueSpill } from '../spill.ts'
+import type { Content, ContentHead } from './content.ts'
+import type { Disk } from './disk.ts'
+import type { StoredFile } from './files.ts'
+import type { SpoolStatus } from './status.ts'
+
+/** What waits on disk, of one exporter: the side of the data. */
+export interface Spool extends QueueSpill {
+  /** The exporter is enabled, with this configuration. */
+  configure(config: Config): void
+  /** Memory is relieved before it is full. */
+  readonly spills: boolean
+  /** Batches go earlier, so that what is not answered can be on disk within `flush_interval`. */
+  readonly isPrompt: boolean
+  /** A batch from disk is there, or can be read. */
+  readonly isDue: boolean
+  /** Reads the next file. False: there is none, it cannot be read now, or that takes too long. */
+  load(): Promise<boolean>
+  /** Nothing is taken out of the queue for a while: what was read and is not sent goes back. */
+  pause(): void
+  /** Something waits, or is in flight: it may have to be written soon. */
+  wake(): void
+  /** Events in memory that are on their way to disk. */
+  readonly memoryWeight: number
+  /** Events on disk alone; undefined if there has never been a spool. */
+  readonly weight: number | undefined
+  /** Tells, when called, whether everything that was there at this moment is settled. */
+  flushed(): () => boolean
+  /** Upkeep, about once a second. */
+  tick(config: Config): void
+  /** Writes everything that waits in memory. False: there is no spool. What cannot be written is dropped. */
+  park(reason: DropReason): boolean
+  /** Resolves when nothing is being parked any more. */
+  parked(): Promise<void>
+  /** Drops what is not written yet, and gives the directory back. Resolves when that is done. */
+  end(reason: DropReason): Promise<void>
+  /** Undefined: it has none. */
+  status(): SpoolStatus | undefined
+}
+
+export interface SpoolOptions {
+  readonly id: string
+  readonly definition: AnyExporterDefinition
+  readonly state: unknown
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly disk: Disk
+  readonly queue: () => Queue
+  readonly leases: () => ReadonlySet<Batch>
+  /** Batches are taken out of the queue now. */
+  readonly isTaking: () => boolean
+  readonly config: () => Config
+  readonly inspect?: ((event: InspectionEvent) => void) | undefined
+  readonly onStateChange: (from: SpoolState, to: SpoolState) => void
+  readonly onError: (error: unknown) => void
+  /** What `isDue` says may have changed. */
+  readonly onReadable: () => void
+  /** What `spills` and `isPrompt` say may have changed. */
+  readonly onChange: () => void
+}
+
+/** A file that was read to be sent. */
+export interface LoadedFile extends Content {
+  readonly file: StoredFile
+}
+
+/** The files of one exporter: which there are, which wait to be sent. Nothing in it throws or rejects. */
+export interface Store extends SpoolPort {
+  open(): Promise<{ readonly isFull: boolean }>
+  /** Gives the directory back. `isLast`: the process ends, and what waits on disk still counts. */
+  close(isLast: boolean): Promise<void>
+  /** Files may be written. */
+  readonly mayWrite: boolean
+  /** A file waits, and may be read now. */
+  readonly mayRead: boolean
+  /** One that was full has room again. */
+  readonly hasRoom: boolean
+  /** Events that wait on disk alone. */
+  readonly weight: number
+  /**
+   * Writes a file. Undefined: it could not be written, or not in time. What is `sending` is being sent at this moment.
+   */
+  save(
+    head: Omit<ContentHead, 'type' | 'version'>,
+    packed: Uint8Array,
+    weight: number,
+    attempts: number,
+    sending: boolean,
+  ): Promise<StoredFile | undefined>
+  /** The file is all there is of its events: they wait on disk from now on. */
+  wait(file: StoredFile): void
+  /**
+   * Reads the next file, for an attempt to send it; it counts as waiting until it is released. Undefined: there is none,
+   * or it cannot be read now. `onSlow` is called when it takes too long; it goes on.
+   */
+  load(onSlow: () => void): Promise<LoadedFile | undefined>
+  /** Its events are in memory from now on, too. */
+  release(file: StoredFile): void
+  /** A file is being read, and it takes too long. */
+  readonly isSlow: boolean
+  /** What was read was sent, and is not delivered: this life of the process is not one that it ended. */
+  survived(file: StoredFile): void
+  /** Puts a file back that was read: before all others if nothing of it was sent meanwhile. */
+  putBack(file: StoredFile): void
+  /** Something that a write needs has failed. */
+  fail(error: unknown): void
+  /** What was read cannot be understood. */
+  spoil(file: StoredFile): Promise<void>
+  /** It is delivered, or dropped. */
+  remove(file: StoredFile): void
+  /** What was written has number of at most this. */
+  readonly newest: number
+  /** Every file of at most this number is settled. */
+  settledTo(sequence: number): boolean
+  /** Upkeep, about once a second. `maxAgeMs`: files that have waited longer are dropped. */
+  tick(maxAgeMs: number | undefined): void
+  status(): Omit<SpoolStatus, 'state' | 'directory' | 'mode'>
+}

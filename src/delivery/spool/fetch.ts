@@ -1,0 +1,132 @@
+import { type Clock, elapsed } from '../../clock.ts'
+import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
+import { type Batch, batchOf } from '../batch.ts'
+import type { Queue } from '../queue-contract.ts'
+import { CorruptFile } from './content.ts'
+import type { LoadedFile, Store } from './contract.ts'
+import { createBacking } from './save.ts'
+
+/** Files that are in memory at the same time. */
+const maxLoaded = 4
+/** What an item takes in memory beside its bytes. */
+const itemBytes = 96
+
+/** Reads files when they are to be sent. */
+export interface Fetch {
+  /** A file waits, and may be read now. */
+  readonly isPossible: boolean
+  readonly isUnderWay: boolean
+  /** One at a time: a second call waits for the first. False: nothing was read, or nothing in time. */
+  load(): Promise<boolean>
+}
+
+export function createFetch({
+  definition,
+  state,
+  store,
+  clock,
+  queue,
+  onError,
+  onRead,
+  onReadable,
+}: {
+  definition: AnyExporterDefinition
+  state: unknown
+  store: Store
+  clock: Clock
+  queue: () => Queue
+  onError: (error: unknown) => void
+  /** A batch was added to the queue. */
+  onRead: () => void
+  onReadable: () => void
+}): Fetch {
+  let loaded = 0
+  let underWay: Promise<boolean> | undefined
+
+  const batchFrom = ({ file, head, packed }: LoadedFile): Batch => {
+    const items = [...(definition.unpack?.(packed, head.version, state) ?? [])]
+    const { weights, wires, self } = head
+    const weight = weights.reduce((sum, each) => sum + each, 0)
+    if (items.length === 0 || items.length !== weights.length || weight !== file.facts.weight)
+      throw new CorruptFile('its items are not those that its head tells of')
+    const size = Math.ceil(packed.length / items.length) + itemBytes
+    const age = Math.max(clock.now() - file.facts.sequence / 1000, 0)
+    const forget = (): void => {
+      loaded -= 1
+    }
+    const backing = createBacking(items.length, {
+      onEmpty: (of) => {
+        forget()
+        store.remove(of)
+      },
+      onSurvived: store.survived,
+      onPutBack: forget,
+    })
+    backing.attach(file)
+    return {
+      ...batchOf({
+        items,
+        weights: [...weights],
+        sizes: items.map(() => size),
+        wires: wires ? [...wires] : undefined,
+        weight,
+        bytes: size * items.length,
+        at: elapsed(clock) - age,
+        // A flush waits for files by their numbers.
+        firstPosition: Number.POSITIVE_INFINITY,
+        onlySelf: self,
+      }),
+      // Its name has this attempt already.
+      attempts: file.facts.attempts - 1,
+      doubtful: file.doubtful,
+      isPartlyTaken: file.isPartlyTaken,
+      backing,
+    }
+  }
+
+  const fetch = async (onSlow: () => void): Promise<boolean> => {
+    const file = await store.load(onSlow)
+    if (file === undefined) return false
+    // From here on it counts in the queue, or as dropped.
+    store.release(file.file)
+    try {
+      const batch = batchFrom(file)
+      loaded += 1
+      queue().addFetched(batch)
+      onRead()
+      return true
+    } catch (error) {
+      onError(error)
+      await store.spoil(file.file)
+      return false
+    }
+  }
+
+  const isPossible = (): boolean => underWay === undefined && loaded < maxLoaded && store.mayRead
+
+  return {
+    get isPossible() {
+      return isPossible()
+    },
+    get isUnderWay() {
+      return underWay !== undefined && !store.isSlow
+    },
+    load() {
+      if (underWay) return underWay
+      if (!isPossible()) return Promise.resolve(false)
+      // Nobody waits for a disk that hangs: what it may still read is taken later.
+      underWay = new Promise((resolve) => {
+        const reading = fetch(() => resolve(false)).catch((error) => {
+          onError(error)
+          return false
+        })
+        void reading.then((wasRead) => {
+          underWay = undefined
+          onReadable()
+          resolve(wasRead)
+        })
+      })
+      return underWay
+    },
+  }
+}

@@ -1,0 +1,151 @@
+import type { FileFacts } from './file-name.ts'
+import type { Folder } from './folder.ts'
+
+/** A file of the spool. */
+export interface StoredFile {
+  readonly folder: Folder
+  facts: FileFacts
+  /** What its name said before it was read to be sent. */
+  unread: FileFacts | undefined
+  /** An earlier life may have delivered it, and the ledger does not say so yet. */
+  doubtful: boolean
+  /** The backend has taken some of it, and the ledger does not say so yet. */
+  isPartlyTaken: boolean
+  readErrors: number
+  /** Ends with what is done to it now: its name changes. */
+  turn: Promise<unknown>
+}
+
+export const storedFile = (folder: Folder, facts: FileFacts, doubtful = false): StoredFile => ({
+  ...{ folder, facts, unread: undefined, doubtful, isPartlyTaken: false, readErrors: 0 },
+  turn: Promise.resolve(),
+})
+
+/** To drop it is ambiguous. */
+export const mayHaveArrived = ({ doubtful, isPartlyTaken }: StoredFile): boolean => doubtful || isPartlyTaken
+
+/** Does something to a file when nothing else is being done to it. */
+export function inTurn<Result>(file: StoredFile, operation: () => Promise<Result>): Promise<Result> {
+  const result = file.turn.then(operation)
+  file.turn = result.catch(() => {})
+  return result
+}
+
+/** Gives a file its next name. */
+export const renameFile = async (file: StoredFile, facts: FileFacts, synced: boolean): Promise<void> => {
+  await file.folder.rename(file.facts, facts, synced)
+  file.facts = facts
+}
+
+/** Which files there are, and what they come to. */
+export interface Files {
+  /** Those that are not settled, in order of age. */
+  readonly unsettled: ReadonlySet<StoredFile>
+  /** Those that are all there is of their events, in the order in which they are sent. */
+  readonly waiting: ReadonlySet<StoredFile>
+  /** Settled, but still there. */
+  readonly doomed: ReadonlySet<StoredFile>
+  /** Written without being synced. */
+  readonly unsynced: Set<StoredFile>
+  /** Events of what waits or is being read. */
+  readonly weight: number
+  /** What all take on the disk. */
+  readonly bytes: number
+  /** The highest number that was given to one. */
+  readonly newest: number
+  /** One that was just written, or begins to be. */
+  add(file: StoredFile): void
+  /** Those that an earlier life left: what it may have delivered goes last. */
+  adopt(files: readonly StoredFile[]): void
+  /** `isNext`: it goes before all others. */
+  wait(file: StoredFile, isNext?: boolean): void
+  stopWaiting(file: StoredFile): void
+  /** Takes one out of the line; its weight still counts until it is released. */
+  beginReading(file: StoredFile): void
+  release(file: StoredFile): void
+  /** It is to be removed. */
+  doom(file: StoredFile): void
+  /** It is there no more. */
+  forget(file: StoredFile): void
+  /** All of them stay on the disk, and concern nobody any more. */
+  leave(): void
+}
+
+/** What a file takes at least. */
+const blockBytes = 4_096
+
+const spaceOf = ({ facts }: StoredFile): number => Math.ceil(facts.bytes / blockBytes) * blockBytes
+
+export function createFiles(): Files {
+  const unsettled = new Set<StoredFile>()
+  const waiting = new Set<StoredFile>()
+  const doomed = new Set<StoredFile>()
+  const unsynced = new Set<StoredFile>()
+  /** Those whose space counts: files of another directory are not ours to count. */
+  const counted = new Set<StoredFile>()
+  let weight = 0
+  let bytes = 0
+  let newest = 0
+
+  const add = (file: StoredFile): void => {
+    newest = Math.max(newest, file.facts.sequence)
+    bytes += spaceOf(file)
+    counted.add(file)
+    unsettled.add(file)
+  }
+  const wait: Files['wait'] = (file, isNext = false) => {
+    const behind = isNext ? [...waiting] : []
+    if (isNext) waiting.clear()
+    waiting.add(file)
+    for (const other of behind) waiting.add(other)
+    weight += file.facts.weight
+  }
+
+  return {
+    unsettled,
+    waiting,
+    doomed,
+    unsynced,
+    get weight() {
+      return weight
+    },
+    get bytes() {
+      return bytes
+    },
+    get newest() {
+      return newest
+    },
+    add,
+    adopt(files) {
+      for (const file of files) add(file)
+      for (const file of files) if (!file.doubtful) wait(file)
+      for (const file of files) if (file.doubtful) wait(file)
+    },
+    wait,
+    stopWaiting(file) {
+      if (waiting.delete(file)) weight -= file.facts.weight
+    },
+    beginReading: (file) => void waiting.delete(file),
+    release(file) {
+      weight -= file.facts.weight
+    },
+    doom(file) {
+      unsettled.delete(file)
+      doomed.add(file)
+    },
+    forget(file) {
+      unsettled.delete(file)
+      doomed.delete(file)
+      unsynced.delete(file)
+      if (counted.delete(file)) bytes -= spaceOf(file)
+    },
+    leave() {
+      waiting.clear()
+      unsettled.clear()
+      unsynced.clear()
+      counted.clear()
+      weight = 0
+      bytes = 0
+    },
+  }
+}

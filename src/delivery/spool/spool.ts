@@ -1,0 +1,293 @@
+import { createActor } from 'xstate'
+import type { SpoolState } from '../../../machines/index.ts'
+import { elapsed } from '../../clock.ts'
+import type { DropReason } from '../../exporters/drop-reasons.ts'
+import type { Batch } from '../batch.ts'
+import { createRing, type RequestRoom } from '../ring.ts'
+import { wireSpool } from './chart.ts'
+import type { Spool, SpoolOptions } from './contract.ts'
+import { createFetch } from './fetch.ts'
+import { createLeaving } from './leaving.ts'
+import { createWriter, roomOfFile } from './save.ts'
+import { type SpoolSettings, spoolSettingsOf } from './settings.ts'
+import { createStore } from './store.ts'
+
+/** Parts of memory that are free for what comes in while the disk writes. */
+const relief = 0.25
+/** Parts of `flush_interval`: how often one looks, and how old is what is written then. */
+const lookEach = 1 / 8
+const writtenAfter = 3 / 4
+const shortestLookMs = 5
+
+export function createSpool(options: SpoolOptions): Spool {
+  const { id, definition, clock, ledger, disk, queue, leases, config, onError, onReadable, onChange } =
+    options
+  let settings: SpoolSettings | null = null
+  let lastSettings: SpoolSettings | undefined
+  let isLast = false
+  let isWriting = false
+  let timer: unknown
+  let shown: SpoolState = 'off'
+  let parking: Promise<void> = Promise.resolve()
+  /** The next batch from disk, at the last look. */
+  let idle: Batch | undefined
+  const leaving = createLeaving()
+  const ring = createRing(definition.sizeOf?.bind(definition))
+
+  const room = (): RequestRoom => roomOfFile((settings ?? lastSettings) as SpoolSettings)
+
+  const drop = (reason: DropReason, weight: number, isAmbiguous: boolean, onlySelf = false): void => {
+    if (isAmbiguous) ledger.addAmbiguous(weight)
+    ledger.drop(reason, weight, onlySelf)
+  }
+  const dropBatch = (reason: DropReason, batch: Batch): void =>
+    drop(reason, batch.weight, batch.doubtful || batch.isPartlyTaken, batch.onlySelf)
+
+  const store = createStore({
+    id,
+    type: definition.type,
+    version: definition.packVersion ?? 1,
+    settings: () => (settings ?? lastSettings) as SpoolSettings,
+    disk,
+    clock,
+    send: (event) => actor?.send(event),
+    onRestored: ledger.restore,
+    onDropped: drop,
+    onError,
+    onReadable,
+  })
+  const writer = createWriter(definition, options.state, store)
+  const fetching = createFetch({
+    ...{ definition, state: options.state, store, clock, queue, onError, onReadable },
+    onRead: () => {
+      if (!options.isTaking()) pause()
+    },
+  })
+
+  const start = () => {
+    const made = createActor(wireSpool({ open: store.open, close: () => store.close(isLast) }), {
+      input: { spool: store },
+      clock,
+      inspect: options.inspect,
+      systemId: `spool:${id}`,
+    })
+    made.on('state.shown', () => {
+      const [to = 'off'] = made.getSnapshot().tags as Set<SpoolState>
+      const from = shown
+      shown = to
+      if (from !== to) options.onStateChange(from, to)
+      onChange()
+      // What was to be written is sent as if there were no spool.
+      if (to !== 'ready') returnSpilt()
+      // What came before it was open waits already.
+      else wake()
+    })
+    made.subscribe({ error: onError })
+    made.start()
+    return made
+  }
+  let actor: ReturnType<typeof start> | undefined
+
+  const flushIntervalMs = (): number => Number(config().flush_interval) * 1000
+
+  const takeSpilt = (): Batch => {
+    const batch = writer.batchOf(ring.take(room()))
+    batch.firstPosition = queue().taken()
+    return batch
+  }
+
+  const returnSpilt = (): void => {
+    while (ring.size > 0) queue().giveBack(takeSpilt())
+    onReadable()
+  }
+
+  /** Writes a batch that is in memory alone: afterwards it is on disk alone. */
+  const move = async (batch: Batch): Promise<boolean> => {
+    leaving.add(batch)
+    const file = await writer.save(batch, false)
+    const isWanted = leaving.remove(batch)
+    if (file === undefined) {
+      if (isWanted) {
+        queue().giveBack(batch)
+        onReadable()
+      }
+      return false
+    }
+    if (isWanted) store.wait(file)
+    else store.remove(file)
+    return true
+  }
+
+  const nextWork = (): (() => Promise<boolean>) | undefined => {
+    const before = elapsed(clock) - flushIntervalMs() * writtenAfter
+    if (ring.size > 0 && (ring.bytes >= room().wire || ring.oldest() <= before))
+      return () => move(takeSpilt())
+    if (settings?.mode !== 'always') return undefined
+    for (const batch of leases()) {
+      if (batch.at > before || batch.backing?.isLost === false) continue
+      return () => writer.copy(batch)
+    }
+    const batch = queue().takeUnbacked(before, room())
+    return batch && (() => move(batch))
+  }
+
+  const pump = (): void => {
+    if (isWriting || !store.mayWrite) return
+    const work = nextWork()
+    if (work === undefined) return
+    isWriting = true
+    void work().then((isDone) => {
+      isWriting = false
+      if (isDone) pump()
+    })
+  }
+
+  const wake = (): void => {
+    if (timer !== undefined || !store.mayWrite) return
+    const isAlways = settings?.mode === 'always' && (queue().items > 0 || leases().size > 0)
+    if (!isAlways && ring.size === 0) return
+    timer = clock.setTimeout(
+      () => {
+        timer = undefined
+        pump()
+        wake()
+      },
+      Math.max(flushIntervalMs() * lookEach, shortestLookMs),
+    )
+  }
+
+  /** Returns the batches that are not in a file of their own. Those before others go before them again. */
+  const putBack = (batches: readonly Batch[]): Batch[] =>
+    batches
+      .toReversed()
+      .filter((batch) => !writer.putBack(batch))
+      .reverse()
+
+  /** What was read and is not sent goes back: it takes memory, and its name says that it is being sent. */
+  const pause = (): void => void putBack(queue().returnFetched(writer.isWhole))
+
+  const returnIdle = (): void => {
+    if (idle !== undefined && idle === queue().nextFetched) pause()
+    idle = queue().nextFetched
+  }
+
+  const park = async (batches: readonly Batch[], reason: DropReason): Promise<void> => {
+    for (const batch of batches) {
+      if (!leaving.has(batch)) continue
+      const file = store.mayWrite ? await writer.save(batch, false) : undefined
+      if (!leaving.remove(batch)) {
+        if (file) store.remove(file)
+        continue
+      }
+      if (file) store.wait(file)
+      else dropBatch(reason, batch)
+      batch.backing?.leave(batch.items.length)
+    }
+  }
+
+  return {
+    configure(now) {
+      const before = settings
+      settings = spoolSettingsOf(now)
+      lastSettings = settings ?? lastSettings
+      if (settings === null) {
+        actor?.send({ type: 'spool.disable' })
+        return
+      }
+      actor ??= start()
+      if (before !== null && before.directory !== settings.directory) actor.send({ type: 'spool.disable' })
+      actor.send({ type: 'spool.enable' })
+      // `max_bytes` may be larger than before.
+      if (shown === 'full' && store.hasRoom) actor.send({ type: 'spool.freed' })
+      onChange()
+    },
+    get spills() {
+      return store.mayWrite
+    },
+    get isPrompt() {
+      return store.mayWrite && settings?.mode === 'always'
+    },
+    get isDue() {
+      return fetching.isPossible
+    },
+    load: fetching.load,
+    fetch() {
+      if (fetching.isPossible) void fetching.load()
+    },
+    pause,
+    get isFetching() {
+      return fetching.isUnderWay
+    },
+    wake,
+    spill(item, weight, at, self, wire, memory) {
+      if (!store.mayWrite) return false
+      const { queue_size: queueSize, queue_bytes: queueBytes } = config()
+      if (ring.size >= Number(queueSize) * relief) return false
+      if (ring.bytes + leaving.bytes >= Number(queueBytes) * relief) return false
+      ring.push(item, weight, at, self, wire, memory)
+      if (ring.bytes >= room().wire) pump()
+      wake()
+      return true
+    },
+    get items() {
+      return ring.size
+    },
+    get bytes() {
+      return ring.bytes + leaving.bytes
+    },
+    get fullReason() {
+      return shown === 'full' ? 'spool_full' : 'queue_full'
+    },
+    get memoryWeight() {
+      return ring.weight + leaving.weight
+    },
+    get weight() {
+      return actor && store.weight
+    },
+    flushed() {
+      let mark: number | undefined
+      return () => {
+        if (actor === undefined) return true
+        if (mark === undefined && ring.size === 0 && leaving.size === 0) mark = store.newest
+        return mark !== undefined && store.settledTo(mark)
+      }
+    },
+    tick({ max_age: maxAge }) {
+      if (actor === undefined) return
+      store.tick(typeof maxAge === 'number' ? maxAge * 1000 : undefined)
+      returnIdle()
+      pump()
+      wake()
+    },
+    park(reason) {
+      if (actor === undefined || shown === 'off') return false
+      const batches: Batch[] = []
+      while (ring.size > 0) batches.push(takeSpilt())
+      batches.push(...queue().removeAll(room()))
+      const unread = putBack(batches)
+      for (const batch of unread) leaving.add(batch)
+      parking = parking.then(() => park(unread, reason))
+      return true
+    },
+    parked: () => parking,
+    end: (reason) =>
+      new Promise((resolve) => {
+        for (const batch of leaving.clear()) dropBatch(reason, batch)
+        clock.clearTimeout(timer)
+        isLast = true
+        if (actor === undefined || shown === 'off') return resolve()
+        actor.on('state.shown', () => {
+          if (shown === 'off') resolve()
+        })
+        actor.send({ type: 'spool.disable' })
+      }),
+    status: () =>
+      actor &&
+      lastSettings && {
+        state: shown,
+        directory: lastSettings.directory,
+        mode: lastSettings.mode,
+        ...store.status(),
+      },
+  }
+}

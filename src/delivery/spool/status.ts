@@ -1,0 +1,16 @@
+import type { SpoolState } from '../../../machines/states.ts'
+
+/** A spool, as `status().exporters[id].spool` shows it. */
+export interface SpoolStatus {
+  readonly state: SpoolState
+  readonly directory: string
+  readonly mode: 'overflow' | 'always'
+  readonly files: number
+  readonly bytes: number
+  /** When the oldest file was written, in epoch milliseconds; null without one. */
+  readonly oldestAt: number | null
+  /** Files that are set aside, because they are not what their names say. */
+  readonly quarantined: number
+  /** Files in the directory that are not ours, at the latest look. */
+  readonly foreign: number
+}

@@ -1,0 +1,205 @@
+import type { SpoolEvent } from '../../../machines/index.ts'
+import type { Clock } from '../../clock.ts'
+import { TelemetryError } from '../../errors.ts'
+import type { DropReason } from '../../exporters/drop-reasons.ts'
+import type { Store } from './contract.ts'
+import type { Disk } from './disk.ts'
+import type { FileFacts } from './file-name.ts'
+import { createFiles, inTurn, mayHaveArrived, type StoredFile, storedFile } from './files.ts'
+import { createFolder, type Folder } from './folder.ts'
+import { createWatch } from './patience.ts'
+import { createReading } from './reading.ts'
+import { createRemoval } from './removal.ts'
+import type { SpoolSettings } from './settings.ts'
+import { createWriting } from './writing.ts'
+
+const leftBehind = (events: number, directory: string): TelemetryError =>
+  new TelemetryError(
+    'SPOOL_LEFT',
+    `${events} events are left on disk by a change of the spool: they are delivered when ${directory} is in use again`,
+  )
+
+export function createStore(options: {
+  id: string
+  type: string
+  /** Version of the driver's packing. */
+  version: number
+  settings: () => SpoolSettings
+  disk: Disk
+  clock: Clock
+  send: (event: SpoolEvent) => void
+  /** Events that an earlier life left. */
+  onRestored: (weight: number) => void
+  onDropped: (reason: DropReason, weight: number, isAmbiguous: boolean) => void
+  onError: (error: unknown) => void
+  /** A file waits that did not before, or may be read again. */
+  onReadable: () => void
+}): Store {
+  const { id, type, version, settings, disk, clock, send, onRestored, onDropped, onError, onReadable } =
+    options
+  const files = createFiles()
+  const { unsettled, waiting, doomed, unsynced } = files
+  let folder: Folder | undefined
+  let mayWrite = false
+  let foreign = 0
+  let hasFailed = false
+
+  const fail = (error: unknown): void => {
+    hasFailed = true
+    send({ type: 'spool.failed', error })
+  }
+  const watch = createWatch(clock, fail)
+  const removal = createRemoval(
+    files,
+    () => {
+      if (writing.hasRoom) send({ type: 'spool.freed' })
+    },
+    fail,
+  )
+  const { settle } = removal
+  const writing = createWriting({
+    ...{ files, type, version, settings, clock, watch, fail, settle },
+    folder: () => folder,
+    onFull: () => send({ type: 'spool.filled' }),
+    onWritten: () => {
+      if (hasFailed) send({ type: 'spool.wrote' })
+      hasFailed = false
+    },
+  })
+  const reading = createReading({
+    ...{ files, type, clock, watch, fail, onDropped, onError, onReadable },
+    isOpen: () => folder !== undefined,
+    isSynced: () => settings().fsync === 'batch',
+  })
+
+  const lose = (reason: DropReason, file: StoredFile): void => {
+    files.stopWaiting(file)
+    onDropped(reason, file.facts.weight, mayHaveArrived(file))
+    settle(file)
+  }
+
+  /** After a directory was there again: what it no longer has is lost, what it has besides is new. */
+  const reconcile = (found: readonly FileFacts[]): readonly FileFacts[] => {
+    const present = new Set(found.map(({ sequence }) => sequence))
+    for (const file of waiting) if (!present.has(file.facts.sequence)) lose('spool_corrupt', file)
+    const known = new Set([...unsettled, ...doomed].map(({ facts }) => facts.sequence))
+    return found.filter(({ sequence }) => !known.has(sequence))
+  }
+
+  const open: Store['open'] = async () => {
+    folder ??= createFolder(settings().directory, disk)
+    const from = folder
+    const found = await from.open()
+    if (found !== undefined) {
+      foreign = found.foreign
+      const known = reconcile(found.files).map((facts) => storedFile(from, facts, facts.attempts > 0))
+      const restored = [...known.map(({ facts }) => facts), ...found.spoilt]
+      onRestored(restored.reduce((sum, { weight }) => sum + weight, 0))
+      for (const { weight, attempts } of found.spoilt) onDropped('spool_corrupt', weight, attempts > 0)
+      files.adopt(known)
+    }
+    reading.forgive()
+    onReadable()
+    return { isFull: files.bytes >= settings().maxBytes }
+  }
+
+  const close: Store['close'] = async (isLast) => {
+    await reading.finish()
+    await removal.finish().catch(onError)
+    const closing = folder
+    folder = undefined
+    if (!isLast) {
+      const left = files.weight
+      files.leave()
+      if (left > 0) onError(leftBehind(left, closing?.directory ?? 'its directory'))
+      onDropped('disabled', left, false)
+    }
+    await closing?.close()
+  }
+
+  /** What was written without being synced, is. */
+  const sync = async (from: Folder, written: readonly StoredFile[]): Promise<void> => {
+    for (const file of written) {
+      if (!unsettled.has(file)) continue
+      await inTurn(file, () => from.sync(file.facts))
+    }
+    await from.syncNames()
+  }
+
+  return {
+    id,
+    allow: () => {
+      mayWrite = true
+      onReadable()
+    },
+    forbid: () => {
+      mayWrite = false
+    },
+    noteError: onError,
+    open,
+    close,
+    get mayWrite() {
+      return mayWrite
+    },
+    get mayRead() {
+      return reading.mayRead
+    },
+    get hasRoom() {
+      return writing.hasRoom
+    },
+    get weight() {
+      return files.weight
+    },
+    get newest() {
+      return files.newest
+    },
+    settledTo(sequence) {
+      for (const { facts } of unsettled) return facts.sequence > sequence
+      return true
+    },
+    save: writing.save,
+    wait(file) {
+      files.wait(file)
+      onReadable()
+    },
+    load: reading.load,
+    release: files.release,
+    get isSlow() {
+      return reading.isSlow
+    },
+    survived: reading.survived,
+    putBack: reading.putBack,
+    fail,
+    spoil: reading.spoil,
+    remove(file) {
+      files.stopWaiting(file)
+      settle(file)
+    },
+    tick(maxAgeMs) {
+      removal.sweep()
+      const now = clock.now()
+      if (maxAgeMs !== undefined)
+        for (const file of unsettled) {
+          if (now - file.facts.sequence / 1000 <= maxAgeMs) break
+          if (waiting.has(file)) lose('max_age', file)
+        }
+      if (folder === undefined || (unsynced.size === 0 && !folder.hasUnsyncedNames)) return
+      const written = [...unsynced]
+      unsynced.clear()
+      sync(folder, written).catch((error) => {
+        for (const file of written) if (unsettled.has(file)) unsynced.add(file)
+        fail(error)
+      })
+    },
+    status() {
+      const [oldest] = unsettled
+      return {
+        files: unsettled.size,
+        bytes: files.bytes,
+        oldestAt: oldest ? oldest.facts.sequence / 1000 : null,
+        quarantined: folder?.quarantined ?? 0,
+        foreign,
+      }
+    },
+  }
+}
