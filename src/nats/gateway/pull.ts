@@ -4,6 +4,7 @@ import type { Telemetry } from '../../contract.ts'
 import { messageOf } from '../../errors.ts'
 import type { Ingress } from '../../ingress.ts'
 import type { Logger } from '../../logger.ts'
+import { pause } from '../../waiting.ts'
 import { createShares, MessageEvent } from './message.ts'
 import { roomFor } from './room.ts'
 
@@ -51,8 +52,6 @@ export function startPull({
   let doubtfulTo = 0
   let isLost = false
 
-  const pause = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(() => resolve(), pauseMs))
-
   const give = (message: JsMsg, exporters: readonly string[]): void => {
     outstanding += 1
     const isDoubtful = message.seq <= doubtfulTo
@@ -70,7 +69,7 @@ export function startPull({
   const takeOnce = async (from: Consumer): Promise<void> => {
     const { exporters, messages } = roomFor(telemetry, type, limit)
     const room = Math.min(messages, limit - outstanding)
-    if (room <= 0) return pause()
+    if (room <= 0) return pause(clock, pauseMs)
     for await (const message of await from.fetch({ max_messages: room, expires: requestMs }))
       give(message, exporters)
   }
@@ -86,7 +85,7 @@ export function startPull({
         from = undefined
         if (!isLost) logger.warn({ type, error: messageOf(error) }, 'the stream of telemetry does not answer')
         isLost = true
-        await pause()
+        await pause(clock, pauseMs)
       }
     }
   }
