@@ -32,6 +32,8 @@ export type Attempt =
       /** The body as far as it was read: all of it, unless `cut` says why not. */
       readonly body: Uint8Array
       readonly cut?: 'oversized' | 'stopped' | 'broken'
+      /** All of the request has been written: nobody reads its body any more. */
+      readonly written?: boolean
       /** Origin and path of the request; no query. */
       readonly from: string
     }
@@ -155,7 +157,8 @@ export function beginRequest(
       const { headers } = response
       const from = status === 407 && plan.via ? `the proxy ${plan.via.proxy.origin}` : plan.from
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-      end({ type: 'response', status, headers, body, from, ...(cut !== undefined && { cut }) })
+      const written = request.writableFinished
+      end({ type: 'response', status, headers, body, from, written, ...(cut !== undefined && { cut }) })
     }
 
     stopResponse = () => finish('stopped')

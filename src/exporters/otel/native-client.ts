@@ -33,7 +33,7 @@ export async function openNativeClient(
     export: async (batch, attempt) => {
       const body = encoder.encode(batch)
       if (body.byteLength > attempt.config.max_request_bytes) return { type: 'too_large', unsent: true }
-      return post(body, batch.length, attempt)
+      return post(body, batch.length, attempt, encoder.giveBack)
     },
     proxy,
     requestBytes: encoder.overheadBytes,

@@ -1,6 +1,6 @@
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
-import { abortOf } from '../abort-source.ts'
+import { type AbortSource, abortOf } from '../abort-source.ts'
 import { sendAuthorized } from '../http/credentials.ts'
 import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import type { Outcome } from '../outcome.ts'
@@ -35,8 +35,16 @@ export type AbortedAttempt = Parameters<typeof abortOf>[0]
 export interface Transport {
   /** The resource and scope of what is sent. */
   readonly origin: SpanOrigin
-  /** Posts a request of so many items, once. `rejected` of the outcome counts items. */
-  post(body: Uint8Array, items: number, attempt: AbortedAttempt): Promise<Outcome>
+  /**
+   * Posts a request of so many items, once. `rejected` of the outcome counts items. `free` is called when the body is
+   * certain not to be read again.
+   */
+  post(
+    body: Uint8Array,
+    items: number,
+    attempt: AbortedAttempt,
+    free?: (body: Uint8Array) => void,
+  ): Promise<Outcome>
   /** The proxy it goes through, without credentials. */
   readonly proxy: string | undefined
   close(): Promise<void>
@@ -67,12 +75,17 @@ export async function openTransport(
 
   return {
     origin,
-    post: async (body, items, tried) => {
+    post: async (body, items, tried, free) => {
+      let written = true
+      const send = async (signal: AbortSource, headers: Record<string, string> = {}) => {
+        const sent = await http.post(body, { signal, headers })
+        written &&= sent.type === 'response' && sent.written === true
+        return sent
+      }
       const attempt = await (credentials === undefined
-        ? http.post(body, { signal: abortOf(tried) })
-        : sendAuthorized(credentials, tried.signal, (obtained = {}) =>
-            http.post(body, { signal: tried.signal, headers: obtained }),
-          ))
+        ? send(abortOf(tried))
+        : sendAuthorized(credentials, tried.signal, (obtained) => send(tried.signal, obtained)))
+      if (written && attempt.type === 'response') free?.(body)
       let cause: TelemetryError | undefined
       const outcome = outcomeOf(attempt, {
         now: clock.now(),
