@@ -46,7 +46,7 @@ function ours(settings: object) {
   const collect = (): number => {
     intake.tick('flush')
     const collection = items.pop()?.collection ?? state.latest?.collection
-    return collection ? requests.join(collection.bytes, collection.pieces).length : 0
+    return collection ? requests.join(collection, collection.pieces).length : 0
   }
   return { bus, collect }
 }

@@ -107,10 +107,18 @@ async function work(task: Task): Promise<Result> {
   }
 }
 
-/** Files of 1 MiB, as a spool writes them. */
+/** A field of protobuf: number 1 or 2, its length, and what it holds. */
+function field(number: 1 | 2, value: Uint8Array): Buffer {
+  const length: number[] = []
+  for (let left = value.length; length.length === 0 || left > 0; left = Math.floor(left / 128))
+    length.push(left < 128 ? left : (left % 128) + 128)
+  return Buffer.concat([Buffer.of(number * 8 + 2, ...length), value])
+}
+
+/** Files of 1 MiB, as a spool writes them: a request with one span. */
 async function makeBacklog(directory: string, mebibytes: number): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  const packed = Buffer.alloc(2 ** 20, 1)
+  const packed = field(1, field(2, field(2, Buffer.alloc(2 ** 20))))
   const head = { type: 'otel', version: 1, weights: [2], wires: null, self: false }
   const content = encodeContent(head, packed)
   for (let i = 0; i < mebibytes; i += 1) {

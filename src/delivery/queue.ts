@@ -178,6 +178,8 @@ export function createQueue(options: {
       }
       // One from disk, one fresh, as long as both are due.
       const isFreshsTurn = lastWasFetched && ring.size > 0 && isFreshDue()
+      // The disk's next batch is there when its turn has come.
+      if (isFreshsTurn && fetched.size() === 0) spill.fetch()
       const batch = isFreshsTurn ? undefined : takeFetched()
       lastWasFetched = batch !== undefined
       if (batch) return batch

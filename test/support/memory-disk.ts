@@ -19,6 +19,8 @@ export interface MemoryDisk extends Disk {
   fault: (operation: keyof Disk, path: string) => void | Promise<void>
   /** Operations under way, at most. */
   readonly mostAtOnce: number
+  /** How often each operation was asked for. */
+  readonly counts: ReadonlyMap<keyof Disk, number>
   /** The process dies: its locks are stale, and what it still does changes nothing. */
   kill(): void
 }
@@ -49,6 +51,7 @@ export function createMemoryDisk(platter: Platter = createPlatter()): MemoryDisk
   const log: DiskStep[] = []
   let underWay = 0
   let mostAtOnce = 0
+  const counts = new Map<keyof Disk, number>()
   let last: Promise<unknown> = Promise.resolve()
 
   const operation =
@@ -57,6 +60,7 @@ export function createMemoryDisk(platter: Platter = createPlatter()): MemoryDisk
       act: (...args: Args) => Result,
     ): ((...args: Args) => Promise<Result>) =>
     (...args) => {
+      counts.set(name, (counts.get(name) ?? 0) + 1)
       const run = async (): Promise<Result> => {
         underWay += 1
         mostAtOnce = Math.max(mostAtOnce, underWay)
@@ -83,6 +87,7 @@ export function createMemoryDisk(platter: Platter = createPlatter()): MemoryDisk
     get mostAtOnce() {
       return mostAtOnce
     },
+    counts,
     kill: () => void alive.delete(self),
     makeDirectory: operation('makeDirectory', (path) => void directories.add(path)),
     makeExclusively: operation('makeExclusively', (path) => {

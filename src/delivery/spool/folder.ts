@@ -33,6 +33,8 @@ export interface Folder {
   readonly quarantined: number
   /** Has a file on the disk that was written without being synced. */
   sync(file: FileFacts): Promise<void>
+  /** Names have changed that are not synced: attempts that are not on the disk for good. */
+  readonly hasUnsyncedNames: boolean
   /** Has the names on the disk. */
   syncNames(): Promise<void>
   close(): Promise<void>
@@ -55,6 +57,7 @@ export function createFolder(directory: string, disk: Disk): Folder {
   const quarantine = join(directory, quarantineName)
   let lock: Lock | undefined
   let aside: string[] = []
+  let hasUnsyncedNames = false
 
   /** Others must not be able to put files there that are then sent with our credentials. */
   const claim = async (): Promise<void> => {
@@ -149,6 +152,7 @@ export function createFolder(directory: string, disk: Disk): Folder {
     async rename(file, to, synced) {
       await disk.rename(pathOf(file), pathOf(to))
       if (synced) await disk.sync(directory)
+      else hasUnsyncedNames = true
     },
     async remove(file) {
       try {
@@ -175,7 +179,18 @@ export function createFolder(directory: string, disk: Disk): Folder {
         if (!isMissing(error)) throw error
       }
     },
-    syncNames: () => disk.sync(directory),
+    get hasUnsyncedNames() {
+      return hasUnsyncedNames
+    },
+    async syncNames() {
+      hasUnsyncedNames = false
+      try {
+        await disk.sync(directory)
+      } catch (error) {
+        hasUnsyncedNames = true
+        throw error
+      }
+    },
     async close() {
       await lock?.release()
       lock = undefined

@@ -49,6 +49,8 @@ export function createStore(options: {
     send({ type: 'spool.failed', error })
   }
   const watch = createWatch(clock, fail)
+  /** It is not open yet, so it cannot fail: somebody is told. */
+  const watchOpening = createWatch(clock, onError)
   const removal = createRemoval(
     files,
     () => {
@@ -89,7 +91,7 @@ export function createStore(options: {
   const open: Store['open'] = async () => {
     folder ??= createFolder(settings().directory, disk)
     const from = folder
-    const found = await from.open()
+    const found = await watchOpening(from.open(), () => {})
     if (found !== undefined) {
       foreign = found.foreign
       const known = reconcile(found.files).map((facts) => storedFile(from, facts, facts.attempts > 0))
@@ -183,7 +185,7 @@ export function createStore(options: {
           if (now - file.facts.sequence / 1000 <= maxAgeMs) break
           if (waiting.has(file)) lose('max_age', file)
         }
-      if (unsynced.size === 0 || folder === undefined) return
+      if (folder === undefined || (unsynced.size === 0 && !folder.hasUnsyncedNames)) return
       const written = [...unsynced]
       unsynced.clear()
       sync(folder, written).catch((error) => {

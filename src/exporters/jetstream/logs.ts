@@ -1,8 +1,7 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
-import { compacting } from '../otel/encode/slabs.ts'
-import type { EncodedItem } from '../otel/encoded-item.ts'
+import type { Packing } from '../otel/packing.ts'
 import { logs } from '../otel/signal.ts'
-import { otelLogs } from '../otel-logs/index.ts'
+import { type LogItem, otelLogs } from '../otel-logs/index.ts'
 import { otelLogsSchema } from '../otel-logs/schema.ts'
 import { severityProblem } from '../otel-logs/severity.ts'
 import { connectionProblems, jetstreamKeys } from './connection-keys.ts'
@@ -26,7 +25,7 @@ export const jetstreamLogsSchema = {
 /** The configuration keys of the exporter type `jetstream_logs`. */
 export type JetStreamLogsSchema = typeof jetstreamLogsSchema
 
-type Inner = ExporterDefinition<RequestClient, object, EncodedItem, JetStreamLogsSchema, 'otel_logs'>
+type Inner = ExporterDefinition<RequestClient, Packing, LogItem, JetStreamLogsSchema, 'otel_logs'>
 
 function problemsOf(config: ConfigOf<JetStreamLogsSchema>): readonly (readonly [string, string])[] {
   const problem = severityProblem(config.severities)
@@ -43,22 +42,17 @@ export function jetstreamLogs(): ExporterDefinition<
   'jetstream_logs'
 > {
   const publishingOf = publishings()
-  return defineExporter<RequestClient, object, EncodedItem, JetStreamLogsSchema, 'jetstream_logs'>({
+  return defineExporter<RequestClient, Packing, LogItem, JetStreamLogsSchema, 'jetstream_logs'>({
     ...(otelLogs() as unknown as Inner),
     type: 'jetstream_logs',
     schema: jetstreamLogsSchema,
     validate: problemsOf,
     open: async (config, context) => {
       const { openRequestClient } = await import('./requests.ts')
-      return openRequestClient(config, context, publishingOf(context.state))
+      const client = await openRequestClient(config, context, publishingOf(context.state))
+      context.state.encoder ??= client.encoder
+      return client
     },
-    requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) =>
-      compacting(
-        () => batch,
-        () => client.export(batch, context),
-      ),
-    close: (client) => client.close(),
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (_, state) => shownPublished(publishingOf(state)),
   })

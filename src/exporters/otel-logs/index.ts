@@ -22,7 +22,8 @@ interface LogState extends Packing {
   settings: LogSettings | undefined
 }
 
-type LogItem = EncodedItem | RestoredItem
+/** A log record in the queue: of this process, or read from disk. */
+export type LogItem = EncodedItem | RestoredItem
 type LogSink = Sink<LogState, LogItem, OtelLogsConfig>
 
 function settingsOf({ state, config }: LogSink): LogSettings {

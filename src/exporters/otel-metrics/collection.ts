@@ -8,10 +8,18 @@ export interface Piece {
   readonly points: number
 }
 
+/** The beginning of a request: the encoded fields of resource and scope. */
+export interface Heads {
+  readonly resource: Buffer
+  readonly scope: Buffer
+}
+
 /** The encoded sums of one collection. A retry copies them and does not encode again. */
 export interface Collection {
   readonly bytes: Buffer
   readonly pieces: readonly Piece[]
+  /** Resource and scope, where another process took it. */
+  readonly heads?: Heads | undefined
 }
 
 /**

@@ -48,6 +48,8 @@ function latestFor(client: MetricsClient, state: State): CollectionItem {
 
 const forgotten: Refusal = { type: 'refused', cause: new Error('what was summed up has been forgotten') }
 
+const noHeads = { resource: '', scope: '' }
+
 /** Sends what is pending, in requests as large as they may be. What it returns as `stop` ended it. */
 async function send(
   client: MetricsClient,
@@ -55,11 +57,12 @@ async function send(
   context: Context,
 ): Promise<{ readonly stop?: Stop; readonly cause?: unknown }> {
   const { collection } = item
-  let room = context.config.max_request_bytes - client.requestBytes
+  const { resource, scope } = collection?.heads ?? noHeads
+  let room = context.config.max_request_bytes - client.requestBytes - resource.length - scope.length
   let cause: unknown
   while (collection && item.pending.length > 0) {
     const pieces = fitting(item.pending, room)
-    const outcome = await client.post(collection.bytes, pieces, context)
+    const outcome = await client.post(collection, pieces, context)
     switch (outcome.type) {
       case 'delivered':
         cause ??= outcome.cause

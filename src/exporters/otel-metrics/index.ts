@@ -1,3 +1,4 @@
+import { troublesOf } from '../../metrics/aggregate.ts'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { sharedNames } from '../../metrics/redeclare.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
@@ -6,6 +7,7 @@ import type { MetricsClient } from './client.ts'
 import { type CollectionItem, largestPiece } from './collection.ts'
 import { ingest } from './ingest.ts'
 import { identityOf, instrumentName } from './names.ts'
+import { packItems, spoolProblems, unpackItems } from './packing.ts'
 import { type OtelMetricsSchema, otelMetricsSchema } from './settings.ts'
 import { createState, forget, type State } from './state.ts'
 import { takeCollection } from './tick.ts'
@@ -33,11 +35,17 @@ export function otelMetrics<const Type extends string = 'otel_metrics'>(
   return defineExporter<MetricsClient, State, CollectionItem, OtelMetricsSchema, Type>({
     type,
     schema: otelMetricsSchema,
-    validate: (config) => [...certificateProblems(config), ...sharedNames(config.metrics, namesOf, taken)],
+    validate: (config) => [
+      ...certificateProblems(config),
+      ...sharedNames(config.metrics, namesOf, taken),
+      ...spoolProblems(config),
+    ],
     state: ({ clock }) => createState(metrics, clock),
     open: async (config, context) => {
       const { openMetricsClient } = await import('./client.ts')
-      return openMetricsClient(config, context)
+      const client = await openMetricsClient(config, context)
+      context.state.requests ??= client.requests
+      return client
     },
     ignoresTime: true,
     readsScope: ({ exemplars }) => exemplars,
@@ -46,20 +54,20 @@ export function otelMetrics<const Type extends string = 'otel_metrics'>(
     forget,
     sizeOf: largestPiece,
     requestBytes: (client) => client.requestBytes,
+    pack: packItems,
+    unpack: unpackItems,
     export: async (client, batch, context) => {
+      context.state.requests = client.requests
       const { exportCollections } = await import('./export.ts')
       return exportCollections(client, batch, context)
     },
     close: (client) => client.close(),
-    probe: (client, context) => client.post(Buffer.alloc(0), [], context),
+    probe: (client, context) => client.post({ bytes: Buffer.alloc(0) }, [], context),
     describe: (client, state) => ({
       ...(client?.proxy && { proxy: client.proxy }),
       metrics: state.families.length,
       series: state.totalSeries,
-      ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),
-      ...(state.refused > 0 && { refused: state.refused }),
-      ...(state.limited > 0 && { limited: state.limited }),
-      ...(state.failed > 0 && { failed: state.failed, lastFailure: state.lastFailure }),
+      ...troublesOf(state),
       ...(state.rejectedPoints > 0 && {
         rejectedPoints: state.rejectedPoints,
         lastRejection: state.lastRejection,

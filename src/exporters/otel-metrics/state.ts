@@ -19,10 +19,11 @@ import { type Collection, type CollectionItem, itemOf } from './collection.ts'
 import { addFamily, declarationsOf, declare } from './declarations.ts'
 import { encodeCollection } from './encode/collection.ts'
 import { attributeName, identityOf, instrumentName } from './names.ts'
+import type { Packing } from './packing.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 /** The sums of one exporter. Made before its first client, outlives them all. */
-export interface State extends Aggregate<MetricSeries>, Shared {
+export interface State extends Aggregate<MetricSeries>, Shared, Packing {
   readonly clock: Pick<Clock, 'now'>
   readonly families: MetricFamily[]
   /** By the identity of their names. */
@@ -64,6 +65,7 @@ export function createState(metrics: readonly DeclaredMetric[], clock: Pick<Cloc
       latest: undefined,
       latestClient: undefined,
       outgoing: [],
+      requests: undefined,
       rejectedPoints: 0,
       lastRejection: undefined,
     },

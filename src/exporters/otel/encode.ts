@@ -14,7 +14,7 @@ import { writeSdkSpan } from './encode/sdk-span.ts'
 import { writeSpan } from './encode/span.ts'
 import type { EncodedItem } from './encoded-item.ts'
 import type { SpanOrigin } from './resource.ts'
-import { EncodedHead, isRestored } from './restored-item.ts'
+import { type EncodedHead, isEncodedHead, isRestored } from './restored-item.ts'
 import { isEncoded, isSdkSpan, type SpanItem } from './span-item.ts'
 
 export type { SpanOrigin as EncoderOptions } from './resource.ts'
@@ -69,7 +69,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
     described: Described | EncodedHead,
     encodeHead: (writer: ProtobufWriter, described: Described) => Buffer,
   ): Buffer => {
-    if (described instanceof EncodedHead) return described.bytes
+    if (isEncodedHead(described)) return described.bytes
     const head = heads.get(described) ?? encodeHead(writer, described)
     heads.set(described, head)
     return head

@@ -1,6 +1,5 @@
-import type { OpenContext } from '../exporter.ts'
 import type { Outcome } from '../outcome.ts'
-import type { ObtainedBy } from './credentials.ts'
+import type { ConnectionContext, ObtainedBy } from './credentials.ts'
 import { createEncoder, type Encoder } from './encode.ts'
 import type { SpanOrigin } from './resource.ts'
 import type { Signal } from './signal.ts'
@@ -23,7 +22,7 @@ export interface NativeClient {
 /** Our encoder and transport, for items that are encoded one by one: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
   config: ConnectionConfig,
-  context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
+  context: ConnectionContext,
   carried: Signal,
   obtainedBy?: ObtainedBy,
   encoderOf: (origin: SpanOrigin) => Encoder = createEncoder,

@@ -1,5 +1,10 @@
+/** Known to every copy of this module; a span of an SDK may have properties of any name. */
+const restored: unique symbol = Symbol.for('telemachine.RestoredItem') as never
+const head: unique symbol = Symbol.for('telemachine.EncodedHead') as never
+
 /** The head of a ResourceSpans or ScopeSpans that another life of the process has encoded. */
 export class EncodedHead {
+  readonly [head] = true
   readonly bytes: Buffer
 
   constructor(bytes: Buffer) {
@@ -9,6 +14,7 @@ export class EncodedHead {
 
 /** A span or a log record that was read from disk: it keeps the resource and the scope that it was written with. */
 export class RestoredItem {
+  readonly [restored] = true
   /** Where it stands, with tag and length. Others of its file share the memory. */
   readonly bytes: Buffer
   readonly start: number
@@ -25,7 +31,9 @@ export class RestoredItem {
   }
 }
 
-export const isRestored = (item: object): item is RestoredItem => item instanceof RestoredItem
+export const isEncodedHead = (described: object): described is EncodedHead => head in described
+
+export const isRestored = (item: object): item is RestoredItem => restored in item
 
 interface Part {
   readonly field: number

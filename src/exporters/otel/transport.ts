@@ -1,13 +1,12 @@
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
 import { abortOf } from '../abort-source.ts'
-import type { OpenContext } from '../exporter.ts'
 import { sendAuthorized } from '../http/credentials.ts'
 import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
 import type { Outcome } from '../outcome.ts'
 import type { proxyKeys } from '../proxy-keys.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
-import { type ObtainedBy, openCredentials } from './credentials.ts'
+import { type ConnectionContext, type ObtainedBy, openCredentials } from './credentials.ts'
 import { rejectedItems } from './export-response.ts'
 import { detectOrigin, type SpanOrigin } from './resource.ts'
 import type { OtelConfig } from './schema.ts'
@@ -46,7 +45,7 @@ export interface Transport {
 /** Each request is tried once, and its outcome is exact. */
 export async function openTransport(
   config: ConnectionConfig,
-  context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
+  context: ConnectionContext,
   carried: Signal,
   obtainedBy?: ObtainedBy,
 ): Promise<Transport> {

@@ -49,7 +49,7 @@ export function driveMetrics(metrics: readonly DeclaredMetric[] = [], settings: 
     sink.monotonic = clock.at - 1_600_000_000_000
   }
   const requests = createRequests(origin)
-  const requestOf = ({ bytes, pieces }: Collection): Uint8Array => requests.join(bytes, pieces)
+  const requestOf = (collection: Collection): Uint8Array => requests.join(collection, collection.pieces)
   return {
     ...{ state, clock, drops, items, requestOf },
     held: () => held,

@@ -1,11 +1,13 @@
 import { encodeResource, encodeScope } from '../../otel/encode/heads.ts'
 import { createWriter, varintSize, writeByte, writeUint32 } from '../../otel/encode/protobuf-writer.ts'
 import type { SpanOrigin } from '../../otel/resource.ts'
-import type { Piece } from '../collection.ts'
+import type { Collection, Heads, Piece } from '../collection.ts'
 
 export interface Requests {
   /** The bytes of an ExportMetricsServiceRequest (opentelemetry-proto v1) with these pieces of a collection. */
-  join(bytes: Buffer, pieces: readonly Piece[]): Uint8Array
+  join(collection: Pick<Collection, 'bytes' | 'heads'>, pieces: readonly Piece[]): Uint8Array
+  /** Those of this process. */
+  readonly heads: Heads
   /** Bytes that a request takes beside its pieces, at most. */
   readonly overheadBytes: number
 }
@@ -19,10 +21,10 @@ const longestLength = 5
 /** Encodes the parts that all requests share, once. */
 export function createRequests({ resource, scope }: SpanOrigin): Requests {
   const writer = createWriter()
-  const resourceHead = encodeResource(writer, resource)
-  const scopeHead = encodeScope(writer, scope)
+  const own: Heads = { resource: encodeResource(writer, resource), scope: encodeScope(writer, scope) }
   return {
-    join(bytes, pieces) {
+    join({ bytes, heads = own }, pieces) {
+      const { resource: resourceHead, scope: scopeHead } = heads
       let size = scopeHead.length
       for (const { start, end } of pieces) size += end - start
       const whole = resourceHead.length + 1 + varintSize(size) + size
@@ -36,6 +38,7 @@ export function createRequests({ resource, scope }: SpanOrigin): Requests {
       for (const { start, end } of pieces) into.at += bytes.copy(into.bytes, into.at, start, end)
       return into.bytes
     },
-    overheadBytes: 2 * (1 + longestLength) + resourceHead.length + scopeHead.length,
+    heads: own,
+    overheadBytes: 2 * (1 + longestLength) + own.resource.length + own.scope.length,
   }
 }
