@@ -215,6 +215,9 @@ export function createInboxTable({
     }
   }
 
+  // Not within `put`: with a closure in it, V8 would make a context for each event.
+  const handOverNow = (inbox: InboxState): void => outside(() => handOver(inbox))
+
   const put = (inbox: InboxState, event: TelemetryEvent): void => {
     const { waiting } = inbox
     // push() on an empty array makes V8 specialise for small integers, and then deoptimise.
@@ -227,7 +230,7 @@ export function createInboxTable({
       full.push(inbox)
       scheduleTurn()
     }
-    if (count >= handOverNowAt || inbox.bytes >= handOverNowBytes) outside(() => handOver(inbox))
+    if (count >= handOverNowAt || inbox.bytes >= handOverNowBytes) handOverNow(inbox)
   }
 
   return {
@@ -248,7 +251,7 @@ export function createInboxTable({
         listed: false,
       }
       inboxes.set(id, inbox)
-      const flush = (): void => outside(() => handOver(inbox))
+      const flush = (): void => handOverNow(inbox)
       const unsubscribe = (): void => {
         flush()
         inbox.matches = undefined

@@ -106,14 +106,16 @@ export function createQueue(options: {
     ledger.drop(spill.fullReason, weight, onlySelf)
   }
 
+  // Not within `makeRoom`: V8 would make a closure for each item.
+  const usedWith = (wanted: number): number => bytes() + heldBytes() + wanted
+
   const makeRoom = (wanted: number): boolean => {
     const { queueBytes, spillBytes, overflow } = limits()
-    const used = (): number => bytes() + heldBytes() + wanted
     // What is on its way to disk has the room above.
-    if (used() <= spillBytes || used() + spill.bytes <= queueBytes) return true
+    if (usedWith(wanted) <= spillBytes || usedWith(wanted) + spill.bytes <= queueBytes) return true
     if (overflow === 'drop_newest') return false
-    while (used() + spill.bytes > queueBytes && ring.size + retries.items > 0) dropOldest()
-    return used() + spill.bytes <= queueBytes
+    while (usedWith(wanted) + spill.bytes > queueBytes && ring.size + retries.items > 0) dropOldest()
+    return usedWith(wanted) + spill.bytes <= queueBytes
   }
 
   const enqueueFull: Queue['enqueue'] = (item, weight, at, self, wire, size) => {
