@@ -1,6 +1,7 @@
 import { messageOf, typeOf } from '../errors.ts'
 import { guardedLogger } from '../logger.ts'
 import type { Bus, BusDropReason, BusOptions } from './contract.ts'
+import { FieldRoom } from './field-room.ts'
 import { createHandlerTable } from './handlers.ts'
 import { createInboxTable } from './inbox.ts'
 import { createRoutes, nowhere, type Route } from './routes.ts'
@@ -88,6 +89,7 @@ export function createBus(options: BusOptions): Bus {
       handlers: calls,
       timed: calls.length > 0 || to.some(({ ignoresTime }) => !ignoresTime),
       scoped: calls.length > 0 || to.some(({ ignoresScope }) => !ignoresScope),
+      room: new FieldRoom(),
     }
   })
 
@@ -163,7 +165,8 @@ export function createBus(options: BusOptions): Bus {
     if (route === undefined) return
     const timed = route.timed || phase !== 'open'
     const around = route.scoped || phase !== 'open' ? scopes : undefined
-    const event = record(name, measurements, metadata, around, timed, reporting ? 'self' : 'caller')
+    const origin = reporting ? 'self' : 'caller'
+    const event = record(name, measurements, metadata, around, timed, origin, undefined, route.room)
     if (event !== undefined) dispatch(event, route, undefined)
   }
 

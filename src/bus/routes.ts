@@ -1,8 +1,9 @@
+import { FieldRoom } from './field-room.ts'
 import type { AttachedHandler } from './handlers.ts'
 import type { InboxState } from './inbox.ts'
 import { ownCopy } from './own-copy.ts'
 
-/** Who receives the events of one name, each once however many of its patterns match. Never changes once made. */
+/** Who receives the events of one name, each once however many of its patterns match. They never change once made. */
 export interface Route {
   readonly inboxes: readonly InboxState[]
   readonly handlers: readonly AttachedHandler[]
@@ -10,10 +11,15 @@ export interface Route {
   readonly timed: boolean
   /** Somebody reads the scope of these events. */
   readonly scoped: boolean
+  /** How many fields its events have. */
+  readonly room: FieldRoom
 }
 
 /** The route of a name that no exporter and no handler wants; compared by identity. */
-export const nowhere: Route = { inboxes: [], handlers: [], timed: false, scoped: false }
+export const nowhere: Route = {
+  ...{ inboxes: [], handlers: [], timed: false, scoped: false },
+  room: new FieldRoom(),
+}
 
 const maxNames = 10_000
 const maxCharacters = 1_000_000

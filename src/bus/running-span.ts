@@ -1,8 +1,8 @@
 import { type Bus, maxNameLength } from './bus.ts'
+import { newFields } from './field-room.ts'
 import { ownCopy } from './own-copy.ts'
 import { maxKeys } from './sanitize.ts'
 import type { Scopes } from './scope.ts'
-import { newFields } from './snapshot.ts'
 import type { Scope, SpanNote, SpanNotes } from './span-scope.ts'
 import { formatTraceparent } from './traceparent.ts'
 

@@ -18,10 +18,15 @@ export const maxKeys = 128
 
 export interface Sanitizer {
   readonly counts: SanitizedCounts
-  /** Appends `key, value` pairs of what is usable to `fields`. Returns about how many bytes they take. Never throws. */
-  measurements(source: unknown, fields: unknown[]): number
+  /**
+   * Writes `key, value` pairs of what is usable into `fields`, from `start` on, over what is there. Returns about how many
+   * bytes they take. Never throws.
+   */
+  measurements(source: unknown, fields: unknown[], start: number): number
   /** `room`: how many keys at most. Default {@link maxKeys}. */
-  metadata(source: unknown, fields: unknown[], room?: number): number
+  metadata(source: unknown, fields: unknown[], start: number, room?: number): number
+  /** Where the pairs end that were written last. */
+  end: number
 }
 
 /** `maxValueLength`: UTF-16 units a string may have; `correlation_id` and `request_id` are compared whole, so never cut. */
@@ -96,7 +101,14 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
    * Runs per event. for-in reads plain objects faster than Object.keys does, and of those V8 knows without looking that
    * a key it has just given is own.
    */
-  const flatten = (source: unknown, fields: unknown[], nested: boolean, room: number): number => {
+  const flatten = (
+    source: unknown,
+    fields: unknown[],
+    start: number,
+    nested: boolean,
+    room: number,
+  ): number => {
+    sanitizer.end = start
     if (source === undefined) return 0
     if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source)) {
       counts.not_an_object++
@@ -104,8 +116,8 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
     }
     let bytes = 0
     const record = source as Record<string, unknown>
-    const start = fields.length
     const limit = start + 2 * room
+    let at = start
     const maxLength = maxValueLength()
     let walk: Walk | undefined
     let seen = 0
@@ -120,36 +132,44 @@ export function createSanitizer(maxValueLength: () => number): Sanitizer {
           isSafe(key)
           continue
         }
-        if (fields.length >= limit) {
+        if (at >= limit) {
           counts.cut_keys++
           continue
         }
         const value = record[key]
         if (typeof value === 'string' && value.length <= maxLength) {
-          fields.push(key, value)
+          fields[at++] = key
+          fields[at++] = value
           bytes += fieldBytes + key.length + textBytes(value)
         } else if (typeof value === 'number' || typeof value === 'boolean') {
-          fields.push(key, value)
+          fields[at++] = key
+          fields[at++] = value
           bytes += fieldBytes + key.length
         } else {
           walk ??= newWalk(record)
           const kept = nested ? metadatum(value, key, walk) : measurement(value, walk)
           if (kept === dropped) continue
-          fields.push(key, kept)
+          fields[at++] = key
+          fields[at++] = kept
           bytes += fieldBytes + key.length
         }
       }
     } catch {
       if (reading) counts.unreadable++
       walk ??= newWalk(record)
+      fields.length = at
       carefully(record, seen, nested, fields, start, limit, walk)
+      at = fields.length
     }
+    sanitizer.end = at
     return walk === undefined ? bytes : bytes + walk.bytes
   }
 
-  return {
+  const sanitizer: Sanitizer = {
     counts,
-    measurements: (source, fields) => flatten(source, fields, false, maxKeys),
-    metadata: (source, fields, room = maxKeys) => flatten(source, fields, true, room),
+    measurements: (source, fields, start) => flatten(source, fields, start, false, maxKeys),
+    metadata: (source, fields, start, room = maxKeys) => flatten(source, fields, start, true, room),
+    end: 0,
   }
+  return sanitizer
 }

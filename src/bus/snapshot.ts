@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { SpanScope } from './event.ts'
 import { type About, EventRecord, type Origin } from './event-record.ts'
+import { type FieldRoom, newFields } from './field-room.ts'
 import { createSanitizer, type SanitizedCounts } from './sanitize.ts'
 import type { Scopes } from './scope.ts'
 
@@ -20,6 +21,7 @@ export interface Recorder {
   /**
    * The snapshot of what was emitted. `scopes`: where the emitter's scope is found; none has none. Unless it is
    * `timed`, its time may be that of an earlier event of the turn: on many machines a clock costs a quarter of an emit.
+   * `room`: of the events like this one.
    */
   record(
     name: string,
@@ -29,6 +31,7 @@ export interface Recorder {
     timed: boolean,
     origin: Origin,
     about?: About,
+    room?: FieldRoom,
   ): EventRecord | undefined
   /** Appends the usable part of metadata, at most `room` keys, to `fields`. Returns about how many bytes it takes. */
   capture(metadata: unknown, fields: unknown[], room: number): number
@@ -47,16 +50,6 @@ export interface Recorder {
   readonly sanitized: SanitizedCounts
 }
 
-/**
- * Cloned for each event. Of an array literal V8 learns how long its arrays live: after a burst it would make them in the
- * old generation, where each of them, though dead within the turn, lives on until the next full collection.
- */
-const noFields: unknown[] = ['']
-noFields.length = 0
-
-/** An empty array for the fields of an event. */
-export const newFields = (): unknown[] => noFields.slice()
-
 /** How deeply getters that a recording reads may record in turn. */
 const maxRecordings = 8
 
@@ -71,7 +64,7 @@ export function createEventRecorder(
   let latest: number | undefined
 
   return {
-    record: (name, measurements, metadata, scopes, timed, origin, about) => {
+    record: (name, measurements, metadata, scopes, timed, origin, about, room) => {
       if (recordings >= maxRecordings) {
         onDrop('recursion')
         return undefined
@@ -81,10 +74,13 @@ export function createEventRecorder(
         if (!timed) latest ??= clock.now()
         const time = timed ? clock.now() : latest!
         const scope = scopes?.current()
-        const fields = noFields.slice()
-        let bytes = sanitizer.measurements(measurements, fields)
-        const metadataStart = fields.length
-        bytes += sanitizer.metadata(metadata, fields)
+        const fields = room === undefined ? newFields() : room.newFields()
+        let bytes = sanitizer.measurements(measurements, fields, 0)
+        const metadataStart = sanitizer.end
+        bytes += sanitizer.metadata(metadata, fields, metadataStart)
+        const { end } = sanitizer
+        if (fields.length > end) fields.length = end
+        room?.learn(end)
         return new EventRecord(name, time, fields, metadataStart, scope, origin, bytes, about)
       } catch {
         // A clock that throws, a stack that is full.
@@ -102,7 +98,7 @@ export function createEventRecorder(
       }
       recordings++
       try {
-        return sanitizer.metadata(metadata, fields, room)
+        return sanitizer.metadata(metadata, fields, fields.length, room)
       } catch {
         onDrop('failed')
         return 0

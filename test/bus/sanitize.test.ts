@@ -14,14 +14,14 @@ const toObject = (fields: unknown[]): Record<string, unknown> => {
 const sanitize = (metadata: unknown, limit = 16_384) => {
   const sanitizer = createSanitizer(() => limit)
   const fields: unknown[] = []
-  sanitizer.metadata(metadata, fields)
+  sanitizer.metadata(metadata, fields, 0)
   return { kept: toObject(fields), lost: lossesOf(sanitizer.counts), fields }
 }
 
 const measure = (measurements: unknown) => {
   const sanitizer = createSanitizer(() => 10)
   const fields: unknown[] = []
-  sanitizer.measurements(measurements, fields)
+  sanitizer.measurements(measurements, fields, 0)
   return { kept: toObject(fields), lost: lossesOf(sanitizer.counts) }
 }
 
