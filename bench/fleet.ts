@@ -4,12 +4,13 @@
  *
  *   npx tsx bench/fleet.ts put [nodes=20] [changes=100]
  *   npx tsx bench/fleet.ts kills [kills=50] [nodes=5]
- *   npx tsx bench/fleet.ts identity [spans=1000000]
+ *   npx tsx bench/fleet.ts identity [spans=1000000] [servers=1 or 3]
  */
 import { once } from 'node:events'
 import { openFleet } from '../src/nats/index.ts'
 import { runIdentity } from '../test/nats/processes/identity.ts'
 import { killProcess, startProcess } from '../test/nats/processes/start.ts'
+import { startNatsCluster } from '../test/support/nats-cluster.ts'
 import { startNats } from '../test/support/nats-server.ts'
 import { freePort } from '../test/support/ports.ts'
 
@@ -19,7 +20,8 @@ const now = (): number => performance.timeOrigin + performance.now()
 const at = (part: number, values: readonly number[]): string =>
   (values.toSorted((a, b) => a - b)[Math.ceil(values.length * part) - 1] ?? Number.NaN).toFixed(1)
 
-const pauseMs = 100
+/** Longer than nodes take to say that they have a change. */
+const pauseMs = 250
 
 /** A fleet of processes; `applied` are the values that each was told of, in order. */
 async function world(count: number) {
@@ -27,7 +29,14 @@ async function world(count: number) {
   const fleet = await openFleet({ servers: server.url })
   await fleet.init()
   const applied: unknown[][] = []
-  const heard = { value: undefined as unknown, missing: 0, delays: [] as number[], began: 0, done: () => {} }
+  const heard = {
+    value: undefined as unknown,
+    missing: 0,
+    delays: [] as number[],
+    lasts: [] as number[],
+    began: 0,
+    done: () => {},
+  }
   const nodes = Array.from({ length: count }, (_, i) => {
     // The last one has an exporter of this name and another type: it refuses what the others take.
     const more = i === count - 1 ? { payments: { type: 'mock' } } : {}
@@ -39,7 +48,9 @@ async function world(count: number) {
       if (message.value !== heard.value || heard.missing === 0) return
       heard.delays.push(message.at! - heard.began)
       heard.missing -= 1
-      if (heard.missing === 0) heard.done()
+      if (heard.missing > 0) return
+      heard.lasts.push(Math.max(...heard.delays.slice(-count)))
+      heard.done()
     })
     return child
   })
@@ -70,23 +81,26 @@ async function world(count: number) {
 async function put(): Promise<void> {
   const count = number(0, 20)
   const { fleet, heard, put: change, end } = await world(count)
+  const say = (what: string): void => {
+    const { delays, lasts } = heard
+    console.log(
+      `${what}: in force on a node after ${at(0.5, delays)} ms p50, ${at(0.99, delays)} ms p99, and on all ` +
+        `${count} after ${at(0.5, lasts)} ms p50, ${at(0.99, lasts)} ms p99, ${lasts.length} changes`,
+    )
+    Object.assign(heard, { delays: [], lasts: [] })
+  }
   for (let i = 1; i <= number(1, 100); i += 1) await change('mock.batch_size', i)
-  console.log(
-    `hot key: in force on a node after ${at(0.5, heard.delays)} ms p50, ${at(0.99, heard.delays)} ms p99`,
-  )
-  heard.delays = []
+  say('hot key')
   const port = await freePort()
   for (let i = 1; i <= 20; i += 1) await change('otel.endpoint', `http://127.0.0.1:${port}/${i}/v1/traces`)
-  console.log(
-    `rebuild: in force on a node after ${at(0.5, heard.delays)} ms p50, ${at(0.99, heard.delays)} ms p99`,
-  )
+  say('rebuild')
   const took: number[] = []
   for (let i = 0; i < 20; i += 1) {
     const began = now()
     const { restored } = await fleet.put({ put: { 'payments.type': 'otel' }, unset: [] })
     const isBack = async (): Promise<boolean> =>
       (await fleet.status()).nodes.every(({ revision, refused }) => revision === restored && !refused)
-    while (!(await isBack())) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (!(await isBack())) await new Promise((resolve) => setTimeout(resolve, 20))
     took.push(now() - began)
   }
   console.log(
@@ -111,10 +125,21 @@ async function kills(): Promise<void> {
 }
 
 async function identity(): Promise<void> {
+  const replicas = number(1, 1)
+  const server = replicas === 1 ? await startNats() : await startNatsCluster('telemachine_otel', Math.random)
   const result = await runIdentity({
-    ...{ spans: number(0, 1_000_000), producers: 4, gateways: 2, killEveryMs: 3000, ackWaitMs: 10_000 },
+    ...{
+      server,
+      replicas,
+      spans: number(0, 1_000_000),
+      producers: 4,
+      gateways: 2,
+      killEveryMs: 3000,
+      ackWaitMs: 10_000,
+    },
     random: Math.random,
   })
+  await server.close()
   console.log(JSON.stringify(result, undefined, 2))
 }
 

@@ -225,7 +225,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
               },
             )
         }
-        void writer.write()
+        writer.writeSoon()
       } else if (outcome.type === 'refused') {
         refuse(
           known.get(outcome.document as object)?.revision ?? 0,
@@ -233,7 +233,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
           outcome.omitted,
         )
         if (inForce === undefined) fallBack()
-      } else if (outcome.type === 'state') void writer.write()
+      } else if (outcome.type === 'state') writer.writeSoon()
       else {
         isStopped = true
         await writer.write()

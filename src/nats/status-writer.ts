@@ -7,12 +7,20 @@ import type { NodeStatus } from './node-status.ts'
 export interface StatusWriter {
   /** Writes it now; what changes while it is being written is written after it. Never rejects. */
   write(): Promise<void>
+  /** Writes it a moment later, unless it is written before. */
+  writeSoon(): void
   /** Why the latest could not be written. */
   readonly problem: string | undefined
 }
 
 /** The pause before a status that could not be written is tried again. */
 const retryMs = 500
+/**
+ * How long a status that nobody needs at once is held back, and spread over, in milliseconds. All nodes take a change at the
+ * same moment: where they share a machine, or a server, the change comes before what they say of it.
+ */
+const soonMs = 50
+const spreadMs = 50
 
 export function createStatusWriter(
   clock: Clock,
@@ -24,6 +32,7 @@ export function createStatusWriter(
   let isStale = false
   let problem: string | undefined
   let isRetrying = false
+  let soon: unknown
 
   const writeOnce = async (): Promise<void> => {
     const open = connection()
@@ -51,6 +60,8 @@ export function createStatusWriter(
 
   const write = (): Promise<void> => {
     isStale = true
+    if (soon !== undefined) clock.clearTimeout(soon)
+    soon = undefined
     writing ??= writeAll()
     return writing
   }
@@ -62,6 +73,10 @@ export function createStatusWriter(
 
   return {
     write,
+    writeSoon: () => {
+      if (soon !== undefined || connection() === undefined) return
+      soon = clock.setTimeout(() => void write(), soonMs + Math.random() * spreadMs)
+    },
     get problem() {
       return problem
     },

@@ -106,12 +106,13 @@ export function printStatus(terminal: Terminal, status: FleetStatus, { json: asJ
     ))
       print(line)
   if (identity) {
-    const { stream, stored, acknowledged, pending, inFlight, floor, published, delivered, ambiguous } =
-      identity
+    const { stream, stored, acknowledged, pending, inFlight, floor, redelivered, doubtful } = identity
+    const { published, delivered, ambiguous } = identity
     print(
       `${stream}: ${stored} batches stored = ${acknowledged} acknowledged + ${pending} pending (${inFlight} in flight)`,
     )
     print(`  everything up to ${floor} is acknowledged`)
+    print(`  ${redelivered} given out again, ${doubtful} in doubt`)
     print(`  these nodes say: ${published} batches, ${delivered} events delivered, ${ambiguous} ambiguous`)
   }
   return exitCodes.fine

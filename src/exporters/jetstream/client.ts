@@ -20,7 +20,7 @@ export const telemetryHeaders = {
 /** Counters of the batches that a stream has stored, over all clients of an exporter. */
 export interface Published {
   batches: number
-  /** Batches that were stored already when they were sent again. */
+  /** Of these, the ones that were stored already when they were sent again. */
   duplicates: number
 }
 
@@ -100,8 +100,8 @@ export async function openJetStreamClient(
           signal,
           publishStored(connection, subject, request, { headers, timeoutMs: Math.max(timeoutMs, 1) }),
         )
+        published.batches += 1
         if (duplicate) published.duplicates += 1
-        else published.batches += 1
         return { type: 'delivered' }
       } catch (error) {
         return failureOf(error, where, subject)

@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
+import { doubtIn } from '../doubt-text.ts'
 import type { NodeStatus } from '../node-status.ts'
 
 /**
@@ -18,6 +19,10 @@ export interface StreamIdentity {
   readonly inFlight: number
   /** Up to this sequence, everything is acknowledged: the lowest floor of the consumers. */
   readonly floor: number
+  /** Deliveries beyond the first of a batch: at most so many batches have arrived twice, beside those in doubt. */
+  readonly redelivered: number
+  /** Batches that were in the stream when its server had been killed or changed: it may have delivered them uncounted. */
+  readonly doubtful: number
   /** Batches that the nodes whose status is known say were stored. */
   readonly published: number
   /** Events that those nodes count delivered, and the weight that may have been sent twice. */
@@ -30,6 +35,9 @@ interface StreamInfo {
 }
 
 interface ConsumerInfo {
+  readonly config: { readonly description?: string }
+  readonly delivered: { readonly consumer_seq: number }
+  readonly num_pending: number
   readonly ack_floor: { readonly stream_seq: number }
   readonly num_ack_pending: number
 }
@@ -42,25 +50,31 @@ export async function readIdentity(
 ): Promise<StreamIdentity | undefined> {
   try {
     const { state } = await askJetStream<StreamInfo>(connection, `STREAM.INFO.${stream}`, undefined)
-    const { consumers } = await askJetStream<{ consumers: readonly ConsumerInfo[] | null }>(
+    const answer = await askJetStream<{ consumers: readonly ConsumerInfo[] | null }>(
       connection,
       `CONSUMER.LIST.${stream}`,
       { offset: 0 },
     )
+    const consumers = answer.consumers ?? []
     const publishers = nodes
       .flatMap(({ exporters }) => Object.values(exporters))
       .filter(({ published }) => published !== undefined)
     const sum = (read: (exporter: (typeof publishers)[number]) => number): number =>
       publishers.reduce((total, exporter) => total + read(exporter), 0)
     const { messages, first_seq: first, last_seq: last } = state
-    const floors = (consumers ?? []).map(({ ack_floor: floor }) => floor.stream_seq)
+    const floors = consumers.map(({ ack_floor: floor }) => floor.stream_seq)
+    const over = (count: (consumer: ConsumerInfo) => number): number =>
+      consumers.reduce((total, consumer) => total + count(consumer), 0)
+    const delivered = last - over(({ num_pending: waiting }) => waiting)
     return {
       stream,
       stored: last,
       acknowledged: last - messages,
       pending: messages,
-      inFlight: (consumers ?? []).reduce((total, { num_ack_pending: count }) => total + count, 0),
+      inFlight: over(({ num_ack_pending: count }) => count),
       floor: messages === 0 ? last : Math.max(first - 1, Math.min(...floors, last)),
+      redelivered: Math.max(0, over(({ delivered: { consumer_seq: count } }) => count) - delivered),
+      doubtful: over(({ config }) => doubtIn(config.description)?.messages ?? 0),
       published: sum(({ published = 0 }) => published),
       delivered: sum(({ ledger }) => ledger.delivered),
       ambiguous: sum(({ ledger }) => ledger.ambiguous),

@@ -9,6 +9,7 @@ import { loadJetStream } from '../../nats-client/packages.ts'
 import { checkedName, type NatsServers } from '../../nats-client/servers.ts'
 import { createTelemetry } from '../../telemetry.ts'
 import { defaultStream } from '../fleet/fleet.ts'
+import { createDoubt } from './doubt.ts'
 import { forwarders } from './forwarder.ts'
 import { type Pull, startPull } from './pull.ts'
 import { createTelemetryStream, type SignalName, type StreamOptions, signals } from './stream.ts'
@@ -86,16 +87,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     pulls = Object.entries(signals).map(([signal, { consumer }]) =>
       startPull({
         consumer: () => consumers.get(stream, consumer),
+        doubt: createDoubt(connection, stream, consumer),
         type: forwarders[signal as SignalName].type,
         limit: prefetch,
         ...{ telemetry, ingress, clock, logger },
       }),
     )
-    const follow = async (): Promise<void> => {
-      for await (const { type } of connection.status())
-        if (type === 'disconnect') for (const pull of pulls) pull.doubt()
-    }
-    void follow().catch(() => {})
     closeConnection = async () => {
       // Acknowledgements are sent before the connection ends.
       await connection.drain().catch(() => connection.close())

@@ -4,6 +4,7 @@ import type { Telemetry } from '../../contract.ts'
 import { messageOf } from '../../errors.ts'
 import type { Ingress } from '../../ingress.ts'
 import type { Logger } from '../../logger.ts'
+import type { Doubt } from './doubt.ts'
 import { createShares, MessageEvent } from './message.ts'
 import { roomFor } from './room.ts'
 
@@ -14,8 +15,6 @@ export interface Pull {
    * before would come back by it.
    */
   stop(): Promise<void>
-  /** The server was away: it may have forgotten what it has given out. */
-  doubt(): void
   /** Messages that this gateway has, and has not said anything of. */
   readonly outstanding: number
 }
@@ -27,6 +26,7 @@ const pauseMs = 50
 
 export function startPull({
   consumer,
+  doubt,
   type,
   limit,
   telemetry,
@@ -35,6 +35,8 @@ export function startPull({
   logger,
 }: {
   consumer: () => Promise<Consumer>
+  /** Which of its messages may have been given out before. */
+  doubt: Doubt
   /** The exporter type that takes the messages. */
   type: string
   /** Messages that the gateway may have of it at once. */
@@ -46,18 +48,13 @@ export function startPull({
 }): Pull {
   let stopped = false
   let outstanding = 0
-  /** The highest sequence that was given out to this gateway, and that of when the server was last away. */
-  let highest = 0
-  let doubtfulTo = 0
   let isLost = false
 
   const pause = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(() => resolve(), pauseMs))
 
   const give = (message: JsMsg, exporters: readonly string[]): void => {
     outstanding += 1
-    const isDoubtful = message.seq <= doubtfulTo
-    highest = Math.max(highest, message.seq)
-    const shares = createShares(message, exporters.length, isDoubtful, () => {
+    const shares = createShares(message, exporters.length, doubt.has(message.seq), () => {
       outstanding -= 1
     })
     const event = new MessageEvent(shares, clock.now())
@@ -71,6 +68,7 @@ export function startPull({
     const { exporters, messages } = roomFor(telemetry, type, limit)
     const room = Math.min(messages, limit - outstanding)
     if (room <= 0) return pause()
+    await doubt.learn()
     for await (const message of await from.fetch({ max_messages: room, expires: requestMs }))
       give(message, exporters)
   }
@@ -84,6 +82,7 @@ export function startPull({
         isLost = false
       } catch (error) {
         from = undefined
+        doubt.lost()
         if (!isLost) logger.warn({ type, error: messageOf(error) }, 'the stream of telemetry does not answer')
         isLost = true
         await pause()
@@ -96,9 +95,6 @@ export function startPull({
     stop: async () => {
       stopped = true
       await running
-    },
-    doubt: () => {
-      doubtfulTo = highest
     },
     get outstanding() {
       return outstanding

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
 import { createStream } from '../buckets.ts'
+import { doubtText } from '../doubt-text.ts'
 
 /** The signals of telemetry: the subject that each is published to, and the durable consumer that gateways share. */
 export const signals = {
@@ -46,12 +47,15 @@ export async function createTelemetryStream(
     duplicate_window: nanoseconds(duplicateWindow),
   }
   if (await createStream(connection, stream)) made.push(name)
+  const { server_id: server, cluster } = connection.info ?? {}
   for (const { subject, consumer } of Object.values(signals)) {
     if (await hasConsumer(connection, name, consumer)) continue
     await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${name}.${consumer}`, {
       stream_name: name,
       config: {
         durable_name: consumer,
+        // In a cluster, the consumer's leader is not known yet.
+        ...(server && !cluster && { description: doubtText({ server, highest: 0, messages: 0 }) }),
         filter_subject: subject,
         ack_policy: 'explicit',
         ack_wait: nanoseconds(ackWait / 1000),

@@ -1,64 +1,42 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import type { LedgerStatus } from '../../../src/delivery/ledger.ts'
 import { readIdentity, type StreamIdentity } from '../../../src/nats/fleet/identity.ts'
 import { createTelemetryStream } from '../../../src/nats/gateway/stream.ts'
 import { connectTo } from '../../../src/nats-client/connection.ts'
-import { decodeTraceRequest } from '../../../src/testing/otlp-decode.ts'
-import { startNats } from '../../support/nats-server.ts'
+import type { NatsServer } from '../../support/nats-server.ts'
+import { type LoggedBatch, readPublishLog } from './publish-log.ts'
+import { startSpanCounts } from './span-counts.ts'
 import { killProcess, startProcess } from './start.ts'
 
 const stream = 'telemachine_otel'
 
-/** A backend that knows each span it has, and how many came again. */
-async function startSink() {
-  const spans = new Set<string>()
-  let duplicates = 0
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      for (const { scopeSpans } of decodeTraceRequest(Buffer.concat(chunks)).resourceSpans)
-        for (const scope of scopeSpans)
-          for (const { spanId } of scope.spans) {
-            if (spans.has(spanId)) duplicates += 1
-            spans.add(spanId)
-          }
-      response.end()
-    })
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`,
-    spans,
-    duplicates: () => duplicates,
-    close: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
-
-/** What became of all spans. Ledgers count in events, two for each span. */
+/** What became of all spans. */
 export interface IdentityResult {
-  readonly emitted: number
-  readonly received: number
-  readonly duplicates: number
-  /** The weight of all producers and of all gateways, those that were killed included as far as they told. */
-  readonly ambiguous: { readonly producers: number; readonly gateways: number }
-  readonly producers: { readonly delivered: number; readonly dropped: number; readonly published: number }
+  /** By what the producers have written to disk. Batches and spans that the stream has acknowledged. */
+  readonly nodes: { readonly batches: number; readonly spans: number; readonly ambiguousBatches: number }
   readonly stream: StreamIdentity
-  readonly kills: number
+  /** Spans at the backend. `lost`: acknowledged to a producer, and not there. */
+  readonly received: number
+  readonly lost: number
+  readonly duplicates: number
+  readonly duplicateBatches: number
+  /** In spans: of all producers, and of all gateways as far as those that were killed had told. */
+  readonly ambiguous: { readonly producers: number; readonly gateways: number }
+  readonly kills: { readonly servers: number; readonly gateways: number; readonly producers: number }
 }
 
 /**
- * Producers publish, gateways send, and both gateways and the NATS server are killed again and again, until every span has
- * been published and the stream is empty.
+ * Producers publish, gateways send, and producers, gateways and the NATS server are killed again and again, until every
+ * span has been published and the stream is empty.
  */
 export async function runIdentity(options: {
+  readonly server: NatsServer
+  readonly replicas?: number
   readonly spans: number
   readonly producers: number
   readonly gateways: number
@@ -67,54 +45,75 @@ export async function runIdentity(options: {
   readonly ackWaitMs: number
   readonly random: () => number
 }): Promise<IdentityResult> {
-  const { producers, gateways, killEveryMs, random } = options
-  const each = Math.floor(options.spans / producers)
-  const [server, sink] = await Promise.all([startNats(), startSink()])
+  const { server, replicas = 1, killEveryMs, random } = options
+  const each = Math.ceil(options.spans / options.producers)
+  const folder = await mkdtemp(join(tmpdir(), 'telemachine-identity-'))
+  const backend = await startSpanCounts(each)
   const connection = await connectTo({ servers: server.url, name: 'judge' })
-  await createTelemetryStream(connection, stream, {}, options.ackWaitMs)
+  await createTelemetryStream(connection, stream, { replicas }, options.ackWaitMs)
+  const kills = { servers: 0, gateways: 0, producers: 0 }
+
   /** By process: the latest that each gateway told. */
   const ledgers = new Map<ChildProcess, LedgerStatus>()
   const startGateway = (): ChildProcess => {
-    const child = startProcess('gateway', server.url, sink.url)
+    const child = startProcess('gateway', server.url, backend.url)
     child.on('message', (told: LedgerStatus) => {
       if ('accepted' in told) ledgers.set(child, told)
     })
     return child
   }
-  const running = Array.from({ length: gateways }, startGateway)
-  const published = Array.from({ length: producers }, () =>
-    startProcess('producer', server.url, String(each)),
-  )
-  const told = published.map(async (child) => {
-    const [status] = (await once(child, 'message')) as [
-      { ledger: LedgerStatus; client: { published: number } },
-    ]
-    await killProcess(child)
-    return status
-  })
+  const gateways = Array.from({ length: options.gateways }, startGateway)
+
+  /** By the name of each producer that ever ran. */
+  const logs = new Map<string, string>()
+  const producers = new Map<number, ChildProcess>()
+  /** Starts producers until all spans of one are acknowledged: what one had in memory when it was killed is gone. */
+  const produce = async (index: number): Promise<void> => {
+    let missing = each
+    for (let life = 0; missing > 0; life += 1) {
+      const name = `p${index}-${life}`
+      const file = join(folder, name)
+      logs.set(name, file)
+      const child = startProcess('producer', server.url, name, String(missing), file)
+      producers.set(index, child)
+      await Promise.race([once(child, 'message'), once(child, 'exit')])
+      await killProcess(child)
+      missing -= spansOf(readPublishLog(file).filter(({ isStored }) => isStored))
+    }
+    producers.delete(index)
+  }
+
   let finished = false
-  let kills = 0
+  const kill = async (): Promise<void> => {
+    const running = [...producers.values()]
+    const kind = (['gateways', 'producers', 'servers'] as const)[Math.floor(random() * 3)]!
+    kills[kind] += 1
+    if (kind === 'gateways') {
+      const victim = Math.floor(random() * gateways.length)
+      await killProcess(gateways[victim]!)
+      const heir = startGateway()
+      gateways[victim] = heir
+      // Killed before it works, it would show nothing; on a busy machine no work would ever be done.
+      await Promise.race([once(heir, 'message'), once(heir, 'exit')])
+    } else if (kind === 'producers') {
+      const victim = running[Math.floor(random() * running.length)]
+      if (victim) await killProcess(victim)
+    } else {
+      await server.kill()
+      await server.restart()
+    }
+  }
   const killing = (async () => {
-    while (!finished) {
+    for (;;) {
       await after(killEveryMs * (0.5 + random()))
       if (finished) break
-      kills += 1
-      const victim = Math.floor(random() * (gateways + 1))
-      if (victim === gateways) {
-        await server.kill()
-        await server.restart()
-      } else {
-        await killProcess(running[victim]!)
-        const heir = startGateway()
-        running[victim] = heir
-        // Killed before it works, it would show nothing; on a busy machine no work would ever be done.
-        await Promise.race([once(heir, 'message'), once(heir, 'exit')])
-      }
+      await kill()
     }
   })()
-  const statuses = await Promise.all(told)
+  await Promise.all(Array.from({ length: options.producers }, (_, index) => produce(index)))
   finished = true
   await killing
+
   const identity = async (): Promise<StreamIdentity | undefined> =>
     readIdentity(connection, stream, []).catch(() => undefined)
   let now = await identity()
@@ -122,26 +121,39 @@ export async function runIdentity(options: {
     await after(100)
     now = await identity()
   }
-  await after(100)
-  await Promise.all(running.map(killProcess))
+  // Gateways tell their ledgers as they go.
+  await after(200)
+  await Promise.all(gateways.map(killProcess))
   await connection.close()
-  await server.close()
-  sink.close()
-  const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+  backend.close()
+
+  const batches = [...logs].flatMap(([producer, file]) =>
+    readPublishLog(file).map((batch) => ({ ...batch, producer })),
+  )
+  await rm(folder, { recursive: true })
+  const stored = batches.filter(({ isStored }) => isStored)
+  const arrivals = ({ producer, first, count }: (typeof batches)[number]): number[] =>
+    Array.from({ length: count }, (_, i) => backend.of(producer, first + i))
   return {
-    emitted: each * producers,
-    received: sink.spans.size,
-    duplicates: sink.duplicates(),
-    ambiguous: {
-      producers: sum(statuses.map(({ ledger }) => ledger.ambiguous)),
-      gateways: sum([...ledgers.values()].map(({ ambiguous }) => ambiguous)),
-    },
-    producers: {
-      delivered: sum(statuses.map(({ ledger }) => ledger.delivered)),
-      dropped: sum(statuses.flatMap(({ ledger }) => Object.values(ledger.dropped))),
-      published: sum(statuses.map(({ client }) => client.published)),
+    nodes: {
+      batches: stored.length,
+      spans: spansOf(stored),
+      ambiguousBatches: sum(batches.map(({ ambiguous }) => ambiguous)),
     },
     stream: now,
+    received: backend.totals().received,
+    lost: stored.flatMap(arrivals).filter((times) => times === 0).length,
+    duplicates: backend.totals().duplicates,
+    duplicateBatches: sum(batches.map((batch) => Math.max(0, arrivals(batch)[0]! - 1))),
+    ambiguous: {
+      producers: sum(batches.map(({ ambiguous, count }) => ambiguous * count)),
+      // Ledgers count events, two for each span.
+      gateways: sum([...ledgers.values()].map(({ ambiguous }) => ambiguous / 2)),
+    },
     kills,
   }
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
+
+const spansOf = (batches: readonly LoggedBatch[]): number => sum(batches.map(({ count }) => count))

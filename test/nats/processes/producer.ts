@@ -1,20 +1,23 @@
-/** Publishes spans from a process of its own, and tells its parent its ledger in the end. */
+/** Publishes spans from a process of its own, which may be killed, and tells its parent when all of them are published. */
 import { createTelemetry } from '../../../src/index.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
+import { loggingJetstream } from './publish-log.ts'
 
-const [server = '', count = '0', perTurn = '50'] = process.argv.slice(2)
+const [server = '', name = '', count = '0', file = '', perTurn = '50'] = process.argv.slice(2)
 const telemetry = createTelemetry({
+  types: [loggingJetstream(file)],
   logger: quietLogger,
   config: {
     env: {},
     init: {
       jetstream: {
-        ...{ server, queue_size: 10_000_000, queue_bytes: 1024 ** 3, timeout: 1 },
+        ...{ server, service_name: name, queue_size: 10_000_000, queue_bytes: 1024 ** 3, timeout: 1 },
         ...{ flush_interval: 0.05, initial_reset_timeout: 0.05, reset_timeout: 0.5 },
       },
     },
   },
 })
+process.on('disconnect', () => process.exit())
 await telemetry.start()
 for (let i = 0; i < Number(count); i += 1) {
   telemetry.span('job', { n: i }, () => {})
@@ -25,4 +28,3 @@ for (;;) {
   if (complete) break
 }
 process.send?.(telemetry.status().exporters.jetstream)
-process.on('disconnect', () => process.exit())
