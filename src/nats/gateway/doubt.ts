@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
-import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
+import { isDenied } from '../../nats-client/denied.ts'
+import { askJetStream } from '../../nats-client/stored.ts'
 import { doubtIn, doubtText } from '../doubt-text.ts'
 
 /**
@@ -33,13 +34,13 @@ interface StreamInfo {
   }
 }
 
-const isForbidden = (error: unknown): boolean =>
-  error instanceof JetStreamRefusal ||
-  [error, (error as Error | undefined)?.cause].some(
-    (one) => (one as Error | undefined)?.name === 'PermissionViolationError',
-  )
-
-export function createDoubt(connection: NatsConnection, stream: string, consumer: string): Doubt {
+export function createDoubt(
+  connection: NatsConnection,
+  stream: string,
+  consumer: string,
+  /** Called with the sequence up to which messages are in doubt, each time that another server is known. */
+  learnt: (highest: number) => void = () => {},
+): Doubt {
   /** The server that this is connected to, and the one that keeps the state of the consumer. */
   let connectedTo: string | undefined
   let keeper: string | undefined
@@ -75,9 +76,10 @@ export function createDoubt(connection: NatsConnection, stream: string, consumer
             config: { ...info.config, description: doubtText({ server: now, highest, messages }) },
           }).catch((error) => {
             // Where it may not be written, the next gateway doubts what the stream has when it starts.
-            if (!isForbidden(error)) throw error
+            if (!isDenied(error)) throw error
           })
         }
+        learnt(highest)
       }
       keeper = now
       connectedTo = server

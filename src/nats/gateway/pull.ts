@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.ts'
 import type { Ingress } from '../../ingress.ts'
 import type { Logger } from '../../logger.ts'
 import type { Doubt } from './doubt.ts'
+import type { Leftovers } from './leftovers.ts'
 import { createShares, MessageEvent } from './message.ts'
 import { roomFor } from './room.ts'
 
@@ -27,6 +28,7 @@ const pauseMs = 50
 export function startPull({
   consumer,
   doubt,
+  leftovers,
   type,
   limit,
   telemetry,
@@ -37,6 +39,7 @@ export function startPull({
   consumer: () => Promise<Consumer>
   /** Which of its messages may have been given out before. */
   doubt: Doubt
+  leftovers: Leftovers
   /** The exporter type that takes the messages. */
   type: string
   /** Messages that the gateway may have of it at once. */
@@ -69,6 +72,7 @@ export function startPull({
     const room = Math.min(messages, limit - outstanding)
     if (room <= 0) return pause()
     await doubt.learn()
+    await leftovers.remove()
     for await (const message of await from.fetch({ max_messages: room, expires: requestMs }))
       give(message, exporters)
   }
