@@ -40,11 +40,14 @@ export function createLeftovers(
     const { config: wanted, ack_floor: floor, num_pending: waiting, num_ack_pending: given } = info
     // A stream that others read too keeps what it has.
     if (config.retention !== 'workqueue' || wanted.filter_subject === undefined) return true
-    await askJetStream(connection, `STREAM.PURGE.${stream}`, {
-      filter: wanted.filter_subject,
-      // The first that stays.
-      seq: Math.min(floor.stream_seq, upTo) + 1,
-    })
+    const last = Math.min(floor.stream_seq, upTo)
+    // A purge up to sequence 1 is, to the server, one without an end.
+    if (last > 0)
+      await askJetStream(connection, `STREAM.PURGE.${stream}`, {
+        filter: wanted.filter_subject,
+        // The first that stays.
+        seq: last + 1,
+      })
     return floor.stream_seq >= upTo || waiting + given === 0
   }
 
