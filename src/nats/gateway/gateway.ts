@@ -13,7 +13,7 @@ import { createDoubt } from './doubt.ts'
 import { forwarders } from './forwarder.ts'
 import { createLeftovers } from './leftovers.ts'
 import { type Pull, startPull } from './pull.ts'
-import { createTelemetryStream, type SignalName, type StreamOptions, signals } from './stream.ts'
+import { createTelemetryStream, isMissing, type SignalName, type StreamOptions, signals } from './stream.ts'
 
 /** Options of {@link createGateway}. */
 export interface GatewayOptions extends NatsServers, Pick<TelemetryOptions, 'logger'> {
@@ -88,7 +88,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     pulls = Object.entries(signals).map(([signal, { consumer }]) => {
       const leftovers = createLeftovers(connection, stream, consumer, clock)
       return startPull({
-        consumer: () => consumers.get(stream, consumer),
+        consumer: () =>
+          consumers.get(stream, consumer).catch(async (error) => {
+            if (!isMissing(error)) throw error
+            const made = await createTelemetryStream(connection, stream, options.streamOptions)
+            logger.warn({ made }, 'the stream of telemetry was incomplete')
+            return consumers.get(stream, consumer)
+          }),
         doubt: createDoubt(connection, stream, consumer, leftovers.mayBe),
         leftovers,
         type: forwarders[signal as SignalName].type,
