@@ -2,6 +2,7 @@ import type { RequestOptions } from 'node:http'
 import { deflate, gzip } from 'node:zlib'
 import { type Clock, createSystemClock } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
+import type { AbortSource } from './abort-source.ts'
 import { type ForbidAddress, refuseForbidden, refuseUnresolved } from './http/address.ts'
 import type { TlsKeys } from './http/advice.ts'
 import { type Attempt, beginRequest, failed } from './http/attempt.ts'
@@ -60,7 +61,7 @@ export interface HttpClientOptions {
 
 export interface PostOptions {
   /** Aborted at the attempt's deadline, or when the answer is no longer needed. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSource
   /** A deadline of the request's own, for callers whose signal has none. */
   readonly timeoutMs?: number
   /** Added to the client's, and stronger. */
@@ -227,7 +228,7 @@ const invalid = (thrown: unknown, from: string): TelemetryError =>
 const timeoutError = (from: string): TelemetryError =>
   new TelemetryError('HTTP_TIMEOUT', `${from} did not answer in time`)
 
-function abortError(signal: AbortSignal, from: string): TelemetryError {
+function abortError(signal: AbortSource, from: string): TelemetryError {
   const { reason } = signal
   // A DOMException, of another realm in Jest.
   if ((reason as Partial<DOMException> | undefined)?.name === 'TimeoutError') return timeoutError(from)

@@ -40,14 +40,8 @@ export type {
 } from './otlp/log-messages.ts'
 export type {
   DecodedAttributes,
-  DecodedLink,
   DecodedResource,
-  DecodedResourceSpans,
   DecodedScope,
-  DecodedScopeSpans,
-  DecodedSpan,
-  DecodedSpanEvent,
-  DecodedTraceRequest,
   DecodedValue,
 } from './otlp/messages.ts'
 export type {
@@ -64,6 +58,14 @@ export type {
   DecodedTemporality,
 } from './otlp/metrics-messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
+export type {
+  DecodedLink,
+  DecodedResourceSpans,
+  DecodedScopeSpans,
+  DecodedSpan,
+  DecodedSpanEvent,
+  DecodedTraceRequest,
+} from './otlp/trace-messages.ts'
 export {
   countLogRecords,
   countSpans,

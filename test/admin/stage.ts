@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { type Admin, createAdmin } from '../../src/admin/index.ts'
+import { type Admin, type AdminFleet, createAdmin } from '../../src/admin/index.ts'
 import type { Clock } from '../../src/clock.ts'
 import { createTelemetry, otel, prometheus, type Telemetry } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
@@ -20,12 +20,19 @@ const switches = [
   '--disable-sync',
 ]
 
-/** A browser, or undefined where there is none and need not be. */
-export async function openBrowser(): Promise<Browser | undefined> {
-  if (existsSync(executablePath)) return chromium.launch({ executablePath, args: switches })
-  assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
-  console.log(`    skipped: ${executablePath} is missing`)
-  return undefined
+/** Opens a browser for the tests of a suite, which are skipped where there is none and need not be. */
+export function withBrowser(): () => Browser {
+  let browser: Browser | undefined
+  before(async function () {
+    if (existsSync(executablePath)) browser = await chromium.launch({ executablePath, args: switches })
+    else {
+      assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
+      console.log(`    skipped: ${executablePath} is missing`)
+      this.skip()
+    }
+  })
+  after(() => browser?.close())
+  return () => browser!
 }
 
 /** A telemetry system with traffic, its admin API, and the live page of it in a browser. */
@@ -56,6 +63,7 @@ export interface StageOptions {
   /** Before the page is opened. */
   readonly before?: (telemetry: Telemetry) => Promise<void>
   readonly otel?: Record<string, unknown>
+  readonly fleet?: AdminFleet | undefined
 }
 
 export async function openStage(browser: Browser, options: StageOptions = {}): Promise<Stage> {
@@ -87,6 +95,7 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     token,
     logger: quietLogger,
     ...(options.clock && { clock: options.clock }),
+    ...(options.fleet && { fleet: options.fleet }),
   })
   let job = 0
   const traffic = setInterval(() => {

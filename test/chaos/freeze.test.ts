@@ -15,6 +15,8 @@ import { createForwarder, type Forwarder } from './forwarder.ts'
 
 const program = fileURLToPath(new URL('frozen-function.ts', import.meta.url))
 const spansPerCall = 5
+/** With `batch_size = 2`. */
+const requestsPerCall = 3
 
 describe('a process that is frozen and thawed', function () {
   this.timeout(60_000)
@@ -124,7 +126,7 @@ describe('a process that is frozen and thawed', function () {
         network.hold()
         const answered = once(child, 'message')
         child.send(calls)
-        await backend.waitForRequests(before + 1)
+        await backend.waitForRequests(before + requestsPerCall)
         await freeze()
         act()
         network.release()

@@ -14,7 +14,9 @@ describe('the demonstration of a fleet', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [await compileFixture(main)], {
       env: { ...process.env, NO_COLOR: '1' },
     })
+    assert.match(stdout, /A page shows the fleet: http:\/\/127\.0\.0\.1:\d+\//)
     assert.match(stdout, /revision 1 is in force on 3 nodes/)
+    assert.match(stdout, /gateway-two +gateway +ok/)
     assert.match(stdout, /billing: refused/)
     assert.match(stdout, /put revision 1 back: billing refused/)
     const [, spans, events] =

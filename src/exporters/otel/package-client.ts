@@ -2,6 +2,7 @@ import { createContextKey, context as otelContext } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
+import { settledWithin } from '../../waiting.ts'
 import type { OpenContext } from '../exporter.ts'
 import { refuseForbidden, refuseUnresolved } from '../http/address.ts'
 import { openConnections } from '../http/connections.ts'
@@ -114,12 +115,7 @@ export async function openPackageClient(
     })
 
   const close: OtelClient['close'] = async ({ deadline }) => {
-    let timer: unknown
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(() => resolve(), Math.max(deadline - clock.now(), 0))
-    })
-    if (underWay.size > 0) await Promise.race([Promise.allSettled(underWay), late])
-    clock.clearTimeout(timer)
+    if (underWay.size > 0) await settledWithin(clock, deadline - clock.now(), Promise.allSettled(underWay))
     agent.createConnection = () => {
       throw new TelemetryError('HTTP_CLOSED', `the client of ${url.origin} is closed`)
     }

@@ -119,6 +119,19 @@ for (const client of ['native', 'package']) {
       assert.ok(resource['host.name'])
     })
 
+    it('sends each batch as it is, one after the other and at once, also after a refusal', async () => {
+      const config = await open()
+      const counts = [30, 2, 200, 5, 40]
+      for (const count of counts) assert.deepEqual(await send(config, count), { type: 'delivered' })
+      backend.fault({ type: 'status', status: 400 }, { times: 1 })
+      assert.equal((await send(config, 50)).type, 'refused')
+      const outcomes = await Promise.all(counts.map((count) => send(config, count)))
+      assert.deepEqual(outcomes, Array(5).fill({ type: 'delivered' }))
+      const sent = [...counts, ...counts].flatMap((count) => Array.from({ length: count }, (_, i) => i))
+      const arrived = backend.spans.map(({ attributes }) => Number(`${attributes.correlation_id}`.slice(4)))
+      assert.deepEqual(arrived.toSorted(), sent.toSorted())
+    })
+
     it('sends its headers, and gzip when asked to', async () => {
       await send(await open({ headers: { 'X-Key': 'k', 'Content-Type': 'text/plain' }, compression: 'gzip' }))
       const [request] = backend.log
