@@ -87,6 +87,13 @@ describe('what a killed server leaves in a stream', () => {
     assert.equal(await messages(), 3)
   })
 
+  it('is kept when nothing was acknowledged at all', async () => {
+    await createTelemetryStream(connection, stream)
+    await publish(3)
+    await removeUpTo(3)
+    assert.equal(await messages(), 3)
+  })
+
   it('is kept in a stream that others may read too', async () => {
     await askJetStream(connection, `STREAM.CREATE.${stream}`, { name: stream, subjects, retention: 'limits' })
     await createTelemetryStream(connection, stream)
