@@ -87,11 +87,11 @@ describe('what a killed server leaves in a stream', () => {
     assert.equal(await messages(), 3)
   })
 
-  it('is kept when nothing was acknowledged', async () => {
+  it('is kept when nothing was acknowledged at all', async () => {
     await createTelemetryStream(connection, stream)
-    await publish(5)
-    await removeUpTo(5)
-    assert.equal(await messages(), 5)
+    await publish(3)
+    await removeUpTo(3)
+    assert.equal(await messages(), 3)
   })
 
   it('is kept in a stream that others may read too', async () => {

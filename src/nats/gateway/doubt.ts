@@ -11,6 +11,8 @@ import { doubtIn, doubtText } from '../doubt-text.ts'
 export interface Doubt {
   /** Asks the server, where there may be another one than before. Call it before messages are asked for. */
   learn(): Promise<void>
+  /** False from when the connection has another server until `learn` resolves. */
+  isLearnt(): boolean
   /** Whether a message of this sequence is in doubt; all are, from a change of the server until `learn` resolves. */
   has(sequence: number): boolean
   /** The consumer did not answer: the server that has it may have been killed. */
@@ -50,13 +52,13 @@ export function createDoubt(
   const reading = (): Promise<ConsumerInfo> =>
     askJetStream<ConsumerInfo>(connection, `CONSUMER.INFO.${stream}.${consumer}`, undefined)
 
-  const isSame = (): boolean => connectedTo !== undefined && connection.info?.server_id === connectedTo
+  const isLearnt = (): boolean => connectedTo !== undefined && connection.info?.server_id === connectedTo
 
   return {
     learn: async () => {
       const { server_id: server, cluster } = connection.info ?? {}
       // A server of its own has its state in itself. In a cluster, the leader changes behind the connection.
-      if (isSame() && !cluster && !isLost) return
+      if (isLearnt() && !cluster && !isLost) return
       const info = await reading()
       const now = cluster ? info.cluster?.leader : server
       if (now === undefined) throw new Error('the consumer has no leader')
@@ -85,7 +87,8 @@ export function createDoubt(
       connectedTo = server
       isLost = false
     },
-    has: (sequence) => !isSame() || sequence <= highest,
+    isLearnt,
+    has: (sequence) => !isLearnt() || sequence <= highest,
     lost: () => {
       isLost = true
     },

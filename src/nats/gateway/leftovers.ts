@@ -40,13 +40,12 @@ export function createLeftovers(
     const { config: wanted, ack_floor: floor, num_pending: waiting, num_ack_pending: given } = info
     // A stream that others read too keeps what it has.
     if (config.retention !== 'workqueue' || wanted.filter_subject === undefined) return true
-    const last = Math.min(floor.stream_seq, upTo)
-    // A purge up to sequence 1 is, to the server, one without an end.
-    if (last > 0)
+    const acknowledged = Math.min(floor.stream_seq, upTo)
+    // `seq` is the first that stays; servers take a 1 for no limit, and remove everything.
+    if (acknowledged > 0)
       await askJetStream(connection, `STREAM.PURGE.${stream}`, {
         filter: wanted.filter_subject,
-        // The first that stays.
-        seq: last + 1,
+        seq: acknowledged + 1,
       })
     return floor.stream_seq >= upTo || waiting + given === 0
   }
