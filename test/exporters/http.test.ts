@@ -17,7 +17,7 @@ import {
   openHttpClient,
   outcomeOf,
   type PostOptions,
-} from '../../src/exporters/http.ts'
+} from '../../src/exporters/http/http.ts'
 import { freePort } from '../support/ports.ts'
 import { compileProgram } from '../support/programs.ts'
 import { gone, type Loopback, loopback, ok, type Script } from './http/loopback.ts'

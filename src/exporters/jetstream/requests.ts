@@ -1,5 +1,5 @@
 import type { ExportContext, OpenContext } from '../exporter.ts'
-import { createEncoder, type Encoder } from '../otel/encode.ts'
+import { createEncoder, type Encoder } from '../otel/encode/encode.ts'
 import { detectOrigin, type SpanOrigin } from '../otel/resource.ts'
 import type { SpanItem } from '../otel/span-item.ts'
 import type { MetricsClient } from '../otel-metrics/client.ts'

@@ -5,13 +5,13 @@ import type { OtelClient } from './client.ts'
 import { certificateProblems } from './connection-keys.ts'
 import type { ObtainedBy } from './credentials.ts'
 import { compacting } from './encode/slabs.ts'
+import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './ingest.ts'
 import { packItems, unpackItems } from './packing.ts'
 import { type OtelConfig, type OtelSchema, otelSchema } from './schema.ts'
 import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
-import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
 /** Options of `otel()`. */
 export interface OtelOptions {

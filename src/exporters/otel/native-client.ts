@@ -1,6 +1,6 @@
 import type { Outcome } from '../outcome.ts'
 import type { ConnectionContext, ObtainedBy } from './credentials.ts'
-import { createEncoder, type Encoder } from './encode.ts'
+import { createEncoder, type Encoder } from './encode/encode.ts'
 import type { SpanOrigin } from './resource.ts'
 import type { Signal } from './signal.ts'
 import type { SpanItem } from './span-item.ts'

@@ -7,7 +7,7 @@ import {
 } from '../../exporters/exporter.ts'
 import { pushKeys } from '../../exporters/keys.ts'
 import { certificateProblems, connectionKeys } from '../../exporters/otel/connection-keys.ts'
-import type { Encoder } from '../../exporters/otel/encode.ts'
+import type { Encoder } from '../../exporters/otel/encode/encode.ts'
 import type { NativeClient } from '../../exporters/otel/native-client.ts'
 import { logs, metrics, type Signal, traces } from '../../exporters/otel/signal.ts'
 import type { Outcome } from '../../exporters/outcome.ts'

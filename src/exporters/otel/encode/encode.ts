@@ -1,4 +1,8 @@
-import { encodeResource, encodeScope } from './encode/heads.ts'
+import type { EncodedItem } from '../encoded-item.ts'
+import type { SpanOrigin } from '../resource.ts'
+import { type EncodedHead, isEncodedHead, isRestored } from '../restored-item.ts'
+import { isEncoded, isSdkSpan, type SpanItem } from '../span-item.ts'
+import { encodeResource, encodeScope } from './heads.ts'
 import {
   closeMessage,
   createWriter,
@@ -9,16 +13,12 @@ import {
   varintSize,
   writeByte,
   writeUint32,
-} from './encode/protobuf-writer.ts'
-import { createRequestMemory } from './encode/request-memory.ts'
-import { writeSdkSpan } from './encode/sdk-span.ts'
-import { writeSpan } from './encode/span.ts'
-import type { EncodedItem } from './encoded-item.ts'
-import type { SpanOrigin } from './resource.ts'
-import { type EncodedHead, isEncodedHead, isRestored } from './restored-item.ts'
-import { isEncoded, isSdkSpan, type SpanItem } from './span-item.ts'
+} from './protobuf-writer.ts'
+import { createRequestMemory } from './request-memory.ts'
+import { writeSdkSpan } from './sdk-span.ts'
+import { writeSpan } from './span.ts'
 
-export type { SpanOrigin as EncoderOptions } from './resource.ts'
+export type { SpanOrigin as EncoderOptions } from '../resource.ts'
 
 export interface Encoder {
   /**
