@@ -3,8 +3,8 @@
  * Spans have a parent and 4 attributes; names and keys repeat, one string value of each span never does.
  */
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
+import { createEncoder } from '../src/exporters/otel/encode/encode.ts'
 import { createSpanSlabs } from '../src/exporters/otel/encode/span-slabs.ts'
-import { createEncoder } from '../src/exporters/otel/encode.ts'
 import { noEvents, noLinks, type SpanRecord } from '../src/exporters/otel/span-record.ts'
 import { toReadableSpans } from '../test/exporters/otel/readable-span.ts'
 

@@ -13,9 +13,12 @@ const modulesOfNode = new Set(builtinModules)
 /** Where a bundle looks for what it cannot contain: where the application was started. */
 const cwd = "process.cwd() + '/'"
 
-/** An import that bundlers leave alone; it finds the package where the application was started. */
+/** Webpack follows a `createRequire` that is imported by its name, and warns of what it does not find. */
+const runTimeImports = "import nodeModule from 'node:module'\nimport { pathToFileURL } from 'node:url'\n"
+
+/** An import that bundlers leave alone; it finds the package where the application was started. Needs {@link runTimeImports}. */
 const importAtRunTime = (name: string): string =>
-  `import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(createRequire(${cwd}).resolve('${name}')).href)`
+  `import(/* webpackIgnore: true */ /* @vite-ignore */ pathToFileURL(nodeModule.createRequire(${cwd}).resolve('${name}')).href)`
 
 /** `require` of these becomes an ES module's import, which every bundler understands in every output format. */
 const requireAsImport: Plugin = {
@@ -130,20 +133,17 @@ export async function buildForBundlers(): Promise<void> {
       nativeAtRunTime,
       // The inspector is a tool of development, with a WebSocket library of its own.
       replaced(/[\\/]inspect[\\/]peer\.ts$/, [
-        ["from 'node:module'", "from 'node:module'\nimport { pathToFileURL } from 'node:url'"],
-        ['createRequire(import.meta.url)', `createRequire(${cwd})`],
+        ["import { createRequire } from 'node:module'\n", runTimeImports],
+        ['createRequire(', 'nodeModule.createRequire('],
+        ['import.meta.url', cwd],
         ["import('@statelyai/inspect')", importAtRunTime('@statelyai/inspect')],
       ]),
       // Optional, and not to be found by the bundler of an application that does without.
       replaced(/[\\/]nats-client[\\/]packages\.ts$/, [
-        [
-          'import { TelemetryError }',
-          "import nodeModule from 'node:module'\nimport { pathToFileURL } from 'node:url'\nimport { TelemetryError }",
-        ],
-        // Webpack follows a `createRequire` that is imported by its name, and warns of what it does not find.
+        ['import { TelemetryError }', `${runTimeImports}import { TelemetryError }`],
         ...['@nats-io/transport-node', '@nats-io/jetstream'].map((name): [string, string] => [
           `await import('${name}')`,
-          `await ${importAtRunTime(name).replace('createRequire', 'nodeModule.createRequire')}`,
+          `await ${importAtRunTime(name)}`,
         ]),
       ]),
       // Part of the bundle, it is there before the start, too.

@@ -7,18 +7,31 @@ import { join } from 'node:path'
 import { testFiles } from './affected.ts'
 import { root } from './entries.ts'
 
-/** The files that take longest. They begin first, so that no process ends with one of them while the others idle. */
+/**
+ * The files that take longest, those that mostly wait among them. They begin first, so that no process ends with one of
+ * them while the others idle.
+ */
 const longest = [
+  // It collects garbage before each measurement, which costs least while the process is small.
+  'test/config/file-cost.test.ts',
   'test/admin/page-tools.test.ts',
+  'test/cluster/workers.test.ts',
   'test/admin/page.test.ts',
+  'test/nats/gateway.test.ts',
   'test/testing/presets.test.ts',
-  'test/leaks/process.test.ts',
-  'test/examples/queuemizer.test.ts',
+  'test/cluster/threads.test.ts',
   'test/model-testing-document.test.ts',
+  'test/chaos/freeze.test.ts',
   'test/properties/canary.test.ts',
-  'test/documents/recipes.test.ts',
+  'test/examples/queuemizer.test.ts',
+  'test/interop/prometheus.test.ts',
+  'test/leaks/process.test.ts',
+  'test/documents/deployment.test.ts',
+  'test/exporters/otel/credentials.test.ts',
   'test/readme.test.ts',
+  'test/documents/recipes.test.ts',
   'test/machines/walks.test.ts',
+  'test/nats/identity.test.ts',
   'test/leaks/flips.test.ts',
 ]
 
@@ -44,8 +57,8 @@ const checks = await Promise.all([
 ])
 if (checks.includes(false)) process.exit(1)
 
-// One more than there are cores: tests also wait for servers, browsers and processes of their own.
-const jobs = Math.max(3, Math.min(5, availableParallelism() + 1))
+// Two more than there are cores: tests also wait for servers, browsers and processes of their own.
+const jobs = Math.max(4, Math.min(6, availableParallelism() + 2))
 const others = testFiles().filter((file) => !longest.includes(file))
 const passed = await succeeds(
   'node_modules/mocha/bin/mocha.js',

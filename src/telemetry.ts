@@ -1,26 +1,25 @@
-import type { BreakerCommand } from '../machines/index.ts'
 import { createBridgedSpans } from './bus/bridged-span.ts'
 import { type Bus, createBus } from './bus/bus.ts'
 import { createSpans } from './bus/span.ts'
 import type { AnyEvents, EventMap, TypedEmit } from './bus/typed.ts'
-import { createSystemClock, elapsed } from './clock.ts'
+import { createSystemClock } from './clock.ts'
 import type { ExporterConfig } from './config/changes/plan.ts'
 import type { ConfigStore } from './config/contract.ts'
 import { createConfigStore } from './config/store.ts'
 import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
 import { createAnnouncements } from './control/announcements.ts'
 import { createBridgeFailures } from './control/bridge-failures.ts'
-import { checkedEndpoint, checkedExporter, checkedTimeout } from './control/calls.ts'
+import { breakerCommands, checkedEndpoint, checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
 import { createObservation } from './control/observe.ts'
-import { drainOnProcessExit } from './control/process-exit.ts'
+import { drainAtExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
 import { highestSamplingRate } from './control/sampling-rate.ts'
+import { shutDown } from './control/shutdown.ts'
 import { withSpools } from './control/spools.ts'
 import { createTimerScope } from './control/timers.ts'
-import { atMost, settledWithin, whileHeld } from './control/waiting.ts'
 import type { LedgerStatus } from './delivery/ledger.ts'
 import { settingsOf } from './delivery/settings.ts'
 import { type Disk, systemDisk } from './delivery/spool/disk.ts'
@@ -33,17 +32,13 @@ import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
+import { atMost, whileHeld } from './waiting.ts'
 import { createWrap } from './wrap.ts'
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
 const openPatienceMs = 1_000
 const defaultStopMs = 5_000
-/** How long past its deadline a stop waits for clients to close. */
-const closeGraceMs = 150
 const defaultFlushMs = 10_000
-/** Of the time of a stop, what is kept for writing to disk what could not be delivered; and at most. */
-const parkingShare = 0.3
-const maxParkingMs = 2_000
 /** Exporters that begin in one turn of the event loop. */
 const startedPerTurn = 16
 
@@ -108,10 +103,8 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     bufferSize: options.bufferSize,
     onBuffered: () => hints.emittedBeforeStart(),
   })
-  const samplingRate = () => highestSamplingRate(units.values())
-  const spanOptions = { bus, clock, scopes, samplingRate }
+  const spanOptions = { bus, clock, scopes, samplingRate: () => highestSamplingRate(units.values()) }
   const { span, startSpan } = createSpans(spanOptions)
-
   const recorder = createRecorder({ clock })
 
   const status = ({ history = false } = {}): TelemetryStatus => {
@@ -159,25 +152,15 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   store.onSettled(announcements.changeSettled)
   const hints = createHints({ clock, logger, options })
 
-  /** Number of emitted events that have been drained: up to here the process may end. */
-  let drainedTo = -1
-
-  /** A program that goes on after it was drained is not left without telemetry. */
-  const drainAtExit = async (): Promise<void> => {
-    hints.processEnds()
-    const { emitted } = bus.callers()
-    if (state !== 'running' || emitted === drainedTo) return
-    drainedTo = emitted
-    const { complete, exporters } = await telemetry.flush({ timeoutMs: defaultStopMs })
-    if (!complete) logger.warn({ exporters }, 'the process ends before everything was delivered')
-  }
-  const releaseExit = options.drainOnExit === false ? () => {} : drainOnProcessExit(() => void drainAtExit())
+  const system = { bus, hints, logger, isRunning: () => state === 'running' }
+  const flushAll = () => telemetry.flush({ timeoutMs: defaultStopMs })
+  const releaseExit = options.drainOnExit === false ? () => {} : drainAtExit(system, flushAll)
 
   const held = <Result>(work: () => Promise<Result>): Promise<Result> => whileHeld(hostClock, work)
 
-  let end = (): void => {}
+  let endStart = (): void => {}
   const ended = new Promise<never>((_, reject) => {
-    end = () => reject(new TelemetryError('STOPPED', 'telemetry was stopped while it started'))
+    endStart = () => reject(new TelemetryError('STOPPED', 'telemetry was stopped while it started'))
   })
   ended.catch(() => {})
 
@@ -223,43 +206,18 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
   const ledgers = (): Record<string, LedgerStatus> =>
     Object.fromEntries([...units].map(([id, unit]) => [id, unit.ledger()]))
 
-  const within = (ms: number, work: Promise<unknown> | undefined): Promise<void> =>
-    settledWithin(clock, ms, work)
-
-  /** Order of shutdown: the bus takes no more, configuration stands still, exporters drain and close, timers end. */
-  const shutDown = async (timeoutMs: number): Promise<StopReport> => {
+  const end = async (timeoutMs: number): Promise<StopReport> => {
     let lost = 0
     try {
       state = 'stopping'
-      const deadline = elapsed(clock) + timeoutMs
-      bus.flush()
-      lost = bus.close()
       hints.end()
-      const storeStopped = store.stop()
-      changes.stop()
-      await within(timeoutMs, launching)
-      const reserved = [...units.values()].some((unit) => unit.spool() !== undefined)
-        ? Math.min(timeoutMs * parkingShare, maxParkingMs)
-        : 0
-      await control?.stop(Math.max(deadline - reserved - elapsed(clock), 0))
-      // Clients that exceed the deadline are abandoned.
-      const exporters = [...units.values()]
-      await within(
-        deadline + closeGraceMs - elapsed(clock),
-        Promise.all(exporters.map((unit) => unit.close())),
-      )
-      await Promise.all(exporters.map((unit) => unit.idle()))
-      for (const unit of exporters) unit.abandon('shutdown')
-      const left = (): number => deadline + closeGraceMs - elapsed(clock)
-      await within(left(), Promise.all(exporters.map((unit) => unit.parked())))
-      await within(left(), Promise.all(exporters.map((unit) => unit.endSpool())))
-      await storeStopped
-      await within(deadline + closeGraceMs - elapsed(clock), store.reportStopped())
+      const everything = { bus, store, changes, units, clock, launching, control: () => control }
+      lost = await shutDown(everything, timeoutMs)
     } finally {
       state = 'stopped'
       timers.end()
       releaseExit()
-      end()
+      endStart()
     }
     const exporters = ledgers()
     const complete = lost === 0 && Object.values(exporters).every(({ dropped }) => !dropped.shutdown)
@@ -324,20 +282,13 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     },
     breaker(id, { endpoint } = {}) {
       checkedExporter(units.keys(), id)
-      checkedEndpoint(id, units.get(id)?.endpoints().length || 1, endpoint)
-      const command = (name: BreakerCommand) => () => {
-        if (units.get(id)?.pulled)
-          throw new TelemetryError(
-            'BREAKER_UNUSED',
-            `${id} has no circuit breaker: it is pulled from outside and sends nothing by itself`,
-          )
-        control?.commandBreaker(id, name, endpoint)
-      }
-      return { forceOpen: command('force_open'), disable: command('disable'), reset: command('reset') }
+      const unit = units.get(id)!
+      checkedEndpoint(id, unit.endpoints().length || 1, endpoint)
+      return breakerCommands(unit, id, (command) => control?.commandBreaker(id, command, endpoint))
     },
     async stop(options = {}) {
       const timeoutMs = checkedTimeout('stop', options.timeoutMs, defaultStopMs)
-      stopping ??= held(() => shutDown(timeoutMs))
+      stopping ??= held(() => end(timeoutMs))
       return stopping
     },
     snapshot: () => withSpools(control?.snapshot() ?? { system: state, exporters: {} }, units),

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import type { Span } from './bus/span.ts'
 import { checkedTimeout } from './control/calls.ts'
-import { atMost } from './control/waiting.ts'
 import { messageOf, TelemetryError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import type { SystemState } from './status.ts'
+import { atMost } from './waiting.ts'
 
 /** The options of `telemetry.wrap()`. */
 export interface WrapOptions {

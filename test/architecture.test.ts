@@ -33,6 +33,14 @@ describe('ARCHITECTURE.md', () => {
     assert.deepEqual([...rooms].sort(), [...folders, ...beside].sort())
   })
 
+  it('describes folders whose main file is inside, and not beside them under the same name', () => {
+    const folders = ['src', 'machines'].flatMap(foldersIn)
+    assert.deepEqual(
+      folders.filter((folder) => existsSync(`${root}${folder}.ts`)),
+      [],
+    )
+  })
+
   for (const heading of ['The files, from `emit` to the wire:', 'The files, from `put` to a rebuilt client:'])
     it(`names at most fifteen files, each of which exists: ${heading}`, () => {
       const files = walk(heading)

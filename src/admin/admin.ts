@@ -7,6 +7,8 @@ import { type HttpServer, openHttpServer } from '../http-server/server.ts'
 import { guardedLogger, type Logger, stderrLogger } from '../logger.ts'
 import { commonHeaders, refusal } from './answer.ts'
 import { createFeed, eventHeaders } from './feed.ts'
+import { createFleetRoute } from './fleet.ts'
+import type { AdminFleet } from './fleet-port.ts'
 import { createGate } from './gate.ts'
 import type { AdminTelemetry } from './port.ts'
 import { createRoutes, type Stream } from './routes.ts'
@@ -36,6 +38,11 @@ export interface AdminOptions {
   readonly requestTimeoutMs?: number
   /** A logger with the methods of pino. Default: warnings and errors go to stderr. */
   readonly logger?: Logger
+  /**
+   * The fleet that the page shows, such as `natsFleet({ servers })` of `telemachine/nats`. `close()` of the admin API closes
+   * it. Default: none.
+   */
+  readonly fleet?: AdminFleet
   /** Times the samples of the last hour. Default: the system's. A test may give a simulated one. */
   readonly clock?: Clock
 }
@@ -80,8 +87,9 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     origins: new Set((options.allowedOrigins ?? []).map((origin) => origin.toLowerCase())),
   })
   const samples = createSamples(telemetry, clock)
-  const routeOf = createRoutes(telemetry, gate, samples)
-  const feed = createFeed(telemetry)
+  const { fleet } = options
+  const routeOf = createRoutes(telemetry, gate, samples, fleet && createFleetRoute(fleet))
+  const feed = createFeed(telemetry, fleet !== undefined)
   const taps = createTaps(telemetry)
   let server: Promise<HttpServer> | undefined
   let closed = false
@@ -160,6 +168,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
       taps.close()
       samples.close()
       await (await server?.catch(() => undefined))?.close(0)
+      await fleet?.close()
     },
   }
 }

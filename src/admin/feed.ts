@@ -36,9 +36,10 @@ type Topics = ReadonlyMap<string, string>
 
 /**
  * The control plane as server-sent events: `state`, `config` and `history`, each a whole JSON document that is
- * sent again when it has changed. One timer serves all followers; it does not run without followers.
+ * sent again when it has changed. One timer serves all followers; it does not run without followers. `state` says
+ * whether there is a fleet to ask for.
  */
-export function createFeed(telemetry: AdminTelemetry): Feed {
+export function createFeed(telemetry: AdminTelemetry, hasFleet: boolean): Feed {
   const followers = new Set<Follower>()
   const probes = new Map<string, number>()
   let timer: NodeJS.Timeout | undefined
@@ -66,7 +67,7 @@ export function createFeed(telemetry: AdminTelemetry): Feed {
     const system = { name: status.system, chart: charts.system }
     return new Map(
       Object.entries({
-        state: { system, bus: status.bus, exporters: Object.fromEntries(shown) },
+        state: { system, fleet: hasFleet, bus: status.bus, exporters: Object.fromEntries(shown) },
         config,
         history: history ?? [],
       }).map(([topic, value]) => [topic, JSON.stringify(value)]),

@@ -45,6 +45,7 @@ export function createRoutes(
   telemetry: AdminTelemetry,
   gate: Gate,
   samples: Samples,
+  fleet?: (request: IncomingMessage) => Promise<Answer>,
 ): (path: string) => Route | undefined {
   const files = createFiles()
 
@@ -117,6 +118,7 @@ export function createRoutes(
     ['samples', get(({ request }) => ok(samples.after(sinceOf(request))))],
     ['events', get(() => 'events')],
     ['tap', get(() => 'tap')],
+    ...(fleet ? [['fleet', get(({ request }) => fleet(request))] as const] : []),
     ['healthz', { access: 'probe', methods: { GET: health } }],
     ['readyz', { access: 'probe', methods: { GET: ready } }],
   ])
@@ -160,7 +162,7 @@ export function createRoutes(
 export const hasBreaker = (exporter: ExporterStatus | undefined): boolean =>
   exporter !== undefined && Object.hasOwn(exporter.config, 'failure_threshold')
 
-const get = (answer: (call: Call) => Answer | Stream): Route => ({
+const get = (answer: (call: Call) => Answer | Stream | Promise<Answer>): Route => ({
   access: 'api',
   methods: { GET: answer },
 })

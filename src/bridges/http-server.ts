@@ -15,7 +15,6 @@ import {
   withLabels,
 } from './attributes.ts'
 import { type BridgedTelemetry, createBridge, type Unsubscribe } from './bridge.ts'
-import { keepEmitting } from './emitting.ts'
 import { errorOf, routeOf } from './route.ts'
 import { createRouteNames } from './route-names.ts'
 
@@ -206,4 +205,16 @@ function startAttributes(
 const hasBody = ({ headers }: IncomingMessage): boolean => {
   const length = headers['content-length']
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+}
+
+type Emit = (this: IncomingMessage, ...parts: unknown[]) => boolean
+
+/**
+ * Has the listeners of a request run inside its span. Its body arrives outside of what handles it: since Node.js 24 an
+ * `AsyncLocalStorage` that was entered when the request began is not seen there.
+ */
+function keepEmitting(request: IncomingMessage, span: BridgedSpan): void {
+  const emit = request.emit as Emit
+  const emitAll = (parts: unknown[]): boolean => Reflect.apply(emit, request, parts) as boolean
+  request.emit = (...parts: unknown[]) => span.run(emitAll, parts)
 }

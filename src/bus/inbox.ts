@@ -89,7 +89,7 @@ export const steadyHandOverAfterMs = 50
  * How long events wait for a receiver that is asked for them, unless others are handed over before. Much longer, and they
  * would survive into V8's old generation.
  */
-const pulledHandOverAfterMs = 100
+const pulledHandOverAfterMs = 250
 /** An inbox that holds so many events or bytes hands them over at once, in the middle of a turn. */
 export const handOverNowAt = 4096
 const handOverNowBytes = 1024 * 1024

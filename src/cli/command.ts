@@ -80,3 +80,14 @@ export function numberOption(
   if (value >= min && value <= max) return value
   throw usageError(`--${name} must be a number from ${min} to ${max} (got ${JSON.stringify(text)})`)
 }
+
+/** Finds what a command does for a verb. @throws CommandError for one that it does not have. */
+export function verbOf<Verb>(
+  command: string,
+  verbs: Readonly<Record<string, Verb>>,
+  name: string | undefined,
+): Verb {
+  const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined
+  if (verb === undefined) throw usageError(`${command} takes ${Object.keys(verbs).join(', ')}`)
+  return verb
+}

@@ -1,17 +1,17 @@
 import type { Explanation } from '../config/explain.ts'
 import type { HistoryEntry } from '../control/recorder.ts'
 import type { ConfigProblem } from '../errors.ts'
-import { readAssignments, readValue } from './assignments.ts'
 import {
   type Command,
   type CommandContext,
   CommandError,
   type ExitCode,
   exitCodes,
-  numberOption,
   parse,
   usageError,
+  verbOf,
 } from './command.ts'
+import { keysNamed, readAssignments, readValue } from './key-arguments.ts'
 import {
   type AdminClient,
   adminOptions,
@@ -34,23 +34,17 @@ type Change = { readonly path: string; readonly oldValue?: unknown; readonly new
 const shown = (value: unknown): string =>
   value === undefined ? 'none' : plainText(typeof value === 'string' ? value : JSON.stringify(value))
 
-const fullPath = (path: string): string => (/^telemetry(\.|$)/.test(path) ? path : `telemetry.${path}`)
-
 async function get({ client, terminal, rest, json }: Subject): Promise<ExitCode> {
   if (rest.length > 1) throw usageError('config get takes one key')
   const { status, body } = await client.ask('GET', 'config')
   if (status !== 200 || !Array.isArray(body)) throw failed({ status, body })
-  const path = rest[0] === undefined ? undefined : fullPath(rest[0])
-  const named = (body as Explanation[]).filter(
-    (one) => path === undefined || one.path === path || one.path.startsWith(`${path}.`),
-  )
+  const { named, one } = keysNamed(body as Explanation[], rest[0])
   if (named.length === 0) throw new CommandError(exitCodes.problems, `there is no key ${rest[0]}`)
-  const isOne = named.length === 1 && named[0]!.path === path
-  if (json) terminal.print(JSON.stringify(isOne ? named[0] : named, undefined, 2))
+  if (json) terminal.print(JSON.stringify(one ?? named, undefined, 2))
   // For scripts: the value and nothing else.
-  else if (isOne) terminal.print(shown(named[0]!.value))
+  else if (one) terminal.print(shown(one.value))
   else {
-    const rows = named.map((one) => [one.path, shown(one.value), one.layer, one.from ?? one.source])
+    const rows = named.map((each) => [each.path, shown(each.value), each.layer, each.from ?? each.source])
     for (const line of formatTable(['KEY', 'VALUE', 'LAYER', 'FROM'], rows, terminal.lineWidth()))
       terminal.print(line)
   }
@@ -124,14 +118,8 @@ const verbs: Readonly<Record<string, (subject: Subject) => Promise<ExitCode>>> =
 async function run(args: readonly string[], context: CommandContext): Promise<ExitCode> {
   const { values, positionals } = parse(args, { ...adminOptions, json: { type: 'boolean' } })
   const [name, address, ...rest] = positionals
-  const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  if (verb === undefined) throw usageError(`config takes ${Object.keys(verbs).join(', ')}`)
-  const timeout = numberOption('timeout', values.timeout, { fallback: 10, min: 0.1, max: 600 })
-  const client = openAdminClient(
-    address,
-    { tokenFile: values['token-file'], timeoutMs: timeout * 1000 },
-    context,
-  )
+  const verb = verbOf('config', verbs, name)
+  const client = openAdminClient(address, values, context)
   return verb({ client, terminal: context.terminal, rest, json: values.json === true })
 }
 

@@ -10,6 +10,7 @@ import {
   parse,
   usageError,
 } from './command.ts'
+import { keysNamed } from './key-arguments.ts'
 import {
   type FileOptions,
   fileOptions,
@@ -106,17 +107,12 @@ async function explainFile(
   const store = await openConfiguration(file, options, context)
   try {
     await store.start()
-    const everything = store.explain()
-    const full = path === undefined || /^telemetry(\.|$)/.test(path) ? path : `telemetry.${path}`
-    const named = everything.filter(
-      (one) => full === undefined || one.path === full || one.path.startsWith(`${full}.`),
-    )
+    const { named, one } = keysNamed(store.explain(), path)
     if (named.length === 0)
       throw new CommandError(exitCodes.problems, `${file} makes no exporter and no key named ${path}`)
-    const isOne = named.length === 1 && named[0]!.path === full
-    const listed = isOne || options.all ? named : named.filter(isGiven)
+    const listed = one || options.all ? named : named.filter(isGiven)
     if (options.json) terminal.print(JSON.stringify(listed, undefined, 2))
-    else if (isOne) printValue(terminal, named[0]!)
+    else if (one) printValue(terminal, one)
     else {
       printValues(terminal, listed)
       const hidden = named.length - listed.length

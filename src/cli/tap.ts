@@ -32,12 +32,7 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
   const rate = numberOption('rate', values.rate, { fallback: 100, min: 1, max: maxRate })
   const count = numberOption('count', values.count, { fallback: Number.POSITIVE_INFINITY, min: 1, max: 1e9 })
   if (!Number.isInteger(rate)) throw usageError('--rate must be a whole number')
-  const timeout = numberOption('timeout', values.timeout, { fallback: 10, min: 0.1, max: 600 })
-  const client = openAdminClient(
-    address,
-    { tokenFile: values['token-file'], timeoutMs: timeout * 1000 },
-    context,
-  )
+  const client = openAdminClient(address, values, context)
   const { terminal, signal } = context
   const query = new URLSearchParams({ rate: String(rate) })
   for (const pattern of patterns) query.append('pattern', pattern)

@@ -104,13 +104,8 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
     once: { type: 'boolean' },
   })
   if (positionals.length > 1) throw usageError('top takes one admin URL')
-  const timeout = numberOption('timeout', values.timeout, { fallback: 10, min: 0.1, max: 600 })
   const interval = numberOption('interval', values.interval, { fallback: 1, min: 0.1, max: 3600 })
-  const client = openAdminClient(
-    positionals[0],
-    { tokenFile: values['token-file'], timeoutMs: timeout * 1000 },
-    context,
-  )
+  const client = openAdminClient(positionals[0], values, context)
   const watched: Watched = { client, context, intervalMs: interval * 1000 }
   const show = values.once ? look : context.terminal.interactive ? watch : follow
   try {

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { pause } from '../waiting.ts'
 import { isAlive } from './kin.ts'
 
 /** Whether all reporters that the previous hub knew have found the new one: what they have not reported yet is missing. */
@@ -51,8 +52,7 @@ export function createAttendance(clock: Clock, known: Map<string, Known>): Atten
     },
     async complete(withinMs) {
       const until = clock.now() + withinMs
-      for (removeDead(); expected.size > 0 && clock.now() < until; removeDead())
-        await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), checkMs))
+      for (removeDead(); expected.size > 0 && clock.now() < until; removeDead()) await pause(clock, checkMs)
       for (const id of expected) missing.add(id)
       expected.clear()
     },

@@ -1,5 +1,6 @@
 import { holdProcess } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { pause, settledWithin } from '../waiting.ts'
 import { removeSocket } from './address.ts'
 import { readClaim } from './claims.ts'
 import { folderOf, openFolder } from './folder.ts'
@@ -31,7 +32,6 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   let trouble: string | undefined
   let changed: (() => void)[] = []
   let stopListening = (): void => {}
-  let isClosed = false
 
   const happened = (event: RoleEvent): void => {
     const before = role
@@ -117,6 +117,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   }
 
   const failed = (error: unknown): void => {
+    if (role === 'left') return
     trouble = messageOf(error)
     logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
     happened('failed')
@@ -142,13 +143,13 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       folder = await openFolder(name)
       shipping = shippings.get(folder) ?? shipping
       shippings.set(folder, shipping)
-      reporter ??= createReporter(source, shipping, clock)
     } catch (error) {
       failed(error)
-      return options.serve(patient)
     }
+    if (role === 'electing') reporter ??= createReporter(source, shipping, clock)
     // The main thread may have the port: it becomes the hub when it hears of this one.
-    if (label.includes('/') && !(await isClaimed())) await knock(door, clock, isClaimed)
+    if (role === 'electing' && label.includes('/') && !(await isClaimed()))
+      await knock(door, clock, isClaimed)
     await elect(patient)
   }
 
@@ -164,6 +165,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   }
 
   const leave = async (): Promise<void> => {
+    stopListening()
     reporter?.close()
     reporter?.disconnect()
     happened('closed')
@@ -187,7 +189,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
         if (isOneOfMany || (await isClaimed())) return await join(false)
         await options.serve(false)
         // An opening that was given up goes on after the group has been closed.
-        if (isClosed) return
+        if (role === 'left') return
         stopListening = listenForKin(door, () => {
           if (role === 'alone') join(true).catch(() => {})
         })
@@ -232,8 +234,6 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     hubFacts: () => connection?.facts() ?? lastFacts,
     async close(deadline) {
       const release = holdProcess(clock)
-      isClosed = true
-      stopListening()
       const until = Math.min(clock.now() + gatherMs, deadline)
       const reported = async (): Promise<void> => {
         while (role !== 'alone' && role !== 'left' && clock.now() < until) {
@@ -243,15 +243,10 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
             () => false,
           )
           if (isDone) return
-          await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
+          await pause(clock, pollMs)
         }
       }
-      let timer: unknown
-      const timeout = new Promise<void>((resolve) => {
-        timer = clock.setTimeout(() => resolve(), Math.max(0, until - clock.now()))
-      })
-      await Promise.race([reported(), timeout])
-      clock.clearTimeout(timer)
+      await settledWithin(clock, until - clock.now(), reported())
       await leave()
       release()
     },

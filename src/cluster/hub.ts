@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
+import { settledWithin } from '../waiting.ts'
 import { addressIn, isEqual, listenAt } from './address.ts'
 import { type Attendance, createAttendance, type Known } from './attendance.ts'
 import { type Claim, makeClaim, removeEarlier, renewClaim } from './claims.ts'
@@ -258,14 +259,8 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
       const until = clock.now() + withinMs
       await attendance.complete(withinMs)
       const waiting = new Set(members.values())
-      let timeout: unknown
-      await Promise.race([
-        Promise.all([...waiting].map((member) => ask(member).then(() => waiting.delete(member)))),
-        new Promise<void>((resolve) => {
-          timeout = clock.setTimeout(() => resolve(), Math.max(0, until - clock.now()))
-        }),
-      ])
-      clock.clearTimeout(timeout)
+      const answered = [...waiting].map((member) => ask(member).then(() => waiting.delete(member)))
+      await settledWithin(clock, until - clock.now(), Promise.all(answered))
       const absent = attendance.absent().map((pid) => `pid ${pid}`)
       late = [...Array.from(waiting, ({ label }) => label), ...absent]
     },

@@ -10,6 +10,7 @@ import {
   threadId,
 } from 'node:worker_threads'
 import type { Clock } from '../clock.ts'
+import { pause } from '../waiting.ts'
 
 /** Which processes and threads belong together: the workers of one `node:cluster` primary, and all of their threads. */
 
@@ -163,6 +164,5 @@ export async function knock(door: string, clock: Clock, isAnswered: () => Promis
   const channel = new BroadcastChannel(door)
   channel.postMessage('knock')
   channel.close()
-  while (clock.now() < until && !(await isAnswered()))
-    await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), pollMs))
+  while (clock.now() < until && !(await isAnswered())) await pause(clock, pollMs)
 }

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import type convictModule from 'convict'
 import { type Format, type Limits, Refusal, refuse } from './formats/format.ts'
+import { formats } from './formats/formats.ts'
 import { choice } from './formats/strings.ts'
-import { formats } from './formats.ts'
 
 export type Convict = typeof convictModule
 

@@ -2,7 +2,7 @@ import type convictModule from 'convict'
 import type { KeySchema } from '../exporters/exporter.ts'
 import { type Convict, convictName, type DeclaredKey, typed, untyped } from './convict.ts'
 import { isRecord, Refusal } from './formats/format.ts'
-import { formats } from './formats.ts'
+import { formats } from './formats/formats.ts'
 
 /** Convict's verdict on a value: the value in the shape that drivers see, or what a valid value would be. */
 export type Verdict = { readonly value: unknown } | Pick<Refusal, 'right' | 'at'>

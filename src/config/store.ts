@@ -15,6 +15,7 @@ import { createTransactions, type InForce, type PutResult } from './changes/tran
 import type { ConfigStore, StoreOptions } from './contract.ts'
 import { type Convict, convictNow, loadConvict } from './convict.ts'
 import { explainConfig, shownAt, shownConfig } from './explain.ts'
+import { createFeeds } from './feeds.ts'
 import {
   createJudge,
   type Judge,
@@ -35,8 +36,6 @@ import { type ReadDocument, readDocument } from './sources/document.ts'
 import { createEnvironment } from './sources/environment.ts'
 import { createFileFeed } from './sources/file-feed.ts'
 import { sameVariables, type Variables } from './sources/interpolate.ts'
-import { createRemoteFeed } from './sources/remote.ts'
-import { createSourceReport, type SourceReport } from './sources/report.ts'
 import { loadToml, tomlNow } from './sources/toml.ts'
 
 /** A generous limit: `init` comes from the program, not from a network. */
@@ -188,32 +187,11 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     warnings.about('file', fileWarnings(options.file!, document, typeNames))
   }
 
-  /** Documents heard before the end of the start. */
-  const waiting = new Map<
-    number,
-    ReadChange & { readonly document: unknown; readonly report: SourceReport }
-  >()
-
-  const feeds = (options.remote ?? []).map((source, index) => {
-    const name = source.name ?? `remote ${index + 1}`
-    const report = createSourceReport(source, options.status ?? nothingToShow, redactor)
-    const heard = (document: unknown): void => {
-      const { tables, problems } = readDocument(document, {
-        source: 'remote',
-        wrapping: 'optional',
-        from: name,
-      })
-      const given: ReadChange = { steps: [{ type: 'remote', index, tables }], problems }
-      if (phase !== 'started' && phase !== 'stopped') waiting.set(index, { ...given, document, report })
-      else
-        changeUnasked('remote', given).then(
-          ({ superseded }) => superseded || report.applied(document),
-          (error) => report.refused(document, error),
-        )
-    }
-    const lost = (error: string): void =>
-      logger.warn({ source: name, error: redactor.text(error) }, 'a remote configuration source is lost')
-    return { name, report, ...createRemoteFeed(source, clock, heard, lost) }
+  const feeds = createFeeds({
+    ...{ sources: options.remote ?? [], clock, logger, redactor },
+    status: options.status ?? nothingToShow,
+    isStarted: () => phase === 'started' || phase === 'stopped',
+    change: (given) => changeUnasked('remote', given),
   })
 
   const begin = async (): Promise<void> => {
@@ -224,14 +202,12 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     const problems = createProblems()
     for (const found of [init.problems, read?.problems, judgement.problems]) if (found) problems.addAll(found)
     if (problems.count > 0) throw problems.error()
-    await Promise.all(feeds.map((feed) => feed.start()))
+    await feeds.start()
     if (phase === 'stopped') throw stopped()
     let { config } = judgement
-    const judgedNow = [...waiting.values()]
-    waiting.clear()
     const outcomes: (() => void)[] = []
     // A bad document in a store that a fleet shares must not keep each of its processes from starting.
-    for (const { steps, problems: found, document, report } of judgedNow) {
+    for (const { steps, problems: found, document, report } of feeds.takeEarly()) {
       try {
         if (found.count > 0) throw found.error()
         config = judged('remote', steps, config)
@@ -273,7 +249,7 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
       if ((phase as string) === 'stopped') throw stopped()
       return exporters()
     } catch (error) {
-      for (const feed of feeds) feed.stop()
+      feeds.stop()
       if (phase === 'starting') phase = 'new'
       if (error instanceof TelemetryConfigError)
         refused((error.problems[0]?.source as Source | undefined) ?? 'init', error)
@@ -302,27 +278,19 @@ export function createConfigStore(options: StoreOptions): ConfigStore {
     status: () => ({
       version: inForce.version,
       ...reports.status(),
-      sources: [
-        ...(file ? [file.status()] : []),
-        ...feeds.map(({ name, state }) => {
-          const { error, ...rest } = state()
-          return { name, ...rest, ...(error !== undefined && { error: redactor.text(error) }) }
-        }),
-      ],
+      sources: [...(file ? [file.status()] : []), ...feeds.status()],
       warnings: warnings.list(inForce.config),
       foreign,
       subscriberErrors: subscribers.errors(),
     }),
     onSettled: reports.onSettled,
-    stateChanged: () => {
-      for (const { report } of feeds) report.stateChanged()
-    },
-    reportStopped: () => Promise.all(feeds.map(({ report }) => report.stopped())).then(() => {}),
+    stateChanged: feeds.stateChanged,
+    reportStopped: feeds.reportStopped,
     redactor,
     stop: async () => {
       phase = 'stopped'
       file?.stop()
-      for (const feed of feeds) feed.stop()
+      feeds.stop()
       transactions.stop(stopped())
     },
   }

@@ -1,3 +1,5 @@
+import type { BreakerCommand } from '../../machines/index.ts'
+import type { Unit } from '../delivery/unit.ts'
 import { TelemetryError } from '../errors.ts'
 
 /** The longest time a call may be given: Node fires a longer timer at once. */
@@ -36,4 +38,17 @@ export function checkedEndpoint(id: string, count: number, endpoint: unknown): v
     'ENDPOINT_UNKNOWN',
     `${id} has ${there}: endpoint must be the index of one (got ${JSON.stringify(endpoint) ?? String(endpoint)})`,
   )
+}
+
+/** What an operator may tell the breaker of an exporter. Each throws a TelemetryError `BREAKER_UNUSED` where there is none. */
+export function breakerCommands(unit: Unit, id: string, tell: (command: BreakerCommand) => void) {
+  const command = (name: BreakerCommand) => (): void => {
+    if (unit.pulled)
+      throw new TelemetryError(
+        'BREAKER_UNUSED',
+        `${id} has no circuit breaker: it is pulled from outside and sends nothing by itself`,
+      )
+    tell(name)
+  }
+  return { forceOpen: command('force_open'), disable: command('disable'), reset: command('reset') }
 }

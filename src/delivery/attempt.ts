@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Outcome } from '../exporters/outcome.ts'
-import { guardedAbort } from './abort.ts'
+import { AttemptAbort } from './attempt-abort.ts'
 
 /** One running attempt to export one batch. */
 export interface Attempt {
@@ -68,10 +68,10 @@ const lastWord = (answer: Promise<Outcome>, otherwise: Outcome): Promise<Outcome
  * driver does - throws, never settles, settles twice, returns garbage.
  */
 export function startAttempt(
-  run: (context: { signal: AbortSignal; deadline: number }) => Promise<Outcome> | undefined,
+  run: (abort: AttemptAbort, deadline: number) => Promise<Outcome> | undefined,
   { clock, timeoutMs, onError }: { clock: Clock; timeoutMs: number; onError: (error: unknown) => void },
 ): Attempt {
-  const controller = guardedAbort(onError)
+  const abort = new AttemptAbort(onError)
   let answered = false
   let settle: (outcome: Outcome | Promise<Outcome>) => void = () => {}
   const outcome = new Promise<Outcome>((resolve) => {
@@ -80,15 +80,16 @@ export function startAttempt(
 
   let answer: Promise<Outcome>
   try {
-    answer = Promise.resolve(
-      run({ signal: controller.signal, deadline: clock.now() + timeoutMs }) as Promise<unknown>,
-    ).then(understood, (cause) => ({ type: 'retry', ambiguous: true, cause }))
+    answer = Promise.resolve(run(abort, clock.now() + timeoutMs) as Promise<unknown>).then(
+      understood,
+      (cause) => ({ type: 'retry', ambiguous: true, cause }),
+    )
   } catch (cause) {
     answer = Promise.resolve({ type: 'retry', cause })
   }
 
   const end = (cause: Error): void => {
-    controller.abort(cause)
+    abort.abort(cause)
     settle(lastWord(answer, { type: 'retry', ambiguous: true, cause }))
   }
   const expire = (): void => {

@@ -35,8 +35,27 @@ export interface Batch extends ItemBatch {
   backing: Backing | undefined
 }
 
-export const batchOf = (items: ItemBatch): Batch => ({
-  ...items,
+/** Field by field: of a spread V8 would make each batch a hidden class of its own. */
+export const batchOf = ({
+  items,
+  weights,
+  sizes,
+  wires,
+  weight,
+  bytes,
+  at,
+  firstPosition,
+  onlySelf,
+}: ItemBatch): Batch => ({
+  items,
+  weights,
+  sizes,
+  wires,
+  weight,
+  bytes,
+  at,
+  firstPosition,
+  onlySelf,
   failures: 0,
   destination: 0,
   deliveriesAtFirstFailure: 0,

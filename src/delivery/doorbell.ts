@@ -26,8 +26,12 @@ export interface Doorbell {
  */
 type Told = 'silent' | 'idle' | 'gathering'
 
-/** How long work may wait before the chart is told that it has arrived. */
-const arrivalMs = 10
+/**
+ * How long work may wait before the chart is told that it has arrived: a share of the interval after which it is due, so
+ * that batches which fill sooner cost no more than the step that sends them.
+ */
+const arrivalShare = 0.1
+const longestArrivalMs = 500
 
 export function createDoorbell(options: {
   queue: Queue
@@ -75,15 +79,18 @@ export function createDoorbell(options: {
 
   /** Tells of work that has arrived, unless a batch is due before. */
   const tellSoon = (): void => {
-    if (dueInMs() <= arrivalMs) {
+    const intervalMs = flushIntervalMs()
+    const arrivalMs = Math.min(intervalMs * arrivalShare, longestArrivalMs)
+    const restMs = arrivalMs - (intervalMs - dueInMs())
+    if (restMs <= 0) {
       tellArrived()
       return
     }
     if (armed) return
     clock.setTimeout(() => {
       armed = false
-      if (told === 'idle' && !isEmpty()) tellNow()
-    }, arrivalMs)
+      if (told === 'idle') lookNow()
+    }, Math.ceil(restMs))
     armed = true
   }
 
@@ -125,7 +132,7 @@ export function createDoorbell(options: {
       } else if (told === 'idle') tellSoon()
     },
     lookAgain() {
-      if (told === 'gathering') tellNow()
+      if (told === 'gathering' || (told === 'idle' && !isEmpty())) tellNow()
     },
     yieldOnce() {
       yielding = true

@@ -83,7 +83,7 @@ export function createPipeline(options: {
     limits: () => limits,
     sizeOf: definition.sizeOf?.bind(definition),
     requestBytes,
-    heldBytes: () => intake.heldBytes,
+    heldBytes: () => intake.held.bytes,
     spill: {
       spill: (item, weight, at, self, wire, memory) => spool.spill(item, weight, at, self, wire, memory),
       get items() {

@@ -35,10 +35,10 @@ export function createQueue(options: {
 
   const bytes = (): number => ring.bytes + retries.bytes + inFlightBytes
   /** Failed batches stand in the order of `after`, so the first one tells. */
-  const retryDue = (): boolean => (retries.first?.after ?? Number.POSITIVE_INFINITY) <= ring.head
+  const retryDue = (): boolean => (retries.first()?.after ?? Number.POSITIVE_INFINITY) <= ring.head
 
   const dropHead = (reason: DropReason): void => {
-    const self = ring.headIsSelf
+    const self = ring.headIsSelf()
     ledger.drop(reason, ring.drop(), self)
   }
   const dropBatch = (reason: DropReason, batch: Batch): void => {
@@ -87,8 +87,8 @@ export function createQueue(options: {
   }
 
   const takeFetched = (): Batch | undefined => {
-    if (fetched.size === 0) spill.fetch()
-    while (fetched.size > 0) {
+    if (fetched.size() === 0) spill.fetch()
+    while (fetched.size() > 0) {
       const batch = leaseWhole(fetched.takeFirst(), fetched)
       if (batch) return batch
     }
@@ -97,7 +97,7 @@ export function createQueue(options: {
 
   /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
-    if (retries.size === 0) {
+    if (retries.size() === 0) {
       dropHead(spill.fullReason)
       return
     }
@@ -178,6 +178,8 @@ export function createQueue(options: {
       }
       // One from disk, one fresh, as long as both are due.
       const isFreshsTurn = lastWasFetched && ring.size > 0 && isFreshDue()
+      // The disk's next batch is there when its turn has come.
+      if (isFreshsTurn && fetched.size() === 0) spill.fetch()
       const batch = isFreshsTurn ? undefined : takeFetched()
       lastWasFetched = batch !== undefined
       if (batch) return batch
@@ -190,7 +192,7 @@ export function createQueue(options: {
         batch = leaseWhole(failed, retries)
         if (!batch) failed = retries.takeUntried(round)
       }
-      batch ??= (fetched.size > 0 ? takeFetched() : undefined) ?? takeFresh()
+      batch ??= (fetched.size() > 0 ? takeFetched() : undefined) ?? takeFresh()
       if (batch) batch.round = round
       return batch
     },
@@ -217,7 +219,7 @@ export function createQueue(options: {
       return fetched.items
     },
     get nextFetched() {
-      return fetched.first
+      return fetched.first()
     },
     returnFetched(isWanted) {
       const returned: Batch[] = []
@@ -238,12 +240,12 @@ export function createQueue(options: {
     },
     removeAll(most) {
       const all: Batch[] = []
-      while (fetched.size > 0) {
+      while (fetched.size() > 0) {
         const batch = fetched.takeFirst()
         inFlightBytes -= batch.bytes
         all.push(batch)
       }
-      while (retries.size > 0) all.push(retries.takeFirst())
+      while (retries.size() > 0) all.push(retries.takeFirst())
       while (ring.size > 0) all.push(batchOf(ring.take(most)))
       return all
     },
@@ -259,8 +261,8 @@ export function createQueue(options: {
       }
     },
     drop(reason) {
-      while (retries.size > 0) dropBatch(reason, retries.takeFirst())
-      while (fetched.size > 0) {
+      while (retries.size() > 0) dropBatch(reason, retries.takeFirst())
+      while (fetched.size() > 0) {
         const batch = fetched.takeFirst()
         inFlightBytes -= batch.bytes
         dropBatch(reason, batch)

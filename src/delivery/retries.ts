@@ -2,11 +2,11 @@ import { type Batch, sliceBatch } from './batch.ts'
 
 /** Failed batches that stand at the back of the queue, in the order in which they go again. */
 export interface Retries {
-  readonly size: number
+  size(): number
   readonly items: number
   readonly weight: number
   readonly bytes: number
-  readonly first: Batch | undefined
+  first(): Batch | undefined
   /** Position of the oldest item in any of them; Infinity without one. */
   firstPosition(): number
   add(batch: Batch): void
@@ -35,51 +35,39 @@ export function createRetries(): Retries {
   const line: Place[] = []
   /** The place with the oldest item, while it is known: items are removed by the thousand when a queue overflows. */
   let oldest: Place | undefined
-  let items = 0
-  let weight = 0
-  let bytes = 0
 
   const insert = (batch: Batch, index: number): void => {
     line.splice(index, 0, { batch, removed: 0 })
     oldest = undefined
-    items += batch.items.length
-    weight += batch.weight
-    bytes += batch.bytes
+    retries.items += batch.items.length
+    retries.weight += batch.weight
+    retries.bytes += batch.bytes
   }
   const remove = (index: number): Batch => {
     const [{ batch: whole, removed }] = line.splice(index, 1) as [Place]
     const batch = removed === 0 ? whole : sliceBatch(whole, removed, whole.items.length)
     oldest = undefined
-    items -= batch.items.length
-    weight -= batch.weight
-    bytes -= batch.bytes
+    retries.items -= batch.items.length
+    retries.weight -= batch.weight
+    retries.bytes -= batch.bytes
     return batch
   }
   const findOldest = (): Place =>
     line.reduce((first, place) => (place.batch.firstPosition < first.batch.firstPosition ? place : first))
 
-  return {
-    get size() {
-      return line.length
-    },
-    get items() {
-      return items
-    },
-    get weight() {
-      return weight
-    },
-    get bytes() {
-      return bytes
-    },
-    get first() {
-      return line[0]?.batch
-    },
+  // The numbers are plain properties: they are read per event, and V8 calls getters there.
+  const retries = {
+    items: 0,
+    weight: 0,
+    bytes: 0,
+    size: () => line.length,
+    first: () => line[0]?.batch,
     firstPosition: () =>
       line.reduce((first, { batch }) => Math.min(first, batch.firstPosition), Number.POSITIVE_INFINITY),
-    add: (batch) => insert(batch, line.length),
-    addFirst: (batch) => insert(batch, 0),
+    add: (batch: Batch) => insert(batch, line.length),
+    addFirst: (batch: Batch) => insert(batch, 0),
     takeFirst: () => remove(0),
-    takeUntried(round) {
+    takeUntried(round: number) {
       const index = line.findIndex(({ batch }) => batch.round !== round)
       return index < 0 ? undefined : remove(index)
     },
@@ -88,9 +76,9 @@ export function createRetries(): Retries {
       const place = oldest
       const { batch } = place
       const itemWeight = batch.weights[place.removed] ?? 0
-      items -= 1
-      weight -= itemWeight
-      bytes -= batch.sizes[place.removed] ?? 0
+      retries.items -= 1
+      retries.weight -= itemWeight
+      retries.bytes -= batch.sizes[place.removed] ?? 0
       batch.items[place.removed] = undefined
       batch.backing?.leave(1)
       place.removed += 1
@@ -101,18 +89,19 @@ export function createRetries(): Retries {
       const isAmbiguous = batch.doubtful || batch.isPartlyTaken
       return { weight: itemWeight, onlySelf: batch.onlySelf, isAmbiguous }
     },
-    takeWhere(isWanted) {
+    takeWhere(isWanted: (batch: Batch) => boolean) {
       const index = line.findIndex(({ batch }) => isWanted(batch))
       return index < 0 ? undefined : remove(index)
     },
     hurry() {
       for (const { batch } of line) batch.after = 0
     },
-    removeBefore(at) {
+    removeBefore(at: number) {
       const old: Batch[] = []
       for (let index = line.length - 1; index >= 0; index -= 1)
         if ((line[index] as Place).batch.at < at) old.push(remove(index))
       return old
     },
   }
+  return retries
 }

@@ -19,7 +19,7 @@ export interface ItemRing {
   /** Arrival time of the oldest item, in monotonic milliseconds; Infinity when empty. */
   oldest(): number
   /** The oldest item comes from self-telemetry. */
-  readonly headIsSelf: boolean
+  headIsSelf(): boolean
   /** Bytes of the oldest item in a request, as far as they are known. */
   headWire(): number
   /** Removes the oldest item and returns its weight. */
@@ -58,6 +58,8 @@ export interface ItemBatch {
 }
 
 const smallest = 64
+/** What a backlog of a fraction of a second takes: a ring that gave this back would grow again and again. */
+const keptCapacity = 16_384
 
 /** @param sizeOf bytes of an item in a request, where the driver says so later than when it queues the item. */
 export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
@@ -69,15 +71,11 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
   let selfs: boolean[] = new Array(capacity).fill(false)
   let wires: number[] = new Array(capacity).fill(0)
   let memories: number[] = new Array(capacity).fill(0)
-  let head = 0
-  let tail = 0
-  let weight = 0
-  let bytes = 0
 
   const resize = (to: number): void => {
     const reordered = <T>(from: T[]): T[] => {
       const copy: T[] = new Array(to)
-      for (let i = head; i < tail; i += 1) copy[i & (to - 1)] = from[i & mask] as T
+      for (let i = ring.head; i < ring.tail; i += 1) copy[i & (to - 1)] = from[i & mask] as T
       return copy
     }
     items = reordered(items)
@@ -102,7 +100,7 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
 
   /** A copy of `count` slots from the head on. */
   const slice = <T>(from: T[], count: number): T[] => {
-    const start = head & mask
+    const start = ring.head & mask
     const end = start + count
     if (end <= capacity) return from.slice(start, end)
     return from.slice(start).concat(from.slice(0, end - capacity))
@@ -110,16 +108,16 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
 
   const shrink = (): void => {
     // A ring that grew in an outage gives its memory back once it has emptied.
-    if (head === tail && capacity > 4096) resize(smallest)
+    if (ring.size === 0 && capacity > keptCapacity) resize(smallest)
   }
 
   const fitting = (most: RequestRoom): number => {
-    const available = Math.min(tail - head, most.items)
-    let wire = wireAt(head & mask)
-    let memory = memories[head & mask] as number
+    const available = Math.min(ring.tail - ring.head, most.items)
+    let wire = wireAt(ring.head & mask)
+    let memory = memories[ring.head & mask] as number
     let count = 1
     while (count < available) {
-      const slot = (head + count) & mask
+      const slot = (ring.head + count) & mask
       wire += wireAt(slot)
       memory += memories[slot] as number
       if (wire > most.wire || memory > most.memory) break
@@ -128,53 +126,44 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
     return count
   }
 
-  return {
-    get size() {
-      return tail - head
-    },
-    get weight() {
-      return weight
-    },
-    get bytes() {
-      return bytes
-    },
-    get head() {
-      return head
-    },
-    get tail() {
-      return tail
-    },
-    push(item, itemWeight, at, self, wire, memory) {
-      if (tail - head === capacity) resize(capacity * 2)
-      const slot = tail & mask
+  // The numbers are plain properties: they are read per event, and V8 calls getters there.
+  const ring = {
+    size: 0,
+    weight: 0,
+    bytes: 0,
+    head: 0,
+    tail: 0,
+    push(item: unknown, itemWeight: number, at: number, self: boolean, wire: number, memory: number) {
+      if (ring.tail - ring.head === capacity) resize(capacity * 2)
+      const slot = ring.tail & mask
       items[slot] = item
       weights[slot] = itemWeight
       times[slot] = at
       selfs[slot] = self
       wires[slot] = wire
       memories[slot] = memory
-      weight += itemWeight
-      bytes += memory
-      tail += 1
+      ring.weight += itemWeight
+      ring.bytes += memory
+      ring.tail += 1
+      ring.size += 1
     },
-    oldest: () => (head === tail ? Number.POSITIVE_INFINITY : (times[head & mask] as number)),
-    get headIsSelf() {
-      return head !== tail && (selfs[head & mask] as boolean)
-    },
-    headWire: () => (head === tail ? 0 : wireAt(head & mask)),
+    oldest: () => (ring.head === ring.tail ? Number.POSITIVE_INFINITY : (times[ring.head & mask] as number)),
+    headIsSelf: () => ring.size > 0 && (selfs[ring.head & mask] as boolean),
+    headWire: () => (ring.head === ring.tail ? 0 : wireAt(ring.head & mask)),
     drop() {
-      if (head === tail) return 0
-      const slot = head & mask
+      if (ring.head === ring.tail) return 0
+      const slot = ring.head & mask
       const itemWeight = weights[slot] as number
       items[slot] = undefined
-      head += 1
-      weight -= itemWeight
-      bytes -= memories[slot] as number
+      ring.head += 1
+      ring.size -= 1
+      ring.weight -= itemWeight
+      ring.bytes -= memories[slot] as number
       shrink()
       return itemWeight
     },
-    wiresOf: (batch) => batch.wires ?? batch.items.map(asked),
-    take(most) {
+    wiresOf: (batch: ItemBatch) => batch.wires ?? batch.items.map(asked),
+    take(most: RequestRoom) {
       const count = fitting(most)
       const batch: ItemBatch = {
         items: slice(items, count),
@@ -183,22 +172,24 @@ export function createRing(sizeOf?: (item: unknown) => number): ItemRing {
         wires: sizeOf === undefined ? slice(wires, count) : undefined,
         weight: 0,
         bytes: 0,
-        at: times[head & mask] as number,
-        firstPosition: head,
+        at: times[ring.head & mask] as number,
+        firstPosition: ring.head,
         onlySelf: true,
       }
       for (let i = 0; i < count; i += 1) {
-        const slot = (head + i) & mask
+        const slot = (ring.head + i) & mask
         items[slot] = undefined
         batch.weight += batch.weights[i] as number
         batch.bytes += batch.sizes[i] as number
         if (selfs[slot] === false) batch.onlySelf = false
       }
-      head += count
-      weight -= batch.weight
-      bytes -= batch.bytes
+      ring.head += count
+      ring.size -= count
+      ring.weight -= batch.weight
+      ring.bytes -= batch.bytes
       shrink()
       return batch
     },
   }
+  return ring
 }

@@ -3,6 +3,7 @@ import { type Clock, elapsed } from '../clock.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
 import type { Outcome } from '../exporters/outcome.ts'
 import { type Attempt, startAttempt } from './attempt.ts'
+import { withSignal } from './attempt-abort.ts'
 import type { Batch } from './batch.ts'
 import type { Clients } from './clients.ts'
 import { endpointConfig } from './endpoints.ts'
@@ -87,14 +88,14 @@ export function createShip(options: {
     const begun = elapsed(clock)
     const start = (withinMs: number): Attempt =>
       startAttempt(
-        ({ signal, deadline }) =>
-          definition.export?.(member.client, copyOf(batch.items), {
-            ...context,
-            signal,
-            deadline,
-            weight: batch.weight,
-            config: endpointConfig(definition, config(), endpoint),
-          }),
+        (abort, deadline) => {
+          // Field by field: of a spread V8 would make each context a hidden class of its own.
+          const { id, logger, state } = context
+          const { weight } = batch
+          const settings = endpointConfig(definition, config(), endpoint)
+          const told = { id, clock, logger, state, deadline, weight, config: settings }
+          return definition.export?.(member.client, copyOf(batch.items), withSignal(told, abort))
+        },
         { clock, timeoutMs: withinMs, onError },
       )
     let attempt = start(timeoutMs)

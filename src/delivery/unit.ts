@@ -229,7 +229,7 @@ export function createUnit(options: UnitOptions): Unit {
         delivered: ledger.delivered,
         dropped: { ...ledger.dropped },
         pending: {
-          buffered: buffered + intake.underWay,
+          buffered: buffered + intake.underWay(),
           held: ledger.held,
           queued: queue.weight + spool.memoryWeight,
           in_flight: ledger.inFlight,

@@ -81,6 +81,21 @@ export const emptyAggregate = <S extends Series>(): Aggregate<S> => ({
   },
 })
 
+/** What was not taken, for the status: only what there is. */
+export const troublesOf = <S extends Series>({
+  overflowed,
+  overflowing,
+  refused,
+  limited,
+  failed,
+  lastFailure,
+}: Aggregate<S> & { readonly overflowed: number; readonly overflowing: string | undefined }) => ({
+  ...(overflowed > 0 && { overflowed, overflowing }),
+  ...(refused > 0 && { refused }),
+  ...(limited > 0 && { limited }),
+  ...(failed > 0 && { failed, lastFailure }),
+})
+
 export function planFor<S extends Series>(
   state: Aggregate<S>,
   eventName: string,

@@ -53,8 +53,11 @@ export function checkedServers({ servers }: NatsServers): readonly string[] {
 
 const token = /^[A-Za-z0-9_-]{1,64}$/
 
+/** Whether a text is a name as nodes, keys, buckets and streams have: one token of a NATS subject. */
+export const isName = (name: unknown): name is string => typeof name === 'string' && token.test(name)
+
 /** A name that is one token of a NATS subject. @throws TelemetryError `NATS_OPTION_INVALID`. */
 export function checkedName(option: string, name: unknown): string {
-  if (typeof name === 'string' && token.test(name)) return name
+  if (isName(name)) return name
   throw invalid(`${option} must be 1 to 64 letters, digits, "_" and "-" (got ${JSON.stringify(name)})`)
 }

@@ -87,6 +87,7 @@ async function headersOf(given: Readonly<Record<string, string>>): Promise<MsgHd
 
 /** A message as a stream keeps it. */
 export interface StoredMessage {
+  readonly subject: string
   readonly seq: number
   /** Epoch milliseconds, by the server's clock. */
   readonly at: number
@@ -95,17 +96,33 @@ export interface StoredMessage {
 }
 
 /** Returns the last message of a subject, from the leader of the stream; undefined without one. */
-export async function lastStored(
+export const lastStored = (
   connection: NatsConnection,
   stream: string,
   subject: string,
+  timeoutMs?: number,
+): Promise<StoredMessage | undefined> => getStored(connection, stream, { last_by_subj: subject }, timeoutMs)
+
+/** Returns the first message of a subject from a sequence on; undefined without one. The subject may have wildcards. */
+export const nextStored = (
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+  from: number,
+): Promise<StoredMessage | undefined> => getStored(connection, stream, { seq: from, next_by_subj: subject })
+
+async function getStored(
+  connection: NatsConnection,
+  stream: string,
+  which: Readonly<Record<string, unknown>>,
   timeoutMs = 2000,
 ): Promise<StoredMessage | undefined> {
   try {
     const { message } = await askJetStream<{
-      message: { seq: number; time: string; data?: string; hdrs?: string }
-    }>(connection, `STREAM.MSG.GET.${stream}`, { last_by_subj: subject }, timeoutMs)
+      message: { subject: string; seq: number; time: string; data?: string; hdrs?: string }
+    }>(connection, `STREAM.MSG.GET.${stream}`, which, timeoutMs)
     return {
+      subject: message.subject,
       seq: message.seq,
       at: Date.parse(message.time),
       data: Buffer.from(message.data ?? '', 'base64'),

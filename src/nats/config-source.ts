@@ -91,8 +91,7 @@ export function natsConfig(options: NatsConfigOptions): ConfigSource {
     if (readStatus === undefined) return undefined
     const status = readStatus()
     return {
-      node,
-      role,
+      ...{ node, role, key },
       ...writtenBy(),
       at: clock.now(),
       startedAt,

@@ -20,6 +20,8 @@ export interface NodeExporter {
 export interface NodeStatus {
   readonly node: string
   readonly role: 'node' | 'gateway'
+  /** The key of its document. */
+  readonly key: string
   readonly version: string
   readonly pid: number
   /** Epoch milliseconds, by the node's clock. */
@@ -46,10 +48,10 @@ export interface NodeStatus {
 }
 
 /** No message of a fleet has more. */
-const maxExporters = 256
+export const maxExporters = 256
 const maxText = 500
 
-const short = (text: string): string => (text.length > maxText ? `${text.slice(0, maxText)}…` : text)
+export const short = (text: string): string => (text.length > maxText ? `${text.slice(0, maxText)}…` : text)
 
 export const problemTexts = (problems: readonly ConfigProblem[]): string[] =>
   problems.map(({ message }) => short(message))

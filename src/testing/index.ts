@@ -1,15 +1,15 @@
+export { createBackend } from './backend/backend.ts'
 export type { Backend, BackendOptions, BackendStats } from './backend/contract.ts'
 export type { ConnectionFault, Fault, FaultOptions, RequestFault, When } from './backend/faults.ts'
 export { type MetricTotal, metricTotals, type ReceivedPoint } from './backend/points.ts'
 export type { BackendRequest, ReceivedLogRecord, ReceivedSpan } from './backend/request.ts'
-export { createBackend } from './backend.ts'
+export { exporterConformance } from './conformance/conformance.ts'
 export type {
   ConformanceEvent,
   ConformanceOptions,
   ConformancePath,
   ConformanceTable,
 } from './conformance/contract.ts'
-export { exporterConformance } from './conformance.ts'
 export {
   assertCovered,
   type Coverage,
@@ -40,14 +40,8 @@ export type {
 } from './otlp/log-messages.ts'
 export type {
   DecodedAttributes,
-  DecodedLink,
   DecodedResource,
-  DecodedResourceSpans,
   DecodedScope,
-  DecodedScopeSpans,
-  DecodedSpan,
-  DecodedSpanEvent,
-  DecodedTraceRequest,
   DecodedValue,
 } from './otlp/messages.ts'
 export type {
@@ -64,6 +58,14 @@ export type {
   DecodedTemporality,
 } from './otlp/metrics-messages.ts'
 export type { ProtobufOptions } from './otlp/protobuf.ts'
+export type {
+  DecodedLink,
+  DecodedResourceSpans,
+  DecodedScopeSpans,
+  DecodedSpan,
+  DecodedSpanEvent,
+  DecodedTraceRequest,
+} from './otlp/trace-messages.ts'
 export {
   countLogRecords,
   countSpans,

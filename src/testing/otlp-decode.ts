@@ -1,8 +1,8 @@
 import { decodeJson } from './otlp/json.ts'
 import { type DecodedLogsRequest, logsRequest } from './otlp/log-messages.ts'
-import { type DecodedTraceRequest, traceRequest } from './otlp/messages.ts'
 import { type DecodedMetricsRequest, metricsRequest } from './otlp/metrics-messages.ts'
 import { countField, decodeProtobuf, type ProtobufOptions } from './otlp/protobuf.ts'
+import { type DecodedTraceRequest, traceRequest } from './otlp/trace-messages.ts'
 
 /**
  * Decodes an OTLP `ExportTraceServiceRequest` from its protobuf bytes. Shares no code with any encoder.

@@ -1,11 +1,10 @@
 // The admin API and the live page of an exporter with several endpoints: each breaker is shown, and commanded by itself.
 import assert from 'node:assert/strict'
-import type { Browser } from 'playwright-core'
 import { type Admin, createAdmin } from '../../src/admin/index.ts'
 import { createTelemetry, otel, type Telemetry } from '../../src/index.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { ask, token } from './site.ts'
-import { openBrowser, openStage, type Stage } from './stage.ts'
+import { openStage, type Stage, withBrowser } from './stage.ts'
 
 describe('admin API, of an exporter with several endpoints', () => {
   let telemetry: Telemetry
@@ -64,16 +63,10 @@ describe('admin API, of an exporter with several endpoints', () => {
 
 describe('live page, of an exporter with several endpoints', function () {
   this.timeout(60_000)
-  let browser: Browser | undefined
+  const browser = withBrowser()
   let stage: Stage
-
-  before(async function () {
-    browser = await openBrowser()
-    if (!browser) this.skip()
-  })
-  after(() => browser?.close())
   beforeEach(async () => {
-    stage = await openStage(browser!)
+    stage = await openStage(browser())
     await stage.telemetry.config.put(
       'otel.endpoints',
       stage.backends.map(({ url }) => url),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { severity } from '../../src/cli/online/rates.ts'
 import { Refusal } from '../../src/config/formats/format.ts'
-import { formats } from '../../src/config/formats.ts'
+import { formats } from '../../src/config/formats/formats.ts'
 import { valueSchema } from '../../src/config/value-schemas.ts'
 import { createTelemetry, datadog, otel, otelLogs, otelMetrics, prometheus } from '../../src/index.ts'
 

@@ -3,26 +3,20 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { Browser, BrowserContextOptions } from 'playwright-core'
+import type { BrowserContextOptions } from 'playwright-core'
 import { createSimulatedClock } from '../../src/testing/index.ts'
-import { openBrowser, openStage, type Stage, type StageOptions } from './stage.ts'
+import { openStage, type Stage, type StageOptions, withBrowser } from './stage.ts'
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 describe('tools of the live page', function () {
   this.timeout(120_000)
-  let browser: Browser | undefined
+  const browser = withBrowser()
   let stage: Stage
-
-  before(async function () {
-    browser = await openBrowser()
-    if (!browser) this.skip()
-  })
-  after(() => browser?.close())
   afterEach(() => stage.close())
 
   const open = async (options: StageOptions = {}): Promise<void> => {
-    stage = await openStage(browser!, options)
+    stage = await openStage(browser(), options)
     await stage.signIn()
   }
   const row = (place: string, id: string) =>

@@ -2,27 +2,20 @@
 // and the page asks nobody but its own server for anything.
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
 import { createAdmin } from '../../src/admin/index.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { token } from './site.ts'
-import { openBrowser, openStage, type Stage } from './stage.ts'
+import { openStage, type Stage, withBrowser } from './stage.ts'
 
 const picture = fileURLToPath(new URL('../../docs/live-page.png', import.meta.url))
 
 describe('live page', function () {
   this.timeout(60_000)
-  let browser: Browser | undefined
+  const browser = withBrowser()
   let stage: Stage
-
-  before(async function () {
-    browser = await openBrowser()
-    if (!browser) this.skip()
-  })
-  after(() => browser?.close())
   beforeEach(async () => {
-    stage = await openStage(browser!)
+    stage = await openStage(browser())
   })
   afterEach(() => stage.close())
 
@@ -183,7 +176,7 @@ describe('live page', function () {
     await stage.close()
     // Half an hour of which the admin API saw a burst of ends without starts.
     const clock = createSimulatedClock({ startAt: Date.now() - 1_800_000 })
-    stage = await openStage(browser!, {
+    stage = await openStage(browser(), {
       clock,
       before: async ({ emit }) => {
         for (let i = 0; i < 180; i += 1) {

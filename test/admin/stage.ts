@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { type Admin, createAdmin } from '../../src/admin/index.ts'
+import { type Admin, type AdminFleet, createAdmin } from '../../src/admin/index.ts'
 import type { Clock } from '../../src/clock.ts'
 import { createTelemetry, otel, prometheus, type Telemetry } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
+import { pause } from '../support/poll.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { canary, token } from './site.ts'
 
@@ -19,12 +20,19 @@ const switches = [
   '--disable-sync',
 ]
 
-/** A browser, or undefined where there is none and need not be. */
-export async function openBrowser(): Promise<Browser | undefined> {
-  if (existsSync(executablePath)) return chromium.launch({ executablePath, args: switches })
-  assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
-  console.log(`    skipped: ${executablePath} is missing`)
-  return undefined
+/** Opens a browser for the tests of a suite, which are skipped where there is none and need not be. */
+export function withBrowser(): () => Browser {
+  let browser: Browser | undefined
+  before(async function () {
+    if (existsSync(executablePath)) browser = await chromium.launch({ executablePath, args: switches })
+    else {
+      assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
+      console.log(`    skipped: ${executablePath} is missing`)
+      this.skip()
+    }
+  })
+  after(() => browser?.close())
+  return () => browser!
 }
 
 /** A telemetry system with traffic, its admin API, and the live page of it in a browser. */
@@ -55,6 +63,7 @@ export interface StageOptions {
   /** Before the page is opened. */
   readonly before?: (telemetry: Telemetry) => Promise<void>
   readonly otel?: Record<string, unknown>
+  readonly fleet?: AdminFleet | undefined
 }
 
 export async function openStage(browser: Browser, options: StageOptions = {}): Promise<Stage> {
@@ -86,6 +95,7 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     token,
     logger: quietLogger,
     ...(options.clock && { clock: options.clock }),
+    ...(options.fleet && { fleet: options.fleet }),
   })
   let job = 0
   const traffic = setInterval(() => {
@@ -96,7 +106,12 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
   await options.before?.(telemetry)
   const requested: string[] = []
   const received: string[] = []
-  const page = await browser.newPage({ viewport: { width: 1440, height: 1250 }, ...options.look })
+  const page = await browser.newPage({
+    viewport: { width: 1440, height: 1250 },
+    // Without a graphics card every frame of a transition is drawn by the processor.
+    reducedMotion: 'reduce',
+    ...options.look,
+  })
   page.on('request', (request) => requested.push(request.url()))
   page.on('response', (response) => {
     if (!/\/(events|tap\?.*)$/.test(response.url()))
@@ -120,8 +135,7 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     lit: (state, className = 'active') =>
       page.waitForSelector(`[data-exporter=otel] .${className}[data-state="${state}"]`),
     until: async (expression) => {
-      const inNextFrame = `new Promise(requestAnimationFrame).then(() => Boolean(${expression}))`
-      while (!(await page.evaluate(inNextFrame)));
+      while (!(await page.evaluate(`Boolean(${expression})`))) await pause()
     },
     field: (name) => page.locator(`[name="telemetry.otel.${name}"]`),
     openForm: () => page.locator('[data-exporter=otel] summary').click(),

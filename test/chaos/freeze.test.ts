@@ -10,10 +10,13 @@ import { fileURLToPath } from 'node:url'
 import type { LedgerStatus } from '../../src/index.ts'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
 import { assertExact } from '../support/ledger.ts'
+import { compileFixture } from '../support/programs.ts'
 import { createForwarder, type Forwarder } from './forwarder.ts'
 
 const program = fileURLToPath(new URL('frozen-function.ts', import.meta.url))
 const spansPerCall = 5
+/** With `batch_size = 2`. */
+const requestsPerCall = 3
 
 describe('a process that is frozen and thawed', function () {
   this.timeout(60_000)
@@ -30,8 +33,8 @@ describe('a process that is frozen and thawed', function () {
     backend = createBackend()
     await backend.listen()
     network = await createForwarder(() => backend.port)
-    child = fork(program, [`http://127.0.0.1:${network.port}/v1/traces`], {
-      execArgv: ['--import', 'tsx'],
+    child = fork(await compileFixture(program), [`http://127.0.0.1:${network.port}/v1/traces`], {
+      execArgv: [],
     })
     calls = 0
   })
@@ -123,7 +126,7 @@ describe('a process that is frozen and thawed', function () {
         network.hold()
         const answered = once(child, 'message')
         child.send(calls)
-        await backend.waitForRequests(before + 1)
+        await backend.waitForRequests(before + requestsPerCall)
         await freeze()
         act()
         network.release()

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import cluster from 'node:cluster'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createTelemetry } from '../../src/index.ts'
 import { freePort } from '../support/ports.ts'
+import { compileFixture } from '../support/programs.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 
 const pageOnPort = (port: number) =>
@@ -31,10 +31,9 @@ const clientOf = (telemetry: ReturnType<typeof pageOnPort>): Client =>
 describe('a process on its own', () => {
   it('makes no folder and no channel, and leaves no listener', async () => {
     const temporary = mkdtempSync(join(tmpdir(), 'telemachine-lone-'))
-    const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-    const fixture = fileURLToPath(new URL('fixtures/lone.ts', import.meta.url))
+    const fixture = await compileFixture(fileURLToPath(new URL('fixtures/lone.ts', import.meta.url)))
     try {
-      const { stdout } = await promisify(execFile)(process.execPath, ['--import', tsx, fixture], {
+      const { stdout } = await promisify(execFile)(process.execPath, [fixture], {
         env: { ...process.env, TMPDIR: temporary },
       })
       assert.deepEqual(JSON.parse(stdout), { isCounted: true, made: [], left: 0 })

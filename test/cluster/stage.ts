@@ -1,14 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { parsePage } from '../exporters/prometheus/strict-page.ts'
+import { pause } from '../support/poll.ts'
 import { freePort } from '../support/ports.ts'
+import { compileFixture } from '../support/programs.ts'
 import type { Command } from './fixtures/service.ts'
 
 /** Real workers of a real cluster, whose primary runs none of our code. */
 
 const file = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
-const tsx = ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href]
+const compiled = (name: string): Promise<string> => compileFixture(file(`${name}.ts`))
 
 /** A process or thread that runs the service. */
 export interface Actor {
@@ -97,7 +98,7 @@ export async function scrape(port: number, path = '/metrics'): Promise<Scraped> 
       return scraped(text)
     } catch (error) {
       if ((error as Error).message !== 'fetch failed') throw error
-      await new Promise((resolve) => setImmediate(resolve))
+      await pause()
     }
   }
 }
@@ -116,20 +117,18 @@ const ended = (child: ChildProcess): Promise<unknown> =>
   new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(undefined)))
 
 /** A cluster whose primary runs none of our code. */
-export const createStage = (): Promise<Stage> =>
-  createStageOf(() => fork(file('god.mjs'), [file('worker.ts'), ...tsx], { execArgv: [] }))
+export const createStage = (): Promise<Stage> => createStageOf(file('god.mjs'), compiled('worker'))
 
 /** A process whose threads are the workers; `main` is its main thread. */
-export const createThreadStage = (): Promise<Stage> =>
-  createStageOf(() => fork(file('threads.ts'), { execArgv: tsx }))
+export const createThreadStage = (): Promise<Stage> => createStageOf(compiled('threads'))
 
 /** A primary that runs the service itself, as `main`, and forks workers. */
-export const createPrimaryStage = (): Promise<Stage> =>
-  createStageOf(() => fork(file('primary.ts'), { execArgv: tsx }))
+export const createPrimaryStage = (): Promise<Stage> => createStageOf(compiled('primary'))
 
-async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
+async function createStageOf(...command: readonly (string | Promise<string>)[]): Promise<Stage> {
   const port = await freePort()
-  const god = begin()
+  const [program, ...args] = await Promise.all(command)
+  const god = fork(program!, args, { execArgv: [] })
   const actors = createActors(
     (to, message) => god.send({ to, message }),
     (kill) => god.send({ kill }),
@@ -142,13 +141,14 @@ async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
       const worker = await create(key, env)
       await worker.tell({ start: { port, ...settings } })
       // On a busy machine the exporter may open after the start: what it has counted before is not on the page yet.
-      while (!((await worker.tell('status')) as { client: unknown }).client);
+      while (!((await worker.tell('status')) as { client: unknown }).client) await pause()
       return worker
     },
     async scrape() {
       for (;;) {
         const page = await scrape(port)
         if (!page.value('telemachine_cluster_members_late')) return page
+        await pause()
       }
     },
     async close() {
@@ -160,7 +160,7 @@ async function createStageOf(begin: () => ChildProcess): Promise<Stage> {
 
 /** A process of its own, without a cluster. */
 export async function createProcess(settings: Readonly<Record<string, unknown>>): Promise<Actor> {
-  const child = fork(file('worker.ts'), { execArgv: tsx })
+  const child = fork(await compiled('worker'), { execArgv: [] })
   const actors = createActors(
     (_, message) => child.send(message),
     () => child.kill('SIGKILL'),

@@ -1,5 +1,6 @@
 // Guards that the threads of a process, and a primary with its workers, have one page, whoever was there first.
 import assert from 'node:assert/strict'
+import { pause } from '../support/poll.ts'
 import { createPrimaryStage, createThreadStage, type Stage } from './stage.ts'
 
 const done = (count: number) => ({ emit: ['job.done', { count }] }) as const
@@ -46,7 +47,10 @@ describe('the threads of a process', function () {
     await thread.tell({ start: { port: stage.port } })
     await thread.tell(done(10))
     let page = await stage.scrape()
-    while (page.value('telemachine_cluster_members') !== 2) page = await stage.scrape()
+    while (page.value('telemachine_cluster_members') !== 2) {
+      await pause()
+      page = await stage.scrape()
+    }
     assert.equal((await stage.scrape()).value('job_done_total'), 11)
   })
 

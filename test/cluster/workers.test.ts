@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pause } from '../support/poll.ts'
 import { type Actor, createProcess, createStage, type Scraped, type Stage, scrape } from './stage.ts'
 
 interface Status {
@@ -92,7 +93,7 @@ describe('the workers of a cluster', function () {
     // Without a scrape, a worker reports once a second.
     const before = (await statusOf(others[0]!)).client.cluster.reports
     await others[0]!.tell({ emit: ['job.done', { count: 1 }], times: 7 })
-    while ((await statusOf(others[0]!)).client.cluster.reports === before);
+    while ((await statusOf(others[0]!)).client.cluster.reports === before) await pause()
     await others[0]!.kill()
     assert.equal((await stage.scrape()).value('job_done_total'), 107)
     await byRole([others[1]!])
@@ -179,7 +180,7 @@ describe('the workers of a cluster', function () {
       dead.push(victim)
       const next = await stage.worker(`w${started++}`)
       // Nobody knows of one that has not found the hub yet, as may be on a busy machine.
-      while (!['hub', 'member'].includes((await statusOf(next)).client.cluster.role));
+      while (!['hub', 'member'].includes((await statusOf(next)).client.cluster.role)) await pause()
       await next.tell({ load: 20 })
       workers.push(next)
     }

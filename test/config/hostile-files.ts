@@ -3,10 +3,12 @@ const size = 1024 * 1024
 
 /** As many as fit: `head`, then `unit(0)`, `unit(1)`, …, then `tail`. */
 function filled(unit: string | ((i: number) => string), head = '', tail = ''): string {
+  const room = size - head.length - tail.length
+  if (typeof unit === 'string') return `${head}${unit.repeat(Math.floor(room / unit.length))}${tail}`
   const parts = [head]
   let length = head.length + tail.length
   for (let i = 0; ; i++) {
-    const part = typeof unit === 'string' ? unit : unit(i)
+    const part = unit(i)
     if (length + part.length > size) break
     parts.push(part)
     length += part.length

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
 import { createApplication, root } from '../package/packed.ts'
+import { pause } from '../support/poll.ts'
 import { compileFile } from '../support/programs.ts'
 
 const standIns = fileURLToPath(new URL('stand-ins', import.meta.url))
@@ -142,7 +143,7 @@ export async function ask(program: Program, url: string): Promise<{ status: numb
     } catch (error) {
       if (hasEnded)
         throw new Error(`the program ended: ${program.stdout()}${program.stderr()}`, { cause: error })
-      await new Promise((resolve) => setImmediate(resolve))
+      await pause()
     }
   }
 }
@@ -152,6 +153,7 @@ export async function askFor(program: Program, url: string, text: string): Promi
   for (;;) {
     const answer = await ask(program, url)
     if (answer.text.includes(text)) return answer.text
+    await pause()
   }
 }
 

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { compileFixture } from '../support/programs.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -15,8 +16,9 @@ interface Run {
 
 const running = new Set<ChildProcess>()
 
-function start(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/queuemizer/main.ts', ...args], {
+async function start(...args: string[]) {
+  const program = await compileFixture(`${root}examples/queuemizer/main.ts`)
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -84,7 +86,7 @@ describe('the queuemizer example', function () {
   })
 
   it('plays its scenario beside taken ports, and its account adds up', async () => {
-    const { code, output } = await withPortsTaken(() => start('--brisk').ended)
+    const { code, output } = await withPortsTaken(async () => (await start('--brisk')).ended)
     assert.equal(code, 0, output)
     assert.match(output, /^It adds up\.$/m)
 
@@ -131,7 +133,7 @@ describe('the queuemizer example', function () {
   })
 
   it('ends with Ctrl-C in the midst of it, drained, in plain lines', async () => {
-    const example = start()
+    const example = await start()
     await example.says('1. The endpoints of all signals move')
     example.child.kill('SIGINT')
     const { code, output } = await example.ended
@@ -143,7 +145,7 @@ describe('the queuemizer example', function () {
   })
 
   it('says how to call it when it is called wrongly', async () => {
-    const { code, output } = await start('--seconds', 'soon').ended
+    const { code, output } = await (await start('--seconds', 'soon')).ended
     assert.equal(code, 2)
     assert.match(output, /usage: npm start/)
   })

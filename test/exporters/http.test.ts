@@ -17,7 +17,7 @@ import {
   openHttpClient,
   outcomeOf,
   type PostOptions,
-} from '../../src/exporters/http.ts'
+} from '../../src/exporters/http/http.ts'
 import { freePort } from '../support/ports.ts'
 import { compileProgram } from '../support/programs.ts'
 import { gone, type Loopback, loopback, ok, type Script } from './http/loopback.ts'
@@ -82,6 +82,7 @@ describe('the HTTP transport', () => {
       assert(answer.type === 'response')
       assert.equal(answer.status, 200)
       assert.equal(Buffer.from(answer.body).toString(), 'fine')
+      assert.equal(answer.written, true)
       assert.deepEqual(received[0]?.body, body)
       assert.equal(received[0]?.url, '/v1/traces?token=1')
       const {
@@ -439,6 +440,7 @@ describe('the HTTP transport', () => {
       const early = client({ url })
       const answer = await early.post(Buffer.alloc(30_000_000))
       assert.deepEqual(outcomeOf(answer), { type: 'too_large' })
+      assert.equal(answer.type === 'response' && answer.written, false)
       const socket = await accepted(1)
       socket.resume()
       await gone(socket)

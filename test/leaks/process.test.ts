@@ -1,7 +1,7 @@
 // Guards that telemachine keeps its process alive only while a start, a change, a flush or a stop is awaited.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { createBackend } from '../../src/testing/backend.ts'
+import { createBackend } from '../../src/testing/backend/backend.ts'
 import { compileProgram } from '../support/programs.ts'
 
 interface Ended {

@@ -19,6 +19,19 @@ const common = (state: string) =>
     'second grants': [state, 'second < permit.cancel'],
   }) as const
 
+/** Whoever asks again takes back what was asked at one of the endpoints. */
+const askedAt = (at: string, state: string) =>
+  ({
+    'asks urgently': [`${state}, asked at ${at}`, `${at} < permit.withdraw`, `${at} < permit.request urgent`],
+    'asks urgently, without success so far': [
+      `${state}, asked at third`,
+      `${at} < permit.withdraw`,
+      'third < permit.request urgent',
+    ],
+    'asks for a probe': [`${state}, asked`, `${at} < permit.withdraw`],
+    withdraws: [state, `${at} < permit.withdraw`],
+  }) as const
+
 describe('the failover chart', () => {
   followTable(failoverChart, {
     primary: {
@@ -40,19 +53,8 @@ describe('the failover chart', () => {
     },
     'primary, asked at primary': {
       ...common('primary, asked at primary'),
+      ...askedAt('primary', 'primary'),
       asks: ['primary, asked at primary', 'primary < permit.withdraw', 'primary < permit.request delivery'],
-      'asks urgently': [
-        'primary, asked at primary',
-        'primary < permit.withdraw',
-        'primary < permit.request urgent',
-      ],
-      'asks urgently, without success so far': [
-        'primary, asked at third',
-        'primary < permit.withdraw',
-        'third < permit.request urgent',
-      ],
-      'asks for a probe': ['primary, asked', 'primary < permit.withdraw'],
-      withdraws: ['primary', 'primary < permit.withdraw'],
       cancels: ['primary', 'primary < permit.cancel'],
       'primary opens': [
         'fallback 1, asked at second',
@@ -107,19 +109,8 @@ describe('the failover chart', () => {
     },
     'fallback 1, asked at second': {
       ...common('fallback 1, asked at second'),
+      ...askedAt('second', 'fallback 1'),
       asks: ['fallback 1, asked at second', 'second < permit.withdraw', 'second < permit.request delivery'],
-      'asks urgently': [
-        'fallback 1, asked at second',
-        'second < permit.withdraw',
-        'second < permit.request urgent',
-      ],
-      'asks urgently, without success so far': [
-        'fallback 1, asked at third',
-        'second < permit.withdraw',
-        'third < permit.request urgent',
-      ],
-      'asks for a probe': ['fallback 1, asked', 'second < permit.withdraw'],
-      withdraws: ['fallback 1', 'second < permit.withdraw'],
       cancels: ['fallback 1', 'second < permit.cancel'],
       'primary may be probed': ['fallback 1, probe due, asked at second'],
       'primary is well': [
@@ -243,23 +234,12 @@ describe('the failover chart', () => {
     },
     'fallback 1, probe probing, asked at second': {
       ...common('fallback 1, probe probing, asked at second'),
+      ...askedAt('second', 'fallback 1, probe probing'),
       asks: [
         'fallback 1, probe probing, asked at second',
         'second < permit.withdraw',
         'second < permit.request delivery',
       ],
-      'asks urgently': [
-        'fallback 1, probe probing, asked at second',
-        'second < permit.withdraw',
-        'second < permit.request urgent',
-      ],
-      'asks urgently, without success so far': [
-        'fallback 1, probe probing, asked at third',
-        'second < permit.withdraw',
-        'third < permit.request urgent',
-      ],
-      'asks for a probe': ['fallback 1, probe probing, asked', 'second < permit.withdraw'],
-      withdraws: ['fallback 1, probe probing', 'second < permit.withdraw'],
       cancels: ['fallback 1, probe probing', 'second < permit.cancel'],
       'primary is well': [
         'primary, probe probing, asked at primary',
@@ -322,19 +302,8 @@ describe('the failover chart', () => {
     },
     'none, asked at primary': {
       ...common('none, asked at primary'),
+      ...askedAt('primary', 'none'),
       asks: ['none, asked', 'primary < permit.withdraw'],
-      'asks urgently': [
-        'none, asked at primary',
-        'primary < permit.withdraw',
-        'primary < permit.request urgent',
-      ],
-      'asks urgently, without success so far': [
-        'none, asked at third',
-        'primary < permit.withdraw',
-        'third < permit.request urgent',
-      ],
-      'asks for a probe': ['none, asked', 'primary < permit.withdraw'],
-      withdraws: ['none', 'primary < permit.withdraw'],
       cancels: ['none', 'primary < permit.cancel'],
       'primary is well': ['primary, asked at primary', 'shows 0', 'delivery < endpoint.changed 0'],
       'second is well': [

@@ -53,7 +53,7 @@ describe('pure transitions and a running actor agree', () => {
           fc.array(fc.constantFrom(...commands), { maxLength: 40 }),
           async (state, path) => void (await walk(state, path)),
         ),
-        { numRuns: 60 },
+        { numRuns: process.env.TELEMACHINE_NIGHTLY === '1' ? 300 : 20 },
       )
     })
   }

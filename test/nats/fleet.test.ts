@@ -1,6 +1,9 @@
 // Guards the changes of a fleet: each node is heard, a failure is put back everywhere, and no writer overwrites what
 // another has written since it looked.
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Telemetry } from '../../src/index.ts'
 import type { Fleet } from '../../src/nats/index.ts'
 import { run } from '../cli/harness.ts'
@@ -188,5 +191,43 @@ describe('a fleet on NATS', () => {
     const away = await run(['fleet', 'status', '--server', `nats://127.0.0.1:${await freePort()}`])
     assert.equal(away.code, 3)
     assert.match(away.stderr, /^telemachine: cannot connect to the NATS server at [^\n]+\n$/)
+  })
+
+  it('takes a document, paths to unset, a canary, a wait and a revision to go back to from the command', async () => {
+    const telemetry = await stage.node('a')
+    await known(fleet, 'a')
+    const env = { NATS_URL: server.url }
+    const command = (...args: string[]) => run(['fleet', ...args, '--bucket', stage.bucket], { env })
+    const folder = await mkdtemp(join(tmpdir(), 'telemachine-fleet-'))
+    try {
+      const file = join(folder, 'document.json')
+      await writeFile(file, JSON.stringify({ mock: { batch_size: 5, flush_interval: 2 } }))
+      assert.match((await command('put', '--file', file)).stdout, /is in force on 1 node\n$/)
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+    const { revision } = await fleet.status()
+    assert.equal(batchSize(telemetry), 5)
+    assert.equal((await command('put', '--unset', 'mock.batch_size')).code, 0)
+    assert.equal(batchSize(telemetry), 512)
+    const canary = await command('put', 'mock.batch_size=6', '--canary', '100%')
+    assert.match(canary.stdout, /^a: applied\ntried first by a\nrevision \d+ is in force on 1 node\n$/)
+    const unwatched = await command('put', 'mock.batch_size=7', '--wait', '0')
+    assert.equal(unwatched.code, 1)
+    assert.match(unwatched.stdout, /stands; 1 node of 1 did not report in time/)
+    await until(() => batchSize(telemetry) === 7, 'it is in force all the same')
+    const back = await command('rollback', String(revision))
+    assert.deepEqual([back.code, batchSize(telemetry)], [0, 5])
+    const entries = JSON.parse((await command('history', '--json')).stdout) as { change: string }[]
+    assert.deepEqual(
+      entries.map(({ change }) => change),
+      [
+        'the whole document',
+        '-telemetry.mock.batch_size',
+        'telemetry.mock.batch_size',
+        'telemetry.mock.batch_size',
+        `roll back to revision ${revision}`,
+      ],
+    )
   })
 })

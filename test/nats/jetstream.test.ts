@@ -2,7 +2,13 @@
 // stored once, and what the stream has no room for stays in the exporter.
 import assert from 'node:assert/strict'
 import type { NatsConnection } from '@nats-io/transport-node'
-import { createTelemetry, jetstream, type Telemetry } from '../../src/index.ts'
+import {
+  createTelemetry,
+  jetstream,
+  jetstreamLogs,
+  jetstreamMetrics,
+  type Telemetry,
+} from '../../src/index.ts'
 import { createTelemetryStream } from '../../src/nats/gateway/stream.ts'
 import { askJetStream, lastStored } from '../../src/nats-client/stored.ts'
 import { exporterConformance } from '../../src/testing/index.ts'
@@ -82,6 +88,7 @@ describe('an exporter to JetStream', () => {
       assert.equal(telemetry.status().exporters[id]?.client.published, 1, id)
     }
     assert.equal(ledger(telemetry).delivered, 2)
+    assert.equal(telemetry.status().exporters.jetstream?.client.openSpans, 0)
   })
 
   it('keeps what a full stream refuses, and delivers it when there is room', async () => {
@@ -218,4 +225,17 @@ describe('the jetstream exporter', function () {
     repairBackend: () => here.restart(),
   }))
     it(name, run)
+})
+
+describe('the keys of the exporters to JetStream', () => {
+  it('are none of a connection over HTTP', () => {
+    const overHttp = ['endpoint', 'endpoints', 'headers', 'headers_file', 'compression']
+    const proxies = ['proxy', 'http_proxy', 'https_proxy', 'no_proxy']
+    for (const { type, schema } of [jetstream(), jetstreamLogs(), jetstreamMetrics()])
+      assert.deepEqual(
+        [...overHttp, ...proxies].filter((key) => Object.hasOwn(schema, key)),
+        [],
+        type,
+      )
+  })
 })

@@ -5,23 +5,7 @@ import { type Rollout, rollOut } from '../../src/nats/fleet/rollout.ts'
 import type { FleetStore, Written } from '../../src/nats/fleet/store.ts'
 import type { NodeStatus } from '../../src/nats/node-status.ts'
 import { createSimulatedClock } from '../../src/testing/simulated.ts'
-
-const statusOf = (node: string, more: Partial<NodeStatus> = {}): NodeStatus => ({
-  node,
-  role: 'node',
-  version: '1',
-  pid: 1,
-  at: 0,
-  startedAt: 0,
-  heartbeatMs: 10_000,
-  system: 'running',
-  revision: 1,
-  canary: false,
-  cached: false,
-  exporters: {},
-  warnings: [],
-  ...more,
-})
+import { statusOf } from './statuses.ts'
 
 const document = { mock: { batch_size: 2 } }
 const previous = { revision: 1, document: { mock: { batch_size: 1 } } }
@@ -41,7 +25,14 @@ function world(...nodes: readonly string[]) {
     },
   } as FleetStore
   const rollout: Rollout = {
-    ...{ document, previous, written: { by: 'test', change: 'x' }, reconnected: [], waitMs: 5000 },
+    ...{
+      document,
+      previous,
+      written: { by: 'test', change: 'x' },
+      reconnected: [],
+      waitMs: 5000,
+      key: 'config',
+    },
   }
   return {
     clock,
@@ -124,6 +115,17 @@ describe('a change of a fleet', () => {
       (await report).nodes.map(({ node, outcome }) => `${node} ${outcome}`),
       ['a silent'],
     )
+  })
+
+  it('does not wait for nodes of another key, and lets none of them try it first', async () => {
+    const { begin, says, clock } = world('a', 'b')
+    says('b', { key: 'gateways', role: 'gateway' })
+    const report = begin()
+    await clock.settle()
+    says('a', { revision: 2 })
+    const { result, nodes } = await report
+    assert.equal(result, 'changed')
+    assert.deepEqual(nodes, [{ node: 'a', outcome: 'applied', problems: [] }])
   })
 
   it('watches the breakers of what it reconnects to the end of the wait', async () => {

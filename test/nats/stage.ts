@@ -11,7 +11,8 @@ export interface Stage {
   readonly server: NatsServer
   /** A bucket of this test's own. */
   readonly bucket: string
-  fleet(): Promise<Fleet>
+  /** Of the key `config`, unless another is given. */
+  fleet(key?: string): Promise<Fleet>
   connection(): Promise<NatsConnection>
   /** Starts a node with an exporter `mock`. */
   node(name: string, more?: NodeOptions): Promise<Telemetry>
@@ -23,6 +24,8 @@ export interface NodeOptions extends TelemetryOptions {
   readonly init?: object
   readonly cacheFile?: string
   readonly heartbeatMs?: number
+  readonly key?: string
+  readonly role?: 'gateway'
 }
 
 let buckets = 0
@@ -33,8 +36,8 @@ export function stageOf(server: NatsServer): Stage {
   return {
     server,
     bucket,
-    fleet: async () => {
-      const fleet = await openFleet({ servers: server.url, bucket, by: 'test' })
+    fleet: async (key) => {
+      const fleet = await openFleet({ servers: server.url, bucket, key, by: 'test' })
       ends.push(() => fleet.close())
       return fleet
     },
@@ -43,14 +46,17 @@ export function stageOf(server: NatsServer): Stage {
       ends.push(() => connection.close())
       return connection
     },
-    node: async (node, { init = { mock: {} } as object, cacheFile, heartbeatMs, ...more } = {}) => {
+    node: async (
+      node,
+      { init = { mock: {} } as object, cacheFile, heartbeatMs, key, role, ...more } = {},
+    ) => {
       const telemetry = createTelemetry({
         logger: quietLogger,
         ...more,
         config: {
           env: {},
           init: init as ConfigInit,
-          remote: [natsConfig({ servers: server.url, bucket, node, cacheFile, heartbeatMs })],
+          remote: [natsConfig({ servers: server.url, bucket, node, cacheFile, heartbeatMs, key, role })],
         },
       }) as Telemetry
       ends.push(() => telemetry.stop({ timeoutMs: 1000 }))

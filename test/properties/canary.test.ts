@@ -110,9 +110,12 @@ describe('secrets, with the real exporters and backends that echo them', () => {
       const locked = `http://shop:c4nary-locked@127.0.0.1:${proxy.port}`
       const headers = () => ({ 'x-api-key': 'c4nary-obtained', 'x-shop': 'c4nary shop' })
 
-      const out: string[] = []
+      const found: string[] = []
+      let looks = 0
       const keep = (value: unknown): void => {
-        out.push(everything(value))
+        looks += 1
+        const text = everything(value)
+        if (mark.test(text)) found.push(/.{0,200}c4nary.{0,100}/is.exec(text)![0])
       }
       const log = (...details: unknown[]): void => keep(details)
       const logger: Logger = { debug: log, info: log, warn: log, error: log }
@@ -227,10 +230,8 @@ describe('secrets, with the real exporters and backends that echo them', () => {
         ...(client === 'native' ? ['c4nary-obtained'] : []),
       ])
         assert.match(backend.heard(), new RegExp(secret), 'it was sent')
-      const found = out
-        .filter((text) => mark.test(text))
-        .map((text) => /.{0,200}c4nary.{0,100}/is.exec(text)?.[0])
       assert.deepEqual(found, [])
+      assert.ok(looks > 100)
     })
   }
 })

@@ -44,6 +44,30 @@ describe('a spool that takes what memory has no room for', () => {
     assert.equal(life.disk.mostAtOnce, 1)
   })
 
+  it('sends what comes back in order of age, one batch from disk and one fresh', async () => {
+    const platter = createPlatter()
+    const first = await beginLife(platter, { mode: 'always' })
+    first.telemetry.breaker('test').forceOpen()
+    await first.load(8)
+    first.disk.kill()
+    assert.ok(spoolFiles(platter).length >= 6)
+
+    const life = await beginLife(platter, {}, { enabled: false, max_in_flight: 1 }, 'slow')
+    life.telemetry.breaker('test').forceOpen()
+    await Promise.all([life.telemetry.config.put('test.enabled', true), life.pass(1)])
+    life.emit(30, 'app.fresh')
+    await life.settle()
+    life.telemetry.breaker('test').reset()
+    await life.pass(30)
+    assertExact(life.ledger())
+    const batches = life.names().flatMap((name, i) => (i % 10 === 0 ? [name.split('.')[1]!] : []))
+    const fresh = batches.flatMap((batch, i) => (batch === 'fresh' ? [i] : []))
+    // The first file is read while the first fresh batch is sent.
+    assert.deepEqual(fresh, [0, 2, 4], batches.join(' '))
+    const restored = batches.filter((batch) => batch !== 'fresh')
+    assert.deepEqual(restored, [...restored].sort())
+  })
+
   it('leaves on disk what a stop could not deliver, and the next life delivers it', async () => {
     const platter = createPlatter()
     const first = await beginLife(platter)

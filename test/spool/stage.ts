@@ -7,8 +7,8 @@ const down: Outcome = { type: 'retry', cause: new Error('down') }
 
 export const directory = '/spool'
 
-/** What the backend does with a batch. `silent`: it never answers. */
-export type Backend = 'up' | 'down' | 'silent'
+/** What the backend does with a batch. `slow`: it takes it in 50 ms. `silent`: it never answers. */
+export type Backend = 'up' | 'slow' | 'down' | 'silent'
 
 /** One life of a process: a mock exporter with a spool, on simulated time and a disk in memory. */
 export async function beginLife(
@@ -21,9 +21,10 @@ export async function beginLife(
   const disk: MemoryDisk = createMemoryDisk(platter)
   const backend = mock({
     type: 'test',
-    export: (batch) => {
+    export: async (batch) => {
       if (now === 'silent') return new Promise(() => {})
       if (now === 'down') return down
+      if (now === 'slow') await new Promise<void>((resolve) => life.clock.setTimeout(() => resolve(), 50))
       disk.log.push({ type: 'arrive', names: batch.map(({ name }) => name) })
       return { type: 'delivered' }
     },

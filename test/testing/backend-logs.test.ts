@@ -4,6 +4,7 @@ import { JsonLogsSerializer, ProtobufLogsSerializer } from '@opentelemetry/otlp-
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { LoggerProvider, type ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import { type Backend, createBackend, type RequestFault } from '../../src/testing/index.ts'
+import { post } from './post.ts'
 
 function recordsOf(count: number): ReadableLogRecord[] {
   const records: ReadableLogRecord[] = []
@@ -26,13 +27,6 @@ function recordsOf(count: number): ReadableLogRecord[] {
 
 const bodyOf = (count: number): Uint8Array => ProtobufLogsSerializer.serializeRequest(recordsOf(count))!
 
-const post = (backend: Backend, body: Uint8Array | string, type = 'application/x-protobuf') =>
-  fetch(backend.logsUrl, {
-    method: 'POST',
-    body: body as string,
-    headers: { 'content-type': type, connection: 'close' },
-  })
-
 describe('the test backend, sent logs', () => {
   let backend: Backend
   beforeEach(async () => {
@@ -42,9 +36,9 @@ describe('the test backend, sent logs', () => {
   afterEach(() => backend.close())
 
   it('takes protobuf and JSON, and keeps the records apart from spans', async () => {
-    assert.equal((await post(backend, bodyOf(2))).status, 200)
+    assert.equal((await post(backend.logsUrl, bodyOf(2))).status, 200)
     const json = Buffer.from(JsonLogsSerializer.serializeRequest(recordsOf(1))!).toString()
-    assert.equal(await (await post(backend, json, 'application/json')).text(), '{}')
+    assert.equal(await (await post(backend.logsUrl, json, 'application/json')).text(), '{}')
     await backend.waitForLogRecords(3)
     assert.deepEqual([backend.logRecordCount, backend.spanCount, backend.received], [3, 0, 3])
     assert.equal(backend.acceptedWithoutAnswer, 0)
@@ -59,14 +53,13 @@ describe('the test backend, sent logs', () => {
   })
 
   it('refuses what is malformed, and what is sent to the path of another signal', async () => {
-    assert.equal((await post(backend, bodyOf(1).subarray(0, -1))).status, 400)
+    assert.equal((await post(backend.logsUrl, bodyOf(1).subarray(0, -1))).status, 400)
     // severity_number 25
-    assert.equal((await post(backend, Uint8Array.from([0x0a, 6, 0x12, 4, 0x12, 2, 0x10, 25]))).status, 400)
-    const misdirected = await fetch(backend.url, {
-      method: 'POST',
-      body: bodyOf(1) as never,
-      headers: { 'content-type': 'application/x-protobuf', connection: 'close' },
-    })
+    assert.equal(
+      (await post(backend.logsUrl, Uint8Array.from([0x0a, 6, 0x12, 4, 0x12, 2, 0x10, 25]))).status,
+      400,
+    )
+    const misdirected = await post(backend.url, bodyOf(1))
     assert.equal(misdirected.status, 400)
     assert.equal(backend.malformed, 3)
     assert.equal(backend.logRecordCount, 0)
@@ -76,7 +69,7 @@ describe('the test backend, sent logs', () => {
     const counting = createBackend({ decode: 'count' })
     await counting.listen()
     try {
-      await post(counting, bodyOf(25))
+      await post(counting.logsUrl, bodyOf(25))
       assert.deepEqual([counting.logRecordCount, counting.logRecords.length], [25, 0])
     } finally {
       await counting.close()
@@ -85,12 +78,12 @@ describe('the test backend, sent logs', () => {
 
   it('answers a partial success with the records it refuses, in protobuf and JSON', async () => {
     backend.fault({ type: 'partial', rejected: 2, message: 'too old' })
-    const protobuf = await post(backend, bodyOf(5))
+    const protobuf = await post(backend.logsUrl, bodyOf(5))
     const said = ProtobufLogsSerializer.deserializeResponse(new Uint8Array(await protobuf.arrayBuffer()))
     assert.equal(Number(said.partialSuccess?.rejectedLogRecords), 2)
     assert.equal(said.partialSuccess?.errorMessage, 'too old')
     const json = Buffer.from(JsonLogsSerializer.serializeRequest(recordsOf(5))!).toString()
-    const answer = (await (await post(backend, json, 'application/json')).json()) as object
+    const answer = (await (await post(backend.logsUrl, json, 'application/json')).json()) as object
     assert.deepEqual(answer, { partialSuccess: { rejectedLogRecords: '2', errorMessage: 'too old' } })
     assert.deepEqual([backend.logRecordCount, backend.rejected, backend.received], [6, 4, 10])
     assert.equal(backend.logRecords.length, 6)
@@ -114,7 +107,7 @@ describe('the test backend, sent logs', () => {
   for (const [fault, accepted, status] of faults)
     it(`plays ${JSON.stringify(fault)} on them`, async () => {
       backend.fault(fault)
-      const answered = await post(backend, bodyOf(3)).then(
+      const answered = await post(backend.logsUrl, bodyOf(3)).then(
         (answer) => answer.status,
         () => undefined,
       )

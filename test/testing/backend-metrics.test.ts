@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import { type Backend, createBackend, metricTotals, type RequestFault } from '../../src/testing/index.ts'
 import { createSdk } from '../exporters/otel-metrics/sdk.ts'
+import { post } from './post.ts'
 
 /** What the SDK provides of a counter with so many sets of attributes. */
 async function provided(points: number) {
@@ -19,13 +20,6 @@ const protobufOf = async (points: number) =>
 const jsonOf = async (points: number) =>
   Buffer.from(JsonMetricsSerializer.serializeRequest(await provided(points))!).toString()
 
-const post = (backend: Backend, body: Uint8Array | string, type = 'application/x-protobuf') =>
-  fetch(backend.metricsUrl, {
-    method: 'POST',
-    body: body as string,
-    headers: { 'content-type': type, connection: 'close' },
-  })
-
 describe('the test backend, sent metrics', () => {
   let backend: Backend
   beforeEach(async () => {
@@ -35,8 +29,8 @@ describe('the test backend, sent metrics', () => {
   afterEach(() => backend.close())
 
   it('takes protobuf and JSON, and keeps data points apart from spans', async () => {
-    assert.equal((await post(backend, await protobufOf(2))).status, 200)
-    assert.equal(await (await post(backend, await jsonOf(2), 'application/json')).text(), '{}')
+    assert.equal((await post(backend.metricsUrl, await protobufOf(2))).status, 200)
+    assert.equal(await (await post(backend.metricsUrl, await jsonOf(2), 'application/json')).text(), '{}')
     assert.deepEqual([backend.pointCount, backend.spanCount, backend.received], [4, 0, 4])
     const [point, , again] = backend.points
     assert.deepEqual([point?.metric, point?.unit, point?.kind], ['sum', 'By', 'sum'])
@@ -54,22 +48,20 @@ describe('the test backend, sent metrics', () => {
   })
 
   it('refuses what is malformed, and what is sent to the path of another signal', async () => {
-    assert.equal((await post(backend, (await protobufOf(1)).subarray(0, -1))).status, 400)
-    const misdirected = await fetch(backend.logsUrl, {
-      method: 'POST',
-      body: (await protobufOf(1)) as never,
-      headers: { 'content-type': 'application/x-protobuf', connection: 'close' },
-    })
+    assert.equal((await post(backend.metricsUrl, (await protobufOf(1)).subarray(0, -1))).status, 400)
+    const misdirected = await post(backend.logsUrl, await protobufOf(1))
     assert.equal(misdirected.status, 400)
     assert.deepEqual([backend.malformed, backend.pointCount], [2, 0])
   })
 
   it('answers a partial success with the data points it refuses, in protobuf and JSON', async () => {
     backend.fault({ type: 'partial', rejected: 2, message: 'too old' })
-    const protobuf = await post(backend, await protobufOf(5))
+    const protobuf = await post(backend.metricsUrl, await protobufOf(5))
     const said = ProtobufMetricsSerializer.deserializeResponse(new Uint8Array(await protobuf.arrayBuffer()))
     assert.equal(Number(said.partialSuccess?.rejectedDataPoints), 2)
-    const json = (await (await post(backend, await jsonOf(5), 'application/json')).json()) as object
+    const json = (await (
+      await post(backend.metricsUrl, await jsonOf(5), 'application/json')
+    ).json()) as object
     assert.deepEqual(json, { partialSuccess: { rejectedDataPoints: '2', errorMessage: 'too old' } })
     assert.deepEqual([backend.pointCount, backend.rejected], [6, 4])
   })
@@ -88,7 +80,7 @@ describe('the test backend, sent metrics', () => {
   for (const [fault, accepted, status] of faults)
     it(`plays ${JSON.stringify(fault)} on them`, async () => {
       backend.fault(fault)
-      const answered = await post(backend, await protobufOf(3)).then(
+      const answered = await post(backend.metricsUrl, await protobufOf(3)).then(
         (answer) => answer.status,
         () => undefined,
       )

@@ -3,6 +3,7 @@ import { createCard } from './card.js'
 import { createChart } from './chart.js'
 import { createConfiguration } from './configuration.js'
 import { byId, count, h, say, toast } from './dom.js'
+import { createFleet } from './fleet.js'
 import { createLog } from './log.js'
 import { createOverview } from './overview.js'
 import { review } from './review.js'
@@ -21,6 +22,7 @@ let following = new AbortController()
 let version = -1
 const overview = createOverview((id) => cards.get(id)?.show())
 const log = createLog((entry) => cards.get(entry.id)?.recall(entry))
+const fleet = createFleet()
 const samples = createSampleStore()
 const tap = createTap()
 /** @type {Record<string, any>} */
@@ -46,12 +48,13 @@ let skew = 0
 const host = { review, skew: () => skew }
 
 /** @param {any} state */
-function showState({ system, bus, exporters }) {
+function showState({ system, fleet: hasFleet, bus, exporters }) {
   const pill = byId('system')
   pill.hidden = false
   say(pill, system.name)
   pill.dataset.tone = system.name === 'running' ? 'good' : 'warn'
   systemChart.light(system.chart)
+  fleet.offer(hasFleet, following.signal)
   const dropped = Object.values(bus.dropped).reduce((sum, one) => sum + Number(one), 0)
   const facts = { emitted: bus.emitted, unrouted: bus.unrouted, dropped, handlers: bus.handlers }
   byId('bus').replaceChildren(

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { type Fleet, openFleet, type PutOptions } from '../../nats/fleet/fleet.ts'
-import { readAssignments } from '../assignments.ts'
 import {
   type Command,
   type CommandContext,
@@ -11,7 +10,9 @@ import {
   fileError,
   parse,
   usageError,
+  verbOf,
 } from '../command.ts'
+import { readAssignments } from '../key-arguments.ts'
 import { natsOptions, natsOptionsHelp, natsServers } from '../nats-options.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { printHistory, printRollout, printStatus } from './print.ts'
@@ -144,8 +145,7 @@ function exitCodeOf(error: unknown): ExitCode | undefined {
 async function run(args: readonly string[], context: CommandContext): Promise<ExitCode> {
   const { values, positionals } = parse(args, options)
   const [name, ...rest] = positionals
-  const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined
-  if (verb === undefined) throw usageError(`fleet takes ${Object.keys(verbs).join(', ')}`)
+  const verb = verbOf('fleet', verbs, name)
   const { terminal, signal } = context
   const { bucket, key, stream } = values
   let fleet: Fleet | undefined

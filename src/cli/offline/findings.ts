@@ -1,8 +1,8 @@
 import type { Position } from '../../config/layers.ts'
 import { readConfigText } from '../../config/sources/file.ts'
 import { jsonPositions } from '../../config/sources/positions/json.ts'
+import type { Positions } from '../../config/sources/positions/positions.ts'
 import { tomlPositions } from '../../config/sources/positions/toml.ts'
-import type { Positions } from '../../config/sources/positions.ts'
 import type { ConfigProblem } from '../../errors.ts'
 
 /** A problem or a warning, and where to mend it. */

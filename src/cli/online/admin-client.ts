@@ -4,7 +4,14 @@ import { request as requestHttps } from 'node:https'
 import { messageOf } from '../../errors.ts'
 import { connectionAdvice, opensslReason } from '../../exporters/http/advice.ts'
 import { version } from '../../version.ts'
-import { type CommandContext, CommandError, exitCodes, fileError, usageError } from '../command.ts'
+import {
+  type CommandContext,
+  CommandError,
+  exitCodes,
+  fileError,
+  numberOption,
+  usageError,
+} from '../command.ts'
 
 /** Options of every command that asks an admin API. */
 export const adminOptions = { 'token-file': { type: 'string' }, timeout: { type: 'string' } } as const
@@ -129,11 +136,12 @@ async function readAnswer(response: IncomingMessage): Promise<AdminAnswer> {
 /** Makes a client from the arguments of a command; no request is made yet. @throws CommandError. */
 export function openAdminClient(
   address: string | undefined,
-  { tokenFile, timeoutMs }: { readonly tokenFile: string | undefined; readonly timeoutMs: number },
+  values: { readonly [Name in keyof typeof adminOptions]?: string },
   context: CommandContext,
 ): AdminClient {
+  const timeoutMs = 1000 * numberOption('timeout', values.timeout, { fallback: 10, min: 0.1, max: 600 })
   const url = readUrl(address)
-  const token = readToken(tokenFile, context)
+  const token = readToken(values['token-file'], context)
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
     throw usageError('the token must consist of visible ASCII characters, on one line')
   const name = `${url.origin}${url.pathname}`.replace(/\/$/, '')

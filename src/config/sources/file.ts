@@ -9,8 +9,8 @@ import type { Redactor } from '../presentation/redact.ts'
 import { type ReadDocument, readDocument, refusedDocument } from './document.ts'
 import { interpolate, type NotInterpolated, type Variables } from './interpolate.ts'
 import { jsonPositions } from './positions/json.ts'
+import { OutlineError, type Positions } from './positions/positions.ts'
 import { tomlPositions } from './positions/toml.ts'
-import { OutlineError, type Positions } from './positions.ts'
 import { tomlNow } from './toml.ts'
 
 /** No configuration is larger, and reading more would block the process. */

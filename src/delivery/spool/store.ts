@@ -49,6 +49,8 @@ export function createStore(options: {
     send({ type: 'spool.failed', error })
   }
   const watch = createWatch(clock, fail)
+  /** It is not open yet, so it cannot fail: somebody is told. */
+  const watchOpening = createWatch(clock, onError)
   const removal = createRemoval(
     files,
     () => {
@@ -89,7 +91,7 @@ export function createStore(options: {
   const open: Store['open'] = async () => {
     folder ??= createFolder(settings().directory, disk)
     const from = folder
-    const found = await from.open()
+    const found = await watchOpening(from.open(), () => {})
     if (found !== undefined) {
       foreign = found.foreign
       const known = reconcile(found.files).map((facts) => storedFile(from, facts, facts.attempts > 0))

@@ -1,7 +1,7 @@
 import { TelemetryError } from '../../errors.ts'
 import type { OpenContext } from '../exporter.ts'
 import { sendAuthorized } from '../http/credentials.ts'
-import { type Compression, type HttpClient, openHttpClient, proxyFor } from '../http.ts'
+import { type Compression, type HttpClient, openHttpClient, proxyFor } from '../http/http.ts'
 import type { Outcome } from '../outcome.ts'
 import type { State } from './aggregate/contexts.ts'
 import { answerOf } from './answers.ts'

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { TelemetryError } from '../../errors.ts'
-import { type Attempt, outcomeOf, parseRetryAfter, type StatusClass } from '../http.ts'
+import { type Attempt, outcomeOf, parseRetryAfter, type StatusClass } from '../http/http.ts'
 import type { Outcome } from '../outcome.ts'
 
 /**

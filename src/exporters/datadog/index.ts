@@ -1,4 +1,5 @@
 import { TelemetryError } from '../../errors.ts'
+import { troublesOf } from '../../metrics/aggregate.ts'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { sharedNames } from '../../metrics/redeclare.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
@@ -75,10 +76,7 @@ export function datadog<const Type extends string = 'datadog'>(
     describe: (client, state) => ({
       ...client?.facts,
       contexts: state.contexts + state.overflows,
-      ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),
-      ...(state.refused > 0 && { refused: state.refused }),
-      ...(state.limited > 0 && { limited: state.limited }),
-      ...(state.failed > 0 && { failed: state.failed, lastFailure: state.lastFailure }),
+      ...troublesOf(state),
       ...(state.lastRefusal !== undefined && { lastRefusal: state.lastRefusal }),
     }),
   })

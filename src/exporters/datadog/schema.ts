@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
-import { declaredMetrics } from '../metrics-key.ts'
+import { declaredMetrics, labelKeys } from '../metric-keys.ts'
 import { proxyKeys } from '../proxy-keys.ts'
 import { keyOf, plainTag, tagOf } from './names.ts'
 
@@ -108,19 +108,7 @@ export const datadogSchema = {
     env: named('DD_HOSTNAME'),
   },
   metrics: declaredMetrics('tags'),
-  labels: {
-    format: 'labels',
-    default: null,
-    nullable: true,
-    change: 'hot',
-    doc: 'Metadata keys (or globs) that become tags; none: all. correlation_id, request_id, trace_id, span_id and traceparent never do.',
-  },
-  labels_deny: {
-    format: 'labels',
-    default: [],
-    change: 'hot',
-    doc: 'Metadata keys (or globs) that never become tags; wins over `labels`.',
-  },
+  ...labelKeys('tags', 'never do'),
   aggregation_interval: {
     format: 'seconds',
     default: null,

@@ -6,7 +6,7 @@ import {
 } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import type { Socket } from 'node:net'
-import { context, createContextKey } from '@opentelemetry/api'
+import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { isError, messageOf, TelemetryError } from '../../errors.ts'
 import {
   type ConnectionProblem,
@@ -32,6 +32,8 @@ export type Attempt =
       /** The body as far as it was read: all of it, unless `cut` says why not. */
       readonly body: Uint8Array
       readonly cut?: 'oversized' | 'stopped' | 'broken'
+      /** All of the request has been written: nobody reads its body any more. */
+      readonly written?: boolean
       /** Origin and path of the request; no query. */
       readonly from: string
     }
@@ -64,7 +66,10 @@ export interface RequestPlan {
 }
 
 // The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
-const suppressTracing = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
+const untraced = ROOT_CONTEXT.setValue(
+  createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING'),
+  true,
+)
 
 /**
  * Starts one request and calls `settle` exactly once; throws if the plan makes no valid request. The returned function stops it: the request is destroyed and
@@ -103,7 +108,7 @@ export function beginRequest(
   const abandoned = plan.via && !plan.via.forwarded ? new AbortController() : undefined
   const options = abandoned ? { ...plan.options, abandoned: abandoned.signal } : plan.options
   const start = (): ClientRequest => (plan.secure ? requestHttps : requestHttp)(options)
-  const request = context.with(context.active().setValue(suppressTracing, true), start)
+  const request = context.with(untraced, start)
 
   const onData = (): void => {
     heard = true
@@ -152,7 +157,8 @@ export function beginRequest(
       const { headers } = response
       const from = status === 407 && plan.via ? `the proxy ${plan.via.proxy.origin}` : plan.from
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-      end({ type: 'response', status, headers, body, from, ...(cut !== undefined && { cut }) })
+      const written = request.writableFinished
+      end({ type: 'response', status, headers, body, from, written, ...(cut !== undefined && { cut }) })
     }
 
     stopResponse = () => finish('stopped')

@@ -1,9 +1,10 @@
 import { hostOf, serverProblem } from '../../nats-client/servers.ts'
 import type { ExporterSchema } from '../key.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
-import { certificateProblems, common } from '../otel/connection-keys.ts'
+import { certificateProblems, common, tlsFileKeys } from '../otel/connection-keys.ts'
 import type { Signal } from '../otel/signal.ts'
 import { sdkDisabled } from '../otel/variables.ts'
+import type { CommonKeyName, ConfigOf } from '../typed-config.ts'
 
 /** The subject that requests of a signal are published to, which the Collector's NATS receiver uses, too. */
 export const subjectOf: Readonly<Record<Signal['variable'], string>> = {
@@ -72,27 +73,7 @@ export const jetstreamKeys = (signal: Signal) =>
       change: 'rebuild',
       doc: 'Subject that answers of the server come in under, where the credentials are limited to one.',
     },
-    certificate: {
-      format: 'file-path',
-      default: null,
-      nullable: true,
-      change: 'rebuild',
-      doc: 'PEM file with the authorities that the server is trusted by, instead of those Node has.',
-    },
-    client_certificate: {
-      format: 'file-path',
-      default: null,
-      nullable: true,
-      change: 'rebuild',
-      doc: 'PEM file with the certificate chain of this client; with client_key.',
-    },
-    client_key: {
-      format: 'file-path',
-      default: null,
-      nullable: true,
-      change: 'rebuild',
-      doc: 'PEM file with the private key of this client; with client_certificate.',
-    },
+    ...tlsFileKeys('server'),
     retry_attempts: {
       ...pushKeys.retry_attempts,
       default: 1_000_000,
@@ -105,18 +86,8 @@ export const jetstreamKeys = (signal: Signal) =>
     },
   }) as const satisfies ExporterSchema
 
-export type JetStreamConnection = {
-  readonly server: string
-  readonly subject: string
-  readonly user: string | null
-  readonly password: string | null
-  readonly token: string | null
-  readonly credentials_file: string | null
-  readonly inbox: string
-  readonly certificate: string | null
-  readonly client_certificate: string | null
-  readonly client_key: string | null
-}
+/** The configuration of such a connection. */
+export type JetStreamConnection = Omit<ConfigOf<ReturnType<typeof jetstreamKeys>>, CommonKeyName>
 
 /** Dots between tokens; no wildcards, no blanks, and nothing that NATS keeps for itself. */
 const subject = /^(?!\$)[^\s.*>]+(\.[^\s.*>]+)*$/

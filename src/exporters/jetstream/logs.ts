@@ -1,8 +1,6 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
-import { compacting } from '../otel/encode/slabs.ts'
 import type { Packing } from '../otel/packing.ts'
 import { logs } from '../otel/signal.ts'
-import { isEncoded } from '../otel/span-item.ts'
 import { type LogItem, otelLogs } from '../otel-logs/index.ts'
 import { otelLogsSchema } from '../otel-logs/schema.ts'
 import { severityProblem } from '../otel-logs/severity.ts'
@@ -55,15 +53,6 @@ export function jetstreamLogs(): ExporterDefinition<
       context.state.encoder ??= client.encoder
       return client
     },
-    requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) => {
-      context.state.encoder = client.encoder
-      return compacting(
-        () => batch.filter(isEncoded),
-        () => client.export(batch, context),
-      )
-    },
-    close: (client) => client.close(),
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (_, state) => shownPublished(publishingOf(state)),
   })

@@ -1,10 +1,9 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
-import { compacting } from '../otel/encode/slabs.ts'
 import { otel } from '../otel/index.ts'
+import type { SpanState } from '../otel/ingest.ts'
 import { otelSchema } from '../otel/schema.ts'
 import { traces } from '../otel/signal.ts'
-import { isEncoded, type SpanItem } from '../otel/span-item.ts'
-import type { SpanState } from '../otel/spans.ts'
+import type { SpanItem } from '../otel/span-item.ts'
 import { connectionProblems, jetstreamKeys } from './connection-keys.ts'
 import { publishings, shownPublished } from './publishing.ts'
 import type { RequestClient } from './requests.ts'
@@ -27,7 +26,7 @@ export const jetstreamSchema = {
 /** The configuration keys of the exporter type `jetstream`. */
 export type JetStreamSchema = typeof jetstreamSchema
 
-type Definition = ExporterDefinition<RequestClient, SpanState, SpanItem, JetStreamSchema, 'otel'>
+type Inner = ExporterDefinition<RequestClient, SpanState, SpanItem, JetStreamSchema, 'otel'>
 
 /**
  * Publishes the spans that the `otel` exporter makes to a stream of NATS JetStream, encoded as OTLP requests. A batch is
@@ -35,8 +34,9 @@ type Definition = ExporterDefinition<RequestClient, SpanState, SpanItem, JetStre
  */
 export function jetstream(): ExporterDefinition<unknown, unknown, unknown, JetStreamSchema, 'jetstream'> {
   const publishingOf = publishings()
+  const inner = otel() as unknown as Inner
   return defineExporter<RequestClient, SpanState, SpanItem, JetStreamSchema, 'jetstream'>({
-    ...(otel() as unknown as Definition),
+    ...inner,
     type: 'jetstream',
     schema: jetstreamSchema,
     validate: (config: ConfigOf<JetStreamSchema>) => connectionProblems(config),
@@ -46,19 +46,9 @@ export function jetstream(): ExporterDefinition<unknown, unknown, unknown, JetSt
       context.state.encoder ??= client.encoder
       return client
     },
-    requestBytes: (client) => client.requestBytes,
-    export: (client, batch, context) => {
-      context.state.encoder = client.encoder
-      return compacting(
-        () => batch.filter(isEncoded),
-        () => client.export(batch, context),
-      )
-    },
-    close: (client) => client.close(),
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
-    describe: (_, state) => ({
-      open_spans: state.open.size,
-      open_ids: state.open.ids,
+    describe: (client, state) => ({
+      ...inner.describe?.(client, state),
       ...shownPublished(publishingOf(state)),
     }),
   })

@@ -2,16 +2,18 @@ import { ErrorSnapshot, measurementValue, metadataValue, type TelemetryEvent } f
 import { EventRecord } from '../../bus/snapshot.ts'
 import type { Scope } from '../../bus/span-scope.ts'
 import { parseTraceparent } from '../../bus/traceparent.ts'
-import { writeAnyValueField, writeKnownKeyValue } from '../otel/encode/any-value.ts'
+import { writeAnyValueField, writeKnownAnyValue, writeKnownKeyValue } from '../otel/encode/any-value.ts'
 import {
   openItem,
   writeCount,
   writeName,
+  writeRepeatedTime,
   writeSpanId,
+  writeTextField,
   writeTime,
   writeTraceId,
 } from '../otel/encode/fields.ts'
-import { type KnownText, keyRoles, knownText, roleOf } from '../otel/encode/known-text.ts'
+import { type KnownText, keyRoles, knownText, roleOf, writeKnownField } from '../otel/encode/known-text.ts'
 import {
   closeMessage,
   ensure,
@@ -20,6 +22,7 @@ import {
   writeFixed32,
 } from '../otel/encode/protobuf-writer.ts'
 import { epoch } from '../otel/spans/record.ts'
+import type { Layout } from './layouts.ts'
 import type { LogSettings } from './settings.ts'
 import { type Severity, severityOf } from './severity.ts'
 import { bodyOf, logValue } from './values.ts'
@@ -68,20 +71,24 @@ export function writeLogRecord(
   found.scope = scope
   found.exception = undefined
 
+  const layout = settings.layoutOf(event.name)
   const opened = openItem(writer)
   writeTime(writer, timeTag, epoch(event.time))
-  writeTime(writer, observedTimeTag, epoch(observed))
-  writeName(writer, eventNameTag, event.name)
-  writeMeasurements(writer, event, settings)
-  writeMetadata(writer, event, settings, scope === undefined)
+  writeRepeatedTime(writer, observedTimeTag, epoch(observed))
+  if (layout.name !== undefined) writeKnownField(writer, eventNameTag, layout.name)
+  else writeTextField(writer, eventNameTag, event.name)
+  writeMeasurements(writer, event, settings, layout)
+  writeMetadata(writer, event, settings, layout, scope === undefined)
   if (found.exception !== undefined) writeException(writer, event, settings)
 
-  const severity = found.severity ?? settings.severityByName(event.name)
+  const severity = found.severity ?? layout.severity
   if (severity !== undefined) {
     ensure(writer, 2)
     writeByte(writer, severityNumberTag)
     writeByte(writer, severity.number)
-    writeName(writer, severityTextTag, severity.name)
+    if (severity === layout.severity && layout.severityText !== undefined)
+      writeKnownField(writer, severityTextTag, layout.severityText)
+    else writeName(writer, severityTextTag, severity.name)
   }
   ensure(writer, 48)
   writeCount(writer, droppedAttributesTag, found.dropped)
@@ -103,12 +110,13 @@ function writeMeasurements(
   writer: ProtobufWriter,
   { fields, metadataStart }: TelemetryEvent,
   settings: LogSettings,
+  layout: Layout,
 ): void {
   for (let i = 0; i < metadataStart; i += 2) {
     const value = fields[i + 1]
     if (typeof value !== 'number' || !Number.isFinite(value)) continue
     const key = fields[i] as string
-    writeAttribute(writer, key, knownText(key), value, settings)
+    writeAttribute(writer, key, layout.textOf(i >> 1, key), value, settings)
   }
 }
 
@@ -116,6 +124,7 @@ function writeMetadata(
   writer: ProtobufWriter,
   event: TelemetryEvent,
   settings: LogSettings,
+  layout: Layout,
   lacksScope: boolean,
 ): void {
   const { fields, metadataStart } = event
@@ -124,14 +133,14 @@ function writeMetadata(
     if (value === null || value === undefined) continue
     const key = fields[i] as string
     if (key === settings.bodyKey) {
-      writeBody(writer, value)
+      writeBody(writer, value, layout.textOf(i >> 1, key))
       continue
     }
     if (key === 'severity') {
       found.severity = severityOf(value)
       if (found.severity !== undefined) continue
     }
-    const known = knownText(key)
+    const known = layout.textOf(i >> 1, key)
     const role = known === undefined ? roleOf(key) : known.role
     if (role === keyRoles.failure && isException(event, key, value)) {
       found.exception = value
@@ -170,7 +179,12 @@ function writeAttribute(
   }
 }
 
-function writeBody(writer: ProtobufWriter, value: unknown): void {
+function writeBody(writer: ProtobufWriter, value: unknown, key: KnownText | undefined): void {
+  const text = typeof value === 'string' ? key?.valueText(value) : undefined
+  if (text !== undefined) {
+    writeKnownAnyValue(writer, bodyTag, text)
+    return
+  }
   const body = bodyOf(value)
   if (body !== undefined) writeAnyValueField(writer, bodyTag, body)
 }

@@ -1,5 +1,4 @@
 import { glob } from '../../bus/glob.ts'
-import { ownCopy } from '../../bus/own-copy.ts'
 
 /** A severity of OpenTelemetry's log data model: its number and short name. */
 export interface Severity {
@@ -60,25 +59,11 @@ export function severityProblem(setting: SeveritySetting): string | undefined {
   )
 }
 
-const remembered = 2000
-const longest = 256
-
-/** Makes the rules, of which the first that matches decides. Up to 2,000 names are remembered. */
+/** Makes the rules, of which the first that matches decides. */
 export function severityRules(setting: SeveritySetting): SeverityRules {
   const rules = entriesOf(setting).map(([pattern, text]) => ({
     matches: glob(pattern),
     severity: written(text),
   }))
-  const find = (name: string): Severity | undefined => rules.find(({ matches }) => matches(name))?.severity
-  const known = new Map<string, Severity | null>()
-  return (name) => {
-    const seen = known.get(name)
-    if (seen !== undefined) return seen ?? undefined
-    const found = find(name)
-    if (name.length <= longest) {
-      if (known.size >= remembered) known.clear()
-      known.set(ownCopy(name), found ?? null)
-    }
-    return found
-  }
+  return (name) => rules.find(({ matches }) => matches(name))?.severity
 }

@@ -30,9 +30,9 @@ export async function openMetricsClient(
   const { origin, post, proxy, close } = await openTransport(config, context, metrics)
   const requests = createRequests(origin)
   return {
-    async post(collection, pieces, { signal }) {
+    async post(collection, pieces, attempt) {
       const points = pieces.reduce((sum, piece) => sum + piece.points, 0)
-      return post(requests.join(collection, pieces), points, signal)
+      return post(requests.join(collection, pieces), points, attempt)
     },
     proxy,
     requestBytes: requests.overheadBytes,

@@ -1,3 +1,4 @@
+import { troublesOf } from '../../metrics/aggregate.ts'
 import { assertDistinct, type DeclaredMetric } from '../../metrics/declared.ts'
 import { sharedNames } from '../../metrics/redeclare.ts'
 import { defineExporter, type ExporterDefinition } from '../exporter.ts'
@@ -66,10 +67,7 @@ export function otelMetrics<const Type extends string = 'otel_metrics'>(
       ...(client?.proxy && { proxy: client.proxy }),
       metrics: state.families.length,
       series: state.totalSeries,
-      ...(state.overflowed > 0 && { overflowed: state.overflowed, overflowing: state.overflowing }),
-      ...(state.refused > 0 && { refused: state.refused }),
-      ...(state.limited > 0 && { limited: state.limited }),
-      ...(state.failed > 0 && { failed: state.failed, lastFailure: state.lastFailure }),
+      ...troublesOf(state),
       ...(state.rejectedPoints > 0 && {
         rejectedPoints: state.rejectedPoints,
         lastRejection: state.lastRejection,

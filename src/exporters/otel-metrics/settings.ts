@@ -1,8 +1,6 @@
-import type { LabelSettings } from '../../metrics/labels.ts'
-import type { MetricTable } from '../../metrics/tables.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
 import { exporterKeys, pushKeys } from '../keys.ts'
-import { declaredMetrics } from '../metrics-key.ts'
+import { declaredMetrics, durationBuckets, labelKeys, readKeys } from '../metric-keys.ts'
 import { common, connectionKeys, resourceKeys } from '../otel/connection-keys.ts'
 import { metrics } from '../otel/signal.ts'
 import { milliseconds, protocolVariables, sdkDisabled, signalExporter } from '../otel/variables.ts'
@@ -79,10 +77,7 @@ export const otelMetricsSchema = {
     env: [{ name: 'OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION', read: histogram }],
   },
   buckets: {
-    format: 'buckets',
-    default: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    unit: 's',
-    change: 'hot',
+    ...durationBuckets,
     doc: 'Upper bounds of explicit histograms of durations. A histogram keeps those it was made with.',
   },
   metrics: declaredMetrics('attributes'),
@@ -93,19 +88,7 @@ export const otelMetricsSchema = {
     doc: 'Adds to data points the trace and span id of events that they counted within a sampled span: of a histogram with explicit buckets the latest of each bucket, of an exponential one at most 20, of others one. Costs looking for the active span per event.',
     env: [{ name: 'OTEL_METRICS_EXEMPLAR_FILTER', read: exemplarFilter }],
   },
-  labels: {
-    format: 'labels',
-    default: null,
-    nullable: true,
-    change: 'hot',
-    doc: 'Metadata keys (or globs) that become attributes; none: all. correlation_id, request_id, trace_id, span_id and traceparent only if named here in full.',
-  },
-  labels_deny: {
-    format: 'labels',
-    default: [],
-    change: 'hot',
-    doc: 'Metadata keys (or globs) that never become attributes; wins over `labels`.',
-  },
+  ...labelKeys('attributes', 'only if named here in full'),
   max_metrics: {
     format: 'integer',
     default: 1000,
@@ -141,29 +124,14 @@ export type OtelMetricsSchema = typeof otelMetricsSchema
 /** The configuration of an otel_metrics exporter. */
 export type OtelMetricsConfig = ConfigOf<OtelMetricsSchema>
 
-/** By the names of their configuration keys. */
-export interface SeriesLimits {
-  readonly max_series: number
-  readonly max_total_series: number
-}
-
 /** The keys that aggregation reads. */
-export interface Settings extends SeriesLimits, LabelSettings {
-  readonly temporality: 'cumulative' | 'delta' | 'lowmemory'
-  readonly histogram: 'explicit' | 'exponential'
-  readonly buckets: readonly number[]
-  readonly max_metrics: number
-  readonly metrics: readonly MetricTable[]
-  readonly exemplars: boolean
-}
+const aggregated = [
+  ...(['temporality', 'histogram', 'buckets', 'metrics', 'exemplars', 'labels', 'labels_deny'] as const),
+  ...(['max_metrics', 'max_series', 'max_total_series'] as const),
+] as const
 
-const keys = [
-  ...['temporality', 'histogram', 'buckets', 'metrics', 'exemplars', 'labels', 'labels_deny'],
-  ...['max_metrics', 'max_series', 'max_total_series'],
-]
+export type Settings = Pick<OtelMetricsConfig, (typeof aggregated)[number]>
+export type SeriesLimits = Pick<Settings, 'max_series' | 'max_total_series'>
 
 /** A configuration's settings; a key it lacks has its default. */
-export const readSettings = (config: Config): Settings =>
-  Object.fromEntries(
-    keys.map((key) => [key, config[key] ?? (otelMetricsSchema as ExporterSchema)[key]!.default]),
-  ) as unknown as Settings
+export const readSettings = (config: Config): Settings => readKeys(otelMetricsSchema, aggregated, config)

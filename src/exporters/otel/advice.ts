@@ -1,4 +1,4 @@
-import type { TlsKeys } from '../http.ts'
+import type { TlsKeys } from '../http/http.ts'
 import type { Signal } from './signal.ts'
 
 export const tlsKeys: TlsKeys = { authority: 'certificate', client: 'client_certificate and client_key' }

@@ -1,9 +1,9 @@
 import type { ExportContext } from '../exporter.ts'
 import type { Outcome } from '../outcome.ts'
-import type { Encoder } from './encode.ts'
+import type { Encoder } from './encode/encode.ts'
+import type { SpanState } from './ingest.ts'
 import type { OtelConfig } from './schema.ts'
 import type { SpanItem } from './span-item.ts'
-import type { SpanState } from './spans.ts'
 
 /** Two ways to the same backend; which one is a key of the configuration. */
 export interface OtelClient {

@@ -26,6 +26,33 @@ const otherProtocol =
 /** A key that every exporter has, for which OpenTelemetry has variables too. */
 export const common = (key: KeySchema, ...env: EcosystemVariable[]): KeySchema => ({ ...key, env })
 
+/** A key that names a PEM file. */
+const tlsFile = (doc: string, env: readonly EcosystemVariable[]) =>
+  ({
+    format: 'file-path',
+    default: null,
+    nullable: true,
+    change: 'rebuild',
+    doc: `PEM file with ${doc}`,
+    env,
+  }) as const
+
+/** The files of a connection by TLS to a `peer`. `variablesOf`: the variables of a key, by its name in capitals. */
+export const tlsFileKeys = (
+  peer: string,
+  variablesOf: (key: string) => readonly EcosystemVariable[] = () => [],
+) => ({
+  certificate: tlsFile(
+    `the authorities that the ${peer} is trusted by, instead of those Node has.`,
+    variablesOf('CERTIFICATE'),
+  ),
+  client_certificate: tlsFile(
+    'the certificate chain of this client; with client_key.',
+    variablesOf('CLIENT_CERTIFICATE'),
+  ),
+  client_key: tlsFile('the private key of this client; with client_certificate.', variablesOf('CLIENT_KEY')),
+})
+
 /** The keys of a connection to an OTLP endpoint. `batchTimeout`: the variable of the SDK's batch processor. */
 export const connectionKeys = (signal: Signal, batchTimeout: string) =>
   ({
@@ -79,30 +106,7 @@ export const connectionKeys = (signal: Signal, batchTimeout: string) =>
       doc: 'How long one attempt to deliver a batch may take.',
       env: [...otlp(signal, 'TIMEOUT', milliseconds), { name: batchTimeout, read: milliseconds }],
     },
-    certificate: {
-      format: 'file-path',
-      default: null,
-      nullable: true,
-      change: 'rebuild',
-      doc: 'PEM file with the authorities that the backend is trusted by, instead of those Node has.',
-      env: otlp(signal, 'CERTIFICATE'),
-    },
-    client_certificate: {
-      format: 'file-path',
-      default: null,
-      nullable: true,
-      change: 'rebuild',
-      doc: 'PEM file with the certificate chain of this client; with client_key.',
-      env: otlp(signal, 'CLIENT_CERTIFICATE'),
-    },
-    client_key: {
-      format: 'file-path',
-      default: null,
-      nullable: true,
-      change: 'rebuild',
-      doc: 'PEM file with the private key of this client; with client_certificate.',
-      env: otlp(signal, 'CLIENT_KEY'),
-    },
+    ...tlsFileKeys('backend', (key) => otlp(signal, key)),
   }) as const satisfies ExporterSchema
 
 /** The keys of the resource that everything a process sends has in common. */

@@ -4,6 +4,9 @@ import { fileCredentials } from '../http/headers-file.ts'
 import { functionCredentials, type HeadersFunction, type HeadersMemory } from '../http/headers-function.ts'
 import type { OtelConfig } from './schema.ts'
 
+/** What a connection needs to know of the exporter that opens it. */
+export type ConnectionContext = Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>
+
 /** How the headers of an exporter type are obtained at runtime. */
 export interface ObtainedBy {
   readonly headers?: HeadersFunction | undefined
@@ -17,12 +20,7 @@ const configured: ObtainedBy = { headersTimeoutMs: 10_000, memories: new WeakMap
 /** The credentials of a client that opens, or undefined where `headers` of the configuration is all there is. */
 export async function openCredentials(
   config: Pick<OtelConfig, 'endpoint' | 'headers' | 'headers_file'>,
-  {
-    clock,
-    logger,
-    state,
-    forbidAddress,
-  }: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
+  { clock, logger, state, forbidAddress }: ConnectionContext,
   { headers: obtain, headersTimeoutMs: timeoutMs, memories }: ObtainedBy = configured,
 ): Promise<Credentials | undefined> {
   const { headers_file: path } = config

@@ -2,16 +2,16 @@ import { TelemetryError } from '../../errors.ts'
 import { defineExporter, type ExporterDefinition, type OpenContext } from '../exporter.ts'
 import type { HeadersFunction, HeadersMemory } from '../http/headers-function.ts'
 import type { OtelClient } from './client.ts'
+import { certificateProblems } from './connection-keys.ts'
 import type { ObtainedBy } from './credentials.ts'
 import { compacting } from './encode/slabs.ts'
+import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './ingest.ts'
 import { packItems, unpackItems } from './packing.ts'
-import { problemsOf } from './rules.ts'
 import { type OtelConfig, type OtelSchema, otelSchema } from './schema.ts'
 import { traces } from './signal.ts'
 import { isEncoded, type SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
-import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './spans.ts'
 
 /** Options of `otel()`. */
 export interface OtelOptions {
@@ -23,6 +23,17 @@ export interface OtelOptions {
   readonly headers?: HeadersFunction
   /** How long one call of `headers` may take, in milliseconds. Default: 10,000. */
   readonly headersTimeoutMs?: number
+}
+
+/** Rules across keys. `obtains`: the program gives the headers by a function. */
+function problemsOf(config: OtelConfig, obtains: boolean): readonly (readonly [string, string])[] {
+  const { client, headers_file } = config
+  const problems: (readonly [key: string, message: string])[] = [...certificateProblems(config)]
+  if (obtains && headers_file)
+    problems.push(['headers_file', 'must be unset where otel({ headers }) gives the headers'])
+  if (client === 'package' && (obtains || headers_file))
+    problems.push(['client', 'must be native where the headers come from otel({ headers }) or headers_file'])
+  return problems
 }
 
 /** Loads what it needs when it first opens. */

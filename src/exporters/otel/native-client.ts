@@ -1,16 +1,15 @@
-import type { OpenContext } from '../exporter.ts'
 import type { Outcome } from '../outcome.ts'
-import type { ObtainedBy } from './credentials.ts'
-import { createEncoder, type Encoder } from './encode.ts'
+import type { ConnectionContext, ObtainedBy } from './credentials.ts'
+import { createEncoder, type Encoder } from './encode/encode.ts'
 import type { SpanOrigin } from './resource.ts'
 import type { Signal } from './signal.ts'
 import type { SpanItem } from './span-item.ts'
-import { type ConnectionConfig, openTransport } from './transport.ts'
+import { type AbortedAttempt, type ConnectionConfig, openTransport } from './transport.ts'
 
 export interface NativeClient {
   export(
     batch: readonly SpanItem[],
-    attempt: { readonly signal: AbortSignal; readonly config: { readonly max_request_bytes: number } },
+    attempt: AbortedAttempt & { readonly config: { readonly max_request_bytes: number } },
   ): Promise<Outcome>
   /** Bytes of a request beside its items, at most. */
   readonly requestBytes: number
@@ -23,7 +22,7 @@ export interface NativeClient {
 /** Our encoder and transport, for items that are encoded one by one: every batch is tried once and its outcome is exact. */
 export async function openNativeClient(
   config: ConnectionConfig,
-  context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
+  context: ConnectionContext,
   carried: Signal,
   obtainedBy?: ObtainedBy,
   encoderOf: (origin: SpanOrigin) => Encoder = createEncoder,
@@ -31,10 +30,10 @@ export async function openNativeClient(
   const { origin, post, proxy, close } = await openTransport(config, context, carried, obtainedBy)
   const encoder = encoderOf(origin)
   return {
-    export: async (batch, { signal, config: current }) => {
+    export: async (batch, attempt) => {
       const body = encoder.encode(batch)
-      if (body.byteLength > current.max_request_bytes) return { type: 'too_large', unsent: true }
-      return post(body, batch.length, signal)
+      if (body.byteLength > attempt.config.max_request_bytes) return { type: 'too_large', unsent: true }
+      return post(body, batch.length, attempt, encoder.giveBack)
     },
     proxy,
     requestBytes: encoder.overheadBytes,

@@ -2,23 +2,24 @@ import { createContextKey, context as otelContext } from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
+import { settledWithin } from '../../waiting.ts'
 import type { OpenContext } from '../exporter.ts'
 import { refuseForbidden, refuseUnresolved } from '../http/address.ts'
 import { openConnections } from '../http/connections.ts'
+import { proxyFor, redactor } from '../http/http.ts'
 import { parseProxy } from '../http/proxy.ts'
 import { secretsOf } from '../http/redact.ts'
-import { proxyFor, redactor } from '../http.ts'
 import type { Outcome } from '../outcome.ts'
 import type { OtelClient } from './client.ts'
 import { decodeSpan } from './decode.ts'
-import { createEncoder } from './encode.ts'
+import { createEncoder } from './encode/encode.ts'
+import type { SpanState } from './ingest.ts'
 import { outcomeOfPackage } from './package-outcome.ts'
 import { createReadableSpans } from './readable-span.ts'
 import { detectOrigin } from './resource.ts'
 import { isRestored } from './restored-item.ts'
 import type { OtelConfig } from './schema.ts'
 import { isEncoded, isSdkSpan } from './span-item.ts'
-import type { SpanState } from './spans.ts'
 import { readTlsFiles } from './tls-files.ts'
 
 // The key of @opentelemetry/core, which makes it from Symbol.for: instrumented http leaves our own requests alone.
@@ -114,12 +115,7 @@ export async function openPackageClient(
     })
 
   const close: OtelClient['close'] = async ({ deadline }) => {
-    let timer: unknown
-    const late = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(() => resolve(), Math.max(deadline - clock.now(), 0))
-    })
-    if (underWay.size > 0) await Promise.race([Promise.allSettled(underWay), late])
-    clock.clearTimeout(timer)
+    if (underWay.size > 0) await settledWithin(clock, deadline - clock.now(), Promise.allSettled(underWay))
     agent.createConnection = () => {
       throw new TelemetryError('HTTP_CLOSED', `the client of ${url.origin} is closed`)
     }

@@ -1,6 +1,6 @@
 import { messageOf, TelemetryError } from '../../errors.ts'
 import { connectionAdvice, isHttp2Frame, opensslReason } from '../http/advice.ts'
-import { classifyStatus } from '../http.ts'
+import { classifyStatus } from '../http/http.ts'
 import type { Outcome } from '../outcome.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
 import { traces } from './signal.ts'

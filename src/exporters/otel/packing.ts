@@ -1,5 +1,5 @@
 import { TelemetryError } from '../../errors.ts'
-import type { Encoder } from './encode.ts'
+import type { Encoder } from './encode/encode.ts'
 import { itemsOfRequest } from './restored-item.ts'
 import type { SpanItem } from './span-item.ts'
 

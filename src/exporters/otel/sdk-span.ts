@@ -1,41 +1,21 @@
+import { CarrierEvent } from '../../bus/carrier-event.ts'
 import type { TelemetryEvent } from '../../bus/event.ts'
-import { measured } from '../../bus/snapshot.ts'
 import { readSpanId, readTraceId } from '../../bus/trace-id.ts'
 import { TelemetryError } from '../../errors.ts'
 import type { ReadableSpan } from './readable-span.ts'
 import { sizeOfItem } from './spans/size.ts'
 
-const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
-
-/**
- * A finished span of an OpenTelemetry SDK on its way to one exporter, as an event without measurements and metadata.
- * {@link sdkSpanOf} gets it back.
- */
-export class SdkSpanEvent implements TelemetryEvent {
+/** A finished span of an OpenTelemetry SDK on its way to one exporter. {@link sdkSpanOf} gets it back. */
+export class SdkSpanEvent extends CarrierEvent<ReadableSpan> {
   readonly name = 'opentelemetry.span'
-  readonly time: number
-  readonly fields: readonly unknown[] = []
-  readonly metadataStart = 0
-  readonly measurements = nothing
-  readonly metadata = nothing
-  readonly #span: ReadableSpan
 
-  constructor(span: ReadableSpan, time: number) {
-    this.#span = span
-    this.time = time
-  }
-
-  [measured](): number {
-    return sizeOfItem(this.#span)
-  }
-
-  static spanOf(event: object): ReadableSpan | undefined {
-    return #span in event ? event.#span : undefined
+  protected sizeOf(span: ReadableSpan): number {
+    return sizeOfItem(span)
   }
 }
 
 /** The SDK's span that an event carries, as the SDK made it. For drivers with `takesSdkSpans`. */
-export const sdkSpanOf = (event: TelemetryEvent): ReadableSpan | undefined => SdkSpanEvent.spanOf(event)
+export const sdkSpanOf = (event: TelemetryEvent): ReadableSpan | undefined => SdkSpanEvent.carriedBy(event)
 
 /** Throws a TelemetryError `SPAN_INVALID` for what cannot be sent as a span. */
 export function checkSdkSpan(span: ReadableSpan): void {

@@ -1,7 +1,7 @@
 import type { TraceId } from '../../bus/trace-id.ts'
 
 /**
- * A finished span, as `spans.ts` builds it and encoders walk it: plain data, one shape, every field always there.
+ * A finished span, as `ingest.ts` builds it and encoders walk it: plain data, one shape, every field always there.
  *
  * Ids are 32-bit words, most significant first, kept as *signed* integers (V8 stores those in the object itself, where
  * a Uint8Array(8) costs an allocation of 150 ns). The bytes on the wire are the words in big-endian order; the hex of

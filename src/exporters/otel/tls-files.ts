@@ -1,4 +1,4 @@
-import { readTls, type TlsMaterial } from '../http.ts'
+import { readTls, type TlsMaterial } from '../http/http.ts'
 import type { OtelConfig } from './schema.ts'
 
 /** The certificates and the key that the configuration names, read. Rejects as `readTls` does. */

@@ -1,12 +1,12 @@
 import { TelemetryError } from '../../errors.ts'
 import { version } from '../../version.ts'
-import type { OpenContext } from '../exporter.ts'
+import { type AbortSource, abortOf } from '../abort-source.ts'
 import { sendAuthorized } from '../http/credentials.ts'
-import { openHttpClient, outcomeOf, proxyFor } from '../http.ts'
+import { openHttpClient, outcomeOf, proxyFor } from '../http/http.ts'
 import type { Outcome } from '../outcome.ts'
 import type { proxyKeys } from '../proxy-keys.ts'
 import { statusAdvice, tlsKeys } from './advice.ts'
-import { type ObtainedBy, openCredentials } from './credentials.ts'
+import { type ConnectionContext, type ObtainedBy, openCredentials } from './credentials.ts'
 import { rejectedItems } from './export-response.ts'
 import { detectOrigin, type SpanOrigin } from './resource.ts'
 import type { OtelConfig } from './schema.ts'
@@ -28,12 +28,23 @@ export type ConnectionConfig = Pick<
   | 'resource_attributes'
 >
 
+/** What ends an attempt early: its context has it. */
+export type AbortedAttempt = Parameters<typeof abortOf>[0]
+
 /** Our own transport of OTLP over HTTP, for any signal. */
 export interface Transport {
   /** The resource and scope of what is sent. */
   readonly origin: SpanOrigin
-  /** Posts a request of so many items, once. `rejected` of the outcome counts items. */
-  post(body: Uint8Array, items: number, signal: AbortSignal): Promise<Outcome>
+  /**
+   * Posts a request of so many items, once. `rejected` of the outcome counts items. `free` is called when the body is
+   * certain not to be read again.
+   */
+  post(
+    body: Uint8Array,
+    items: number,
+    attempt: AbortedAttempt,
+    free?: (body: Uint8Array) => void,
+  ): Promise<Outcome>
   /** The proxy it goes through, without credentials. */
   readonly proxy: string | undefined
   close(): Promise<void>
@@ -42,7 +53,7 @@ export interface Transport {
 /** Each request is tried once, and its outcome is exact. */
 export async function openTransport(
   config: ConnectionConfig,
-  context: Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>,
+  context: ConnectionContext,
   carried: Signal,
   obtainedBy?: ObtainedBy,
 ): Promise<Transport> {
@@ -64,10 +75,17 @@ export async function openTransport(
 
   return {
     origin,
-    post: async (body, items, signal) => {
-      const attempt = await sendAuthorized(credentials, signal, (obtained = {}) =>
-        http.post(body, { signal, headers: obtained }),
-      )
+    post: async (body, items, tried, free) => {
+      let written = true
+      const send = async (signal: AbortSource, headers: Record<string, string> = {}) => {
+        const sent = await http.post(body, { signal, headers })
+        written &&= sent.type === 'response' && sent.written === true
+        return sent
+      }
+      const attempt = await (credentials === undefined
+        ? send(abortOf(tried))
+        : sendAuthorized(credentials, tried.signal, (obtained) => send(tried.signal, obtained)))
+      if (written && attempt.type === 'response') free?.(body)
       let cause: TelemetryError | undefined
       const outcome = outcomeOf(attempt, {
         now: clock.now(),

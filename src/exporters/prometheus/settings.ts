@@ -1,7 +1,5 @@
-import type { LabelSettings } from '../../metrics/labels.ts'
-import type { MetricTable } from '../../metrics/tables.ts'
 import type { Config, ConfigOf, ExporterSchema } from '../exporter.ts'
-import { declaredMetrics } from '../metrics-key.ts'
+import { declaredMetrics, durationBuckets, labelKeys, readKeys } from '../metric-keys.ts'
 
 /** The exporter's own configuration keys, and what aggregation reads of them. */
 export const prometheusSchema = {
@@ -37,19 +35,7 @@ export const prometheusSchema = {
     change: 'hot',
     doc: "Adds prom-client's metrics of the Node.js process. They are gathered from the first time on, shown while true.",
   },
-  labels: {
-    format: 'labels',
-    default: null,
-    nullable: true,
-    change: 'hot',
-    doc: 'Metadata keys (or globs) that become labels; none: all. correlation_id, request_id, trace_id, span_id and traceparent only if named here in full.',
-  },
-  labels_deny: {
-    format: 'labels',
-    default: [],
-    change: 'hot',
-    doc: 'Metadata keys (or globs) that never become labels; wins over `labels`.',
-  },
+  ...labelKeys('labels', 'only if named here in full'),
   max_metrics: {
     format: 'integer',
     default: 1000,
@@ -96,10 +82,7 @@ export const prometheusSchema = {
     doc: 'Size of all metrics on the page together, with the same overflow.',
   },
   buckets: {
-    format: 'buckets',
-    default: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    unit: 's',
-    change: 'hot',
+    ...durationBuckets,
     doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
   },
   metrics: declaredMetrics('labels'),
@@ -129,28 +112,17 @@ export type PrometheusSchema = typeof prometheusSchema
 /** The configuration of a prometheus exporter. */
 export type PrometheusConfig = ConfigOf<PrometheusSchema>
 
-/** By the names of their configuration keys. */
-export interface SeriesLimits {
-  readonly max_series: number
-  readonly max_metric_bytes: number
-  readonly max_total_series: number
-  readonly max_page_bytes: number
-}
+/** The keys that limit series. */
+const limits = ['max_series', 'max_metric_bytes', 'max_total_series', 'max_page_bytes'] as const
 
 /** The keys that aggregation reads. */
-export interface Settings extends SeriesLimits, LabelSettings {
-  readonly max_metrics: number
-  readonly buckets: readonly number[]
-  readonly outcome_label: boolean
-  readonly exemplars: boolean
-  readonly metrics: readonly MetricTable[]
-}
+const aggregated = [
+  ...(['labels', 'labels_deny', 'buckets', 'metrics', 'outcome_label', 'exemplars', 'max_metrics'] as const),
+  ...limits,
+] as const
 
-const limits = ['max_metrics', 'max_series', 'max_total_series', 'max_metric_bytes', 'max_page_bytes']
-const keys = ['labels', 'labels_deny', 'buckets', 'metrics', 'outcome_label', 'exemplars', ...limits]
+export type SeriesLimits = Pick<PrometheusConfig, (typeof limits)[number]>
+export type Settings = Pick<PrometheusConfig, (typeof aggregated)[number]>
 
 /** A configuration's settings; a key it lacks has its default. */
-export const readSettings = (config: Config): Settings =>
-  Object.fromEntries(
-    keys.map((key) => [key, config[key] ?? (prometheusSchema as ExporterSchema)[key]!.default]),
-  ) as unknown as Settings
+export const readSettings = (config: Config): Settings => readKeys(prometheusSchema, aggregated, config)

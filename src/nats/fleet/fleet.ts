@@ -128,7 +128,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     return rollOut(
       { store, statuses, clock },
       {
-        ...{ document, previous, waitMs, canary, signal },
+        ...{ document, previous, waitMs, key, canary, signal },
         written: { by, change: what },
         reconnected: reconnected(before, document),
       },

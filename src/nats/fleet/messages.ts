@@ -2,11 +2,6 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import { loadJetStream } from '../../nats-client/packages.ts'
 import type { StoredMessage } from '../../nats-client/stored.ts'
 
-/** A stored message with its subject. */
-export interface SubjectMessage extends StoredMessage {
-  readonly subject: string
-}
-
 const pageSize = 1000
 
 /** Reads the messages that a stream has now: all of a subject, or the last one of each. */
@@ -15,14 +10,14 @@ export async function readMessages(
   stream: string,
   subject: string,
   which: 'all' | 'last',
-): Promise<SubjectMessage[]> {
+): Promise<StoredMessage[]> {
   const { jetstream, DeliverPolicy } = await loadJetStream()
   const consumer = await jetstream(connection).consumers.get(stream, {
     filter_subjects: subject,
     deliver_policy: which === 'all' ? DeliverPolicy.All : DeliverPolicy.LastPerSubject,
     inactive_threshold: 5_000_000_000,
   })
-  const found: SubjectMessage[] = []
+  const found: StoredMessage[] = []
   let pending = (await consumer.info()).num_pending
   while (pending > 0) {
     const before = found.length

@@ -16,6 +16,8 @@ export interface Rollout {
   readonly reconnected: readonly string[]
   /** How long nodes may take to report, in milliseconds; 0 does not wait for them. */
   readonly waitMs: number
+  /** The key of the document: nodes of another key do not hear of it. */
+  readonly key: string
   /** The part of the nodes that try the change first, from 0 to 1. Default: all at once. */
   readonly canary?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -50,9 +52,11 @@ export async function rollOut(
   { store, statuses, clock }: { store: FleetStore; statuses: Statuses; clock: Clock },
   rollout: Rollout,
 ): Promise<RolloutReport> {
-  const { document, previous, written, reconnected, waitMs, signal } = rollout
+  const { document, previous, written, reconnected, waitMs, key, signal } = rollout
   const before = new Map(statuses.all())
-  const alive = [...before.values()].filter((status) => isAlive(status, clock.now())).map(({ node }) => node)
+  const alive = [...before.values()]
+    .filter((status) => status.key === key && isAlive(status, clock.now()))
+    .map(({ node }) => node)
 
   /** Resolves as soon as it is decided, and when the time is over. */
   const reports = (nodes: readonly string[], revision: number, watched: readonly string[]) =>

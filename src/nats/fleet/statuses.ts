@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { FleetNames } from '../names.ts'
 import type { NodeStatus } from '../node-status.ts'
+import { readNodeStatus } from '../status-reader.ts'
 import { readMessages } from './messages.ts'
 
 /** The statuses of the nodes, as they are written. */
@@ -17,18 +18,10 @@ export interface Statuses {
 /** A node that has been silent for so many heartbeats is taken for gone. */
 const silentHeartbeats = 3
 
-export const isAlive = ({ at, heartbeatMs, system }: NodeStatus, now: number): boolean =>
-  system !== 'stopped' && now - at < heartbeatMs * silentHeartbeats + 1000
-
-function read(data: Uint8Array): NodeStatus | undefined {
-  try {
-    const status = JSON.parse(Buffer.from(data).toString('utf8')) as NodeStatus
-    const isStatus = typeof status.node === 'string' && typeof status.exporters === 'object'
-    return isStatus && typeof status.revision === 'number' ? status : undefined
-  } catch {
-    return undefined
-  }
-}
+export const isAlive = (
+  { at, heartbeatMs, system }: Pick<NodeStatus, 'at' | 'heartbeatMs' | 'system'>,
+  now: number,
+): boolean => system !== 'stopped' && now - at < heartbeatMs * silentHeartbeats + 1000
 
 export async function openStatuses(connection: NatsConnection, names: FleetNames): Promise<Statuses> {
   const { stream, prefix, republished } = names.status
@@ -37,9 +30,9 @@ export async function openStatuses(connection: NatsConnection, names: FleetNames
 
   /** The key decides who it is: a node's credentials may write its own key only. */
   const take = (node: string, data: Uint8Array): void => {
-    const status = read(data)
+    const status = readNodeStatus(node, data)
     if (status === undefined || (statuses.get(node)?.at ?? 0) > status.at) return
-    statuses.set(node, { ...status, node })
+    statuses.set(node, status)
   }
 
   const subscription = connection.subscribe(`${republished}*`, {

@@ -7,7 +7,7 @@ import {
 } from '../../exporters/exporter.ts'
 import { pushKeys } from '../../exporters/keys.ts'
 import { certificateProblems, connectionKeys } from '../../exporters/otel/connection-keys.ts'
-import type { Encoder } from '../../exporters/otel/encode.ts'
+import type { Encoder } from '../../exporters/otel/encode/encode.ts'
 import type { NativeClient } from '../../exporters/otel/native-client.ts'
 import { logs, metrics, type Signal, traces } from '../../exporters/otel/signal.ts'
 import type { Outcome } from '../../exporters/outcome.ts'
@@ -128,9 +128,9 @@ function forwarder<const Type extends string>(
       const connection = { ...config, service_name: null, resource_attributes: {} }
       return openNativeClient(connection, context, signal, undefined, () => joined)
     },
-    weighs: (event) => MessageEvent.messageOf(event)?.weight ?? 1,
+    weighs: (event) => MessageEvent.carriedBy(event)?.weight ?? 1,
     ingest: (event, sink) => {
-      const message = MessageEvent.messageOf(event)
+      const message = MessageEvent.carriedBy(event)
       if (message === undefined) return
       sink.state.outstanding.set(message, sink.monotonic)
       if (!sink.item(message, message.weight)) finish(sink.state, [message], (one) => one.returned())

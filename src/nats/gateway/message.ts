@@ -1,6 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream'
-import type { TelemetryEvent } from '../../bus/event.ts'
-import { measured } from '../../bus/snapshot.ts'
+import { CarrierEvent } from '../../bus/carrier-event.ts'
 import { telemetryHeaders } from '../../exporters/jetstream/client.ts'
 
 /** An encoded request that a gateway has of the stream, until it says what became of it. */
@@ -73,28 +72,11 @@ export function createShares(
   }
 }
 
-const nothing: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
-
-/** A message on its way to one exporter, as an event without measurements and metadata. */
-export class MessageEvent implements TelemetryEvent {
+/** A message on its way to one exporter. */
+export class MessageEvent extends CarrierEvent<GatewayMessage> {
   readonly name = 'gateway.message'
-  readonly time: number
-  readonly fields: readonly unknown[] = []
-  readonly metadataStart = 0
-  readonly measurements = nothing
-  readonly metadata = nothing
-  readonly #message: GatewayMessage
 
-  constructor(message: GatewayMessage, time: number) {
-    this.#message = message
-    this.time = time
-  }
-
-  [measured](): number {
-    return this.#message.data.byteLength
-  }
-
-  static messageOf(event: object): GatewayMessage | undefined {
-    return #message in event ? event.#message : undefined
+  protected sizeOf({ data }: GatewayMessage): number {
+    return data.byteLength
   }
 }

@@ -4,6 +4,7 @@ import type { Telemetry } from '../../contract.ts'
 import { messageOf } from '../../errors.ts'
 import type { Ingress } from '../../ingress.ts'
 import type { Logger } from '../../logger.ts'
+import { pause } from '../../waiting.ts'
 import type { Doubt } from './doubt.ts'
 import type { Leftovers } from './leftovers.ts'
 import { createShares, MessageEvent } from './message.ts'
@@ -53,8 +54,6 @@ export function startPull({
   let outstanding = 0
   let isLost = false
 
-  const pause = (): Promise<void> => new Promise((resolve) => void clock.setTimeout(() => resolve(), pauseMs))
-
   const give = (message: JsMsg, exporters: readonly string[]): void => {
     outstanding += 1
     const shares = createShares(message, exporters.length, doubt.has(message.seq), () => {
@@ -70,7 +69,7 @@ export function startPull({
   const takeOnce = async (from: Consumer): Promise<void> => {
     const { exporters, messages } = roomFor(telemetry, type, limit)
     const room = Math.min(messages, limit - outstanding)
-    if (room <= 0) return pause()
+    if (room <= 0) return pause(clock, pauseMs)
     await doubt.learn()
     await leftovers.remove()
     for await (const message of await from.fetch({ max_messages: room, expires: requestMs })) {
@@ -92,7 +91,7 @@ export function startPull({
         doubt.lost()
         if (!isLost) logger.warn({ type, error: messageOf(error) }, 'the stream of telemetry does not answer')
         isLost = true
-        await pause()
+        await pause(clock, pauseMs)
       }
     }
   }

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts'
 import type { Field, Message } from './messages.ts'
-import { checkId, checkScalar, complete, deepestMessage, isId, malformed, place } from './rules.ts'
+import { checkId, checkScalar, complete, deepestMessage, exact, isId, malformed, place } from './rules.ts'
 
 /**
  * Decodes OTLP/JSON text as one `message`: ids in hex, 64-bit integers as decimal strings or numbers, enums as
@@ -49,26 +49,14 @@ function readScalar(field: Field, value: unknown, where: string): unknown {
       return value
     case 'double':
       return readDouble(value, where)
-    case 'int64': {
-      const whole = readInteger(value, where)
-      if (BigInt.asIntN(64, whole) !== whole) throw malformed(where, 'does not fit 64 bits')
-      const small = Number(whole)
-      return Number.isSafeInteger(small) ? small : whole
-    }
-    case 'fixed64': {
-      const whole = readInteger(value, where)
-      if (BigInt.asUintN(64, whole) !== whole) throw malformed(where, 'does not fit 64 bits')
-      return whole
-    }
+    case 'fixed64':
+      return readInteger64(value, where, BigInt.asUintN)
     case 'count64':
     case 'uint64':
-    case 'sfixed64': {
-      const whole = readInteger(value, where)
-      const fits = type === 'sfixed64' ? BigInt.asIntN(64, whole) : BigInt.asUintN(64, whole)
-      if (fits !== whole) throw malformed(where, 'does not fit 64 bits')
-      const small = Number(whole)
-      return Number.isSafeInteger(small) ? small : whole
-    }
+      return exact(readInteger64(value, where, BigInt.asUintN))
+    case 'int64':
+    case 'sfixed64':
+      return exact(readInteger64(value, where, BigInt.asIntN))
     case 'sint32': {
       const whole = Number(readInteger(value, where))
       if (whole !== (whole | 0)) throw malformed(where, 'does not fit 32 bits')
@@ -97,6 +85,16 @@ function readInteger(value: unknown, where: string): bigint {
   if (typeof value === 'string' && /^-?\d{1,20}$/.test(value)) return BigInt(value)
   if (Number.isInteger(value)) return BigInt(value as number)
   throw malformed(where, 'is not an integer')
+}
+
+function readInteger64(
+  value: unknown,
+  where: string,
+  wrapped: (bits: number, whole: bigint) => bigint,
+): bigint {
+  const whole = readInteger(value, where)
+  if (wrapped(64, whole) !== whole) throw malformed(where, 'does not fit 64 bits')
+  return whole
 }
 
 function readDouble(value: unknown, where: string): number {

@@ -1,13 +1,12 @@
 import {
   anyValue,
-  byNumber,
   type DecodedAttributes,
   type DecodedResource,
   type DecodedScope,
   type DecodedValue,
   field,
   keyValue,
-  type Message,
+  message,
   requestMessage,
 } from './messages.ts'
 
@@ -48,34 +47,18 @@ export interface DecodedLogsRequest {
   readonly resourceLogs: readonly DecodedResourceLogs[]
 }
 
-const logRecord: Message = {
-  name: 'LogRecord',
-  fields: byNumber([
-    field(1, 'timeUnixNano', 'fixed64'),
-    field(2, 'severityNumber', 'severityNumber'),
-    field(3, 'severityText', 'string'),
-    field(5, 'body', anyValue),
-    field(6, 'attributes', keyValue, 'attributes'),
-    field(7, 'droppedAttributesCount', 'uint32'),
-    field(8, 'flags', 'fixed32'),
-    field(9, 'traceId', 'traceId'),
-    field(10, 'spanId', 'spanId'),
-    field(11, 'observedTimeUnixNano', 'fixed64'),
-    field(12, 'eventName', 'string'),
-  ]),
-  create: () => ({
-    timeUnixNano: 0n,
-    observedTimeUnixNano: 0n,
-    severityNumber: 0,
-    severityText: '',
-    body: null,
-    attributes: {},
-    droppedAttributesCount: 0,
-    flags: 0,
-    traceId: '',
-    spanId: '',
-    eventName: '',
-  }),
-}
+const logRecord = message('LogRecord', [
+  field(1, 'timeUnixNano', 'fixed64'),
+  field(2, 'severityNumber', 'severityNumber'),
+  field(3, 'severityText', 'string'),
+  field(5, 'body', anyValue),
+  field(6, 'attributes', keyValue, 'attributes'),
+  field(7, 'droppedAttributesCount', 'uint32'),
+  field(8, 'flags', 'fixed32'),
+  field(9, 'traceId', 'traceId'),
+  field(10, 'spanId', 'spanId'),
+  field(11, 'observedTimeUnixNano', 'fixed64'),
+  field(12, 'eventName', 'string'),
+])
 
 export const logsRequest = requestMessage('ExportLogsServiceRequest', 'Logs', 'logRecords', logRecord)

@@ -1,11 +1,12 @@
 import {
-  byNumber,
   type DecodedAttributes,
   type DecodedResource,
   type DecodedScope,
   field,
   keyValue,
   type Message,
+  message,
+  optional,
   requestMessage,
 } from './messages.ts'
 
@@ -107,110 +108,72 @@ export interface DecodedMetricsRequest {
   readonly resourceMetrics: readonly DecodedResourceMetrics[]
 }
 
-const exemplar: Message = {
-  name: 'Exemplar',
-  fields: byNumber([
-    field(2, 'timeUnixNano', 'fixed64'),
-    field(3, 'asDouble', 'double'),
-    field(4, 'spanId', 'spanId'),
-    field(5, 'traceId', 'traceId'),
-    field(6, 'asInt', 'sfixed64'),
-    field(7, 'filteredAttributes', keyValue, 'attributes'),
-  ]),
-  create: () => ({
-    ...{ timeUnixNano: 0n, filteredAttributes: {}, traceId: '', spanId: '', asDouble: null, asInt: null },
-  }),
-}
+const exemplar = message('Exemplar', [
+  field(2, 'timeUnixNano', 'fixed64'),
+  optional(3, 'asDouble', 'double'),
+  field(4, 'spanId', 'spanId'),
+  field(5, 'traceId', 'traceId'),
+  optional(6, 'asInt', 'sfixed64'),
+  field(7, 'filteredAttributes', keyValue, 'attributes'),
+])
 
-const emptyPoint = () => ({
-  ...{ attributes: {}, startTimeUnixNano: 0n, timeUnixNano: 0n, flags: 0, exemplars: [] },
-})
+const numberPoint = message('NumberDataPoint', [
+  field(2, 'startTimeUnixNano', 'fixed64'),
+  field(3, 'timeUnixNano', 'fixed64'),
+  optional(4, 'asDouble', 'double'),
+  field(5, 'exemplars', exemplar, 'list'),
+  optional(6, 'asInt', 'sfixed64'),
+  field(7, 'attributes', keyValue, 'attributes'),
+  field(8, 'flags', 'uint32'),
+])
 
-const numberPoint: Message = {
-  name: 'NumberDataPoint',
-  fields: byNumber([
-    field(2, 'startTimeUnixNano', 'fixed64'),
-    field(3, 'timeUnixNano', 'fixed64'),
-    field(4, 'asDouble', 'double'),
-    field(5, 'exemplars', exemplar, 'list'),
-    field(6, 'asInt', 'sfixed64'),
-    field(7, 'attributes', keyValue, 'attributes'),
-    field(8, 'flags', 'uint32'),
-  ]),
-  create: () => ({ ...emptyPoint(), asDouble: null, asInt: null }),
-}
+const histogramPoint = message('HistogramDataPoint', [
+  field(2, 'startTimeUnixNano', 'fixed64'),
+  field(3, 'timeUnixNano', 'fixed64'),
+  field(4, 'count', 'count64'),
+  optional(5, 'sum', 'double'),
+  field(6, 'bucketCounts', 'count64', 'packed'),
+  field(7, 'explicitBounds', 'double', 'packed'),
+  field(8, 'exemplars', exemplar, 'list'),
+  field(9, 'attributes', keyValue, 'attributes'),
+  field(10, 'flags', 'uint32'),
+  optional(11, 'min', 'double'),
+  optional(12, 'max', 'double'),
+])
 
-const histogramPoint: Message = {
-  name: 'HistogramDataPoint',
-  fields: byNumber([
-    field(2, 'startTimeUnixNano', 'fixed64'),
-    field(3, 'timeUnixNano', 'fixed64'),
-    field(4, 'count', 'count64'),
-    field(5, 'sum', 'double'),
-    field(6, 'bucketCounts', 'count64', 'packed'),
-    field(7, 'explicitBounds', 'double', 'packed'),
-    field(8, 'exemplars', exemplar, 'list'),
-    field(9, 'attributes', keyValue, 'attributes'),
-    field(10, 'flags', 'uint32'),
-    field(11, 'min', 'double'),
-    field(12, 'max', 'double'),
-  ]),
-  create: () => ({
-    ...emptyPoint(),
-    ...{ count: 0, sum: null, bucketCounts: [], explicitBounds: [], min: null, max: null },
-  }),
-}
+const exponentialBuckets = message(
+  'Buckets',
+  [field(1, 'offset', 'sint32'), field(2, 'bucketCounts', 'uint64', 'packed')],
+  { neverNull: true },
+)
 
-const emptyBuckets = () => ({ offset: 0, bucketCounts: [] })
+const exponentialHistogramPoint = message('ExponentialHistogramDataPoint', [
+  field(1, 'attributes', keyValue, 'attributes'),
+  field(2, 'startTimeUnixNano', 'fixed64'),
+  field(3, 'timeUnixNano', 'fixed64'),
+  field(4, 'count', 'count64'),
+  optional(5, 'sum', 'double'),
+  field(6, 'scale', 'sint32'),
+  field(7, 'zeroCount', 'count64'),
+  field(8, 'positive', exponentialBuckets),
+  field(9, 'negative', exponentialBuckets),
+  field(10, 'flags', 'uint32'),
+  field(11, 'exemplars', exemplar, 'list'),
+  optional(12, 'min', 'double'),
+  optional(13, 'max', 'double'),
+  field(14, 'zeroThreshold', 'double'),
+])
 
-const exponentialBuckets: Message = {
-  name: 'Buckets',
-  fields: byNumber([field(1, 'offset', 'sint32'), field(2, 'bucketCounts', 'uint64', 'packed')]),
-  create: emptyBuckets,
-}
-
-const exponentialHistogramPoint: Message = {
-  name: 'ExponentialHistogramDataPoint',
-  fields: byNumber([
-    field(1, 'attributes', keyValue, 'attributes'),
-    field(2, 'startTimeUnixNano', 'fixed64'),
-    field(3, 'timeUnixNano', 'fixed64'),
-    field(4, 'count', 'count64'),
-    field(5, 'sum', 'double'),
-    field(6, 'scale', 'sint32'),
-    field(7, 'zeroCount', 'count64'),
-    field(8, 'positive', exponentialBuckets),
-    field(9, 'negative', exponentialBuckets),
-    field(10, 'flags', 'uint32'),
-    field(11, 'exemplars', exemplar, 'list'),
-    field(12, 'min', 'double'),
-    field(13, 'max', 'double'),
-    field(14, 'zeroThreshold', 'double'),
-  ]),
-  create: () => ({
-    ...emptyPoint(),
-    ...{ count: 0, sum: null, scale: 0, zeroCount: 0, positive: emptyBuckets(), negative: emptyBuckets() },
-    ...{ min: null, max: null, zeroThreshold: 0 },
-  }),
-}
-
-const pointsOf = (name: string, point: Message): Message => ({
-  name,
-  fields: byNumber([
+const pointsOf = (name: string, point: Message): Message =>
+  message(name, [
     field(1, 'dataPoints', point, 'list'),
     ...(name === 'Gauge' ? [] : [field(2, 'aggregationTemporality', 'temporality')]),
     ...(name === 'Sum' ? [field(3, 'isMonotonic', 'bool')] : []),
-  ]),
-  create: () => ({
-    dataPoints: [],
-    ...(name !== 'Gauge' && { aggregationTemporality: 0 }),
-    ...(name === 'Sum' && { isMonotonic: false }),
-  }),
-})
+  ])
 
-const metric: Message = {
-  name: 'Metric',
-  fields: byNumber([
+const metric = message(
+  'Metric',
+  [
     field(1, 'name', 'string'),
     field(2, 'description', 'string'),
     field(3, 'unit', 'string'),
@@ -218,12 +181,8 @@ const metric: Message = {
     field(7, 'sum', pointsOf('Sum', numberPoint)),
     field(9, 'histogram', pointsOf('Histogram', histogramPoint)),
     field(10, 'exponentialHistogram', pointsOf('ExponentialHistogram', exponentialHistogramPoint)),
-  ]),
-  required: ['name'],
-  create: () => ({
-    ...{ name: '', description: '', unit: '' },
-    ...{ gauge: null, sum: null, histogram: null, exponentialHistogram: null },
-  }),
-}
+  ],
+  { required: ['name'] },
+)
 
 export const metricsRequest = requestMessage('ExportMetricsServiceRequest', 'Metrics', 'metrics', metric)

@@ -1,6 +1,6 @@
 import type { TelemetryError } from '../../errors.ts'
 import type { Field, Message } from './messages.ts'
-import { checkId, checkScalar, complete, deepestMessage, isId, malformed, place } from './rules.ts'
+import { checkId, checkScalar, complete, deepestMessage, exact, isId, malformed, place } from './rules.ts'
 
 /** The options of {@link decodeTraceRequest}. */
 export interface ProtobufOptions {
@@ -49,8 +49,7 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
       if (byte < 0x80) break
     }
     const signed = BigInt.asIntN(64, value)
-    const small = Number(signed)
-    return exactIntegers || !Number.isSafeInteger(small) ? signed : small
+    return exactIntegers ? signed : exact(signed)
   }
 
   const readLength = (end: number): number => {
@@ -107,11 +106,11 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
       case 'fixed64':
         return buffer.readBigUInt64LE(need(8, end))
       case 'count64':
-        return small(buffer.readBigUInt64LE(need(8, end)))
+        return exact(buffer.readBigUInt64LE(need(8, end)))
       case 'sfixed64':
-        return small(buffer.readBigInt64LE(need(8, end)))
+        return exact(buffer.readBigInt64LE(need(8, end)))
       case 'uint64':
-        return small(BigInt.asUintN(64, BigInt(readInt64(end))))
+        return exact(BigInt.asUintN(64, BigInt(readInt64(end))))
       case 'sint32': {
         const zigzag = readVarint(end)
         if (zigzag < 0 || zigzag > 0xffffffff) throw fail('does not fit 32 bits')
@@ -161,30 +160,13 @@ export function decodeProtobuf(message: Message, bytes: Uint8Array, options: Pro
 }
 
 const wireTypes: Readonly<Record<string, number>> = {
-  bool: 0,
-  int64: 0,
-  uint32: 0,
-  uint64: 0,
-  sint32: 0,
-  kind: 0,
-  statusCode: 0,
-  temporality: 0,
-  severityNumber: 0,
-  double: 1,
-  fixed64: 1,
-  count64: 1,
-  sfixed64: 1,
-  fixed32: 5,
+  ...{ bool: 0, int64: 0, uint32: 0, uint64: 0, sint32: 0 },
+  ...{ kind: 0, statusCode: 0, temporality: 0, severityNumber: 0 },
+  ...{ double: 1, fixed64: 1, count64: 1, sfixed64: 1, fixed32: 5 },
 }
 
 const wireType = ({ type, many }: Field): number =>
   typeof type === 'string' && many !== 'packed' ? (wireTypes[type] ?? 2) : 2
-
-/** A number where that is exact. */
-const small = (value: bigint): number | bigint => {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
-}
 
 /** Counts the occurrences of the message at the end of `path`, checking no more than the framing on the way. */
 export function countField(message: Message, bytes: Uint8Array, path: readonly string[]): number {

@@ -60,6 +60,12 @@ export function complete(message: Message, into: Record<string, unknown>): unkno
   return into
 }
 
+/** A number where that is exact. */
+export function exact(value: bigint): number | bigint {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
+
 /** Largest values of enums. */
 const maxima: Readonly<Record<string, number>> = {
   kind: 5,

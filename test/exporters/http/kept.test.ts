@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
-import { type HttpClient, openHttpClient, outcomeOf } from '../../../src/exporters/http.ts'
+import { type HttpClient, openHttpClient, outcomeOf } from '../../../src/exporters/http/http.ts'
 import { gone, type Loopback, loopback, ok, type Script } from './loopback.ts'
 
 const body = Buffer.from('telemetry')

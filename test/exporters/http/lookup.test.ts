@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict'
 import dns, { type LookupAddress } from 'node:dns'
+import { openHttpClient } from '../../../src/exporters/http/http.ts'
 import { createLookup } from '../../../src/exporters/http/lookup.ts'
-import { openHttpClient } from '../../../src/exporters/http.ts'
 
 type Answer = (error: NodeJS.ErrnoException | null, addresses?: readonly LookupAddress[]) => void
 

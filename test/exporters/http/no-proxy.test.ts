@@ -2,8 +2,8 @@
 // for loopback.
 
 import assert from 'node:assert/strict'
+import { proxyFor } from '../../../src/exporters/http/http.ts'
 import { isBypassed } from '../../../src/exporters/http/no-proxy.ts'
-import { proxyFor } from '../../../src/exporters/http.ts'
 
 const bypassed = (url: string, list: string): boolean => isBypassed(new URL(url), list)
 

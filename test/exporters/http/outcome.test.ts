@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { type Attempt, openHttpClient, outcomeOf, parseRetryAfter } from '../../../src/exporters/http.ts'
+import { type Attempt, openHttpClient, outcomeOf, parseRetryAfter } from '../../../src/exporters/http/http.ts'
 
 const now = Date.UTC(2026, 4, 17, 12, 0, 0)
 

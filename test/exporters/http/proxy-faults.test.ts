@@ -2,7 +2,7 @@
 // credentials, and no connection is left.
 
 import assert from 'node:assert/strict'
-import { openHttpClient, outcomeOf } from '../../../src/exporters/http.ts'
+import { openHttpClient, outcomeOf } from '../../../src/exporters/http/http.ts'
 import { loopback, type Script } from './loopback.ts'
 
 const password = 'c4nary-pw'

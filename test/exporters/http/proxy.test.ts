@@ -9,7 +9,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener } from 'no
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { isForbiddenAddress } from '../../../src/config/destinations.ts'
-import { type HttpClientOptions, openHttpClient, outcomeOf } from '../../../src/exporters/http.ts'
+import { type HttpClientOptions, openHttpClient, outcomeOf } from '../../../src/exporters/http/http.ts'
 import { freePort } from '../../support/ports.ts'
 import { compileProgram } from '../../support/programs.ts'
 import { type ProxyOptions, startProxy } from '../../support/proxy.ts'

@@ -5,7 +5,12 @@
 import assert from 'node:assert/strict'
 import { connect, createServer as createPlainServer, type Socket } from 'node:net'
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
-import { type HttpClient, openHttpClient, outcomeOf, type TlsMaterial } from '../../../src/exporters/http.ts'
+import {
+  type HttpClient,
+  openHttpClient,
+  outcomeOf,
+  type TlsMaterial,
+} from '../../../src/exporters/http/http.ts'
 import { createCertificate } from '../../../src/testing/backend/certificate.ts'
 import { gone, type Loopback, loopback, ok } from './loopback.ts'
 

@@ -11,7 +11,7 @@ import {
   outcomeOf,
   readTls,
   type TlsMaterial,
-} from '../../../src/exporters/http.ts'
+} from '../../../src/exporters/http/http.ts'
 import { type Loopback, loopback, ok } from './loopback.ts'
 
 const path = (name: string): string => fileURLToPath(new URL(`certificates/${name}`, import.meta.url))

@@ -167,6 +167,31 @@ describe('a log record, beside that of OpenTelemetry\u2019s SDK', () => {
       ])
   })
 
+  it('is the same for keys that come in other places, in any event of a name', () => {
+    const entries = Object.entries({
+      'a.first': 1,
+      'a.second': 'two',
+      'a.third': true,
+      é: 'four',
+      'a.fifth': 5.5,
+    })
+    for (let turn = 0; turn < 3 * entries.length; turn++) {
+      const turned = [...entries.slice(turn % 5), ...entries.slice(0, turn % 5)].slice(turn % 3)
+      const attributes = Object.fromEntries(turned)
+      const measurements: Record<string, number> = turn % 2 === 0 ? {} : { 'm.count': turn }
+      const message = turn % 4 === 0 ? 'hello' : undefined
+      agree([{ ...plain, name: 'places', attributes, measurements, message }])
+    }
+  })
+
+  it('is the same for values of a key that repeat, are many, are no ASCII or long', () => {
+    const values = Array.from({ length: 150 }, (_, i) => `/api/v1/resource-${i % 90}/:id`)
+    values.splice(20, 0, 'é'.repeat(30), 'x'.repeat(99), 'x'.repeat(101), 'x'.repeat(15), 'x'.repeat(16), '')
+    agree(values.map((value) => ({ ...plain, attributes: { 'a.many': value }, message: value })))
+    const few = Array.from({ length: 150 }, (_, i) => `/api/v1/resource-${i % 8}/:id`)
+    agree(few.map((value) => ({ ...plain, attributes: { 'a.few': value, ['k'.repeat(90)]: value } })))
+  })
+
   it('is the same where a limit cuts and drops', () => {
     const attributes = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`key ${i}`, i]))
     agree([{ ...plain, attributes }])

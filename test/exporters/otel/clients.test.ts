@@ -8,8 +8,8 @@ import { createSystemClock } from '../../../src/clock.ts'
 import type { Config, ExportContext, OpenContext } from '../../../src/exporters/exporter.ts'
 import type { OtelClient } from '../../../src/exporters/otel/client.ts'
 import { otel } from '../../../src/exporters/otel/index.ts'
+import { createSpanState, type SpanState } from '../../../src/exporters/otel/ingest.ts'
 import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
-import { createSpanState, type SpanState } from '../../../src/exporters/otel/spans.ts'
 import type { Outcome } from '../../../src/exporters/outcome.ts'
 import type { Logger } from '../../../src/logger.ts'
 import { type Backend, createBackend } from '../../../src/testing/index.ts'
@@ -117,6 +117,19 @@ for (const client of ['native', 'package']) {
       assert.equal(resource['telemetry.sdk.language'], 'nodejs')
       assert.equal(resource['process.pid'], process.pid)
       assert.ok(resource['host.name'])
+    })
+
+    it('sends each batch as it is, one after the other and at once, also after a refusal', async () => {
+      const config = await open()
+      const counts = [30, 2, 200, 5, 40]
+      for (const count of counts) assert.deepEqual(await send(config, count), { type: 'delivered' })
+      backend.fault({ type: 'status', status: 400 }, { times: 1 })
+      assert.equal((await send(config, 50)).type, 'refused')
+      const outcomes = await Promise.all(counts.map((count) => send(config, count)))
+      assert.deepEqual(outcomes, Array(5).fill({ type: 'delivered' }))
+      const sent = [...counts, ...counts].flatMap((count) => Array.from({ length: count }, (_, i) => i))
+      const arrived = backend.spans.map(({ attributes }) => Number(`${attributes.correlation_id}`.slice(4)))
+      assert.deepEqual(arrived.toSorted(), sent.toSorted())
     })
 
     it('sends its headers, and gzip when asked to', async () => {

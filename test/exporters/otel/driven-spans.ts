@@ -6,14 +6,14 @@ import type { DropReason } from '../../../src/exporters/drop-reasons.ts'
 import type { Config } from '../../../src/exporters/exporter.ts'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
 import type { EncodedItem } from '../../../src/exporters/otel/encoded-item.ts'
-import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
-import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 import {
   createSpanState,
   expireSpans,
   ingestSpanEvent,
   type SpanSink,
-} from '../../../src/exporters/otel/spans.ts'
+} from '../../../src/exporters/otel/ingest.ts'
+import { type OtelConfig, otelSchema } from '../../../src/exporters/otel/schema.ts'
+import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
 
 export const startOfTime = 1_700_000_000_000
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import fc from 'fast-check'
 import { decodeSpan } from '../../../src/exporters/otel/decode.ts'
+import { createEncoder, type EncoderOptions } from '../../../src/exporters/otel/encode/encode.ts'
 import { createSpanSlabs } from '../../../src/exporters/otel/encode/span-slabs.ts'
-import { createEncoder, type EncoderOptions } from '../../../src/exporters/otel/encode.ts'
 import type { ReadableSpan } from '../../../src/exporters/otel/readable-span.ts'
 import { checkSdkSpan } from '../../../src/exporters/otel/sdk-span.ts'
 import type { SpanRecord } from '../../../src/exporters/otel/span-record.ts'
@@ -244,6 +244,31 @@ describe('a span that was encoded when it finished', () => {
     const held = memory.reduce((sum, { byteLength }) => sum + byteLength, 0)
     const used = encoded.reduce((sum, { start, end }) => sum + end - start, 0)
     assert.ok(held < used * 1.1, 'little more than what is in use is held')
+  })
+
+  it('is written over a request that was given back, and over no other', () => {
+    const encoder = createEncoder(common)
+    const requestOf = (name: string, count: number) =>
+      encoder.encode(Array.from({ length: count }, () => slabs.encode(plainSpan({ name }))))
+    const namesIn = (request: Uint8Array) =>
+      decode(request).resourceSpans[0]!.scopeSpans[0]!.spans.map(({ name }) => name)
+    const kept = requestOf('kept', 20)
+    const read = requestOf('read', 20)
+    encoder.giveBack!(read)
+    encoder.giveBack!(read)
+    const shorter = requestOf('shorter', 3)
+    const fresh = requestOf('fresh', 3)
+    assert.equal(shorter.buffer, read.buffer)
+    assert.notEqual(fresh.buffer, read.buffer)
+    encoder.giveBack!(shorter)
+    const longer = requestOf('longer', 2000)
+    assert.notEqual(longer.buffer, read.buffer)
+    for (const [request, name, count] of [
+      [kept, 'kept', 20],
+      [fresh, 'fresh', 3],
+      [longer, 'longer', 2000],
+    ] as const)
+      assert.deepEqual(namesIn(request), Array(count).fill(name))
   })
 
   it('gives its memory to the next one when it is not kept', () => {

@@ -2,7 +2,7 @@ import type { Link, SpanContext } from '@opentelemetry/api'
 import { createTraceState } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
-import type { EncoderOptions } from '../../../src/exporters/otel/encode.ts'
+import type { EncoderOptions } from '../../../src/exporters/otel/encode/encode.ts'
 import type { FlatAttributes, SpanRecord, TraceId } from '../../../src/exporters/otel/span-record.ts'
 
 // What the SDK would hand to the package's serializer for the same spans.

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { createEncoder } from '../../../src/exporters/otel/encode.ts'
+import { createEncoder } from '../../../src/exporters/otel/encode/encode.ts'
 import { sizeOfSpan } from '../../../src/exporters/otel/spans/size.ts'
 import { plainSpan, spanRecord } from './span-arbitraries.ts'
 

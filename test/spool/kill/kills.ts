@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LedgerStatus } from '../../../src/delivery/ledger.ts'
 import { factsOf } from '../../../src/delivery/spool/file-name.ts'
-import { createBackend } from '../../../src/testing/backend.ts'
+import { createBackend } from '../../../src/testing/backend/backend.ts'
 import type { KillReport, Life, Stage, Told } from './contract.ts'
 
 /** A fifth of the kills comes while the service starts; the others once it works. */

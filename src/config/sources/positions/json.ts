@@ -1,4 +1,4 @@
-import { createOutline, OutlineError, type Positions, scannerOf } from '../positions.ts'
+import { createOutline, OutlineError, type Positions, scannerOf } from './positions.ts'
 
 const space = /[ \t\r\n]*/y
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has none in its strings.

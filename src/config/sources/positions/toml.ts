@@ -1,4 +1,4 @@
-import { createOutline, type Positions, scannerOf } from '../positions.ts'
+import { createOutline, type Positions, scannerOf } from './positions.ts'
 
 const blanks = /[ \t]*/y
 const space = /[ \t\r\n]*/y

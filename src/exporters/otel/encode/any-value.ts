@@ -66,8 +66,14 @@ function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: KnownText,
   if (typeof value === 'string') {
     const { length } = value
     if (key.length + length > shortChars) return false
-    end = putAscii(view, valueAt + 4, value)
-    if (end < 0) return false
+    const text = key.valueText(value)
+    if (text !== undefined) {
+      putKnown(view, valueAt + 4, text)
+      end = valueAt + 4 + length
+    } else {
+      end = putAscii(view, valueAt + 4, value)
+      if (end < 0) return false
+    }
     view.setUint32(valueAt, pack(0x12, length + 2, 0x0a, length), true)
   } else if (typeof value === 'number') {
     if (value >= 0 && value < 0x80 && (value | 0) === value) {
@@ -92,6 +98,16 @@ function writeShortKeyValue(writer: ProtobufWriter, tag: number, key: KnownText,
 
 /** Four bytes as one little-endian word. */
 const pack = (a: number, b: number, c: number, d: number): number => a | (b << 8) | (c << 16) | (d << 24)
+
+/** A field that is an AnyValue, of a text that is known. Makes its own room. */
+export function writeKnownAnyValue(writer: ProtobufWriter, tag: number, text: KnownText): void {
+  const { length } = text
+  ensure(writer, 8 + length)
+  const { view, at } = writer
+  view.setUint32(at, pack(tag, length + 2, 0x0a, length), true)
+  putKnown(view, at + 4, text)
+  writer.at = at + 4 + length
+}
 
 /** A field that is an AnyValue. Makes its own room. */
 export function writeAnyValueField(writer: ProtobufWriter, tag: number, value: unknown): void {

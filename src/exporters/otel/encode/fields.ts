@@ -83,6 +83,23 @@ export function writeTime(writer: ProtobufWriter, tag: number, time: number): vo
   writeNanoseconds(writer, tag, ms, Math.round((time - ms) * 1e6))
 }
 
+/** The words of the time that {@link writeRepeatedTime} wrote last. */
+const repeated = { time: Number.NaN, high: 0, low: 0 }
+
+/** A time that many items in a row share. */
+export function writeRepeatedTime(writer: ProtobufWriter, tag: number, time: number): void {
+  if (time === repeated.time) {
+    writeByte(writer, tag)
+    writeFixed64(writer, repeated.high, repeated.low)
+    return
+  }
+  const { at } = writer
+  writeTime(writer, tag, time)
+  repeated.time = time
+  repeated.low = writer.view.getUint32(at + 1, true)
+  repeated.high = writer.view.getUint32(at + 5, true)
+}
+
 /** `ms * 1e6 + ns`; `ns` up to 1e9. */
 export function writeNanoseconds(writer: ProtobufWriter, tag: number, ms: number, ns: number): void {
   const blocks = Math.floor(ms / block)

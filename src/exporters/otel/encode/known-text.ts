@@ -31,13 +31,49 @@ export class KnownText {
   readonly words: Int32Array
   /** Role of the text as a key: one of {@link keyRoles}. */
   readonly role: number
+  #values: Map<string, KnownText> | undefined
+  /** Values that were not known. */
+  #others: number
 
   constructor(length: number, words: Int32Array, role: number) {
     this.length = length
     this.words = words
     this.role = role
+    this.#values = undefined
+    this.#others = 0
+  }
+
+  /**
+   * Of the text as a key: a value that attributes of this key have over and over, such as a route or a message. Undefined
+   * for one that is too short to gain by it, and for all values of a key that has many.
+   */
+  valueText(value: string): KnownText | undefined {
+    if (this.#others >= mostValues || value.length < shortestValue) return undefined
+    return this.#values?.get(value) ?? this.#learnValue(value)
+  }
+
+  #learnValue(value: string): KnownText | undefined {
+    this.#others++
+    const text =
+      this.#others < mostValues && values < most && value.length <= longestText ? known(value) : undefined
+    if (text !== undefined) {
+      values++
+      this.#values ??= new Map()
+      this.#values.set(ownCopy(value), text)
+    } else if (this.#others === mostValues) {
+      values -= this.#values?.size ?? 0
+      this.#values = undefined
+    }
+    return text
   }
 }
+
+/** Values of a key from which on it is taken to have any number of them. */
+const mostValues = 64
+/** Below, a lookup takes as long as the characters. */
+const shortestValue = 16
+/** Values that are known, of all keys. */
+let values = 0
 
 const most = 2000
 const longestText = 100
@@ -55,13 +91,17 @@ export function knownText(text: string): KnownText | undefined {
 }
 
 function learn(text: string): KnownText | undefined {
+  const learned = known(text)
+  if (learned !== undefined) texts.set(ownCopy(text), learned)
+  return learned
+}
+
+function known(text: string): KnownText | undefined {
   const view = new DataView(new ArrayBuffer(Math.ceil(text.length / 4) * 4))
   if (putAscii(view, 0, text) < 0) return undefined
   const words = new Int32Array(view.byteLength / 4)
   for (let i = 0; i < words.length; i++) words[i] = view.getInt32(4 * i, true)
-  const learned = new KnownText(text.length, words, roleOf(text))
-  texts.set(ownCopy(text), learned)
-  return learned
+  return new KnownText(text.length, words, roleOf(text))
 }
 
 /** Bytes that {@link putKnown} may touch beyond the text. */

@@ -13,8 +13,12 @@ const smallest = 64 * 1024
 
 /** `size`: bytes it begins with. */
 export function createWriter(size = smallest): ProtobufWriter {
-  const bytes = Buffer.allocUnsafeSlow(size)
-  return { bytes, view: new DataView(bytes.buffer), at: 0 }
+  return writerOver(Buffer.allocUnsafeSlow(size).buffer)
+}
+
+/** Writes over all of this memory. */
+export function writerOver(memory: ArrayBufferLike): ProtobufWriter {
+  return { bytes: Buffer.from(memory), view: new DataView(memory), at: 0 }
 }
 
 /** Makes room for `size` more bytes. What writes without asking for room says how much it needs. */

@@ -28,7 +28,7 @@ const keptScratch = 1024 * 1024
  */
 export function createSlabs(): Slabs {
   let writer: ProtobufWriter | undefined
-  /** Where the latest item begins, and the memory and view of the slab before it was written. */
+  /** Where the latest item begins, and the memory and view of the slab. */
   let start = 0
   let memory: Buffer | undefined
   let view: DataView | undefined
@@ -37,10 +37,12 @@ export function createSlabs(): Slabs {
   let inScratch = false
 
   const slab = (): ProtobufWriter => {
-    if (writer === undefined || writer.at > slabBytes - roomForItem) writer = createWriter(slabBytes)
+    if (writer === undefined || writer.at > slabBytes - roomForItem) {
+      writer = createWriter(slabBytes)
+      memory = writer.bytes
+      view = writer.view
+    }
     start = writer.at
-    memory = writer.bytes
-    view = writer.view
     return writer
   }
 

@@ -1,7 +1,8 @@
 import type { CorrelationKey } from '../../../bus/correlation.ts'
+import type { TelemetryEvent } from '../../../bus/event.ts'
 import type { Scope } from '../../../bus/span-scope.ts'
 import type { TraceId } from '../../../bus/trace-id.ts'
-import type { EventFields } from './attributes.ts'
+import { cutText, type EventFields } from './attributes.ts'
 import { traceHash } from './chained-table.ts'
 
 // Classes, and `declare`d fields: of an object literal V8 learns how long its objects live, and after a burst it would
@@ -153,3 +154,26 @@ const noStart: StartEvent = { fields: [], metadataStart: 0, time: 0 }
 
 /** Stands in for the trace of a span that has not been placed yet. */
 const noTrace = new OpenTrace({ w0: 0, w1: 0, w2: 0, w3: 0 }, 0, '', 0, 0)
+
+/** A `traceparent` or a span kind is read when the span ends, however short an attribute must be. */
+const readable = 64
+
+/**
+ * A start event as it is kept while its span is open: ids are compared whole, however long, but kept not much longer
+ * than an attribute may be.
+ */
+export function keptStart(event: TelemetryEvent, length: number): StartEvent {
+  const { fields, metadataStart } = event
+  let kept: unknown[] | undefined
+  const limit = Math.max(length, readable)
+  for (let i = metadataStart; i < fields.length; i += 2) {
+    const value = fields[i + 1]
+    if (typeof value !== 'string' || value.length <= limit) continue
+    kept ??= fields.slice()
+    kept[i + 1] = detached(cutText(value, limit))
+  }
+  return kept === undefined ? event : { fields: kept, metadataStart, time: event.time }
+}
+
+/** A copy: what `slice` gives keeps the whole text alive. */
+const detached = (text: string): string => Buffer.from(text, 'utf16le').toString('utf16le')

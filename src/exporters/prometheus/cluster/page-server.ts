@@ -1,6 +1,7 @@
 import type { Clock } from '../../../clock.ts'
 import { messageOf } from '../../../errors.ts'
 import type { HttpServer } from '../../../http-server/server.ts'
+import { pause } from '../../../waiting.ts'
 
 /** The server of the page, opened by the process that serves it. */
 export interface PageServer {
@@ -59,7 +60,7 @@ export function createPageServer({
         if (!isPatient && isServed && isPortTaken(error)) return tryOn()
         if (!isPatient && (!isPortTaken(error) || clock.now() >= until)) throw error
         problem = isServed ? undefined : messageOf(error)
-        await new Promise<void>((resolve) => void clock.setTimeout(() => resolve(), wait))
+        await pause(clock, wait)
       }
     }
   }

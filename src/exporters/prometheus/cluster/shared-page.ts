@@ -2,6 +2,7 @@ import type { createGroup } from '../../../cluster/group.ts'
 import type { Group } from '../../../cluster/group-contract.ts'
 import { messageOf } from '../../../errors.ts'
 import type { HttpServer } from '../../../http-server/server.ts'
+import { settledWithin } from '../../../waiting.ts'
 import { overflowsOf } from '../aggregate/state.ts'
 import { healthOf } from '../page/health.ts'
 import type { PageForm } from '../page/page.ts'
@@ -104,24 +105,20 @@ function createReportCollector(source: PageSource): () => Promise<readonly Plain
     }
   }
   const foreign = async (): Promise<readonly PlainFamily[]> => {
-    let timer: unknown
-    const timeout = new Promise<undefined>((resolve) => {
-      timer = clock.setTimeout(() => resolve(undefined), collectMs)
-    })
     // One that has not settled is not asked again meanwhile.
     collecting ??= collect('text')
       .then((families) => {
         last = families.map((family) => ({ ...family, samples: [...family.samples] }))
       })
+      .catch((thrown) =>
+        attempt('the metrics of others could not be collected for a report', () => {
+          throw thrown
+        }),
+      )
       .finally(() => {
         collecting = undefined
       })
-    await Promise.race([collecting, timeout]).catch((thrown) =>
-      attempt('the metrics of others could not be collected for a report', () => {
-        throw thrown
-      }),
-    )
-    clock.clearTimeout(timer)
+    await settledWithin(clock, collectMs, collecting)
     return last
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../clock.ts'
 import { messageOf } from '../../../errors.ts'
 import type { Logger } from '../../../logger.ts'
+import { settledWithin } from '../../../waiting.ts'
 import type { State } from '../aggregate/state.ts'
 import type { Format, Labels } from '../names.ts'
 import type { PrometheusConfig } from '../settings.ts'
@@ -45,14 +46,7 @@ export function oneAtATime(
       return render(form)
     })
     awaited.set(key, page)
-    last = new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(() => resolve(), patienceMs)
-      const done = (): void => {
-        clock.clearTimeout(timer)
-        resolve()
-      }
-      page.then(done, done)
-    })
+    last = settledWithin(clock, patienceMs, page)
     return page
   }
 }

@@ -1,31 +1,32 @@
 import type { RequestOptions } from 'node:http'
 import { deflate, gzip } from 'node:zlib'
-import { type Clock, createSystemClock } from '../clock.ts'
-import { TelemetryError } from '../errors.ts'
-import { type ForbidAddress, refuseForbidden, refuseUnresolved } from './http/address.ts'
-import type { TlsKeys } from './http/advice.ts'
-import { type Attempt, beginRequest, failed } from './http/attempt.ts'
-import { checkHeaders, checkUrl } from './http/check.ts'
-import { openConnections } from './http/connections.ts'
-import { type HttpProxy, parseProxy } from './http/proxy.ts'
-import { redactor, secretsOf } from './http/redact.ts'
-import type { TlsMaterial } from './http/tls.ts'
-import { serverNameOf } from './http/tunnel.ts'
+import { type Clock, createSystemClock } from '../../clock.ts'
+import { TelemetryError } from '../../errors.ts'
+import type { AbortSource } from '../abort-source.ts'
+import { type ForbidAddress, refuseForbidden, refuseUnresolved } from './address.ts'
+import type { TlsKeys } from './advice.ts'
+import { type Attempt, beginRequest, failed } from './attempt.ts'
+import { checkHeaders, checkUrl } from './check.ts'
+import { openConnections } from './connections.ts'
+import { type HttpProxy, parseProxy } from './proxy.ts'
+import { redactor, secretsOf } from './redact.ts'
+import type { TlsMaterial } from './tls.ts'
+import { serverNameOf } from './tunnel.ts'
 
-export type { ForbidAddress } from './http/address.ts'
-export type { TlsKeys } from './http/advice.ts'
-export type { Attempt } from './http/attempt.ts'
+export type { ForbidAddress } from './address.ts'
+export type { TlsKeys } from './advice.ts'
+export type { Attempt } from './attempt.ts'
 export {
   classifyStatus,
   HttpStatusError,
   type OutcomeRules,
   outcomeOf,
   type StatusClass,
-} from './http/outcome.ts'
-export { type ProxySettings, proxyFor } from './http/proxy.ts'
-export { redactor } from './http/redact.ts'
-export { parseRetryAfter } from './http/retry-after.ts'
-export { readTls, type TlsMaterial } from './http/tls.ts'
+} from './outcome.ts'
+export { type ProxySettings, proxyFor } from './proxy.ts'
+export { redactor } from './redact.ts'
+export { parseRetryAfter } from './retry-after.ts'
+export { readTls, type TlsMaterial } from './tls.ts'
 
 /** `deflate` is the zlib format, which is what HTTP means by it. */
 export type Compression = 'none' | 'gzip' | 'deflate'
@@ -60,7 +61,7 @@ export interface HttpClientOptions {
 
 export interface PostOptions {
   /** Aborted at the attempt's deadline, or when the answer is no longer needed. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSource
   /** A deadline of the request's own, for callers whose signal has none. */
   readonly timeoutMs?: number
   /** Added to the client's, and stronger. */
@@ -227,7 +228,7 @@ const invalid = (thrown: unknown, from: string): TelemetryError =>
 const timeoutError = (from: string): TelemetryError =>
   new TelemetryError('HTTP_TIMEOUT', `${from} did not answer in time`)
 
-function abortError(signal: AbortSignal, from: string): TelemetryError {
+function abortError(signal: AbortSource, from: string): TelemetryError {
   const { reason } = signal
   // A DOMException, of another realm in Jest.
   if ((reason as Partial<DOMException> | undefined)?.name === 'TimeoutError') return timeoutError(from)

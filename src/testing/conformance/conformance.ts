@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { TelemetryConfigError } from '../errors.ts'
-import type { AnyExporterDefinition } from '../exporters/exporter.ts'
-import type { ConformanceOptions, ConformancePath, ConformanceTable } from './conformance/contract.ts'
-import { hostileFields, hostileNames } from './conformance/hostile.ts'
-import { createSubject, type Subject } from './conformance/subject.ts'
+import { TelemetryConfigError } from '../../errors.ts'
+import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
+import type { ConformanceOptions, ConformancePath, ConformanceTable } from './contract.ts'
+import { hostileFields, hostileNames } from './hostile.ts'
+import { createSubject, type Subject } from './subject.ts'
 
 /**
  * Leads an exporter type through its life - start, delivery, flush, disabling, change of client under load, refused

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { TelemetryError } from '../errors.ts'
-import { answer, answerSuccess, type Exchange, play } from './backend/answers.ts'
-import { createCertificate } from './backend/certificate.ts'
-import type { Backend, BackendOptions } from './backend/contract.ts'
-import { type ConnectionFault, createFaultPlan, type RequestFault, takes } from './backend/faults.ts'
-import { createListener } from './backend/listener.ts'
-import { createRecord } from './backend/record.ts'
-import { type BackendRequest, counterNames, formatOf, noItems, readBody } from './backend/request.ts'
-import { createWaiting } from './backend/waiting.ts'
-import { encodeStatus } from './otlp/response.ts'
-import { type OtlpSignal, signalPaths } from './otlp/signals.ts'
+import { TelemetryError } from '../../errors.ts'
+import { encodeStatus } from '../otlp/response.ts'
+import { type OtlpSignal, signalPaths } from '../otlp/signals.ts'
+import { answer, answerSuccess, type Exchange, play } from './answers.ts'
+import { createCertificate } from './certificate.ts'
+import type { Backend, BackendOptions, BackendStats } from './contract.ts'
+import { type ConnectionFault, createFaultPlan, type RequestFault, takes } from './faults.ts'
+import { createListener } from './listener.ts'
+import { createRecord } from './record.ts'
+import { type BackendRequest, counterNames, formatOf, noItems, readBody } from './request.ts'
+import { createWaiting } from './waiting.ts'
 
 /** Makes a backend; it listens once `listen()` is called. */
 export function createBackend(options: BackendOptions = {}): Backend {
@@ -187,7 +187,19 @@ export function createBackend(options: BackendOptions = {}): Backend {
   const origin = (): string =>
     `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 
-  const backend: Backend = {
+  const stats = (): BackendStats => {
+    const { answered, ...counters } = record.count
+    const { spanCount, logRecordCount, pointCount } = counters
+    return {
+      ...counters,
+      acceptedWithoutAnswer: spanCount + logRecordCount + pointCount - answered,
+      connections: listener.open,
+      connectionsTotal: listener.total,
+    }
+  }
+  const figures = Object.keys(stats()) as (keyof BackendStats)[]
+
+  const backend = {
     get url() {
       return origin() + path
     },
@@ -205,49 +217,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
     logRecords: record.logRecords,
     points: record.points,
     log: record.requests,
-    get requests() {
-      return record.count.requests
-    },
-    get spanCount() {
-      return record.count.spanCount
-    },
-    get logRecordCount() {
-      return record.count.logRecordCount
-    },
-    get pointCount() {
-      return record.count.pointCount
-    },
-    get received() {
-      return record.count.received
-    },
-    get acceptedWithoutAnswer() {
-      const { spanCount, logRecordCount, pointCount, answered } = record.count
-      return spanCount + logRecordCount + pointCount - answered
-    },
-    get rejected() {
-      return record.count.rejected
-    },
-    get malformed() {
-      return record.count.malformed
-    },
-    get connections() {
-      return listener.open
-    },
-    get connectionsTotal() {
-      return listener.total
-    },
-    stats: () => ({
-      requests: backend.requests,
-      spanCount: backend.spanCount,
-      logRecordCount: backend.logRecordCount,
-      pointCount: backend.pointCount,
-      received: backend.received,
-      acceptedWithoutAnswer: backend.acceptedWithoutAnswer,
-      rejected: backend.rejected,
-      malformed: backend.malformed,
-      connections: backend.connections,
-      connectionsTotal: backend.connectionsTotal,
-    }),
+    stats,
     listen,
     reopen: listen,
     close: () => {
@@ -282,7 +252,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
     },
     cutConnections: () => listener.cut(),
     waitFor: (holds, timeoutMs = 5000) =>
-      waiting.until(holds, timeoutMs, () => `not yet, with ${JSON.stringify(backend.stats())}`),
+      waiting.until(holds, timeoutMs, () => `not yet, with ${JSON.stringify(stats())}`),
     waitForSpans: untilAccepted('spanCount', 'spans'),
     waitForLogRecords: untilAccepted('logRecordCount', 'log records'),
     waitForPoints: untilAccepted('pointCount', 'data points'),
@@ -292,6 +262,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
         timeoutMs,
         () => `${record.count.requests} requests of ${requests}`,
       ),
-  }
-  return backend
+  } satisfies Omit<Backend, keyof BackendStats>
+  const getters = figures.map((name) => [name, { get: () => stats()[name], enumerable: true }])
+  return Object.defineProperties(backend, Object.fromEntries(getters)) as typeof backend & BackendStats
 }

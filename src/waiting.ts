@@ -1,4 +1,4 @@
-import { type Clock, holdProcess } from '../clock.ts'
+import { type Clock, holdProcess } from './clock.ts'
 
 /** Keeps the process alive until awaited work is done. */
 export async function whileHeld<Result>(clock: Clock, work: () => Promise<Result>): Promise<Result> {
@@ -9,6 +9,9 @@ export async function whileHeld<Result>(clock: Clock, work: () => Promise<Result
     release()
   }
 }
+
+export const pause = (clock: Clock, ms: number): Promise<void> =>
+  new Promise((resolve) => void clock.setTimeout(() => resolve(), Math.max(ms, 0)))
 
 /** Waits for work that may fail, or hang, until the time is over. Milliseconds. */
 export async function settledWithin(

@@ -1,4 +1,4 @@
-import { type Parts, type Position, partKey } from '../layers.ts'
+import { type Parts, type Position, partKey } from '../../layers.ts'
 
 /** Where the keys of a document stand, by their path. */
 export interface Positions {

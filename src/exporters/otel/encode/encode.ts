@@ -1,4 +1,8 @@
-import { encodeResource, encodeScope } from './encode/heads.ts'
+import type { EncodedItem } from '../encoded-item.ts'
+import type { SpanOrigin } from '../resource.ts'
+import { type EncodedHead, isEncodedHead, isRestored } from '../restored-item.ts'
+import { isEncoded, isSdkSpan, type SpanItem } from '../span-item.ts'
+import { encodeResource, encodeScope } from './heads.ts'
 import {
   closeMessage,
   createWriter,
@@ -9,15 +13,12 @@ import {
   varintSize,
   writeByte,
   writeUint32,
-} from './encode/protobuf-writer.ts'
-import { writeSdkSpan } from './encode/sdk-span.ts'
-import { writeSpan } from './encode/span.ts'
-import type { EncodedItem } from './encoded-item.ts'
-import type { SpanOrigin } from './resource.ts'
-import { type EncodedHead, isEncodedHead, isRestored } from './restored-item.ts'
-import { isEncoded, isSdkSpan, type SpanItem } from './span-item.ts'
+} from './protobuf-writer.ts'
+import { createRequestMemory } from './request-memory.ts'
+import { writeSdkSpan } from './sdk-span.ts'
+import { writeSpan } from './span.ts'
 
-export type { SpanOrigin as EncoderOptions } from './resource.ts'
+export type { SpanOrigin as EncoderOptions } from '../resource.ts'
 
 export interface Encoder {
   /**
@@ -25,6 +26,8 @@ export interface Encoder {
    * whose request has fields of the same numbers, it is an ExportLogsServiceRequest.
    */
   encode(items: readonly SpanItem[]): Uint8Array
+  /** Takes back what `encode` gave and nobody reads any more: a later request is written over it. */
+  giveBack?(request: Uint8Array): void
   /** The same, with the items in their order, for `itemsOfRequest`. */
   pack(items: readonly SpanItem[]): Uint8Array
   /** Bytes that a request takes beside its items: resource, scope and framing; at most. */
@@ -41,6 +44,7 @@ const longestLength = 5
 /** Encodes in one pass. `origin` is that of our own spans; it is encoded once, here. Those of an SDK bring theirs. */
 export function createEncoder(origin: SpanOrigin): Encoder {
   const writer = createWriter()
+  const memory = createRequestMemory()
   const resourceHead = encodeResource(writer, origin.resource)
   const scopeHead = encodeScope(writer, origin.scope)
   const overheadBytes = 3 * (1 + longestLength) + resourceHead.length + scopeHead.length
@@ -50,7 +54,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
     let size = scopeHead.length
     for (const { start, end } of spans) size += end - start
     const resourceSpans = resourceHead.length + 1 + varintSize(size) + size
-    const into = createWriter(1 + varintSize(resourceSpans) + resourceSpans)
+    const into = memory.take(1 + varintSize(resourceSpans) + resourceSpans)
     writeByte(into, requestResourceSpans)
     writeUint32(into, resourceSpans)
     put(into, resourceHead)
@@ -58,7 +62,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
     writeUint32(into, size)
     put(into, scopeHead)
     putAll(into, spans)
-    return into.bytes
+    return into.bytes.subarray(0, into.at)
   }
 
   const heads = new WeakMap<object, Buffer>([
@@ -102,6 +106,7 @@ export function createEncoder(origin: SpanOrigin): Encoder {
   }
 
   return {
+    giveBack: memory.giveBack,
     encode: (items) => (areEncoded(items) ? join(items) : encodeGroups(grouped(items, origin))),
     pack: (items) => (areEncoded(items) ? join(items) : encodeGroups(inRuns(items, origin))),
     overheadBytes,

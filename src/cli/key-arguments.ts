@@ -20,3 +20,14 @@ export function readAssignments(words: readonly string[], usage: string): Record
   }
   return Object.fromEntries(changes)
 }
+
+/** The keys at a path and below it, all without one; `one` is the key that has this very path. */
+export function keysNamed<Key extends { readonly path: string }>(
+  keys: readonly Key[],
+  path: string | undefined,
+): { readonly named: readonly Key[]; readonly one: Key | undefined } {
+  if (path === undefined) return { named: keys, one: undefined }
+  const full = /^telemetry(\.|$)/.test(path) ? path : `telemetry.${path}`
+  const named = keys.filter((key) => key.path === full || key.path.startsWith(`${full}.`))
+  return { named, one: named.length === 1 && named[0]!.path === full ? named[0] : undefined }
+}

@@ -7,14 +7,34 @@ import type { Packing } from './packing.ts'
 import type { OtelConfig } from './schema.ts'
 import { checkSdkSpan, sdkSpanOf } from './sdk-span.ts'
 import type { SpanItem } from './span-item.ts'
-import { keptStart } from './spans/kept-start.ts'
+import type { AttributeLimits } from './spans/attributes.ts'
 import { createNameReader, type SpanEventName } from './spans/names.ts'
-import { type Moment, OpenSpan } from './spans/open-span.ts'
+import { keptStart, type Moment, OpenSpan } from './spans/open-span.ts'
 import { createOpenSpans, type OpenSpans } from './spans/open-spans.ts'
 import { placeInside, placeOwn } from './spans/placement.ts'
 import { finishSpan } from './spans/record.ts'
-import { type SpanSettings, spanSettings } from './spans/settings.ts'
 import { sizeOfItem } from './spans/size.ts'
+
+/** Settings for spans, read once for each configuration rather than for each event. */
+interface SpanSettings {
+  /** Whose settings these are. */
+  readonly config: OtelConfig
+  readonly samplingRate: number
+  readonly maxActiveSpans: number
+  readonly ttlMs: number
+  readonly limits: AttributeLimits
+  /** The client in force takes encoded spans; the package's has a serializer of its own. */
+  readonly encodes: boolean
+}
+
+const spanSettings = (config: OtelConfig): SpanSettings => ({
+  config,
+  samplingRate: config.sampling_rate,
+  maxActiveSpans: config.max_active_spans,
+  ttlMs: config.span_ttl * 1000,
+  limits: { count: config.max_attributes, length: config.max_attribute_length },
+  encodes: config.client !== 'package',
+})
 
 /** State of an otel exporter that outlives its clients: open spans. */
 export interface SpanState extends Packing {
