@@ -36,13 +36,7 @@ interface StreamInfo {
   }
 }
 
-export function createDoubt(
-  connection: NatsConnection,
-  stream: string,
-  consumer: string,
-  /** Called with the sequence up to which messages are in doubt, each time that another server is known. */
-  learnt: (highest: number) => void = () => {},
-): Doubt {
+export function createDoubt(connection: NatsConnection, stream: string, consumer: string): Doubt {
   /** The server that this is connected to, and the one that keeps the state of the consumer. */
   let connectedTo: string | undefined
   let keeper: string | undefined
@@ -81,7 +75,6 @@ export function createDoubt(
             if (!isDenied(error)) throw error
           })
         }
-        learnt(highest)
       }
       keeper = now
       connectedTo = server

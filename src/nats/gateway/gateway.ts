@@ -11,7 +11,6 @@ import { createTelemetry } from '../../telemetry.ts'
 import { defaultStream } from '../fleet/fleet.ts'
 import { createDoubt } from './doubt.ts'
 import { forwarders } from './forwarder.ts'
-import { createLeftovers } from './leftovers.ts'
 import { type Pull, startPull } from './pull.ts'
 import { createTelemetryStream, isMissing, type SignalName, type StreamOptions, signals } from './stream.ts'
 
@@ -85,9 +84,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       throw error
     }
     const { consumers } = jetstream(connection)
-    pulls = Object.entries(signals).map(([signal, { consumer }]) => {
-      const leftovers = createLeftovers(connection, stream, consumer, clock)
-      return startPull({
+    pulls = Object.entries(signals).map(([signal, { consumer }]) =>
+      startPull({
         consumer: () =>
           consumers.get(stream, consumer).catch(async (error) => {
             if (!isMissing(error)) throw error
@@ -95,13 +93,12 @@ export function createGateway(options: GatewayOptions): Gateway {
             logger.warn({ made }, 'the stream of telemetry was incomplete')
             return consumers.get(stream, consumer)
           }),
-        doubt: createDoubt(connection, stream, consumer, leftovers.mayBe),
-        leftovers,
+        doubt: createDoubt(connection, stream, consumer),
         type: forwarders[signal as SignalName].type,
         limit: prefetch,
         ...{ telemetry, ingress, clock, logger },
-      })
-    })
+      }),
+    )
     closeConnection = async () => {
       // Acknowledgements are sent before the connection ends.
       await connection.drain().catch(() => connection.close())

@@ -6,7 +6,6 @@ import type { Ingress } from '../../ingress.ts'
 import type { Logger } from '../../logger.ts'
 import { pause } from '../../waiting.ts'
 import type { Doubt } from './doubt.ts'
-import type { Leftovers } from './leftovers.ts'
 import { createShares, MessageEvent } from './message.ts'
 import { roomFor } from './room.ts'
 
@@ -29,7 +28,6 @@ const pauseMs = 50
 export function startPull({
   consumer,
   doubt,
-  leftovers,
   type,
   limit,
   telemetry,
@@ -40,7 +38,6 @@ export function startPull({
   consumer: () => Promise<Consumer>
   /** Which of its messages may have been given out before. */
   doubt: Doubt
-  leftovers: Leftovers
   /** The exporter type that takes the messages. */
   type: string
   /** Messages that the gateway may have of it at once. */
@@ -71,7 +68,6 @@ export function startPull({
     const room = Math.min(messages, limit - outstanding)
     if (room <= 0) return pause(clock, pauseMs)
     await doubt.learn()
-    await leftovers.remove()
     for await (const message of await from.fetch({ max_messages: room, expires: requestMs })) {
       // The client repeats its request when it is connected again: what the server has is counted before it is acknowledged.
       if (!doubt.isLearnt()) await doubt.learn().catch(() => {})

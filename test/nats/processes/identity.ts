@@ -118,9 +118,10 @@ export async function runIdentity(options: {
   const identity = async (): Promise<StreamIdentity | undefined> =>
     readIdentity(connection, stream, []).catch(() => undefined)
   let now = await identity()
-  while (now === undefined || now.pending > 0) {
-    await after(100)
-    now = await identity()
+  // What a killed server has left over is given out to nobody.
+  for (let calm = 0; now === undefined || calm < 3; now = await identity()) {
+    calm = now && now.pending === now.leftOver ? calm + 1 : 0
+    await after(200)
   }
   // Gateways tell their ledgers as they go.
   await after(200)
