@@ -111,7 +111,7 @@ export function createQueue(options: {
 
   const makeRoom = (wanted: number): boolean => {
     const { queueBytes, spillBytes, overflow } = limits()
-    // What is on its way to disk has the room above.
+    // Batches on their way to disk use the room above.
     if (usedWith(wanted) <= spillBytes || usedWith(wanted) + spill.bytes <= queueBytes) return true
     if (overflow === 'drop_newest') return false
     while (usedWith(wanted) + spill.bytes > queueBytes && ring.size + retries.items > 0) dropOldest()

@@ -106,10 +106,11 @@ export function printStatus(terminal: Terminal, status: FleetStatus, { json: asJ
     ))
       print(line)
   if (identity) {
-    const { stream, stored, acknowledged, pending, inFlight, floor, redelivered, doubtful } = identity
+    const { stream, stored, acknowledged, pending, inFlight, leftOver, floor, redelivered, doubtful } =
+      identity
     const { published, delivered, ambiguous } = identity
     print(
-      `${stream}: ${stored} batches stored = ${acknowledged} acknowledged + ${pending} pending (${inFlight} in flight)`,
+      `${stream}: ${stored} batches stored = ${acknowledged} acknowledged + ${pending} pending (${inFlight} in flight, ${leftOver} left over)`,
     )
     print(`  everything up to ${floor} is acknowledged`)
     print(`  ${redelivered} given out again, ${doubtful} in doubt`)

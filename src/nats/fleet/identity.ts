@@ -17,6 +17,11 @@ export interface StreamIdentity {
   readonly pending: number
   /** Pending batches that gateways have at the moment. */
   readonly inFlight: number
+  /**
+   * Pending batches that no consumer has to give out: they are acknowledged, and a killed server has forgotten to remove
+   * them.
+   */
+  readonly leftOver: number
   /** Up to this sequence, everything is acknowledged: the lowest floor of the consumers. */
   readonly floor: number
   /** Deliveries beyond the first of a batch: at most so many batches have arrived twice, beside those in doubt. */
@@ -65,13 +70,16 @@ export async function readIdentity(
     const floors = consumers.map(({ ack_floor: floor }) => floor.stream_seq)
     const over = (count: (consumer: ConsumerInfo) => number): number =>
       consumers.reduce((total, consumer) => total + count(consumer), 0)
-    const delivered = last - over(({ num_pending: waiting }) => waiting)
+    const waiting = over(({ num_pending: count }) => count)
+    const inFlight = over(({ num_ack_pending: count }) => count)
+    const delivered = last - waiting
     return {
       stream,
       stored: last,
       acknowledged: last - messages,
       pending: messages,
-      inFlight: over(({ num_ack_pending: count }) => count),
+      inFlight,
+      leftOver: consumers.length === 0 ? 0 : Math.max(0, messages - waiting - inFlight),
       floor: messages === 0 ? last : Math.max(first - 1, Math.min(...floors, last)),
       redelivered: Math.max(0, over(({ delivered: { consumer_seq: count } }) => count) - delivered),
       doubtful: over(({ config }) => doubtIn(config.description)?.messages ?? 0),

@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
-import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
+import { isDenied } from '../../nats-client/denied.ts'
+import { askJetStream } from '../../nats-client/stored.ts'
 import { doubtIn, doubtText } from '../doubt-text.ts'
 
 /**
@@ -10,6 +11,8 @@ import { doubtIn, doubtText } from '../doubt-text.ts'
 export interface Doubt {
   /** Asks the server, where there may be another one than before. Call it before messages are asked for. */
   learn(): Promise<void>
+  /** False from when the connection has another server until `learn` resolves. */
+  isLearnt(): boolean
   /** Whether a message of this sequence is in doubt; all are, from a change of the server until `learn` resolves. */
   has(sequence: number): boolean
   /** The consumer did not answer: the server that has it may have been killed. */
@@ -33,12 +36,6 @@ interface StreamInfo {
   }
 }
 
-const isForbidden = (error: unknown): boolean =>
-  error instanceof JetStreamRefusal ||
-  [error, (error as Error | undefined)?.cause].some(
-    (one) => (one as Error | undefined)?.name === 'PermissionViolationError',
-  )
-
 export function createDoubt(connection: NatsConnection, stream: string, consumer: string): Doubt {
   /** The server that this is connected to, and the one that keeps the state of the consumer. */
   let connectedTo: string | undefined
@@ -49,13 +46,13 @@ export function createDoubt(connection: NatsConnection, stream: string, consumer
   const reading = (): Promise<ConsumerInfo> =>
     askJetStream<ConsumerInfo>(connection, `CONSUMER.INFO.${stream}.${consumer}`, undefined)
 
-  const isSame = (): boolean => connectedTo !== undefined && connection.info?.server_id === connectedTo
+  const isLearnt = (): boolean => connectedTo !== undefined && connection.info?.server_id === connectedTo
 
   return {
     learn: async () => {
       const { server_id: server, cluster } = connection.info ?? {}
       // A server of its own has its state in itself. In a cluster, the leader changes behind the connection.
-      if (isSame() && !cluster && !isLost) return
+      if (isLearnt() && !cluster && !isLost) return
       const info = await reading()
       const now = cluster ? info.cluster?.leader : server
       if (now === undefined) throw new Error('the consumer has no leader')
@@ -75,7 +72,7 @@ export function createDoubt(connection: NatsConnection, stream: string, consumer
             config: { ...info.config, description: doubtText({ server: now, highest, messages }) },
           }).catch((error) => {
             // Where it may not be written, the next gateway doubts what the stream has when it starts.
-            if (!isForbidden(error)) throw error
+            if (!isDenied(error)) throw error
           })
         }
       }
@@ -83,7 +80,8 @@ export function createDoubt(connection: NatsConnection, stream: string, consumer
       connectedTo = server
       isLost = false
     },
-    has: (sequence) => !isSame() || sequence <= highest,
+    isLearnt,
+    has: (sequence) => !isLearnt() || sequence <= highest,
     lost: () => {
       isLost = true
     },
