@@ -92,6 +92,7 @@ export async function makeConsumer(
   })
 }
 
+/** Returns the doubt of a consumer that replaces another one, which may have given messages out. */
 async function firstDoubt(
   connection: NatsConnection,
   stream: string,
