@@ -234,19 +234,22 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
     hubFacts: () => connection?.facts() ?? lastFacts,
     async close(deadline) {
       const release = holdProcess(clock)
-      const until = Math.min(clock.now() + gatherMs, deadline)
+      const until = Math.min(clock.now() + patienceMs, deadline)
+      let isReported = false
       const reported = async (): Promise<void> => {
         while (role !== 'alone' && role !== 'left' && clock.now() < until) {
           await settled(until)
-          const isDone = await report().then(
+          isReported = await report().then(
             () => true,
             () => false,
           )
-          if (isDone) return
+          if (isReported) return
           await pause(clock, pollMs)
         }
       }
       await settledWithin(clock, until - clock.now(), reported())
+      if (!isReported && role !== 'alone' && role !== 'left')
+        logger.warn({ role, label }, 'the last counts of this process did not reach the page of all in time')
       await leave()
       release()
     },

@@ -105,6 +105,16 @@ describe('doubt of what a stream gives out', () => {
     assert.deepEqual([doubt.has(2), doubt.has(3)], [true, false])
   })
 
+  it('is had of what a consumer that was deleted may have given out', async () => {
+    await publish(2)
+    await askJetStream(connection, `CONSUMER.DELETE.${stream}.${consumer}`, undefined)
+    assert.deepEqual(await createTelemetryStream(connection, stream), [consumer])
+    await publish(1)
+    const doubt = await learnt(connection)
+    assert.deepEqual([doubt.has(1), doubt.has(2), doubt.has(3)], [true, true, false])
+    assert.equal((await readIdentity(connection, stream, []))?.doubtful, 2)
+  })
+
   it('is no matter of a delivery that the stream says was not the first: the identity has those', async () => {
     await publish(2)
     const { jetstream } = await loadJetStream()

@@ -40,8 +40,10 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** Starts a server. `more` is added to its configuration file. */
-export async function startNats(more = ''): Promise<NatsServer> {
+/**
+ * Starts a server. `more` is added to its configuration file. `forget` removes what it has stored, while it does not run.
+ */
+export async function startNats(more = ''): Promise<NatsServer & { forget(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'telemachine-nats-'))
   const port = await freePort()
   const file = join(folder, 'nats.conf')
@@ -81,6 +83,7 @@ export async function startNats(more = ''): Promise<NatsServer> {
     port,
     kill,
     restart: start,
+    forget: () => rm(join(folder, 'jetstream'), { recursive: true }),
     close: async () => {
       await kill()
       await rm(folder, { recursive: true, force: true })

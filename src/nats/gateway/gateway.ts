@@ -12,7 +12,7 @@ import { defaultStream } from '../fleet/fleet.ts'
 import { createDoubt } from './doubt.ts'
 import { forwarders } from './forwarder.ts'
 import { type Pull, startPull } from './pull.ts'
-import { createTelemetryStream, type SignalName, type StreamOptions, signals } from './stream.ts'
+import { createTelemetryStream, isMissing, type SignalName, type StreamOptions, signals } from './stream.ts'
 
 /** Options of {@link createGateway}. */
 export interface GatewayOptions extends NatsServers, Pick<TelemetryOptions, 'logger'> {
@@ -86,7 +86,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { consumers } = jetstream(connection)
     pulls = Object.entries(signals).map(([signal, { consumer }]) =>
       startPull({
-        consumer: () => consumers.get(stream, consumer),
+        consumer: () =>
+          consumers.get(stream, consumer).catch(async (error) => {
+            if (!isMissing(error)) throw error
+            const made = await createTelemetryStream(connection, stream, options.streamOptions)
+            logger.warn({ made }, 'the stream of telemetry was incomplete')
+            return consumers.get(stream, consumer)
+          }),
         doubt: createDoubt(connection, stream, consumer),
         type: forwarders[signal as SignalName].type,
         limit: prefetch,

@@ -22,10 +22,20 @@ export interface StreamOptions {
   readonly duplicateWindow?: number | undefined
 }
 
+interface StreamInfo {
+  readonly state: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> }
+}
+
 const nanoseconds = (seconds: number): number => seconds * 1_000_000_000
 
 /** A gateway that says nothing for so long has lost its messages to another one. */
 export const ackWaitMs = 30_000
+
+/** JetStream's reasons when a stream or a consumer is missing. */
+const missing = new Set([10_059, 10_014])
+
+/** Whether JetStream has answered that a stream or a consumer is not there. */
+export const isMissing = (error: unknown): boolean => missing.has((error as { code?: number }).code ?? 0)
 
 /** Makes the stream and its consumers, where they are missing. Returns the names of what is new. */
 export async function createTelemetryStream(
@@ -47,15 +57,14 @@ export async function createTelemetryStream(
     duplicate_window: nanoseconds(duplicateWindow),
   }
   if (await createStream(connection, stream)) made.push(name)
-  const { server_id: server, cluster } = connection.info ?? {}
   for (const { subject, consumer } of Object.values(signals)) {
     if (await hasConsumer(connection, name, consumer)) continue
+    const description = await firstDoubt(connection, name, subject)
     await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${name}.${consumer}`, {
       stream_name: name,
       config: {
         durable_name: consumer,
-        // In a cluster, the consumer's leader is not known yet.
-        ...(server && !cluster && { description: doubtText({ server, highest: 0, messages: 0 }) }),
+        ...(description !== undefined && { description }),
         filter_subject: subject,
         ack_policy: 'explicit',
         ack_wait: nanoseconds(ackWait / 1000),
@@ -69,12 +78,31 @@ export async function createTelemetryStream(
   return made
 }
 
+/** What a consumer that was deleted may have given out of the stream is in doubt to the one that is made in its place. */
+async function firstDoubt(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+): Promise<string | undefined> {
+  const { state } = await askJetStream<StreamInfo>(connection, `STREAM.INFO.${stream}`, {
+    subjects_filter: subject,
+  })
+  const { server_id: server, cluster } = connection.info ?? {}
+  const noted = { highest: state.last_seq, messages: state.subjects?.[subject] ?? 0 }
+  if (server && !cluster) return doubtText({ ...noted, server })
+  // In a cluster, the consumer's leader is not known yet.
+  return state.last_seq > 0 ? doubtText({ ...noted, server: 'unknown' }) : undefined
+}
+
+const noConsumer = 10_014
+
 async function hasConsumer(connection: NatsConnection, stream: string, consumer: string): Promise<boolean> {
   try {
     await askJetStream(connection, `CONSUMER.INFO.${stream}.${consumer}`, undefined)
     return true
   } catch (error) {
-    if (error instanceof JetStreamRefusal) return false
+    // One that is there, and cannot answer at the moment, must not lose what its description says.
+    if (error instanceof JetStreamRefusal && error.reason === noConsumer) return false
     throw error
   }
 }
