@@ -113,8 +113,8 @@ export type BreakerReply = EventsOf<{
 export type PermitHolder = ActorRef<Snapshot<unknown>, BreakerReply>
 
 /**
- * What a breaker lets through: everything (`serves`), one probe that nobody has taken (`probe_free`), nothing but what
- * it has granted already (`away`), or nothing until an operator says so (`forced_open`).
+ * What a breaker lets through: everything (`serves`), one probe that has not been taken (`probe_free`), nothing but
+ * what it has granted already (`away`), or nothing until an operator says so (`forced_open`).
  */
 export type Availability = 'serves' | 'probe_free' | 'away' | 'forced_open'
 

@@ -152,7 +152,7 @@ export const failoverSetup = setup({
       const before = context.askedAt === undefined ? undefined : context.breakers[context.askedAt]
       if (before) enqueue.sendTo(before, { type: 'permit.withdraw' })
       const { replyTo, purpose, except = [], last = false } = event
-      // Nobody could be told before the first request: until then the primary is taken to serve.
+      // Before the first request there was no actor to tell; until then the primary counts as serving.
       if (replyTo && context.holder !== replyTo && context.serving !== 0)
         enqueue.sendTo(replyTo, { type: 'endpoint.changed', endpoint: context.serving })
       enqueue.assign({ asked: { replyTo, purpose, except, last }, askedAt: undefined, holder: replyTo })
@@ -201,7 +201,7 @@ export const failoverSetup = setup({
         asked && { ...asked, except: [...asked.except, askedAt as number] },
       askedAt: undefined,
     }),
-    /** Nobody asked for it any more. */
+    /** Gives a permit back that is no longer wanted. */
     giveBack: enqueueActions(({ context, event, enqueue }) => {
       const breaker = context.breakers[endpointOf(event) ?? 0]
       if (breaker) enqueue.sendTo(breaker, { type: 'permit.cancel' })

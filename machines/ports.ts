@@ -58,7 +58,7 @@ export interface UnitHandle {
   noteCrash(error: unknown): void
 }
 
-/** What the spool machine may ask of the data side of a spool. Every method is total. */
+/** The methods of the data side of a spool that its machine may call. Every method is total. */
 export interface SpoolPort {
   readonly id: string
   /** Files may be written from now on. */

@@ -16,7 +16,7 @@ export interface SpoolContext extends SpoolInput {
   readonly reopens: boolean
 }
 
-/** What the `open` actor found. */
+/** The output of the `open` actor. */
 export interface OpenedSpool {
   /** There is no room for more files. */
   readonly isFull: boolean

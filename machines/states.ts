@@ -31,5 +31,5 @@ export const exporterState = (exporter: Pick<AnyMachineSnapshot, 'tags' | 'statu
 export const breakerState = (breaker: Pick<AnyMachineSnapshot, 'tags'>): BreakerState =>
   shownState<BreakerState>(breaker, 'closed')
 
-/** What a spool is doing, as shown outside: a tag of its chart. */
+/** The state of a spool as shown outside: a tag of its chart. */
 export type SpoolState = 'off' | 'opening' | 'ready' | 'full' | 'failing' | 'closing'

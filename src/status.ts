@@ -52,7 +52,7 @@ export interface ExporterStatus {
   readonly lastError: LastError | null
   /** Facts about the client from the driver, for example the port it is bound to. */
   readonly client: Readonly<Record<string, unknown>>
-  /** What waits on disk. Only where the exporter has had a spool. */
+  /** Events and bytes on disk; only if the exporter has had a spool. */
   readonly spool?: SpoolStatus
 }
 

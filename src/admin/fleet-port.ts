@@ -18,7 +18,7 @@ export interface AdminFleetExporter {
   readonly lastError?: string
 }
 
-/** What a node of a fleet has last said of itself. */
+/** The latest status of a node of a fleet. */
 export interface AdminNodeStatus {
   readonly role: string
   /** The key of its document. */
@@ -53,7 +53,7 @@ export interface AdminFleetNode {
 /** A document that nodes of a fleet run. */
 export interface AdminFleetDocument {
   readonly key: string
-  /** The stored revision; 0 if there is none. */
+  /** The stored revision; 0 if no document is stored. */
   readonly revision: number
   /** It was deleted, so that nodes keep what they run. */
   readonly deleted: boolean
@@ -61,7 +61,7 @@ export interface AdminFleetDocument {
   readonly canary?: { readonly revision: number; readonly nodes: number }
 }
 
-/** What is known of a fleet. */
+/** A view of a fleet. */
 export interface AdminFleetView {
   /** `away`: the store does not answer, and the view is what was last known. */
   readonly link: { readonly state: 'connected' | 'away'; readonly error?: string }

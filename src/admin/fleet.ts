@@ -66,7 +66,7 @@ const rank = (node: AdminFleetNode): number => states.indexOf(node.state) - (isT
 
 function shownNode(node: AdminFleetNode): object {
   const { status } = node
-  // Those in trouble first: they are shown, whatever is left out.
+  // Exporters in trouble come first, so that the limit does not cut them off.
   const exporters = Object.entries(status?.exporters ?? {}).toSorted(
     ([, a], [, b]) => Number(isWell(a)) - Number(isWell(b)),
   )

@@ -42,7 +42,7 @@ export function createBus(options: BusOptions): Bus {
   let reports: EventRecord[] = []
   let dispatching = 0
   let reporting = false
-  /** Nobody listens to anything. */
+  /** True without any subscriber. */
   let unheard = true
 
   const recorder = createEventRecorder(clock, maxValueLength, (reason) => {

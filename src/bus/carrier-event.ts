@@ -25,7 +25,7 @@ export abstract class CarrierEvent<Carried> implements TelemetryEvent {
     return this.sizeOf(this.#carried)
   }
 
-  /** What an event of this class carries; undefined for another event. */
+  /** Returns the value that an event of this class carries; undefined for another event. */
   static carriedBy<Carried>(
     this: abstract new (
       ...parts: never

@@ -40,7 +40,7 @@ export function checkedEndpoint(id: string, count: number, endpoint: unknown): v
   )
 }
 
-/** What an operator may tell the breaker of an exporter. Each throws a TelemetryError `BREAKER_UNUSED` where there is none. */
+/** Commands for the breaker of an exporter. Each throws a TelemetryError `BREAKER_UNUSED` if the exporter has none. */
 export function breakerCommands(unit: Unit, id: string, tell: (command: BreakerCommand) => void) {
   const command = (name: BreakerCommand) => (): void => {
     if (unit.pulled)

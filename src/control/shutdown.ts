@@ -9,11 +9,11 @@ import type { Control } from './control.ts'
 /** How long past its deadline a stop waits for clients to close. */
 const closeGraceMs = 150
 
-/** Of the time of a stop, what is kept for writing to disk what could not be delivered; and at most. */
+/** Share of a stop's time that is kept for writing undelivered events to disk, and its maximum. */
 const parkingShare = 0.3
 const maxParkingMs = 2_000
 
-/** What ends with a telemetry system. */
+/** The parts that end with a telemetry system. */
 export interface Ending {
   readonly bus: Bus
   readonly store: ConfigStore

@@ -22,7 +22,7 @@ function call(signal: Guarded, listener: Callable, event: Event): void {
 
 type Guard = (this: Guarded, event: Event) => void
 
-/** What stands for a listener, at whatever signal. */
+/** The guards of listeners, which are the same for every signal. */
 const guards = new WeakMap<object, Guard>()
 
 function guardOf(listener: Callable): Guard {
@@ -47,7 +47,7 @@ const { prototype } = AbortSignal
 const { addEventListener, removeEventListener } = prototype
 
 /**
- * What guarded signals inherit. Properties of their own that are accessors or closures would cost each signal a hidden
+ * The prototype of guarded signals. Accessors or closures as own properties would cost each signal a hidden
  * class, which V8 makes in the old generation, and what such a closure refers to (a batch, its request) would live until
  * the next full collection.
  */

@@ -1,7 +1,7 @@
 import { type AbortSource, abortSource } from '../exporters/abort-source.ts'
 import { guardedAbort } from './abort.ts'
 
-/** Ends one attempt early. Most end by themselves, and nobody asks for an AbortSignal. */
+/** Ends one attempt early. Most attempts end by themselves, and never need an AbortSignal. */
 export class AttemptAbort implements AbortSource {
   // `declare`: a field definition would be a store of its own, before the constructor's.
   declare aborted: boolean

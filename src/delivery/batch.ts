@@ -4,7 +4,7 @@ import type { ItemBatch, RequestRoom } from './ring.ts'
 export interface Backing {
   /** So many items are settled: with the last of them the file is removed. */
   leave(items: number): void
-  /** What was sent of it is not delivered, and waits again. */
+  /** An attempt to send it failed; it waits again. */
   survived(): void
   /** It could not be written: the batch is in memory alone after all. */
   readonly isLost: boolean

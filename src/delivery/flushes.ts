@@ -2,7 +2,7 @@
 export interface Flush {
   /** True when everything before its position is settled; false when that cannot be now, or its caller gave up. */
   readonly settled: Promise<boolean>
-  /** Nobody waits for it any more: it is forgotten, however long the backend stays away. */
+  /** Forgets a flush whose caller no longer waits, however long the backend stays away. */
   giveUp(): void
 }
 

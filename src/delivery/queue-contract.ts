@@ -53,7 +53,7 @@ export interface Queue {
   addFetched(batch: Batch): void
   /** Items of batches that were read from disk, and wait. */
   readonly fetched: number
-  /** The next of the batches from disk that nobody has taken yet. */
+  /** The next batch from disk that has not been taken yet. */
   readonly nextFetched: Batch | undefined
   /** Removes and returns those of them of which this is true. */
   returnFetched(isWanted: (batch: Batch) => boolean): Batch[]

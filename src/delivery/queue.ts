@@ -109,7 +109,7 @@ export function createQueue(options: {
   const makeRoom = (wanted: number): boolean => {
     const { queueBytes, spillBytes, overflow } = limits()
     const used = (): number => bytes() + heldBytes() + wanted
-    // What is on its way to disk has the room above.
+    // Batches on their way to disk use the room above.
     if (used() <= spillBytes || used() + spill.bytes <= queueBytes) return true
     if (overflow === 'drop_newest') return false
     while (used() + spill.bytes > queueBytes && ring.size + retries.items > 0) dropOldest()

@@ -58,7 +58,7 @@ export interface ItemBatch {
 }
 
 const smallest = 64
-/** What a backlog of a fraction of a second takes: a ring that gave this back would grow again and again. */
+/** Slots for a backlog of a fraction of a second: a ring that gave them back would grow again and again. */
 const keptCapacity = 16_384
 
 /** @param sizeOf bytes of an item in a request, where the driver says so later than when it queues the item. */

@@ -1,6 +1,6 @@
 import type { DropReason } from '../exporters/drop-reasons.ts'
 
-/** What the queue asks of a spool. */
+/** The side of a spool that the queue calls. */
 export interface QueueSpill {
   /** Takes an item that goes to disk. False: it has to stay in memory. */
   spill(item: unknown, weight: number, at: number, self: boolean, wire: number, memory: number): boolean
@@ -14,7 +14,7 @@ export interface QueueSpill {
   readonly isFetching: boolean
 }
 
-/** Of an exporter that has no disk. */
+/** Stands in for the spool of an exporter without one. */
 export const noSpill: QueueSpill = {
   spill: () => false,
   items: 0,

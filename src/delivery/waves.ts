@@ -57,7 +57,7 @@ export function createWaves(options: {
   /** Reads batches from disk. False: there are none, or they cannot be read now. */
   fetch: () => Promise<boolean>
   isFetching: () => boolean
-  /** Nothing more is taken for a while. */
+  /** Called when no more batches are taken for a while. */
   onPause: () => void
 }): Waves {
   const { clock, queue, policies, ship, clients, maxInFlight, random, isDue, fetch, isFetching, onPause } =

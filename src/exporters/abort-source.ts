@@ -1,4 +1,4 @@
-/** What ends an attempt early, as far as a request has to know of it. An AbortSignal is one. */
+/** Tells a request that its attempt has been ended early. An AbortSignal is one. */
 export interface AbortSource {
   readonly aborted: boolean
   readonly reason: unknown
@@ -15,7 +15,7 @@ interface Aborted {
 }
 
 /**
- * What ends the attempt of a context. An AbortSignal is made when `signal` is first read: Node gives each of them hidden
- * classes of its own, in the old generation, which is a full collection every few hundred requests.
+ * Returns the abort source of a context. An AbortSignal is made when `signal` is first read: Node gives each of them
+ * hidden classes of its own, in the old generation, which is a full collection every few hundred requests.
  */
 export const abortOf = (context: Aborted): AbortSource => context[abortSource] ?? context.signal

@@ -1,6 +1,8 @@
 import type { ExporterSchema } from './key.ts'
 
-/** In a program that a web server runs by CGI, HTTP_PROXY is the header `Proxy` of whoever made the request. */
+/**
+ * In a program that a web server runs by CGI, HTTP_PROXY is the header `Proxy` of the request, which its sender chose.
+ */
 const outsideCgi = (text: string, variable: (name: string) => string | undefined): string | undefined =>
   variable('REQUEST_METHOD') === undefined ? text : undefined
 

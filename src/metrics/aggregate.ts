@@ -81,7 +81,7 @@ export const emptyAggregate = <S extends Series>(): Aggregate<S> => ({
   },
 })
 
-/** What was not taken, for the status: only what there is. */
+/** Returns the counts of measurements that were not taken, for the status; zero counts are left out. */
 export const troublesOf = <S extends Series>({
   overflowed,
   overflowing,

@@ -1,4 +1,4 @@
-/** What the description of a consumer says of messages that may have been given out before. */
+/** The note in a consumer's description about messages that may have been given out before. */
 export interface NotedDoubt {
   /** The server that forgot none of its deliveries since this was written: its id, or its name in a cluster. */
   readonly server: string

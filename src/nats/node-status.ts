@@ -1,17 +1,10 @@
-import type { LedgerStatus } from '../delivery/ledger.ts'
+import type { AdminFleetExporter } from '../admin/fleet-port.ts'
 import type { ConfigProblem } from '../errors.ts'
 import type { TelemetryStatus } from '../status.ts'
 import { version } from '../version.ts'
 
 /** The status of one exporter of a node, as the fleet sees it. */
-export interface NodeExporter {
-  readonly type: string
-  readonly state: string
-  readonly breaker: string
-  /** Epoch milliseconds of the breaker's last change of state. */
-  readonly breakerSince: number
-  readonly ledger: LedgerStatus
-  readonly lastError?: string
+export interface NodeExporter extends AdminFleetExporter {
   /** Batches that a stream has stored, by an exporter that publishes to one. */
   readonly published?: number
 }

@@ -105,7 +105,7 @@ function status(node: string, given: Record<string, unknown>): NodeStatus {
 }
 
 /**
- * Reads what a node has written under its key: whoever has the node's credentials may have written anything. Texts are cut,
+ * Reads the status under a node's key. The node's credentials may have been used to write anything. Texts are cut,
  * and nothing but what a status has is kept. The key decides which node it is. Undefined if it is no status.
  */
 export function readNodeStatus(node: string, data: Uint8Array): NodeStatus | undefined {

@@ -16,7 +16,7 @@ export interface StatusWriter {
 /** The pause before a status that could not be written is tried again. */
 const retryMs = 500
 /**
- * How long a status that nobody needs at once is held back, and spread over, in milliseconds. All nodes take a change at the
+ * How long a status that is not urgent is held back, and spread over, in milliseconds. All nodes take a change at the
  * same moment: where they share a machine, or a server, the change comes before what they say of it.
  */
 const soonMs = 50

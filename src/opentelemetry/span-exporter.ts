@@ -72,7 +72,7 @@ export function spanExporter(telemetry: Pick<Telemetry, 'flush'>, exporter = 'ot
   }
 }
 
-/** Nobody is there to catch what the callback throws. */
+/** An error of the callback has no caller that could catch it. */
 function report(resultCallback: (result: SpanExportResult) => void, result: SpanExportResult): void {
   try {
     resultCallback(result)

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 
-/** What a file holds beside the items that its driver has packed. */
+/** The head of a file, before the items that its driver has packed. */
 export interface ContentHead {
   /** The exporter's type, and the version of its packing. */
   readonly type: string
@@ -9,7 +9,7 @@ export interface ContentHead {
   readonly weights: readonly number[]
   /** Bytes of each item in a request, unless the driver can be asked for them. */
   readonly wires: readonly number[] | null
-  /** Nothing but self-telemetry. */
+  /** True if all items come from self-telemetry. */
   readonly self: boolean
 }
 

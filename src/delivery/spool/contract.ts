@@ -12,7 +12,7 @@ import type { Disk } from './disk.ts'
 import type { StoredFile } from './files.ts'
 import type { SpoolStatus } from './status.ts'
 
-/** What waits on disk, of one exporter: the side of the data. */
+/** The spool of one exporter: the data side. */
 export interface Spool extends QueueSpill {
   /** The exporter is enabled, with this configuration. */
   configure(config: Config): void
@@ -22,9 +22,9 @@ export interface Spool extends QueueSpill {
   readonly isPrompt: boolean
   /** A batch from disk is there, or can be read. */
   readonly isDue: boolean
-  /** Reads the next file. False: there is none, it cannot be read now, or that takes too long. */
+  /** Reads the next file. Returns false without a file, or if it cannot be read now, or not in time. */
   load(): Promise<boolean>
-  /** Nothing is taken out of the queue for a while: what was read and is not sent goes back. */
+  /** The queue pauses: files that were read and not sent go back to disk. */
   pause(): void
   /** Something waits, or is in flight: it may have to be written soon. */
   wake(): void
@@ -106,17 +106,17 @@ export interface Store extends SpoolPort {
   release(file: StoredFile): void
   /** A file is being read, and it takes too long. */
   readonly isSlow: boolean
-  /** What was read was sent, and is not delivered: this life of the process is not one that it ended. */
+  /** An attempt to send the file failed: this life of the process does not count against it. */
   survived(file: StoredFile): void
   /** Puts a file back that was read: before all others if nothing of it was sent meanwhile. */
   putBack(file: StoredFile): void
   /** Something that a write needs has failed. */
   fail(error: unknown): void
-  /** What was read cannot be understood. */
+  /** Sets a file aside that cannot be unpacked. */
   spoil(file: StoredFile): Promise<void>
   /** It is delivered, or dropped. */
   remove(file: StoredFile): void
-  /** What was written has number of at most this. */
+  /** The highest sequence that was written. */
   readonly newest: number
   /** Every file of at most this number is settled. */
   settledTo(sequence: number): boolean

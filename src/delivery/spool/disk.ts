@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 
-/** What a directory is, as far as it matters here. */
+/** Facts about a directory: owner, mode and kind. */
 export interface DirectoryFacts {
   readonly isDirectory: boolean
   /** Permission bits. */

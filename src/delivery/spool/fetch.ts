@@ -8,7 +8,7 @@ import { createBacking } from './save.ts'
 
 /** Files that are in memory at the same time. */
 const maxLoaded = 4
-/** What an item takes in memory beside its bytes. */
+/** Bytes of an item in memory beside its contents. */
 const itemBytes = 96
 
 /** Reads files when they are to be sent. */
@@ -114,7 +114,7 @@ export function createFetch({
     load() {
       if (underWay) return underWay
       if (!isPossible()) return Promise.resolve(false)
-      // Nobody waits for a disk that hangs: what it may still read is taken later.
+      // Does not wait for a disk that hangs: what it may still read is taken later.
       underWay = new Promise((resolve) => {
         const reading = fetch(() => resolve(false)).catch((error) => {
           onError(error)

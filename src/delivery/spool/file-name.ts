@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 
-/** What the name of a file says of it, so that a start need not open the file. */
+/** The facts in the name of a file, so that a start does not have to open it. */
 export interface FileFacts {
   /** Microseconds since 1970 at which it was written, or one more than the file before: never twice, in order of age. */
   readonly sequence: number

@@ -5,7 +5,7 @@ import type { Folder } from './folder.ts'
 export interface StoredFile {
   readonly folder: Folder
   facts: FileFacts
-  /** What its name said before it was read to be sent. */
+  /** The facts in its name before it was read to be sent. */
   unread: FileFacts | undefined
   /** An earlier life may have delivered it, and the ledger does not say so yet. */
   doubtful: boolean
@@ -39,9 +39,9 @@ export const renameFile = async (file: StoredFile, facts: FileFacts, synced: boo
 
 /** Which files there are, and what they come to. */
 export interface Files {
-  /** Those that are not settled, in order of age. */
+  /** Files that are not settled, in order of age. */
   readonly unsettled: ReadonlySet<StoredFile>
-  /** Those that are all there is of their events, in the order in which they are sent. */
+  /** Files whose events are not in memory, in the order in which they are sent. */
   readonly waiting: ReadonlySet<StoredFile>
   /** Settled, but still there. */
   readonly doomed: ReadonlySet<StoredFile>
@@ -49,13 +49,13 @@ export interface Files {
   readonly unsynced: Set<StoredFile>
   /** Events of what waits or is being read. */
   readonly weight: number
-  /** What all take on the disk. */
+  /** Bytes of all files on the disk. */
   readonly bytes: number
   /** The highest number that was given to one. */
   readonly newest: number
   /** One that was just written, or begins to be. */
   add(file: StoredFile): void
-  /** Those that an earlier life left: what it may have delivered goes last. */
+  /** Adds files of an earlier life; those that it may have delivered go last. */
   adopt(files: readonly StoredFile[]): void
   /** `isNext`: it goes before all others. */
   wait(file: StoredFile, isNext?: boolean): void
@@ -67,11 +67,11 @@ export interface Files {
   doom(file: StoredFile): void
   /** It is there no more. */
   forget(file: StoredFile): void
-  /** All of them stay on the disk, and concern nobody any more. */
+  /** Forgets all files; they stay on the disk. */
   leave(): void
 }
 
-/** What a file takes at least. */
+/** Smallest space of a file on the disk. */
 const blockBytes = 4_096
 
 const spaceOf = ({ facts }: StoredFile): number => Math.ceil(facts.bytes / blockBytes) * blockBytes
@@ -81,7 +81,7 @@ export function createFiles(): Files {
   const waiting = new Set<StoredFile>()
   const doomed = new Set<StoredFile>()
   const unsynced = new Set<StoredFile>()
-  /** Those whose space counts: files of another directory are not ours to count. */
+  /** Files whose space counts; those of another directory do not. */
   const counted = new Set<StoredFile>()
   let weight = 0
   let bytes = 0

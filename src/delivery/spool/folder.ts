@@ -5,7 +5,7 @@ import type { Disk } from './disk.ts'
 import { type FileFacts, factsOf, nameOf } from './file-name.ts'
 import { type Lock, lockName, takeLock } from './lock.ts'
 
-/** What a look at the names in a directory found. */
+/** The result of reading the names in a directory. */
 export interface Inventory {
   /** In order of age. */
   readonly files: readonly FileFacts[]

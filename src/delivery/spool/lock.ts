@@ -10,7 +10,7 @@ export interface Lock {
 export const lockName = 'lock'
 const takeoverName = 'lock.takeover'
 
-/** Whoever takes a lock over is done within milliseconds, unless it was killed meanwhile. */
+/** A takeover of a lock ends within milliseconds, unless its process is killed meanwhile. */
 const staleTakeoverMs = 5_000
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code

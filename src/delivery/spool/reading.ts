@@ -15,9 +15,9 @@ export interface Reading {
   /** A file is being read, and it takes too long. */
   readonly isSlow: boolean
   load(onSlow: () => void): Promise<LoadedFile | undefined>
-  /** What was read cannot be understood. */
+  /** Sets a file aside that cannot be unpacked. */
   spoil(file: StoredFile): Promise<void>
-  /** What was read was sent, and is not delivered. */
+  /** An attempt to send the file failed. */
   survived(file: StoredFile): void
   /** Puts a file back that was read. */
   putBack(file: StoredFile): void

@@ -4,7 +4,7 @@ import { type Files, inTurn, type StoredFile } from './files.ts'
 export interface Removal {
   /** It is settled: it is removed soon. */
   settle(file: StoredFile): void
-  /** What could not be removed is tried again. */
+  /** Tries again to remove files that could not be removed. */
   sweep(): void
   /** Removes all that is settled. Rejects when that fails. */
   finish(): Promise<void>
@@ -19,7 +19,7 @@ export function createRemoval(
   let sweeping = false
 
   const finish = async (): Promise<void> => {
-    // What is settled meanwhile is seen by the loop.
+    // The loop also sees files that are settled meanwhile.
     for (const file of files.doomed) {
       await inTurn(file, () => file.folder.remove(file.facts))
       files.forget(file)

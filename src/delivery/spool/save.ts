@@ -7,10 +7,10 @@ import type { SpoolSettings } from './settings.ts'
 
 const largestFile = 1024 * 1024
 
-/** What goes into one file: a small spool has smaller ones, so that it is not full with the first. */
+/** Returns the room in one file: smaller for a small spool, so that the first file does not fill it. */
 export function roomOfFile({ maxBytes }: SpoolSettings): RequestRoom {
   const wire = Math.min(largestFile, maxBytes / 16)
-  // What an item takes beside its bytes is not written.
+  // The memory of an item beside its bytes is not written.
   return { items: Number.POSITIVE_INFINITY, wire, memory: wire * 2 }
 }
 

@@ -77,9 +77,9 @@ export function createSpool(options: SpoolOptions): Spool {
       shown = to
       if (from !== to) options.onStateChange(from, to)
       onChange()
-      // What was to be written is sent as if there were no spool.
+      // Batches that were to be written are sent as without a spool.
       if (to !== 'ready') returnSpilt()
-      // What came before it was open waits already.
+      // Items that came before it was open wait already.
       else wake()
     })
     made.subscribe({ error: onError })
@@ -163,7 +163,7 @@ export function createSpool(options: SpoolOptions): Spool {
       .filter((batch) => !writer.putBack(batch))
       .reverse()
 
-  /** What was read and is not sent goes back: it takes memory, and its name says that it is being sent. */
+  /** Returns files that were read and not sent: they take memory, and their names say that they are being sent. */
   const pause = (): void => void putBack(queue().returnFetched(writer.isWhole))
 
   const returnIdle = (): void => {

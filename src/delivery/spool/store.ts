@@ -119,7 +119,7 @@ export function createStore(options: {
     await closing?.close()
   }
 
-  /** What was written without being synced, is. */
+  /** Syncs files that were written without a sync. */
   const sync = async (from: Folder, written: readonly StoredFile[]): Promise<void> => {
     for (const file of written) {
       if (!unsettled.has(file)) continue

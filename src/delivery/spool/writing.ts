@@ -86,7 +86,7 @@ export function createWriting({
         onWritten()
         return file
       }
-      // Whatever of it has come to exist, or will, is removed.
+      // Removes the file, which may exist by now or appear later.
       void writing.then(() => settle(file))
       return undefined
     },

@@ -66,7 +66,7 @@ export function datadog<const Type extends string = 'datadog'>(
     ingest,
     tick: handOver,
     forget: forgetContexts,
-    // What has arrived is not sent again, however small requests have to be by now.
+    // An item that has arrived is not sent again, so it fits a request of any size.
     sizeOf: (item) => (hasArrived(item) ? 0 : item.bytes),
     pack: packItems,
     unpack: unpackItems,

@@ -32,7 +32,7 @@ export type Attempt =
       /** The body as far as it was read: all of it, unless `cut` says why not. */
       readonly body: Uint8Array
       readonly cut?: 'oversized' | 'stopped' | 'broken'
-      /** All of the request has been written: nobody reads its body any more. */
+      /** All of the request has been written: its body is not read any more. */
       readonly written?: boolean
       /** Origin and path of the request; no query. */
       readonly from: string

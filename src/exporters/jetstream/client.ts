@@ -20,7 +20,7 @@ export const telemetryHeaders = {
 /** Counters of the batches that a stream has stored, over all clients of an exporter. */
 export interface Published {
   batches: number
-  /** Of these, the ones that were stored already when they were sent again. */
+  /** Batches among them that were already stored when they were sent again. */
   duplicates: number
 }
 

@@ -10,7 +10,7 @@ import { connectionProblems, jetstreamKeys } from './connection-keys.ts'
 import { publishings, shownPublished } from './publishing.ts'
 import type { CollectionClient } from './requests.ts'
 
-/** What a connection over HTTP has is not for a stream. */
+/** The keys without those of an HTTP connection, which a stream does not have. */
 type Aggregation = Omit<OtelMetricsSchema, 'enabled' | keyof ReturnType<typeof connectionKeys>>
 
 const overHttp = connectionKeys(metrics, '')

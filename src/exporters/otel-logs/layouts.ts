@@ -3,7 +3,7 @@ import { type KnownText, knownText } from '../otel/encode/known-text.ts'
 import type { Severity, SeverityRules } from './severity.ts'
 
 /**
- * What events of one name have in common, so that a record looks up one text instead of its name, its severity and each
+ * The common parts of events of one name, so that a record looks up one text instead of its name, its severity and each
  * of its keys. A program emits a name in one place, or in a few: its events have the same keys in the same places.
  */
 export class Layout {

@@ -117,7 +117,7 @@ export const spoolProblems = ({
     ? [
         [
           'spool',
-          'metrics can be kept on disk with temporality = "delta" alone: what is cumulative is a state that each process begins anew',
+          'metrics can be kept on disk with temporality = "delta" alone: cumulative sums are a state that each process starts from zero',
         ],
       ]
     : []

@@ -4,7 +4,7 @@ import { fileCredentials } from '../http/headers-file.ts'
 import { functionCredentials, type HeadersFunction, type HeadersMemory } from '../http/headers-function.ts'
 import type { OtelConfig } from './schema.ts'
 
-/** What a connection needs to know of the exporter that opens it. */
+/** The part of an exporter's context that its connection uses. */
 export type ConnectionContext = Pick<OpenContext<object>, 'clock' | 'logger' | 'state' | 'forbidAddress'>
 
 /** How the headers of an exporter type are obtained at runtime. */

@@ -28,7 +28,7 @@ export type ConnectionConfig = Pick<
   | 'resource_attributes'
 >
 
-/** What ends an attempt early: its context has it. */
+/** The context of an attempt, with its abort source. */
 export type AbortedAttempt = Parameters<typeof abortOf>[0]
 
 /** Our own transport of OTLP over HTTP, for any signal. */

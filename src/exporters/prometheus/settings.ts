@@ -7,7 +7,7 @@ export const prometheusSchema = {
     format: 'host',
     default: '127.0.0.1',
     change: 'replace',
-    doc: 'Address the page is served on. The default, 127.0.0.1, is reached from this machine only: in a container nobody else can scrape it. 0.0.0.0 (or ::) is reached from everywhere.',
+    doc: 'Address the page is served on. The default, 127.0.0.1, is reached from this machine only: in a container it cannot be scraped from outside. 0.0.0.0 (or ::) is reached from everywhere.',
   },
   port: {
     format: 'port',

@@ -14,6 +14,6 @@ export function nodeState(
   if (status.refused !== undefined) return 'refused'
   if (status.canary) return 'canary'
   const document = documents.get(status.key)
-  // Whoever deletes a document leaves the nodes with what they run.
+  // After a document is deleted, nodes keep what they run.
   return document?.deleted || status.revision === (document?.revision ?? 0) ? 'current' : 'behind'
 }

@@ -1,7 +1,7 @@
 import type { NodeStatus } from '../node-status.ts'
 import { readNodeStatus } from '../status-reader.ts'
 
-/** What was last heard of a node. */
+/** The latest status heard of a node. */
 export interface HeardStatus {
   readonly seq: number
   /** Epoch milliseconds. */
@@ -19,7 +19,7 @@ export interface StatusBook {
   hear(node: string, seq: number, heardAt: number, data: Uint8Array): boolean
   /** Forgets nodes whose status is not among those that the store has, up to a sequence. */
   keep(stored: ReadonlySet<string>, upTo: number): void
-  /** Forgets everything: the store was made anew. */
+  /** Forgets everything, because the store was replaced. */
   clear(): void
 }
 

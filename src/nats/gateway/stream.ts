@@ -78,7 +78,7 @@ export async function createTelemetryStream(
   return made
 }
 
-/** What a consumer that was deleted may have given out of the stream is in doubt to the one that is made in its place. */
+/** Returns the doubt of a consumer that replaces a deleted one, which may have given messages out. */
 async function firstDoubt(
   connection: NatsConnection,
   stream: string,

@@ -92,7 +92,7 @@ export const optional = (number: number, name: string, type: Scalar): Field => (
   ...{ number, name, type, isOptional: true },
 })
 
-/** What an absent field is decoded as. */
+/** Returns the value to which an absent field is decoded. */
 function absent({ type, many, isOptional }: Field): unknown {
   if (many !== undefined) return many === 'attributes' ? {} : []
   if (isOptional) return null

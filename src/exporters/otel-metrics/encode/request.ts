@@ -6,7 +6,7 @@ import type { Collection, Heads, Piece } from '../collection.ts'
 export interface Requests {
   /** The bytes of an ExportMetricsServiceRequest (opentelemetry-proto v1) with these pieces of a collection. */
   join(collection: Pick<Collection, 'bytes' | 'heads'>, pieces: readonly Piece[]): Uint8Array
-  /** Those of this process. */
+  /** The encoded resource and scope of this process. */
   readonly heads: Heads
   /** Bytes that a request takes beside its pieces, at most. */
   readonly overheadBytes: number

@@ -26,7 +26,7 @@ export interface Encoder {
    * whose request has fields of the same numbers, it is an ExportLogsServiceRequest.
    */
   encode(items: readonly SpanItem[]): Uint8Array
-  /** Takes back what `encode` gave and nobody reads any more: a later request is written over it. */
+  /** Takes a request of `encode` back that is not read any more: a later request is written over it. */
   giveBack?(request: Uint8Array): void
   /** The same, with the items in their order, for `itemsOfRequest`. */
   pack(items: readonly SpanItem[]): Uint8Array

@@ -44,7 +44,7 @@ export class KnownText {
   }
 
   /**
-   * Of the text as a key: a value that attributes of this key have over and over, such as a route or a message. Undefined
+   * For the text as a key: returns a value that its attributes repeat, such as a route or a message. Undefined
    * for one that is too short to gain by it, and for all values of a key that has many.
    */
   valueText(value: string): KnownText | undefined {

@@ -4,7 +4,7 @@ import { createWriter, type ProtobufWriter, writerOver } from './protobuf-writer
 export interface RequestMemory {
   /** An empty writer with room for so many bytes. It never grows. */
   take(size: number): ProtobufWriter
-  /** Nobody reads the bytes of this request any more. */
+  /** Takes a request back whose bytes are not read any more. */
   giveBack(request: Uint8Array): void
 }
 
