@@ -134,7 +134,7 @@ async function identity(): Promise<void> {
       spans: number(0, 1_000_000),
       producers: 4,
       gateways: 2,
-      killEveryMs: 1000,
+      killEveryMs: 2000,
       ackWaitMs: 10_000,
     },
     random: Math.random,

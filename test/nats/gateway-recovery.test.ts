@@ -79,6 +79,14 @@ describe('a gateway fetches again', () => {
     await arrives('a message')
   }).timeout(30_000)
 
+  it('from a server that has forgotten its sequence, and not how far its consumers were', async () => {
+    for (let i = 0; i < 5; i += 1) await arrives(`message ${i}`)
+    await server.kill()
+    await server.forget(`$G/streams/${stream}/msgs`)
+    await server.restart()
+    await arrives('a message')
+  }).timeout(30_000)
+
   it('from a consumer that was deleted', async () => {
     await api(`CONSUMER.DELETE.${stream}.${consumer}`)
     await arrives('a message')

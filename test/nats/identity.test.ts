@@ -8,7 +8,7 @@ import { type IdentityResult, runIdentity } from './processes/identity.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const size = nightly
-  ? { spans: 1_000_000, producers: 4, killEveryMs: 1000, ackWaitMs: 10_000 }
+  ? { spans: 1_000_000, producers: 4, killEveryMs: 2000, ackWaitMs: 10_000 }
   : { spans: 12_000, producers: 2, killEveryMs: 400, ackWaitMs: 1000 }
 
 function assertIdentity({ nodes, stream, ...seen }: IdentityResult): void {

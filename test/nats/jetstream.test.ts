@@ -95,7 +95,13 @@ describe('an exporter to JetStream', () => {
     await askJetStream(connection, `STREAM.DELETE.${stream}`, undefined)
     await createTelemetryStream(connection, stream, { maxBytes: 2000 })
     const telemetry = await start({
-      jetstream: { server: server.url, flush_interval: 0, batch_size: 1, initial_reset_timeout: 0.05 },
+      jetstream: {
+        server: server.url,
+        flush_interval: 0,
+        batch_size: 1,
+        initial_reset_timeout: 0.05,
+        reset_timeout: 0.2,
+      },
     })
     for (let i = 0; i < 20; i += 1) telemetry.span('job', { note: 'x'.repeat(200) }, () => {})
     await until(

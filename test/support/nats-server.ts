@@ -41,9 +41,10 @@ async function answers(port: number): Promise<boolean> {
 }
 
 /**
- * Starts a server. `more` is added to its configuration file. `forget` removes what it has stored, while it does not run.
+ * Starts a server. `more` is added to its configuration file. `forget` removes what it has stored, or a part of it,
+ * while it does not run.
  */
-export async function startNats(more = ''): Promise<NatsServer & { forget(): Promise<void> }> {
+export async function startNats(more = ''): Promise<NatsServer & { forget(part?: string): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'telemachine-nats-'))
   const port = await freePort()
   const file = join(folder, 'nats.conf')
@@ -83,7 +84,7 @@ export async function startNats(more = ''): Promise<NatsServer & { forget(): Pro
     port,
     kill,
     restart: start,
-    forget: () => rm(join(folder, 'jetstream'), { recursive: true }),
+    forget: (part = '') => rm(join(folder, 'jetstream', part), { recursive: true }),
     close: async () => {
       await kill()
       await rm(folder, { recursive: true, force: true })

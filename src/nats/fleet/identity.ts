@@ -18,8 +18,8 @@ export interface StreamIdentity {
   /** Pending batches that gateways have at the moment. */
   readonly inFlight: number
   /**
-   * Pending batches that no consumer has to give out: they are acknowledged, and a killed server has forgotten to remove
-   * them.
+   * Pending batches that no consumer has to give out: a killed server has forgotten to remove them when they were
+   * acknowledged, or has begun its sequence anew. Gateways have them given out again.
    */
   readonly leftOver: number
   /** Up to this sequence, everything is acknowledged: the lowest floor of the consumers. */

@@ -36,7 +36,13 @@ interface StreamInfo {
   }
 }
 
-export function createDoubt(connection: NatsConnection, stream: string, consumer: string): Doubt {
+export function createDoubt(
+  connection: NatsConnection,
+  stream: string,
+  consumer: string,
+  /** Called with the sequence up to which messages are in doubt, each time that another server is known. */
+  learnt: (highest: number) => void = () => {},
+): Doubt {
   /** The server that this is connected to, and the one that keeps the state of the consumer. */
   let connectedTo: string | undefined
   let keeper: string | undefined
@@ -75,6 +81,7 @@ export function createDoubt(connection: NatsConnection, stream: string, consumer
             if (!isDenied(error)) throw error
           })
         }
+        learnt(highest)
       }
       keeper = now
       connectedTo = server

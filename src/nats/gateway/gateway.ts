@@ -11,6 +11,7 @@ import { createTelemetry } from '../../telemetry.ts'
 import { defaultStream } from '../fleet/fleet.ts'
 import { createDoubt } from './doubt.ts'
 import { forwarders } from './forwarder.ts'
+import { createLeftovers } from './leftovers.ts'
 import { type Pull, startPull } from './pull.ts'
 import { createTelemetryStream, isMissing, type SignalName, type StreamOptions, signals } from './stream.ts'
 
@@ -84,8 +85,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       throw error
     }
     const { consumers } = jetstream(connection)
-    pulls = Object.entries(signals).map(([signal, { consumer }]) =>
-      startPull({
+    pulls = Object.entries(signals).map(([signal, { consumer }]) => {
+      const leftovers = createLeftovers(connection, stream, signal as SignalName, clock)
+      return startPull({
         consumer: () =>
           consumers.get(stream, consumer).catch(async (error) => {
             if (!isMissing(error)) throw error
@@ -93,12 +95,13 @@ export function createGateway(options: GatewayOptions): Gateway {
             logger.warn({ made }, 'the stream of telemetry was incomplete')
             return consumers.get(stream, consumer)
           }),
-        doubt: createDoubt(connection, stream, consumer),
+        doubt: createDoubt(connection, stream, consumer, leftovers.mayBe),
+        leftovers,
         type: forwarders[signal as SignalName].type,
         limit: prefetch,
         ...{ telemetry, ingress, clock, logger },
-      }),
-    )
+      })
+    })
     closeConnection = async () => {
       // Acknowledgements are sent before the connection ends.
       await connection.drain().catch(() => connection.close())

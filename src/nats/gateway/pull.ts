@@ -6,6 +6,7 @@ import type { Ingress } from '../../ingress.ts'
 import type { Logger } from '../../logger.ts'
 import { pause } from '../../waiting.ts'
 import type { Doubt } from './doubt.ts'
+import type { Leftovers } from './leftovers.ts'
 import { createShares, MessageEvent } from './message.ts'
 import { roomFor } from './room.ts'
 
@@ -28,6 +29,7 @@ const pauseMs = 50
 export function startPull({
   consumer,
   doubt,
+  leftovers,
   type,
   limit,
   telemetry,
@@ -38,6 +40,7 @@ export function startPull({
   consumer: () => Promise<Consumer>
   /** Which of its messages may have been given out before. */
   doubt: Doubt
+  leftovers: Leftovers
   /** The exporter type that takes the messages. */
   type: string
   /** Messages that the gateway may have of it at once. */
@@ -68,6 +71,8 @@ export function startPull({
     const room = Math.min(messages, limit - outstanding)
     if (room <= 0) return pause(clock, pauseMs)
     await doubt.learn()
+    // The new consumer gives out what the old one may have given out: that is known to be in doubt first.
+    if (await leftovers.retrieve()) return doubt.lost()
     for await (const message of await from.fetch({ max_messages: room, expires: requestMs })) {
       // The client repeats its request when it is connected again: what the server has is counted before it is acknowledged.
       if (!doubt.isLearnt()) await doubt.learn().catch(() => {})

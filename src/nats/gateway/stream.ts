@@ -57,38 +57,53 @@ export async function createTelemetryStream(
     duplicate_window: nanoseconds(duplicateWindow),
   }
   if (await createStream(connection, stream)) made.push(name)
-  for (const { subject, consumer } of Object.values(signals)) {
+  for (const [signal, { consumer }] of Object.entries(signals)) {
     if (await hasConsumer(connection, name, consumer)) continue
-    const description = await firstDoubt(connection, name, subject)
-    await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${name}.${consumer}`, {
-      stream_name: name,
-      config: {
-        durable_name: consumer,
-        ...(description !== undefined && { description }),
-        filter_subject: subject,
-        ack_policy: 'explicit',
-        ack_wait: nanoseconds(ackWait / 1000),
-        max_deliver: -1,
-        max_ack_pending: 10_000,
-        deliver_policy: 'all',
-      },
-    })
+    await makeConsumer(connection, name, signal as SignalName, { ackWait })
     made.push(consumer)
   }
   return made
 }
 
-/** Returns the doubt of a consumer that replaces a deleted one, which may have given messages out. */
+/**
+ * Makes the consumer of a signal. What another one may have given out before it is in doubt; `doubted` is how many messages
+ * that one had in doubt itself.
+ */
+export async function makeConsumer(
+  connection: NatsConnection,
+  stream: string,
+  signal: SignalName,
+  { doubted = 0, ackWait = ackWaitMs }: { readonly doubted?: number; readonly ackWait?: number } = {},
+): Promise<void> {
+  const { subject, consumer } = signals[signal]
+  const description = await firstDoubt(connection, stream, subject, doubted)
+  await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${stream}.${consumer}`, {
+    stream_name: stream,
+    config: {
+      durable_name: consumer,
+      ...(description !== undefined && { description }),
+      filter_subject: subject,
+      ack_policy: 'explicit',
+      ack_wait: nanoseconds(ackWait / 1000),
+      max_deliver: -1,
+      max_ack_pending: 10_000,
+      deliver_policy: 'all',
+    },
+  })
+}
+
+/** Returns the doubt of a consumer that replaces another one, which may have given messages out. */
 async function firstDoubt(
   connection: NatsConnection,
   stream: string,
   subject: string,
+  doubted: number,
 ): Promise<string | undefined> {
   const { state } = await askJetStream<StreamInfo>(connection, `STREAM.INFO.${stream}`, {
     subjects_filter: subject,
   })
   const { server_id: server, cluster } = connection.info ?? {}
-  const noted = { highest: state.last_seq, messages: state.subjects?.[subject] ?? 0 }
+  const noted = { highest: state.last_seq, messages: doubted + (state.subjects?.[subject] ?? 0) }
   if (server && !cluster) return doubtText({ ...noted, server })
   // In a cluster, the consumer's leader is not known yet.
   return state.last_seq > 0 ? doubtText({ ...noted, server: 'unknown' }) : undefined

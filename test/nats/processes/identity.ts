@@ -118,8 +118,8 @@ export async function runIdentity(options: {
   const identity = async (): Promise<StreamIdentity | undefined> =>
     readIdentity(connection, stream, []).catch(() => undefined)
   let now = await identity()
-  // What a killed server has left over is given out to nobody.
-  for (let calm = 0; now === undefined || calm < 3; now = await identity()) {
+  // What a killed server has left over is given out again after seconds; in a cluster, to nobody.
+  for (let calm = 0; now === undefined || (now.pending > 0 && calm < 50); now = await identity()) {
     calm = now && now.pending === now.leftOver ? calm + 1 : 0
     await after(200)
   }
