@@ -1,7 +1,8 @@
 /**
  * What a log record of four attributes and a body costs at 1, 10 and 500 a turn of the event loop, ours beside the SDK with
  * its queue raised: CPU of the process per record, and records/s from the first until the last is there or given up.
- * Each contender runs in a process of its own against a sink in another; the two take turns, medians of the pairs.
+ * Each contender runs in a process of its own against a sink in another; they take turns, medians of the rounds. A third one
+ * logs nothing: what its turns cost belongs to neither.
  *
  * `npm --prefix bench run logs`; less of it: `-- --turns 1,500 --pairs 1 --records 50000`; `--profile`: where the time of
  * the first run of each went
@@ -13,8 +14,10 @@ import { printTimeSpent, profile, type TimeSpent } from '../profile.ts'
 import { startSink } from '../sink.ts'
 import { bench, cpuSeconds, flag, isSet, list, machine, median, warm } from './workers.ts'
 
+type Who = 'ours' | 'peer' | 'none'
+
 interface Task {
-  readonly who: 'ours' | 'peer'
+  readonly who: Who
   readonly url: string
   readonly perTurn: number
   readonly records: number
@@ -125,6 +128,9 @@ async function startPeer(url: string): Promise<Contender> {
   }
 }
 
+/** The loop alone. */
+const startNone = (): Contender => ({ log() {}, settled: async () => {}, stop: async () => {} })
+
 /** Calls `log` for `count` numbers, `perTurn` of them in each turn of the event loop. */
 const turns = (log: (i: number) => void, from: number, count: number, perTurn: number): Promise<void> =>
   new Promise((resolve) => {
@@ -139,7 +145,7 @@ const turns = (log: (i: number) => void, from: number, count: number, perTurn: n
   })
 
 async function measure({ who, url, perTurn, records, warmUp, profiled }: Task): Promise<Measured> {
-  const { log, settled, stop } = await (who === 'ours' ? startOurs(url) : startPeer(url))
+  const { log, settled, stop } = await { ours: startOurs, peer: startPeer, none: startNone }[who](url)
   await turns(log, 0, warmUp, perTurn)
   await settled(warmUp)
   await warm()
@@ -163,25 +169,30 @@ await bench<Task, Measured>(import.meta.url, measure, async (apart) => {
   const url = sink.url.replace('/v1/traces', '/v1/logs')
   console.log(`${records} records after ${warmUp}, ${pairs} pairs; ${machine(profiling)}`)
   console.log(
-    'a turn   CPU µs per record: ours, SDK, × [least-most]   records/s: ours, SDK   lost: ours, SDK',
+    'a turn   CPU µs per record: ours, SDK, × [least-most]   the loop alone, × without it   records/s: ours, SDK   lost: ours, SDK',
   )
+  const order: readonly Who[] = ['ours', 'none', 'peer']
   for (const perTurn of list('turns', ['1', '10', '500']).map(Number)) {
-    const runs = { ours: [] as Measured[], peer: [] as Measured[] }
-    const lost = { ours: 0, peer: 0 }
+    const runs: Record<Who, Measured[]> = { ours: [], peer: [], none: [] }
+    const lost = { ours: 0, peer: 0, none: 0 }
     for (let n = 0; n < pairs; n++)
-      for (const who of n % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const)) {
+      for (const who of n % 2 === 0 ? order : order.toReversed()) {
         const profiled = profiling && n === 0
         const run = await apart({ who, url, perTurn, records, warmUp, profiled }, () => sink.forget())
         if (run.timeSpent) printTimeSpent(`${who}-${perTurn}`, run.timeSpent)
         runs[who].push(run)
         lost[who] += records - (await sink.stats()).logRecordCount
       }
-    const cpu = (who: 'ours' | 'peer'): number => median(runs[who].map((run) => (run.cpu / records) * 1e6))
-    const rate = (who: 'ours' | 'peer'): number => median(runs[who].map(({ seconds }) => records / seconds))
+    const cpu = (who: Who): number => median(runs[who].map((run) => (run.cpu / records) * 1e6))
+    const rate = (who: Who): number => median(runs[who].map(({ seconds }) => records / seconds))
     const single = runs.ours.map((run, i) => run.cpu / runs.peer[i]!.cpu)
+    const net = runs.ours.map(
+      (run, i) => (run.cpu - runs.none[i]!.cpu) / (runs.peer[i]!.cpu - runs.none[i]!.cpu),
+    )
     console.log(
       `${String(perTurn).padStart(6)}${cpu('ours').toFixed(2).padStart(20)}${cpu('peer').toFixed(2).padStart(7)}` +
         `${median(single).toFixed(2).padStart(6)} × [${Math.min(...single).toFixed(2)}-${Math.max(...single).toFixed(2)}]` +
+        `${cpu('none').toFixed(2).padStart(12)}${median(net).toFixed(2).padStart(8)} × [${Math.min(...net).toFixed(2)}-${Math.max(...net).toFixed(2)}]` +
         `${rate('ours').toFixed(0).padStart(16)}${rate('peer').toFixed(0).padStart(8)}` +
         `${String(lost.ours).padStart(10)}, ${lost.peer}`,
     )
