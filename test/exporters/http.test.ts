@@ -522,7 +522,7 @@ describe('the HTTP transport', () => {
   it('does not keep a process alive, neither by a request nor by an idle connection', async () => {
     const { url } = await server((socket) => socket.write(ok))
     const program = await compileProgram(`
-      import { openHttpClient } from './src/exporters/http.ts'
+      import { openHttpClient } from './src/exporters/http/http.ts'
       const client = openHttpClient({ url: '${url}' })
       const awaited = setInterval(() => {}, 1000)
       await client.post(Buffer.from('x'))

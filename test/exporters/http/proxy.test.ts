@@ -160,7 +160,7 @@ describe('the HTTP transport behind a proxy', () => {
       const silent = await proxy({ silent: true })
       const ca = JSON.stringify(await pem('ca.pem'))
       const program = await compileProgram(`
-        import { openHttpClient } from './src/exporters/http.ts'
+        import { openHttpClient } from './src/exporters/http/http.ts'
         const open = (port) => openHttpClient({
           url: 'https://localhost:4318/v1/traces', tls: { ca: ${ca} }, proxy: 'http://127.0.0.1:' + port })
         const kept = open(${through.port})
