@@ -29,6 +29,7 @@ export interface Reading {
 
 export function createReading({
   files,
+  wait,
   type,
   isOpen,
   isSynced,
@@ -40,6 +41,8 @@ export function createReading({
   onReadable,
 }: {
   files: Files
+  /** The file waits again. */
+  wait: Files['wait']
   type: string
   isOpen: () => boolean
   isSynced: () => boolean
@@ -101,7 +104,7 @@ export function createReading({
     clock.setTimeout(onReadable, delayMs)
     fail(error)
     if (file.readErrors >= maxReadErrors) await spoil(file)
-    else files.wait(file)
+    else wait(file)
   }
 
   return {
@@ -147,7 +150,7 @@ export function createReading({
       file.unread = undefined
       // It was not sent, so it goes where it was.
       if (unread) rename(file, () => ({ attempts: unread.attempts, lives: unread.lives }))
-      files.wait(file, unread !== undefined)
+      wait(file, unread !== undefined)
       onReadable()
     },
     finish: async () => void (await Promise.all(renaming)),

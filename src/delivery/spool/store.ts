@@ -40,6 +40,8 @@ export function createStore(options: {
   const files = createFiles()
   const { unsettled, waiting, doomed, unsynced } = files
   let folder: Folder | undefined
+  /** The directory whose files wait. */
+  let inUse: string | undefined
   let mayWrite = false
   let foreign = 0
   let hasFailed = false
@@ -68,8 +70,20 @@ export function createStore(options: {
       hasFailed = false
     },
   })
+  const leave = (weight: number, directory: string): void => {
+    if (weight > 0) onError(leftBehind(weight, directory))
+    onDropped('disabled', weight, false)
+  }
+  /** The directory may be another one by now than that in which the file is. */
+  const wait = (file: StoredFile, isNext = false): void => {
+    if (file.folder.directory === inUse) files.wait(file, isNext)
+    else {
+      files.forget(file)
+      leave(file.facts.weight, file.folder.directory)
+    }
+  }
   const reading = createReading({
-    ...{ files, type, clock, watch, fail, onDropped, onError, onReadable },
+    ...{ files, wait, type, clock, watch, fail, onDropped, onError, onReadable },
     isOpen: () => folder !== undefined,
     isSynced: () => settings().fsync === 'batch',
   })
@@ -91,6 +105,7 @@ export function createStore(options: {
   const open: Store['open'] = async () => {
     folder ??= createFolder(settings().directory, disk)
     const from = folder
+    inUse = from.directory
     const found = await watchOpening(from.open(), () => {})
     if (found !== undefined) {
       foreign = found.foreign
@@ -111,10 +126,8 @@ export function createStore(options: {
     const closing = folder
     folder = undefined
     if (!isLast) {
-      const left = files.weight
-      files.leave()
-      if (left > 0) onError(leftBehind(left, closing?.directory ?? 'its directory'))
-      onDropped('disabled', left, false)
+      inUse = undefined
+      leave(files.leave(), closing?.directory ?? 'its directory')
     }
     await closing?.close()
   }
@@ -161,7 +174,7 @@ export function createStore(options: {
     },
     save: writing.save,
     wait(file) {
-      files.wait(file)
+      wait(file)
       onReadable()
     },
     load: reading.load,
