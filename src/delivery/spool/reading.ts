@@ -39,6 +39,7 @@ export function createReading({
   onDropped,
   onError,
   onReadable,
+  onRoom,
 }: {
   files: Files
   /** The file waits again. */
@@ -52,6 +53,8 @@ export function createReading({
   onDropped: (reason: DropReason, weight: number, isAmbiguous: boolean) => void
   onError: (error: unknown) => void
   onReadable: () => void
+  /** A file is gone from the directory. */
+  onRoom: () => void
 }): Reading {
   const { waiting, unsettled } = files
   let loading = false
@@ -89,6 +92,7 @@ export function createReading({
     try {
       await inTurn(file, () => file.folder.quarantine(file.facts))
       files.forget(file)
+      onRoom()
     } catch (error) {
       // It may as well be removed later.
       files.doom(file)

@@ -53,13 +53,10 @@ export function createStore(options: {
   const watch = createWatch(clock, fail)
   /** It is not open yet, so it cannot fail: somebody is told. */
   const watchOpening = createWatch(clock, onError)
-  const removal = createRemoval(
-    files,
-    () => {
-      if (writing.hasRoom) send({ type: 'spool.freed' })
-    },
-    fail,
-  )
+  const noteRoom = (): void => {
+    if (writing.hasRoom) send({ type: 'spool.freed' })
+  }
+  const removal = createRemoval(files, noteRoom, fail)
   const { settle } = removal
   const writing = createWriting({
     ...{ files, type, version, settings, clock, watch, fail, settle },
@@ -84,6 +81,7 @@ export function createStore(options: {
   }
   const reading = createReading({
     ...{ files, wait, type, clock, watch, fail, onDropped, onError, onReadable },
+    onRoom: noteRoom,
     isOpen: () => folder !== undefined,
     isSynced: () => settings().fsync === 'batch',
   })
