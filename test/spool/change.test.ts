@@ -84,4 +84,30 @@ describe('a spool that is changed while the disk is at work', function () {
     assert.equal(new Set(life.names()).size, 100)
     assert.deepEqual(spoolFiles(life.disk), [])
   })
+
+  it('is moved while it is still being opened: nothing is lost, and both directories are free afterwards', async () => {
+    const life = await beginLife(createPlatter(), { mode: 'always' }, { queue_size: 1000 }, 'down')
+    const { disk, clock, telemetry } = life
+    const put = (to: string) => telemetry.config.put('test.spool', { directory: to, mode: 'always' })
+    await life.load(10)
+    disk.fault = (operation, path) =>
+      operation === 'list' && path === elsewhere
+        ? new Promise((resolve) => clock.setTimeout(() => resolve(), 2000))
+        : undefined
+    await put(elsewhere)
+    await life.pass(1)
+    await put(directory)
+    await life.pass(10)
+    assertExact(life.ledger())
+    assert.equal(life.spool().state, 'ready')
+    await put(elsewhere)
+    await life.pass(10)
+    assert.equal(life.spool().state, 'ready')
+    await put(directory)
+    life.comesBack()
+    await life.pass(200)
+    assertExact(life.ledger())
+    assert.equal(life.ledger().dropped.spool_corrupt, undefined)
+    assert.equal(new Set(life.names()).size, 100)
+  })
 })

@@ -105,6 +105,11 @@ export function createStore(options: {
     const from = folder
     inUse = from.directory
     const found = await watchOpening(from.open(), () => {})
+    if (folder !== from) {
+      // It was closed meanwhile: the files are those of a directory that is not in use.
+      await from.close()
+      return { isFull: false }
+    }
     if (found !== undefined) {
       foreign = found.foreign
       const known = reconcile(found.files).map((facts) => storedFile(from, facts, facts.attempts > 0))
