@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { createPlatter } from '../support/memory-disk.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
-import { beginLife, directory, spoolFiles } from './stage.ts'
+import { beginLife, directory, spoolFiles, weightIn } from './stage.ts'
 
 const elsewhere = '/elsewhere'
 
@@ -109,5 +109,30 @@ describe('a spool that is changed while the disk is at work', function () {
     assertExact(life.ledger())
     assert.equal(life.ledger().dropped.spool_corrupt, undefined)
     assert.equal(new Set(life.names()).size, 100)
+  })
+
+  it('is stopped in less time than the disk needs: what is not on disk then is counted as dropped', async () => {
+    for (const slowMs of [100, 400, 1000, 4000])
+      for (const timeoutMs of [100, 1000, 5000])
+        for (const waits of [0, 0.5, 1]) {
+          const life = await beginLife(createPlatter(), {}, {}, 'silent')
+          const { disk, clock } = life
+          disk.fault = () => new Promise((resolve) => clock.setTimeout(() => resolve(), slowMs))
+          life.emit(45)
+          await life.pass(waits)
+          await life.end(timeoutMs)
+          await life.pass(20)
+          const ledger = life.ledger()
+          assertExact(ledger)
+          const { spooled, ...inMemory } = ledger.pending
+          assert.deepEqual(
+            inMemory,
+            { buffered: 0, held: 0, queued: 0, in_flight: 0 },
+            `${slowMs} ${timeoutMs}`,
+          )
+          const onDisk = spoolFiles(disk).reduce((sum, path) => sum + weightIn(path), 0)
+          assert.ok(onDisk >= spooled!)
+          disk.kill()
+        }
   })
 })
