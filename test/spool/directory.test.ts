@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { CorruptFile } from '../../src/delivery/spool/content.ts'
 import { systemDisk } from '../../src/delivery/spool/disk.ts'
+import { nameOf } from '../../src/delivery/spool/file-name.ts'
 import { createFolder } from '../../src/delivery/spool/folder.ts'
 import { takeLock } from '../../src/delivery/spool/lock.ts'
 
@@ -47,6 +49,22 @@ describe('the directory of a spool', () => {
     await first.close()
     assert.equal((await second.open())?.foreign, 0)
     await second.close()
+  })
+
+  it('is opened although somebody has put things there whose names look like ours', async () => {
+    await chmod(place, 0o700)
+    const facts = { sequence: 1, weight: 1, bytes: 1, attempts: 0, lives: 0, checksum: 1 }
+    await mkdir(join(place, `${nameOf(facts)}.part`))
+    await writeFile(join(place, `${nameOf(facts)}\n`), '')
+    await writeFile(join(place, nameOf({ ...facts, sequence: 10 ** 16 })), '')
+    await writeFile(join(place, nameOf({ ...facts, weight: Number.MAX_SAFE_INTEGER })), '')
+    await writeFile(join(place, nameOf({ ...facts, weight: 10 ** 15 - 1 })), '')
+    await symlink('/dev/zero', join(place, nameOf(facts)))
+    const folder = createFolder(place, systemDisk)
+    const found = await folder.open()
+    assert.deepEqual(found, { files: [facts], spoilt: [], foreign: 5, quarantined: 0 })
+    await assert.rejects(folder.read(facts), CorruptFile)
+    await folder.close()
   })
 
   it('is taken over from a process that was killed, by one of many that want it', async () => {

@@ -3,6 +3,7 @@
  * all of it is seen in status and ledger.
  */
 import assert from 'node:assert/strict'
+import { nameOf } from '../../src/delivery/spool/file-name.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { createPlatter, type MemoryDisk } from '../support/memory-disk.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
@@ -176,6 +177,17 @@ describe('files that are not what their names say', () => {
       assert.equal(next.spool().quarantined, 2)
       assert.deepEqual(spoolFiles(platter), [])
     })
+
+  it('make room for others when they are set aside', async () => {
+    const { platter } = await leave()
+    const facts = { sequence: 1, weight: 1, bytes: 2 * 1024 * 1024, attempts: 0, lives: 0, checksum: 1 }
+    platter.files.set(`${directory}/${nameOf(facts)}`, Buffer.from('less'))
+    const next = await beginLife(platter, { mode: 'always', max_bytes: 1024 * 1024 }, {}, 'down')
+    await next.load(20)
+    assert.equal(next.spool().quarantined, 1)
+    assert.equal(next.spool().state, 'ready')
+    assert.deepEqual(next.ledger().dropped, { spool_corrupt: 1 })
+  })
 
   it('are counted by their names where another version wrote them, and left alone where they are not ours', async () => {
     const { platter, files } = await leave()

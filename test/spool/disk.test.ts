@@ -1,6 +1,7 @@
 /** The threads that carry out file operations are the application's: a spool takes one of them at a time. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemDisk } from '../../src/delivery/spool/disk.ts'
@@ -18,9 +19,9 @@ describe('the disk', () => {
     const [, names, read, , failed, after] = await Promise.all([
       systemDisk.write(first, content, true),
       systemDisk.list(folder),
-      systemDisk.read(first),
+      systemDisk.read(first, content.length),
       systemDisk.rename(first, second),
-      systemDisk.read(first).catch(({ code }) => code),
+      systemDisk.read(first, content.length).catch(({ code }) => code),
       systemDisk.list(folder),
     ])
     assert.deepEqual(names, ['first'])
@@ -28,5 +29,16 @@ describe('the disk', () => {
     assert.equal(failed, 'ENOENT')
     assert.deepEqual(after, ['second'])
     assert.equal(statSync(second).mode & 0o777, 0o600)
+  })
+
+  it('reads no more than is asked for, and nothing of a pipe, a directory or a link', async () => {
+    const [pipe, huge, inside, link] = ['pipe', 'huge', 'inside', 'link'].map((name) => join(folder, name))
+    execFileSync('mkfifo', [pipe!])
+    writeFileSync(huge!, '')
+    truncateSync(huge!, 1024 ** 3)
+    mkdirSync(inside!)
+    symlinkSync('/dev/zero', link!)
+    for (const path of [pipe!, huge!, inside!]) assert.equal((await systemDisk.read(path, 100)).length, 0)
+    await assert.rejects(systemDisk.read(link!, 100), { code: 'ELOOP' })
   })
 })

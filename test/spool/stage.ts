@@ -47,6 +47,9 @@ export async function beginLife(
     goesDown: () => {
       now = 'down'
     },
+    goesSilent: () => {
+      now = 'silent'
+    },
     comesBack: () => {
       now = 'up'
     },

@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, readdir, rename, rmdir, stat, unlink } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 
 /** Facts about a directory: owner, mode and kind. */
@@ -19,7 +20,8 @@ export interface Disk {
   removeDirectory(path: string): Promise<void>
   look(path: string): Promise<DirectoryFacts>
   list(path: string): Promise<string[]>
-  read(path: string): Promise<Buffer>
+  /** Reads a file of so many bytes; of one with more, or of what is no file, nothing is read. */
+  read(path: string, bytes: number): Promise<Buffer>
   /** Writes a file that is not there yet, and has it on the disk before it resolves if it is to be `synced`. */
   write(path: string, content: Uint8Array, synced: boolean): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -46,6 +48,19 @@ async function write(path: string, content: Uint8Array, synced: boolean): Promis
   try {
     await file.writeFile(content)
     if (synced) await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** A pipe or a device of a file's name would keep a thread, or fill the memory. */
+const regular = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+async function read(path: string, bytes: number): Promise<Buffer> {
+  const file = await open(path, regular)
+  try {
+    const found = await file.stat()
+    return found.isFile() && found.size <= bytes ? await file.readFile() : Buffer.alloc(0)
   } finally {
     await file.close()
   }
@@ -105,7 +120,7 @@ export const systemDisk: Disk = {
   removeDirectory: (path) => inTurn(() => rmdir(path)),
   look: (path) => inTurn(() => look(path)),
   list: (path) => inTurn(() => readdir(path)),
-  read: (path) => inTurn(() => readFile(path)),
+  read: (path, bytes) => inTurn(() => read(path, bytes)),
   write: (path, content, synced) => inTurn(() => write(path, content, synced)),
   rename: (from, to) => inTurn(() => rename(from, to)),
   remove: (path) => inTurn(() => unlink(path)),

@@ -19,8 +19,9 @@ export interface FileFacts {
 /** Version of the names and of the frame of the content. */
 const formatVersion = 1
 
+/** Larger numbers would not add up exactly, or leave none for the files to come (sequences of the year 2255). */
 const pattern =
-  /^(\d{17})-(\d{1,15})w-(\d{1,15})b-(\d{1,9})a-(\d{1,3})l-v(\d{1,3})-([0-9a-f]{8})([0-9a-f]{8})\.spool$/
+  /^(0[0-8]\d{15})-(\d{1,12})w-(\d{1,13})b-(\d{1,9})a-(\d{1,3})l-v(\d{1,3})-([0-9a-f]{8})([0-9a-f]{8})\.spool$/
 
 const hex = (checksum: number): string => checksum.toString(16).padStart(8, '0')
 

@@ -67,8 +67,8 @@ export interface Files {
   doom(file: StoredFile): void
   /** It is there no more. */
   forget(file: StoredFile): void
-  /** Forgets all files; they stay on the disk. */
-  leave(): void
+  /** Forgets the files that wait, and returns their events. What is in memory as well goes on. */
+  leave(): number
 }
 
 /** Smallest space of a file on the disk. */
@@ -140,12 +140,17 @@ export function createFiles(): Files {
       if (counted.delete(file)) bytes -= spaceOf(file)
     },
     leave() {
+      let left = 0
+      for (const file of waiting) {
+        left += file.facts.weight
+        unsettled.delete(file)
+      }
+      weight -= left
       waiting.clear()
-      unsettled.clear()
       unsynced.clear()
       counted.clear()
-      weight = 0
       bytes = 0
+      return left
     },
   }
 }

@@ -50,6 +50,8 @@ const partSuffix = '.part'
 
 const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === 'ENOENT'
 
+const isLink = (error: unknown): boolean => (error as { code?: unknown }).code === 'ELOOP'
+
 const bySequence = (a: FileFacts, b: FileFacts): number => a.sequence - b.sequence
 
 export function createFolder(directory: string, disk: Disk): Folder {
@@ -101,7 +103,9 @@ export function createFolder(directory: string, disk: Disk): Folder {
         else spoilt.push(file)
       } else if (name.endsWith(partSuffix) && factsOf(name.slice(0, -partSuffix.length)) !== undefined)
         // Its process was killed while it wrote. Nothing was promised of it.
-        await disk.remove(join(directory, name))
+        await disk.remove(join(directory, name)).catch(() => {
+          foreign += 1
+        })
       else if (name !== lockName && name !== quarantineName) foreign += 1
     }
     aside = (await isPresent(quarantine)) ? (await disk.list(quarantine)).sort() : []
@@ -141,8 +145,9 @@ export function createFolder(directory: string, disk: Disk): Folder {
     },
     async read(file) {
       try {
-        return await disk.read(pathOf(file))
+        return await disk.read(pathOf(file), file.bytes)
       } catch (error) {
+        if (isLink(error)) throw new CorruptFile('it is a symbolic link')
         // Without the lock it is the directory that is gone, not the file.
         if (isMissing(error) && (await isPresent(join(directory, lockName))))
           throw new CorruptFile('it is gone')

@@ -29,6 +29,7 @@ export interface Reading {
 
 export function createReading({
   files,
+  wait,
   type,
   isOpen,
   isSynced,
@@ -38,8 +39,11 @@ export function createReading({
   onDropped,
   onError,
   onReadable,
+  onRoom,
 }: {
   files: Files
+  /** The file waits again. */
+  wait: Files['wait']
   type: string
   isOpen: () => boolean
   isSynced: () => boolean
@@ -49,6 +53,8 @@ export function createReading({
   onDropped: (reason: DropReason, weight: number, isAmbiguous: boolean) => void
   onError: (error: unknown) => void
   onReadable: () => void
+  /** A file is gone from the directory. */
+  onRoom: () => void
 }): Reading {
   const { waiting, unsettled } = files
   let loading = false
@@ -86,6 +92,7 @@ export function createReading({
     try {
       await inTurn(file, () => file.folder.quarantine(file.facts))
       files.forget(file)
+      onRoom()
     } catch (error) {
       // It may as well be removed later.
       files.doom(file)
@@ -101,7 +108,7 @@ export function createReading({
     clock.setTimeout(onReadable, delayMs)
     fail(error)
     if (file.readErrors >= maxReadErrors) await spoil(file)
-    else files.wait(file)
+    else wait(file)
   }
 
   return {
@@ -147,7 +154,7 @@ export function createReading({
       file.unread = undefined
       // It was not sent, so it goes where it was.
       if (unread) rename(file, () => ({ attempts: unread.attempts, lives: unread.lives }))
-      files.wait(file, unread !== undefined)
+      wait(file, unread !== undefined)
       onReadable()
     },
     finish: async () => void (await Promise.all(renaming)),

@@ -171,6 +171,14 @@ export function createSpool(options: SpoolOptions): Spool {
     idle = queue().nextFetched
   }
 
+  /** Empties the memory. Returns what is not in a file of its own. */
+  const takeAll = (): Batch[] => {
+    const batches: Batch[] = []
+    while (ring.size > 0) batches.push(takeSpilt())
+    batches.push(...queue().removeAll(room()))
+    return putBack(batches)
+  }
+
   const park = async (batches: readonly Batch[], reason: DropReason): Promise<void> => {
     for (const batch of batches) {
       if (!leaving.has(batch)) continue
@@ -261,10 +269,7 @@ export function createSpool(options: SpoolOptions): Spool {
     },
     park(reason) {
       if (actor === undefined || shown === 'off') return false
-      const batches: Batch[] = []
-      while (ring.size > 0) batches.push(takeSpilt())
-      batches.push(...queue().removeAll(room()))
-      const unread = putBack(batches)
+      const unread = takeAll()
       for (const batch of unread) leaving.add(batch)
       parking = parking.then(() => park(unread, reason))
       return true
@@ -275,6 +280,11 @@ export function createSpool(options: SpoolOptions): Spool {
         for (const batch of leaving.clear()) dropBatch(reason, batch)
         clock.clearTimeout(timer)
         isLast = true
+        // A write that was under way when the rest was parked, and failed, has put its batch back.
+        for (const batch of actor ? takeAll() : []) {
+          dropBatch(reason, batch)
+          batch.backing?.leave(batch.items.length)
+        }
         if (actor === undefined || shown === 'off') return resolve()
         actor.on('state.shown', () => {
           if (shown === 'off') resolve()

@@ -40,6 +40,8 @@ export function createStore(options: {
   const files = createFiles()
   const { unsettled, waiting, doomed, unsynced } = files
   let folder: Folder | undefined
+  /** The directory whose files wait. */
+  let inUse: string | undefined
   let mayWrite = false
   let foreign = 0
   let hasFailed = false
@@ -51,13 +53,10 @@ export function createStore(options: {
   const watch = createWatch(clock, fail)
   /** It is not open yet, so it cannot fail: somebody is told. */
   const watchOpening = createWatch(clock, onError)
-  const removal = createRemoval(
-    files,
-    () => {
-      if (writing.hasRoom) send({ type: 'spool.freed' })
-    },
-    fail,
-  )
+  const noteRoom = (): void => {
+    if (writing.hasRoom) send({ type: 'spool.freed' })
+  }
+  const removal = createRemoval(files, noteRoom, fail)
   const { settle } = removal
   const writing = createWriting({
     ...{ files, type, version, settings, clock, watch, fail, settle },
@@ -68,8 +67,21 @@ export function createStore(options: {
       hasFailed = false
     },
   })
+  const leave = (weight: number, directory: string): void => {
+    if (weight > 0) onError(leftBehind(weight, directory))
+    onDropped('disabled', weight, false)
+  }
+  /** The directory may be another one by now than that in which the file is. */
+  const wait = (file: StoredFile, isNext = false): void => {
+    if (file.folder.directory === inUse) files.wait(file, isNext)
+    else {
+      files.forget(file)
+      leave(file.facts.weight, file.folder.directory)
+    }
+  }
   const reading = createReading({
-    ...{ files, type, clock, watch, fail, onDropped, onError, onReadable },
+    ...{ files, wait, type, clock, watch, fail, onDropped, onError, onReadable },
+    onRoom: noteRoom,
     isOpen: () => folder !== undefined,
     isSynced: () => settings().fsync === 'batch',
   })
@@ -91,7 +103,13 @@ export function createStore(options: {
   const open: Store['open'] = async () => {
     folder ??= createFolder(settings().directory, disk)
     const from = folder
+    inUse = from.directory
     const found = await watchOpening(from.open(), () => {})
+    if (folder !== from) {
+      // It was closed meanwhile: the files are those of a directory that is not in use.
+      await from.close()
+      return { isFull: false }
+    }
     if (found !== undefined) {
       foreign = found.foreign
       const known = reconcile(found.files).map((facts) => storedFile(from, facts, facts.attempts > 0))
@@ -111,10 +129,8 @@ export function createStore(options: {
     const closing = folder
     folder = undefined
     if (!isLast) {
-      const left = files.weight
-      files.leave()
-      if (left > 0) onError(leftBehind(left, closing?.directory ?? 'its directory'))
-      onDropped('disabled', left, false)
+      inUse = undefined
+      leave(files.leave(), closing?.directory ?? 'its directory')
     }
     await closing?.close()
   }
@@ -161,7 +177,7 @@ export function createStore(options: {
     },
     save: writing.save,
     wait(file) {
-      files.wait(file)
+      wait(file)
       onReadable()
     },
     load: reading.load,
