@@ -42,14 +42,14 @@ describe('chaos', function () {
   it(`breaks nothing for ${seconds} s, from seed ${first} on`, async () => {
     const reports: ScheduleReport[] = []
     const until = performance.now() + seconds * 1_000
-    let settled = memory()
+    let settled = await memory()
     for (let seed = first; reports.length === 0 || performance.now() < until; seed = (seed + 1) % 2 ** 31) {
       reports.push(await runSchedule({ seed, operations }))
-      if (reports.length === warm) settled = memory()
+      if (reports.length === warm) settled = await memory()
       if (replayed !== undefined) break
     }
     if (reports.length > warm) {
-      const now = memory()
+      const now = await memory()
       const grown = { heap: now.heap - settled.heap, external: now.external - settled.external }
       for (const [what, bytes] of Object.entries(grown))
         assert.ok(
