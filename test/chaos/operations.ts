@@ -209,6 +209,8 @@ export const operations: readonly Weighted[] = [
       'otel_x.drain_timeout': 0.3,
       'otel_x.queue_size': 3_000,
       'otel_x.timeout': 0.3,
+      // A 403 makes it wait for all of it, which is a minute by default.
+      'otel_x.reset_timeout': 0.4,
     }),
   ),
   operation(2, 'remove an exporter', ({ telemetry, watch }) =>
