@@ -5,6 +5,7 @@ import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import type { ExporterStatus } from '../../status.ts'
 import { assembleTelemetry } from '../../telemetry.ts'
 import { mortalSystem } from '../mortal.ts'
+import { createPatience } from '../patience.ts'
 import type { ConformanceOptions } from './contract.ts'
 
 /** The exporter's id in every path. */
@@ -129,9 +130,9 @@ export function createSubject(
 
   const until = async (holds: () => boolean, what: string): Promise<void> => {
     const patienceMs = patience()
-    const end = performance.now() + patienceMs
+    const isOver = createPatience(patienceMs)
     while (!holds()) {
-      if (performance.now() > end)
+      if (isOver())
         assert.fail(
           `not within ${patienceMs} ms: ${what}; ${JSON.stringify(telemetry.status().exporters[id])}`,
         )
