@@ -18,8 +18,7 @@ const spansPerCall = 5
 /** With `batch_size = 2`. */
 const requestsPerCall = 3
 
-describe('a process that is frozen and thawed', function () {
-  this.timeout(60_000)
+describe('a process that is frozen and thawed', () => {
   let backend: Backend
   let network: Forwarder
   let child: ChildProcess

@@ -16,8 +16,7 @@ import { createSteppingClock, steps } from './stepping-clock.ts'
 
 const day = 24 * 3_600_000
 
-describe('a wall clock that is set', function () {
-  this.timeout(60_000)
+describe('a wall clock that is set', () => {
   const backend = createBackend()
   const fake = createFakeDatadog()
   const recorder = mock()

@@ -26,9 +26,7 @@ type = "otel"
 client_key = "key.pem"
 `
 
-describe('telemachine check', function () {
-  this.timeout(60_000)
-
+describe('telemachine check', () => {
   it('finds nothing wrong with a valid file', async () => {
     const cwd = createFolder({ 'app.toml': valid })
     const { code, stdout, stderr } = await run(['check', 'app.toml'], { cwd })

@@ -26,9 +26,7 @@ const outcome = (put: Promise<unknown>): Promise<TelemetryConfigError | undefine
     (error: TelemetryConfigError) => error,
   )
 
-describe('a hostile change', function () {
-  this.timeout(60_000)
-
+describe('a hostile change', () => {
   for (const [name, make] of Object.entries(hostileChanges)) {
     it(`of the shape "${name}" is judged at once, and refused in few words`, async () => {
       const ms = await shortest(maxMs, async () => {

@@ -44,9 +44,7 @@ async function assertCheap(name: string, text: string): Promise<void> {
   assert.ok(ms < maxMs, `${ms} ms`)
 }
 
-describe('a hostile configuration file', function () {
-  this.timeout(60_000)
-
+describe('a hostile configuration file', () => {
   for (const [what, make] of Object.entries(hostileToml))
     it(`of TOML costs little: ${what}`, () => assertCheap('x.toml', make()))
 
@@ -112,8 +110,7 @@ function large(unit: string, separator: string, count: number, cut: number): str
   return cut < 0.8 ? text : text.slice(0, Math.floor((text.length * (cut - 0.8)) / 0.2))
 }
 
-describe('a configuration file by the grammar of its language', function () {
-  this.timeout(300_000)
+describe('a configuration file by the grammar of its language', () => {
   const count = fc.constantFrom(1, 10, 1000, 1_000_000)
   const cut = fc.double({ min: 0, max: 1, noNaN: true })
 

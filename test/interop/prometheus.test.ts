@@ -180,8 +180,7 @@ describe('interop: a Prometheus server', () => {
     if (directory) await rm(directory, { recursive: true, force: true })
   })
 
-  it('scrapes the page, and its counts are those that were emitted', async function () {
-    this.timeout(60_000)
+  it('scrapes the page, and its counts are those that were emitted', async () => {
     const system = drivePrometheus({}, { default_metrics: true, max_series: 50 })
     const client = await system.open()
     try {
@@ -210,8 +209,7 @@ describe('interop: a Prometheus server', () => {
     }
   })
 
-  it('stores the exemplars of the page, and returns them', async function () {
-    this.timeout(60_000)
+  it('stores the exemplars of the page, and returns them', async () => {
     const telemetry = createTelemetry({
       logger: quietLogger,
       drainOnExit: false,

@@ -54,8 +54,7 @@ const poster = (open: Set<HttpClient>) =>
     },
   })
 
-describe(`${changes} changes in flight`, function () {
-  this.timeout(120_000)
+describe(`${changes} changes in flight`, () => {
   let before: { resources: string[]; listeners: number }
   let servers: Server[]
   let clients: Set<HttpClient>

@@ -188,7 +188,7 @@ describe('prometheus: the life of the HTTP server', () => {
       process.stdout.write(system.url(client))`)
     const { stdout, status, stderr } = spawnSync(process.execPath, [program], {
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: 240_000,
     })
     assert.equal(status, 0, stderr)
     assert.match(stdout, /^http:/)
