@@ -215,7 +215,7 @@ describe('the jetstream exporter', () => {
 
   let n = 0
   for (const { name, run } of exporterConformance(jetstream(), {
-    config: () => ({ server: here.url, timeout: 1, batch_size: 1 }),
+    config: () => ({ server: here.url, batch_size: 1 }),
     events: () => {
       n += 1
       return [
