@@ -13,6 +13,7 @@ import { createTelemetry, otel, prometheus, type Telemetry, type TelemetryOption
 import { type Backend, type BackendOptions, createBackend } from '../../src/testing/index.ts'
 import { createBlackHole } from '../support/black-hole.ts'
 import { assertExact } from '../support/ledger.ts'
+import { startOpened } from '../support/opened.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 
 type Answer = readonly string[] | 'ENOTFOUND' | 'EAI_AGAIN' | 'silence'
@@ -226,7 +227,7 @@ describe('a host that has IPv6 alone', () => {
     })
     const admin = createAdmin(telemetry, { host: '::1', token: 't0ken', logger: quietLogger })
     try {
-      await telemetry.start()
+      await startOpened(telemetry)
       telemetry.emit('job.start', {}, { correlation_id: 1 })
       telemetry.emit('job.success', {}, { correlation_id: 1 })
       await backend.waitForSpans(1)
@@ -258,7 +259,7 @@ describe('a host that has IPv6 alone', () => {
       },
     })
     try {
-      await telemetry.start()
+      await startOpened(telemetry)
       telemetry.emit('job.start', {}, { correlation_id: 1 })
       telemetry.emit('job.success', {}, { correlation_id: 1 })
       await backend.waitForSpans(1)
@@ -287,7 +288,7 @@ describe('a host that has IPv6 alone', () => {
         },
       })
       try {
-        await telemetry.start()
+        await startOpened(telemetry)
         // The machine may be slow at times: the best of five counts.
         const took: number[] = []
         while (took.length < 5 && !(Math.min(...took) < 300)) {

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import type { TelemetryConfigError } from '../../src/errors.ts'
 import { builtInTypes } from '../../src/exporters/built-in.ts'
 import { compileFixture } from '../support/programs.ts'
+import { shortest, stopwatch } from '../support/stopwatch.ts'
 import { createStore } from './fake.ts'
 import { hostileChanges } from './hostile-changes.ts'
-import { shortest, stopwatch } from './stopwatch.ts'
 
 const maxMs = 100
 

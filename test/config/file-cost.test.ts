@@ -6,8 +6,8 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { createRedactor } from '../../src/config/presentation/redact.ts'
 import { parseConfigText } from '../../src/config/sources/file.ts'
+import { shortest, stopwatch } from '../support/stopwatch.ts'
 import { hostileJson, hostileToml } from './hostile-files.ts'
-import { shortest, stopwatch } from './stopwatch.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 /** Files per language that are made by its grammar. */

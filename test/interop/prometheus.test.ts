@@ -12,6 +12,7 @@ import fc from 'fast-check'
 import { createTelemetry } from '../../src/index.ts'
 import { counter, distribution, lastValue, sum } from '../../src/metrics/declared.ts'
 import { drivePrometheus } from '../exporters/prometheus/driven.ts'
+import { startOpened } from '../support/opened.ts'
 import { freePort } from '../support/ports.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 
@@ -215,7 +216,7 @@ describe('interop: a Prometheus server', () => {
       drainOnExit: false,
       config: { env: {}, init: { prometheus: { port: 0, exemplars: true } } },
     })
-    await telemetry.start()
+    await startOpened(telemetry)
     try {
       const page = String(telemetry.status().exporters.prometheus?.client.url)
       const api = await startServer(new URL(page).host)
