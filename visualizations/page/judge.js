@@ -102,7 +102,7 @@ export function judge({ format, schema, nullable, sensitive }, value) {
   if (value === null && nullable) return ''
   const isRight = fits(schema, value) && (more[format]?.(value) ?? true)
   if (isRight) return ''
-  const wanted = right[format]?.(schema) ?? 'of another kind'
+  const wanted = right[format]?.(schema) ?? 'a value as the description of this key says'
   const given = sensitive || value === null ? '' : ` (got ${JSON.stringify(value).slice(0, 80)})`
   return `must be ${wanted}${given}`
 }
