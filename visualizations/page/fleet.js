@@ -178,7 +178,9 @@ function createSection(before) {
       [
         nodes.length === 0 ? (counts.all === 0 ? 'No node has reported a status.' : 'No node matches.') : '',
         rest > 0 ? `${nodesInWords(rest)} more: narrow the filter to see them.` : '',
-        omitted > 0 ? `At least ${nodesInWords(omitted)} more are neither shown nor counted: there are too many.` : '',
+        omitted > 0
+          ? `At least ${nodesInWords(omitted)} more are neither shown nor counted: there are too many.`
+          : '',
       ]
         .filter(Boolean)
         .join(' '),
