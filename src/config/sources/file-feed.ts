@@ -70,7 +70,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
     text = now
     if (now.trim() === '') {
       // Written in two steps, or cut off by a full disk: taking it at its word would remove every exporter.
-      const message = `${file}: the file is empty; what it said last stays in force`
+      const message = `${file}: the file is empty; its last valid content stays in force`
       const problem = { path: 'telemetry', message, source: 'file', file }
       heard(refusedDocument(new TelemetryConfigError([{ code: 'CONFIG_FILE_EMPTY', ...problem }])))
       return
