@@ -46,7 +46,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
   const missing = (): void => {
     if (status.state === 'missing') return
     status = { name: file, state: 'missing' }
-    logger.warn({ file }, 'the configuration file is gone; what it said last stays in force')
+    logger.warn({ file }, 'the configuration file is gone; its last valid content stays in force')
   }
 
   const look = (heard: (document: ReadDocument) => void): void => {
