@@ -12,6 +12,7 @@ import {
   type Table,
   type Tables,
 } from './layers.ts'
+import { oncePerSchema } from './once-per-schema.ts'
 import { pathOf } from './paths.ts'
 import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
@@ -191,13 +192,17 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
   }
 }
 
+const secretKeys = oncePerSchema(({ keys }) =>
+  [...keys].filter(([, key]) => isSensitive(key) || key.format === 'proxy-url'),
+)
+
 /** Keeps the secrets that are in force known, however many others were tried since they were put. */
 export function rememberSecrets({ exporters }: ResolvedConfig, redactor: Redactor): void {
   for (const { schema, config } of exporters.values()) {
-    for (const [name, key] of schema.keys) {
+    for (const [name, key] of secretKeys(schema)) {
       if (key.format === 'headers') redactor.learnHeaders(config[name])
       else if (key.format === 'proxy-url') redactor.learn(secretsOfProxyUrl(config[name]))
-      else if (isSensitive(key)) redactor.learn(config[name])
+      else redactor.learn(config[name])
     }
   }
 }
