@@ -7,7 +7,7 @@ import { nameOf } from '../../src/delivery/spool/file-name.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { createPlatter, type MemoryDisk } from '../support/memory-disk.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
-import { beginLife, directory, failure, spoolFiles, weightIn } from './stage.ts'
+import { beginLife, directory, failure, sequenceOf, spoolFiles, weightIn } from './stage.ts'
 
 const writing = new Set<string>(['write', 'rename', 'remove', 'makeDirectory', 'makeExclusively'])
 
@@ -57,6 +57,30 @@ describe('a disk in trouble', () => {
       assert.equal(life.ledger().delivered, 40)
       assert.equal(totalPending(life.ledger()), 0)
       assert.equal(life.spool().state, 'ready')
+    })
+
+  for (const [name, begin] of Object.entries(troubles))
+    it(`that ${name} for minutes costs nothing of what is on it`, async () => {
+      const platter = createPlatter()
+      const first = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, 'down')
+      await first.load(5)
+      first.disk.kill()
+      const life = await beginLife(platter, { mode: 'always' }, { enabled: false })
+      life.telemetry.breaker('test').forceOpen()
+      await Promise.all([life.telemetry.config.put('test.enabled', true), life.pass(3)])
+      assert.equal(life.ledger().pending.spooled, 50)
+      begin(life.disk)
+      life.telemetry.breaker('test').reset()
+      for (let i = 0; i < 20; i += 1) {
+        await life.pass(30)
+        assertExact(life.ledger())
+      }
+      life.disk.fault = () => {}
+      await life.pass(120)
+      assertExact(life.ledger())
+      assert.deepEqual(life.ledger().dropped, {})
+      assert.equal(life.ledger().delivered, 50)
+      assert.deepEqual(spoolFiles(platter), [])
     })
 
   it('that hangs holds up no delivery', async () => {
@@ -177,6 +201,21 @@ describe('files that are not what their names say', () => {
       assert.equal(next.spool().quarantined, 2)
       assert.deepEqual(spoolFiles(platter), [])
     })
+
+  it('cost their own weight: no reading of one of them succeeds, and the others are read', async () => {
+    const { platter, files } = await leave()
+    const total = files.reduce((sum, path) => sum + weightIn(path), 0)
+    const unreadable = files[1]!
+    const next = await beginLife(platter, { mode: 'always' }, { enabled: false })
+    next.disk.fault = (operation, path) => {
+      if (operation === 'read' && sequenceOf(path) === sequenceOf(unreadable)) throw failure('EIO')
+    }
+    await Promise.all([next.telemetry.config.put('test.enabled', true), next.pass(60)])
+    assertExact(next.ledger())
+    assert.deepEqual(next.ledger().dropped, { spool_corrupt: weightIn(unreadable) })
+    assert.equal(next.ledger().delivered, total - weightIn(unreadable))
+    assert.equal(next.spool().quarantined, 1)
+  })
 
   it('make room for others when they are set aside', async () => {
     const { platter } = await leave()

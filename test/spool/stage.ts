@@ -73,4 +73,6 @@ export const spoolFiles = ({ files }: Pick<Platter, 'files'>): string[] =>
 
 export const weightIn = (path: string): number => Number(/-(\d+)w-/.exec(path)?.[1])
 
+export const sequenceOf = (path: string): string => /(\d{17})-/.exec(path)![1]!
+
 export const failure = (code: string): Error => Object.assign(new Error(code), { code })

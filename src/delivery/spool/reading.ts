@@ -87,17 +87,23 @@ export function createReading({
     void renamed.then(() => renaming.delete(renamed))
   }
 
-  const spoil: Reading['spoil'] = async (file) => {
-    onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
+  /** False: the disk fails at that, too. */
+  const setAside = async (file: StoredFile): Promise<boolean> => {
     try {
       await inTurn(file, () => file.folder.quarantine(file.facts))
-      files.forget(file)
-      onRoom()
     } catch (error) {
-      // It may as well be removed later.
-      files.doom(file)
       fail(error)
+      return false
     }
+    files.forget(file)
+    onRoom()
+    return true
+  }
+
+  const spoil: Reading['spoil'] = async (file) => {
+    onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
+    // It may as well be removed later.
+    if (!(await setAside(file))) files.doom(file)
   }
 
   const noteReadError = async (file: StoredFile, error: unknown): Promise<void> => {
@@ -107,7 +113,10 @@ export function createReading({
     readAgainAt = elapsed(clock) + delayMs
     clock.setTimeout(onReadable, delayMs)
     fail(error)
-    if (file.readErrors >= maxReadErrors) await spoil(file)
+    // Where the disk cannot set it aside either, the trouble is the disk's: the file may be whole.
+    const isAside = file.readErrors >= maxReadErrors && (await setAside(file))
+    files.release(file)
+    if (isAside) onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
     else wait(file)
   }
 
@@ -133,9 +142,9 @@ export function createReading({
         failures = 0
         return loaded
       } catch (error) {
-        files.release(file)
         if (error instanceof CorruptFile) {
           onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
+          files.release(file)
           await spoil(file)
         } else await noteReadError(file, error)
         return undefined
