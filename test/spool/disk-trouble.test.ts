@@ -83,6 +83,33 @@ describe('a disk in trouble', () => {
       assert.deepEqual(spoolFiles(platter), [])
     })
 
+  it('that does not remove one of its files removes the others, and takes more', async () => {
+    const platter = createPlatter()
+    const life = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, 'down')
+    await life.load(5)
+    const [kept = ''] = spoolFiles(platter)
+    life.disk.fault = (operation, path) => {
+      if (operation === 'remove' && sequenceOf(path) === sequenceOf(kept)) throw failure('EPERM')
+    }
+    life.comesBack()
+    await life.pass(60)
+    assert.equal(life.ledger().delivered, 50)
+    assert.deepEqual(spoolFiles(platter).map(sequenceOf), [sequenceOf(kept)])
+    assert.equal(life.spool().state, 'ready')
+    const { history = [] } = life.telemetry.status({ history: true })
+    const failing = history.filter(({ kind, to }) => kind === 'spool' && to === 'failing')
+    assert.match(failing.map(({ message }) => message).join(), /EPERM/)
+
+    life.goesDown()
+    await life.load(2, 5)
+    assert.equal(spoolFiles(platter).length, 3)
+    life.disk.fault = () => {}
+    life.comesBack()
+    await life.pass(60)
+    assertExact(life.ledger())
+    assert.deepEqual(spoolFiles(platter), [])
+  })
+
   it('that hangs holds up no delivery', async () => {
     // Memory has room for all that comes before the next attempt, however late its jitter has it.
     const life = await beginLife(createPlatter(), { mode: 'always' }, { queue_size: 100 })

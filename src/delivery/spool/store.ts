@@ -56,7 +56,11 @@ export function createStore(options: {
   const noteRoom = (): void => {
     if (writing.hasRoom) send({ type: 'spool.freed' })
   }
-  const removal = createRemoval(files, noteRoom, fail)
+  const removal = createRemoval(files, noteRoom, (error) => {
+    // While it is closed it cannot fail, and a file of a directory that it has left may be removed all the same.
+    onError(error)
+    fail(error)
+  })
   const { settle } = removal
   const writing = createWriting({
     ...{ files, type, version, settings, clock, watch, fail, settle },
@@ -125,7 +129,7 @@ export function createStore(options: {
 
   const close: Store['close'] = async (isLast) => {
     await reading.finish()
-    await removal.finish().catch(onError)
+    await removal.finish()
     const closing = folder
     folder = undefined
     if (!isLast) {
