@@ -111,6 +111,29 @@ describe('a spool that is changed while the disk is at work', function () {
     assert.equal(new Set(life.names()).size, 100)
   })
 
+  it('is stopped with half of a file in memory, which a slow disk does not take: nothing of it comes again', async () => {
+    const platter = createPlatter()
+    const first = await beginLife(platter, { mode: 'always' }, {}, 'down')
+    await first.load(1)
+    first.disk.kill()
+    assert.equal(spoolFiles(platter).length, 1)
+
+    const settings = { batch_size: 5, max_in_flight: 1 }
+    const life = await beginLife(platter, { mode: 'always' }, settings, 'slow')
+    for (let i = 0; i < 100 && life.ledger().pending.in_flight === 0; i += 1) await life.pass(0.01)
+    // The first half is answered, the second one is not.
+    life.goesSilent()
+    const { disk, clock } = life
+    disk.fault = (operation) =>
+      operation === 'write' ? new Promise((resolve) => clock.setTimeout(() => resolve(), 4000)) : undefined
+    await life.end(1000)
+    const { delivered, dropped, pending } = life.ledger()
+    assertExact(life.ledger())
+    assert.deepEqual([delivered, dropped, pending.spooled], [5, { shutdown: 5 }, 0])
+    await life.pass(10)
+    assert.deepEqual(spoolFiles(platter), [])
+  })
+
   it('is stopped in less time than the disk needs: what is not on disk then is counted as dropped', async () => {
     for (const slowMs of [100, 400, 1000, 4000])
       for (const timeoutMs of [100, 1000, 5000])

@@ -40,8 +40,11 @@ export function createSpool(options: SpoolOptions): Spool {
     if (isAmbiguous) ledger.addAmbiguous(weight)
     ledger.drop(reason, weight, onlySelf)
   }
-  const dropBatch = (reason: DropReason, batch: Batch): void =>
+  /** Drops a batch that is not in a file of its own. */
+  const dropBatch = (reason: DropReason, batch: Batch): void => {
     drop(reason, batch.weight, batch.doubtful || batch.isPartlyTaken, batch.onlySelf)
+    batch.backing?.leave(batch.items.length)
+  }
 
   const store = createStore({
     id,
@@ -187,8 +190,11 @@ export function createSpool(options: SpoolOptions): Spool {
         if (file) store.remove(file)
         continue
       }
-      if (file) store.wait(file)
-      else dropBatch(reason, batch)
+      if (file === undefined) {
+        dropBatch(reason, batch)
+        continue
+      }
+      store.wait(file)
       batch.backing?.leave(batch.items.length)
     }
   }
@@ -281,10 +287,7 @@ export function createSpool(options: SpoolOptions): Spool {
         clock.clearTimeout(timer)
         isLast = true
         // A write that was under way when the rest was parked, and failed, has put its batch back.
-        for (const batch of actor ? takeAll() : []) {
-          dropBatch(reason, batch)
-          batch.backing?.leave(batch.items.length)
-        }
+        for (const batch of actor ? takeAll() : []) dropBatch(reason, batch)
         if (actor === undefined || shown === 'off') return resolve()
         actor.on('state.shown', () => {
           if (shown === 'off') resolve()
