@@ -60,6 +60,9 @@ describe('a spool that is changed while the disk is at work', function () {
           Object.keys(ledger.dropped).filter((reason) => reason !== 'disabled'),
           [],
         )
+        assert.ok(
+          life.warnings.some(({ text }) => /\d+ events are left on disk by a change of the spool/.test(text)),
+        )
         const names = new Set(life.names())
         const emitted = ledger.accepted - ledger.restored!
         assert.equal(names.size, emitted, 'all of them arrive')

@@ -49,6 +49,7 @@ describe('a disk in trouble', () => {
       const failing = history.filter(({ kind, to }) => kind === 'spool' && to === 'failing')
       // By now the latest error may be the backend's.
       assert.match(failing.at(-1)!.message!, /ENOSPC|EROFS|EIO/)
+      assert.match(life.warnings.map(({ text }) => text).join(), /exporter error (ENOSPC|EROFS|EIO)/)
       assert.deepEqual(life.ledger().dropped, {})
 
       life.disk.fault = () => {}
@@ -127,6 +128,7 @@ describe('a disk in trouble', () => {
     assertExact(life.ledger())
     assert.notEqual(life.spool().state, 'ready')
     assert.match(life.status().lastError!.message, /longer than 5 s/)
+    assert.match(life.warnings.at(-1)!.text, /longer than 5 s/)
     assert.ok(life.ledger().delivered >= 40, JSON.stringify(life.ledger()))
 
     life.disk.fault = () => {}
@@ -177,6 +179,7 @@ describe('a disk in trouble', () => {
     await life.pass(120)
     assertExact(life.ledger())
     assert.equal(life.ledger().dropped.spool_corrupt, spooled)
+    assert.match(life.warnings.at(-1)!.text, /files of the spool on disk were not what their names say/)
     assert.equal(life.ledger().delivered, 70 - spooled)
     assert.equal(life.spool().state, 'ready')
   })
@@ -226,6 +229,7 @@ describe('files that are not what their names say', () => {
       assert.deepEqual(next.ledger().dropped, { spool_corrupt: lost })
       assert.equal(next.ledger().delivered, total - lost)
       assert.equal(next.spool().quarantined, 2)
+      assert.match(next.warnings[0]!.text, /a spool file is set aside: it/)
       assert.deepEqual(spoolFiles(platter), [])
     })
 
