@@ -63,6 +63,7 @@ describe('a spool that is changed while the disk is at work', function () {
         assert.ok(
           life.warnings.some(({ text }) => /\d+ events are left on disk by a change of the spool/.test(text)),
         )
+        for (const { text, ledgers } of life.warnings) assertExact(ledgers.test!, text)
         const names = new Set(life.names())
         const emitted = ledger.accepted - ledger.restored!
         assert.equal(names.size, emitted, 'all of them arrive')

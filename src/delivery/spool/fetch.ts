@@ -87,19 +87,21 @@ export function createFetch({
   const fetch = async (onSlow: () => void): Promise<boolean> => {
     const file = await store.load(onSlow)
     if (file === undefined) return false
-    // From here on it counts in the queue, or as dropped.
-    store.release(file.file)
+    let batch: Batch
     try {
-      const batch = batchFrom(file)
-      loaded += 1
-      queue().addFetched(batch)
-      onRead()
-      return true
+      batch = batchFrom(file)
     } catch (error) {
       onError(error)
+      // From here on it counts as dropped, or in the queue.
+      store.release(file.file)
       await store.spoil(file.file)
       return false
     }
+    store.release(file.file)
+    loaded += 1
+    queue().addFetched(batch)
+    onRead()
+    return true
   }
 
   const isPossible = (): boolean => underWay === undefined && loaded < maxLoaded && store.mayRead

@@ -72,8 +72,8 @@ export function createStore(options: {
     },
   })
   const leave = (weight: number, directory: string): void => {
-    if (weight > 0) onError(leftBehind(weight, directory))
     onDropped('disabled', weight, false)
+    if (weight > 0) onError(leftBehind(weight, directory))
   }
   /** The directory may be another one by now than that in which the file is. */
   const wait = (file: StoredFile, isNext = false): void => {
