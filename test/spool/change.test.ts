@@ -89,6 +89,38 @@ describe('a spool that is changed while the disk is at work', function () {
     assert.deepEqual(spoolFiles(life.disk), [])
   })
 
+  for (const answer of ['up', 'down'] as const)
+    for (const backend of ['up', 'down', 'silent'] as const)
+      it(`is moved with a batch in flight, and another process with a backend that is ${backend} takes the directory: ${answer}`, async () => {
+        const platter = createPlatter()
+        const life = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, 'down')
+        await life.load(10)
+        life.goesSilent()
+        for (let i = 0; i < 200 && life.ledger().pending.in_flight === 0; i += 1) await life.pass(0.25)
+        await life.telemetry.config.put('test.spool', { directory: elsewhere, mode: 'always' })
+        await life.pass(1)
+        const other = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, backend)
+        assert.equal(other.ledger().restored, 100)
+        await other.pass(0.5)
+        if (answer === 'up') life.comesBack()
+        else life.goesDown()
+        for (let i = 0; i < 30; i += 1) {
+          await Promise.all([life.pass(1), other.pass(1)])
+          assertExact(life.ledger())
+          assertExact(other.ledger())
+        }
+        life.comesBack()
+        other.comesBack()
+        await Promise.all([life.pass(200), other.pass(200)])
+        assertExact(life.ledger())
+        assertExact(other.ledger())
+        assert.equal(totalPending(life.ledger()) + totalPending(other.ledger()), 0)
+        const names = [...life.names(), ...other.names()]
+        assert.equal(new Set(names).size, 100)
+        assert.ok(names.length - 100 <= life.ledger().ambiguous + other.ledger().ambiguous)
+        assert.deepEqual(spoolFiles(platter), [])
+      })
+
   it('is moved while it is still being opened: nothing is lost, and both directories are free afterwards', async () => {
     const life = await beginLife(createPlatter(), { mode: 'always' }, { queue_size: 1000 }, 'down')
     const { disk, clock, telemetry } = life

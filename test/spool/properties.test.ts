@@ -216,6 +216,9 @@ describe('a spool under random schedules', function () {
         assertExact(world.ledger(), 'while it recovers')
       }
       assert.equal(totalPending(world.ledger()), 0, JSON.stringify(world.ledger()))
+      await world.life().pass(60)
+      const files = [...world.platter.files.keys()].filter((path) => /^\/spool\/[^/]*\.spool$/.test(path))
+      assert.deepEqual(files, [], 'what is not pending is not on disk')
       world.ledgers.push(world.ledger())
       const sent = [...world.arrivals.values()]
       const duplicates = sent.reduce((sum, count) => sum + count - 1, 0)
