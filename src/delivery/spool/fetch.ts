@@ -3,7 +3,8 @@ import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import { type Batch, batchOf } from '../batch.ts'
 import type { Queue } from '../queue-contract.ts'
 import { CorruptFile } from './content.ts'
-import type { LoadedFile, Store } from './contract.ts'
+import type { Store } from './contract.ts'
+import type { LoadedFile } from './reading.ts'
 import { createBacking } from './save.ts'
 
 /** Files that are in memory at the same time. */
@@ -40,6 +41,7 @@ export function createFetch({
   onRead: () => void
   onReadable: () => void
 }): Fetch {
+  const { reading } = store
   let loaded = 0
   let underWay: Promise<boolean> | undefined
 
@@ -59,7 +61,7 @@ export function createFetch({
         forget()
         store.remove(of)
       },
-      onSurvived: store.survived,
+      onSurvived: reading.survived,
       onPutBack: forget,
     })
     backing.attach(file)
@@ -84,45 +86,36 @@ export function createFetch({
     }
   }
 
-  const fetch = async (onSlow: () => void): Promise<boolean> => {
-    const file = await store.load(onSlow)
-    if (file === undefined) return false
-    let batch: Batch
-    try {
-      batch = batchFrom(file)
-    } catch (error) {
-      onError(error)
-      // From here on it counts as dropped, or in the queue.
-      store.release(file.file)
-      await store.spoil(file.file)
-      return false
+  const unpack = (file: LoadedFile) => {
+    const batch = batchFrom(file)
+    return () => {
+      loaded += 1
+      queue().addFetched(batch)
+      onRead()
     }
-    store.release(file.file)
-    loaded += 1
-    queue().addFetched(batch)
-    onRead()
-    return true
   }
 
-  const isPossible = (): boolean => underWay === undefined && loaded < maxLoaded && store.mayRead
+  const isPossible = (): boolean => underWay === undefined && loaded < maxLoaded && reading.mayRead
 
   return {
     get isPossible() {
       return isPossible()
     },
     get isUnderWay() {
-      return underWay !== undefined && !store.isSlow
+      return underWay !== undefined && !reading.isSlow
     },
     load() {
       if (underWay) return underWay
       if (!isPossible()) return Promise.resolve(false)
       // Does not wait for a disk that hangs: what it may still read is taken later.
       underWay = new Promise((resolve) => {
-        const reading = fetch(() => resolve(false)).catch((error) => {
-          onError(error)
-          return false
-        })
-        void reading.then((wasRead) => {
+        const read = reading
+          .load(unpack, () => resolve(false))
+          .catch((error) => {
+            onError(error)
+            return false
+          })
+        void read.then((wasRead) => {
           underWay = undefined
           onReadable()
           resolve(wasRead)

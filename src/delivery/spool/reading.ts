@@ -1,30 +1,48 @@
 import { type Clock, elapsed } from '../../clock.ts'
-import { TelemetryError } from '../../errors.ts'
+import { messageOf, TelemetryError } from '../../errors.ts'
 import type { DropReason } from '../../exporters/drop-reasons.ts'
-import { CorruptFile, decodeContent } from './content.ts'
-import type { LoadedFile } from './contract.ts'
+import { type Content, CorruptFile, decodeContent } from './content.ts'
 import { type Files, inTurn, mayHaveArrived, renameFile, type StoredFile } from './files.ts'
 import type { Watch } from './patience.ts'
 
 /** A file that could not be read so often is set aside. */
 const maxReadErrors = 3
 
+/** A file that was read to be sent. */
+export interface LoadedFile extends Content {
+  readonly file: StoredFile
+}
+
 /** Reads files to be sent, and says in their names what becomes of that. */
 export interface Reading {
+  /** A file waits, and may be read now. */
   readonly mayRead: boolean
   /** A file is being read, and it takes too long. */
   readonly isSlow: boolean
-  load(onSlow: () => void): Promise<LoadedFile | undefined>
-  /** Sets a file aside that cannot be unpacked. */
-  spoil(file: StoredFile): Promise<void>
-  /** An attempt to send the file failed. */
+  /**
+   * Reads the next file, for an attempt to send it. False: there is none, or it cannot be read now.
+   * @param unpack makes a batch of it, and returns the function that adds the batch to the queue; a file with which it
+   * throws is set aside.
+   * @param onSlow is called when it takes too long; it goes on.
+   */
+  load(unpack: (file: LoadedFile) => () => void, onSlow: () => void): Promise<boolean>
+  /** An attempt to send the file failed: this life of the process does not count against it. */
   survived(file: StoredFile): void
-  /** Puts a file back that was read. */
+  /** Puts a file back that was read: before all others if nothing of it was sent meanwhile. */
   putBack(file: StoredFile): void
   /** Resolves when the names say everything. */
   finish(): Promise<void>
   /** The disk is well again: a file that could not be read is tried at once. */
   forgive(): void
+}
+
+/** @throws CorruptFile */
+function unpacked(unpack: (file: LoadedFile) => () => void, file: LoadedFile): () => void {
+  try {
+    return unpack(file)
+  } catch (error) {
+    throw new CorruptFile(messageOf(error))
+  }
 }
 
 export function createReading({
@@ -100,7 +118,9 @@ export function createReading({
     return true
   }
 
-  const spoil: Reading['spoil'] = async (file) => {
+  const spoil = async (file: StoredFile, error: CorruptFile): Promise<void> => {
+    onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
+    files.release(file)
     onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
     // It may as well be removed later.
     if (!(await setAside(file))) files.doom(file)
@@ -127,12 +147,13 @@ export function createReading({
     get isSlow() {
       return isSlow
     },
-    async load(onSlow) {
+    async load(unpack, onSlow) {
       const [file] = waiting
-      if (file === undefined || !isOpen() || loading) return undefined
+      if (file === undefined || !isOpen() || loading) return false
       loading = true
       // Its weight still counts as waiting on disk while it is read.
       files.beginReading(file)
+      let add: () => void
       try {
         const reading = inTurn(file, () => read(file))
         const loaded = await watch(reading, () => {
@@ -140,20 +161,20 @@ export function createReading({
           onSlow()
         })
         failures = 0
-        return loaded
+        add = unpacked(unpack, loaded)
       } catch (error) {
-        if (error instanceof CorruptFile) {
-          onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
-          files.release(file)
-          await spoil(file)
-        } else await noteReadError(file, error)
-        return undefined
+        if (error instanceof CorruptFile) await spoil(file, error)
+        else await noteReadError(file, error)
+        return false
       } finally {
         loading = false
         isSlow = false
       }
+      // From here on it counts in the queue.
+      files.release(file)
+      add()
+      return true
     },
-    spoil,
     survived(file) {
       file.unread = undefined
       if (file.facts.lives > 0) rename(file, () => ({ lives: 0 }))

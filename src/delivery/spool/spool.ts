@@ -2,7 +2,7 @@ import { createActor } from 'xstate'
 import type { SpoolState } from '../../../machines/index.ts'
 import { elapsed } from '../../clock.ts'
 import type { DropReason } from '../../exporters/drop-reasons.ts'
-import type { Batch } from '../batch.ts'
+import { type Batch, batchOf, dropBatch } from '../batch.ts'
 import { createRing, type RequestRoom } from '../ring.ts'
 import { wireSpool } from './chart.ts'
 import type { Spool, SpoolOptions } from './contract.ts'
@@ -22,8 +22,8 @@ const shortestLookMs = 5
 export function createSpool(options: SpoolOptions): Spool {
   const { id, definition, clock, ledger, disk, queue, leases, config, onError, onReadable, onChange } =
     options
-  let settings: SpoolSettings | null = null
-  let lastSettings: SpoolSettings | undefined
+  /** The latest there were; the spool may be off by now. */
+  let settings: SpoolSettings | undefined
   let isLast = false
   let isWriting = false
   let timer: unknown
@@ -34,28 +34,21 @@ export function createSpool(options: SpoolOptions): Spool {
   const leaving = createLeaving()
   const ring = createRing(definition.sizeOf?.bind(definition))
 
-  const room = (): RequestRoom => roomOfFile((settings ?? lastSettings) as SpoolSettings)
-
-  const drop = (reason: DropReason, weight: number, isAmbiguous: boolean, onlySelf = false): void => {
-    if (isAmbiguous) ledger.addAmbiguous(weight)
-    ledger.drop(reason, weight, onlySelf)
-  }
-  /** Drops a batch that is not in a file of its own. */
-  const dropBatch = (reason: DropReason, batch: Batch): void => {
-    drop(reason, batch.weight, batch.doubtful || batch.isPartlyTaken, batch.onlySelf)
-    batch.backing?.leave(batch.items.length)
-  }
+  const room = (): RequestRoom => roomOfFile(settings as SpoolSettings)
 
   const store = createStore({
     id,
     type: definition.type,
     version: definition.packVersion ?? 1,
-    settings: () => (settings ?? lastSettings) as SpoolSettings,
+    settings: () => settings as SpoolSettings,
     disk,
     clock,
     send: (event) => actor?.send(event),
     onRestored: ledger.restore,
-    onDropped: drop,
+    onDropped(reason, weight, isAmbiguous) {
+      if (isAmbiguous) ledger.addAmbiguous(weight)
+      ledger.drop(reason, weight)
+    },
     onError,
     onReadable,
   })
@@ -94,7 +87,7 @@ export function createSpool(options: SpoolOptions): Spool {
   const flushIntervalMs = (): number => Number(config().flush_interval) * 1000
 
   const takeSpilt = (): Batch => {
-    const batch = writer.batchOf(ring.take(room()))
+    const batch = batchOf(ring.take(room()))
     batch.firstPosition = queue().taken()
     return batch
   }
@@ -191,7 +184,7 @@ export function createSpool(options: SpoolOptions): Spool {
         continue
       }
       if (file === undefined) {
-        dropBatch(reason, batch)
+        dropBatch(ledger, reason, batch)
         continue
       }
       store.wait(file)
@@ -201,18 +194,18 @@ export function createSpool(options: SpoolOptions): Spool {
 
   return {
     configure(now) {
-      const before = settings
-      settings = spoolSettingsOf(now)
-      lastSettings = settings ?? lastSettings
-      if (settings === null) {
+      const next = spoolSettingsOf(now)
+      if (next === null) {
         actor?.send({ type: 'spool.disable' })
         return
       }
+      const isMoved = settings !== undefined && settings.directory !== next.directory
+      settings = next
       actor ??= start()
-      if (before !== null && before.directory !== settings.directory) actor.send({ type: 'spool.disable' })
+      if (isMoved) actor.send({ type: 'spool.disable' })
       actor.send({ type: 'spool.enable' })
       // `max_bytes` may be larger than before.
-      if (shown === 'full' && store.hasRoom) actor.send({ type: 'spool.freed' })
+      if (shown === 'full' && store.writing.hasRoom) actor.send({ type: 'spool.freed' })
       onChange()
     },
     get spills() {
@@ -283,11 +276,11 @@ export function createSpool(options: SpoolOptions): Spool {
     parked: () => parking,
     end: (reason) =>
       new Promise((resolve) => {
-        for (const batch of leaving.clear()) dropBatch(reason, batch)
+        for (const batch of leaving.clear()) dropBatch(ledger, reason, batch)
         clock.clearTimeout(timer)
         isLast = true
         // A write that was under way when the rest was parked, and failed, has put its batch back.
-        for (const batch of actor ? takeAll() : []) dropBatch(reason, batch)
+        for (const batch of actor ? takeAll() : []) dropBatch(ledger, reason, batch)
         if (actor === undefined || shown === 'off') return resolve()
         actor.on('state.shown', () => {
           if (shown === 'off') resolve()
@@ -296,10 +289,10 @@ export function createSpool(options: SpoolOptions): Spool {
       }),
     status: () =>
       actor &&
-      lastSettings && {
+      settings && {
         state: shown,
-        directory: lastSettings.directory,
-        mode: lastSettings.mode,
+        directory: settings.directory,
+        mode: settings.mode,
         ...store.status(),
       },
   }

@@ -150,6 +150,8 @@ export function createStore(options: {
 
   return {
     id,
+    reading,
+    writing,
     allow: () => {
       mayWrite = true
       onReadable()
@@ -163,12 +165,6 @@ export function createStore(options: {
     get mayWrite() {
       return mayWrite
     },
-    get mayRead() {
-      return reading.mayRead
-    },
-    get hasRoom() {
-      return writing.hasRoom
-    },
     get weight() {
       return files.weight
     },
@@ -179,20 +175,11 @@ export function createStore(options: {
       for (const { facts } of unsettled) return facts.sequence > sequence
       return true
     },
-    save: writing.save,
     wait(file) {
       wait(file)
       onReadable()
     },
-    load: reading.load,
-    release: files.release,
-    get isSlow() {
-      return reading.isSlow
-    },
-    survived: reading.survived,
-    putBack: reading.putBack,
     fail,
-    spoil: reading.spoil,
     remove(file) {
       files.stopWaiting(file)
       settle(file)
