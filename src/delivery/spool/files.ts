@@ -16,9 +16,11 @@ export interface StoredFile {
   turn: Promise<unknown>
 }
 
+const idle: Promise<unknown> = Promise.resolve()
+
 export const storedFile = (folder: Folder, facts: FileFacts, doubtful = false): StoredFile => ({
   ...{ folder, facts, unread: undefined, doubtful, isPartlyTaken: false, readErrors: 0 },
-  turn: Promise.resolve(),
+  turn: idle,
 })
 
 /** To drop it is ambiguous. */

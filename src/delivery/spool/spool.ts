@@ -97,21 +97,27 @@ export function createSpool(options: SpoolOptions): Spool {
     onReadable()
   }
 
-  /** Writes a batch that is in memory alone: afterwards it is on disk alone. */
-  const move = async (batch: Batch): Promise<boolean> => {
-    leaving.add(batch)
-    const file = await writer.save(batch, false)
+  /** Writes a batch that is leaving: afterwards it is on disk alone. `onFailed` is called where that fails. */
+  const write = async (batch: Batch, onFailed: () => void): Promise<boolean> => {
+    const file = store.mayWrite ? await writer.save(batch, false) : undefined
     const isWanted = leaving.remove(batch)
     if (file === undefined) {
-      if (isWanted) {
-        queue().giveBack(batch)
-        onReadable()
-      }
+      if (isWanted) onFailed()
       return false
     }
-    if (isWanted) store.wait(file)
-    else store.remove(file)
+    if (isWanted) {
+      store.wait(file)
+      batch.backing?.leave(batch.items.length)
+    } else store.remove(file)
     return true
+  }
+
+  const move = (batch: Batch): Promise<boolean> => {
+    leaving.add(batch)
+    return write(batch, () => {
+      queue().giveBack(batch)
+      onReadable()
+    })
   }
 
   const nextWork = (): (() => Promise<boolean>) | undefined => {
@@ -176,20 +182,8 @@ export function createSpool(options: SpoolOptions): Spool {
   }
 
   const park = async (batches: readonly Batch[], reason: DropReason): Promise<void> => {
-    for (const batch of batches) {
-      if (!leaving.has(batch)) continue
-      const file = store.mayWrite ? await writer.save(batch, false) : undefined
-      if (!leaving.remove(batch)) {
-        if (file) store.remove(file)
-        continue
-      }
-      if (file === undefined) {
-        dropBatch(ledger, reason, batch)
-        continue
-      }
-      store.wait(file)
-      batch.backing?.leave(batch.items.length)
-    }
+    for (const batch of batches)
+      if (leaving.has(batch)) await write(batch, () => dropBatch(ledger, reason, batch))
   }
 
   return {
