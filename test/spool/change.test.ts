@@ -61,7 +61,9 @@ describe('a spool that is changed while the disk is at work', function () {
           [],
         )
         assert.ok(
-          life.warnings.some(({ text }) => /\d+ events are left on disk by a change of the spool/.test(text)),
+          life.warnings.some(({ text }) =>
+            /a change of the key spool has left \d+ events in \/spool/.test(text),
+          ),
         )
         for (const { text, ledgers } of life.warnings) assertExact(ledgers.test!, text)
         const names = new Set(life.names())

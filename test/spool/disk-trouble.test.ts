@@ -229,7 +229,7 @@ describe('files that are not what their names say', () => {
       assert.deepEqual(next.ledger().dropped, { spool_corrupt: lost })
       assert.equal(next.ledger().delivered, total - lost)
       assert.equal(next.spool().quarantined, 2)
-      assert.match(next.warnings[0]!.text, /a spool file is set aside: it/)
+      assert.match(next.warnings[0]!.text, /a file of the spool was moved to quarantine: it/)
       for (const { ledgers } of next.warnings) assertExact(ledgers.test!)
       assert.deepEqual(spoolFiles(platter), [])
     })

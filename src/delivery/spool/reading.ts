@@ -119,7 +119,9 @@ export function createReading({
   }
 
   const spoil = async (file: StoredFile, error: CorruptFile): Promise<void> => {
-    onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
+    onError(
+      new TelemetryError('SPOOL_CORRUPT', `a file of the spool was moved to quarantine: ${error.message}`),
+    )
     files.release(file)
     onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
     // It may as well be removed later.

@@ -41,7 +41,7 @@ export function packItems(items: readonly CollectionItem[], { requests }: Packin
   if (requests === undefined)
     throw new TelemetryError(
       'SPOOL_UNREADY',
-      'nothing can be written to the spool before a client has been open: the resource is not known',
+      'the spool cannot be written before the exporter has opened a client: the resource is not known until then',
     )
   const headsOf = ({ collection }: CollectionItem): Heads => collection?.heads ?? requests.heads
   const heads = [...new Set(items.map(headsOf))]

@@ -13,7 +13,7 @@ export function packItems(items: readonly SpanItem[], { encoder }: Packing): Uin
   if (encoder === undefined)
     throw new TelemetryError(
       'SPOOL_UNREADY',
-      'nothing can be written to the spool before a client has been open: the resource is not known',
+      'the spool cannot be written before the exporter has opened a client: the resource is not known until then',
     )
   return encoder.pack(items)
 }
