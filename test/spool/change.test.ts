@@ -149,6 +149,31 @@ describe('a spool that is changed while the disk is at work', function () {
     assert.equal(new Set(life.names()).size, 100)
   })
 
+  it('of an exporter that is removed during a slow write keeps everything for the one that is added after it', async () => {
+    const life = await beginLife(createPlatter(), {}, { enabled: false }, 'down')
+    const { config } = life.telemetry
+    const add = () =>
+      config.put('next', {
+        ...{ type: 'test', event_patterns: ['app.*'], flush_interval: 1, batch_size: 10 },
+        spool: { directory, mode: 'always' },
+      })
+    await Promise.all([add(), life.pass(2)])
+    await life.load(5)
+    const { disk, clock } = life
+    disk.fault = () => new Promise((resolve) => clock.setTimeout(() => resolve(), 300))
+    await Promise.all([config.unset('next'), life.pass(1)])
+    assert.equal(life.telemetry.status().exporters.next, undefined)
+    await Promise.all([add(), life.pass(30)])
+    disk.fault = () => {}
+    life.comesBack()
+    await life.pass(60)
+    const ledger = life.ledger('next')
+    assertExact(ledger)
+    assert.deepEqual([ledger.restored, ledger.delivered], [50, 50])
+    assert.equal(new Set(life.names()).size, 50)
+    assert.deepEqual(spoolFiles(disk), [])
+  })
+
   it('is stopped with half of a file in memory, which a slow disk does not take: nothing of it comes again', async () => {
     const platter = createPlatter()
     const first = await beginLife(platter, { mode: 'always' }, {}, 'down')
