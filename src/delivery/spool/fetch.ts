@@ -44,6 +44,7 @@ export function createFetch({
   const { reading } = store
   let loaded = 0
   let underWay: Promise<boolean> | undefined
+  let isSlow = false
 
   const batchFrom = ({ file, head, packed }: LoadedFile): Batch => {
     const items = [...(definition.unpack?.(packed, head.version, state) ?? [])]
@@ -102,21 +103,24 @@ export function createFetch({
       return isPossible()
     },
     get isUnderWay() {
-      return underWay !== undefined && !reading.isSlow
+      return underWay !== undefined && !isSlow
     },
     load() {
       if (underWay) return underWay
       if (!isPossible()) return Promise.resolve(false)
       // Does not wait for a disk that hangs: what it may still read is taken later.
       underWay = new Promise((resolve) => {
-        const read = reading
-          .load(unpack, () => resolve(false))
-          .catch((error) => {
-            onError(error)
-            return false
-          })
+        const onSlow = () => {
+          isSlow = true
+          resolve(false)
+        }
+        const read = reading.load(unpack, onSlow).catch((error) => {
+          onError(error)
+          return false
+        })
         void read.then((wasRead) => {
           underWay = undefined
+          isSlow = false
           onReadable()
           resolve(wasRead)
         })

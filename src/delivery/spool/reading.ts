@@ -17,10 +17,8 @@ export interface LoadedFile extends Content {
 export interface Reading {
   /** A file waits, and may be read now. */
   readonly mayRead: boolean
-  /** A file is being read, and it takes too long. */
-  readonly isSlow: boolean
   /**
-   * Reads the next file, for an attempt to send it. False: there is none, or it cannot be read now.
+   * Reads the next file, for an attempt to send it. One at a time. False: there is none, or it cannot be read now.
    * @param unpack makes a batch of it, and returns the function that adds the batch to the queue; a file with which it
    * throws is set aside.
    * @param onSlow is called when it takes too long; it goes on.
@@ -75,8 +73,6 @@ export function createReading({
   onRoom: () => void
 }): Reading {
   const { waiting, unsettled } = files
-  let loading = false
-  let isSlow = false
   let failures = 0
   /** Monotonic milliseconds. */
   let readAgainAt = 0
@@ -144,33 +140,23 @@ export function createReading({
 
   return {
     get mayRead() {
-      return waiting.size > 0 && !loading && isOpen() && elapsed(clock) >= readAgainAt
-    },
-    get isSlow() {
-      return isSlow
+      return waiting.size > 0 && isOpen() && elapsed(clock) >= readAgainAt
     },
     async load(unpack, onSlow) {
       const [file] = waiting
-      if (file === undefined || !isOpen() || loading) return false
-      loading = true
+      if (file === undefined || !isOpen()) return false
       // Its weight still counts as waiting on disk while it is read.
       files.beginReading(file)
       let add: () => void
       try {
         const reading = inTurn(file, () => read(file))
-        const loaded = await watch(reading, () => {
-          isSlow = true
-          onSlow()
-        })
+        const loaded = await watch(reading, onSlow)
         failures = 0
         add = unpacked(unpack, loaded)
       } catch (error) {
         if (error instanceof CorruptFile) await spoil(file, error)
         else await noteReadError(file, error)
         return false
-      } finally {
-        loading = false
-        isSlow = false
       }
       // From here on it counts in the queue.
       files.release(file)
