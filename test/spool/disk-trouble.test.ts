@@ -23,6 +23,11 @@ const troubles: Readonly<Record<string, (disk: MemoryDisk) => void>> = {
       if (writing.has(operation)) throw failure('EROFS')
     }
   },
+  'does not sync (EIO)': (disk) => {
+    disk.fault = (operation) => {
+      if (operation === 'sync') throw failure('EIO')
+    }
+  },
   'fails (EIO)': (disk) => {
     disk.fault = () => {
       throw failure('EIO')
@@ -76,12 +81,19 @@ describe('a disk in trouble', () => {
         await life.pass(30)
         assertExact(life.ledger())
       }
+      const left = createPlatter()
+      for (const [path, content] of platter.files) left.files.set(path, content)
+      left.directories.add(directory)
+      const { delivered } = life.ledger()
       life.disk.fault = () => {}
-      await life.pass(120)
-      assertExact(life.ledger())
-      assert.deepEqual(life.ledger().dropped, {})
-      assert.equal(life.ledger().delivered, 50)
-      assert.deepEqual(spoolFiles(platter), [])
+      // The same whether the disk recovers or the process is killed before.
+      for (const [one, expected] of [[life, 50] as const, [await beginLife(left), 50 - delivered] as const]) {
+        await one.pass(120)
+        assertExact(one.ledger())
+        assert.deepEqual(one.ledger().dropped, {})
+        assert.equal(one.ledger().delivered, expected)
+        assert.deepEqual(spoolFiles(one.disk), [])
+      }
     })
 
   it('that does not remove one of its files removes the others, and takes more', async () => {

@@ -81,21 +81,23 @@ export function createReading({
   const read = async (file: StoredFile): Promise<LoadedFile> => {
     const { facts } = file
     const content = decodeContent(await file.folder.read(facts), facts)
+    // What fails from here on is no fault of the file.
+    file.readErrors = 0
     if (content.head.type !== type)
       throw new CorruptFile(`it was written by an exporter of the type ${content.head.type}`)
+    // A reading that failed before may have given it its name.
+    file.unread ??= facts
+    const { attempts, lives } = file.unread
     // If this life ends before the attempt does, the next one knows.
-    await renameFile(file, { ...facts, attempts: facts.attempts + 1, lives: facts.lives + 1 }, isSynced())
+    await renameFile(file, { ...facts, attempts: attempts + 1, lives: lives + 1 }, isSynced())
     if (!isSynced()) files.unsynced.add(file)
-    file.unread = facts
     return { ...content, file }
   }
 
   /** The name says too much until then: a loss of power may have it so. */
   const rename = (file: StoredFile, to: () => Partial<StoredFile['facts']>): void => {
     const renamed = inTurn(file, async () => {
-      const facts = { ...file.facts, ...to() }
-      const isSame = facts.lives === file.facts.lives && facts.attempts === file.facts.attempts
-      if (isOpen() && unsettled.has(file) && !isSame) await renameFile(file, facts, false)
+      if (isOpen() && unsettled.has(file)) await renameFile(file, { ...file.facts, ...to() }, false)
     }).catch(onError)
     renaming.add(renamed)
     void renamed.then(() => renaming.delete(renamed))
