@@ -1,4 +1,4 @@
-import { TelemetryError } from '../../errors.ts'
+import { spoolUnready } from '../otel/packing.ts'
 import { type CollectionItem, type Heads, itemOf, type Piece, type Refusal } from './collection.ts'
 import type { Requests } from './encode/request.ts'
 
@@ -38,11 +38,7 @@ function packRefusal(refusal: Refusal): PackedItem['refusal'] {
  * client was ever open.
  */
 export function packItems(items: readonly CollectionItem[], { requests }: Packing): Uint8Array {
-  if (requests === undefined)
-    throw new TelemetryError(
-      'SPOOL_UNREADY',
-      'nothing can be written to the spool before a client has been open: the resource is not known',
-    )
+  if (requests === undefined) throw spoolUnready()
   const headsOf = ({ collection }: CollectionItem): Heads => collection?.heads ?? requests.heads
   const heads = [...new Set(items.map(headsOf))]
   const head: PackedHead = {
