@@ -26,6 +26,7 @@ function codeOf(thrown: unknown): string | undefined {
 
 /** Keeps an exporter's last error and logs errors, not too often. */
 export interface ErrorLog {
+  /** Never throws. */
   note(error: unknown): void
   /** An error that may leave the exporter: its message is redacted, its code is kept. */
   redacted(error: unknown): Error
@@ -45,10 +46,20 @@ export function createErrorLog({
 }): ErrorLog {
   let last: LastError | undefined
   let loggedAt = Number.NEGATIVE_INFINITY
+
+  /** An injected clock may be what failed. */
+  const now = (): number => {
+    try {
+      return Math.floor(clock.now())
+    } catch {
+      return last?.at ?? 0
+    }
+  }
+
   return {
     note(error) {
       const code = codeOf(error)
-      const at = Math.floor(clock.now())
+      const at = now()
       last = { message: redact(messageOf(error)), ...(code !== undefined && { code }), at }
       // A driver that throws on each event must not flood the log as well. A clock that was set back must not mute it.
       if (Math.abs(at - loggedAt) < quietMs) return

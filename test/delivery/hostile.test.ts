@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
+import { createTelemetry } from '../../src/index.ts'
 import { guardedLogger, redactedLogger } from '../../src/logger.ts'
+import { createSimulatedClock } from '../../src/testing/index.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { createDriver } from '../support/scripted-driver.ts'
 import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
@@ -293,5 +296,31 @@ describe('a host whose functions are async and reject', () => {
     redactedLogger(logger, (text) => text).error({}, 'x')
     await rig.pass(1)
     assert.deepEqual(uncaught, [])
+  })
+})
+
+describe('a clock that fails for a while', () => {
+  it('holds up nothing that comes after', async () => {
+    const driver = createDriver()
+    const simulated = createSimulatedClock()
+    let fails = false
+    const read = (time: () => number) => (): number => {
+      if (fails) throw new Error('no time')
+      return time()
+    }
+    const clock = { ...simulated, now: read(simulated.now), monotonic: read(simulated.monotonic) }
+    const telemetry = createTelemetry({
+      ...{ types: [driver.definition], clock, logger: quietLogger, drainOnExit: false },
+      config: { env: {}, init: { test: mine } },
+    })
+    await telemetry.start()
+    telemetry.emit('app.before')
+    fails = true
+    assert.throws(() => telemetry.status(), /no time/, 'its events were handed over')
+    fails = false
+    telemetry.emit('app.after')
+    await simulated.advance(1_000)
+    assert.deepEqual(driver.delivered, ['app.before', 'app.after'])
+    await telemetry.stop()
   })
 })
