@@ -22,7 +22,7 @@ function unknownOptions(options: object): string[] {
   const unknown = Object.keys(options).filter((name) => !Object.hasOwn(known, name))
   return unknown.map((name) => {
     const right = ofConfig.has(name)
-      ? `it belongs into config, as in { config: { ${name}: … } }`
+      ? `it belongs in config, as in { config: { ${name}: … } }`
       : 'types of exporters are { types: […] }, and an exporter is a table, as in { config: { init: { otel: { … } } } }'
     return `createTelemetry has no option ${shownName(name)}: ${right}`
   })

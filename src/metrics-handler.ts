@@ -22,7 +22,10 @@ export function metricsHandler(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   const ingress = ingressOf(telemetry)
   if (ingress === undefined)
-    throw new TelemetryError('TELEMETRY_INVALID', 'metricsHandler() needs what createTelemetry() returned')
+    throw new TelemetryError(
+      'TELEMETRY_INVALID',
+      'the first argument of metricsHandler() must be a telemetry system that createTelemetry() returned',
+    )
   const unavailable = textAnswer(503, `no Prometheus exporter ${JSON.stringify(exporter)} is running\n`)
   return (request, response) => {
     const handler = pageOf(ingress.clientOf(exporter))

@@ -65,7 +65,10 @@ const loopbackNames = ['localhost', '127.0.0.1', '[::1]']
 function basePathOf(path: string | undefined): string {
   const base = (path ?? '').replace(/\/+$/, '')
   if (base !== '' && !/^(\/[\w.~-]+)+$/.test(base)) {
-    throw new TelemetryError('ADMIN_BASE_PATH_INVALID', 'basePath is a path such as /admin')
+    throw new TelemetryError(
+      'ADMIN_BASE_PATH_INVALID',
+      'basePath must be a path such as /admin, of letters, digits and . _ ~ -',
+    )
   }
   return base
 }
@@ -105,7 +108,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     const act = Object.hasOwn(methods, method) ? methods[method] : undefined
     if (act) return act({ request, patienceMs: requestTimeoutMs })
     const allowed = Object.keys(methods).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]))
-    return refusal(405, 'ADMIN_METHOD', `only ${allowed.join(', ')}`, {
+    return refusal(405, 'ADMIN_METHOD', `this path accepts only ${allowed.join(', ')}`, {
       headers: { allow: allowed.join(', ') },
     })
   }
@@ -130,7 +133,9 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
 
   const follow = (stream: Stream, request: IncomingMessage, response: ServerResponse): Answer | undefined => {
     if (stream === 'tap') return taps.follow(request, response)
-    return feed.follow(response) ? undefined : refusal(503, 'ADMIN_BUSY', 'too many pages are open')
+    return feed.follow(response)
+      ? undefined
+      : refusal(503, 'ADMIN_BUSY', 'too many live pages are open: close one, and try again')
   }
 
   const ignore = (): void => {}
@@ -151,7 +156,10 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
     async listen() {
       if (closed) throw new TelemetryError('ADMIN_CLOSED', 'the admin API is closed')
       if (token === undefined && !isLoopback(host)) {
-        throw new TelemetryError('ADMIN_TOKEN_REQUIRED', `the admin API needs a token to listen on ${host}`)
+        throw new TelemetryError(
+          'ADMIN_TOKEN_REQUIRED',
+          `the admin API needs the option token to listen on ${host}, which is not a loopback address`,
+        )
       }
       const serverClock = createSystemClock()
       server ??= openHttpServer({ host, port, handler, clock: serverClock, logger, requestTimeoutMs }).catch(
@@ -176,7 +184,7 @@ export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {
 /** Returns the path below ours, without slashes around it. Refuses a target that is not a plain path. */
 function pathOf(target: string | undefined, basePath: string): string | Answer {
   const [raw = ''] = (target ?? '').split(/[?#]/, 1)
-  const bad = refusal(400, 'ADMIN_BAD_REQUEST', 'the request target is no path')
+  const bad = refusal(400, 'ADMIN_BAD_REQUEST', 'the request target is not a path')
   if (!raw.startsWith('/') || raw.startsWith('//')) return bad
   if (raw !== basePath && !raw.startsWith(`${basePath}/`))
     return refusal(404, 'ADMIN_NOT_FOUND', 'there is no such path')

@@ -7,9 +7,14 @@ export const largestBody = 64 * 1024
 /** Keys at every depth. No change has as many, and each costs more than its bytes. */
 const maxKeys = 1000
 
-const tooLarge = (): Answer => refusal(413, 'ADMIN_BODY_TOO_LARGE', `a body has at most ${largestBody} bytes`)
+const tooLarge = (): Answer =>
+  refusal(413, 'ADMIN_BODY_TOO_LARGE', `the body must have at most ${largestBody} bytes`)
 const tooManyKeys = (): Answer =>
-  refusal(413, 'ADMIN_BODY_TOO_LARGE', `a body has at most ${maxKeys} keys, those of inner objects included`)
+  refusal(
+    413,
+    'ADMIN_BODY_TOO_LARGE',
+    `the body must have at most ${maxKeys} keys, including those of inner objects`,
+  )
 
 function hasTooManyKeys(body: unknown): boolean {
   let keys = 0
@@ -41,7 +46,13 @@ const accepted = (value: unknown): JsonBody =>
 export async function readJson(request: IncomingMessage, patienceMs: number): Promise<JsonBody> {
   const { headers } = request
   if (!isJson(headers['content-type'])) {
-    return { refused: refusal(415, 'ADMIN_CONTENT_TYPE', 'the body has to be application/json, in UTF-8') }
+    return {
+      refused: refusal(
+        415,
+        'ADMIN_CONTENT_TYPE',
+        'the body must be JSON in UTF-8, with the header content-type: application/json',
+      ),
+    }
   }
   if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
     return { refused: refusal(415, 'ADMIN_CONTENT_TYPE', 'the body must not be compressed') }
@@ -50,7 +61,13 @@ export async function readJson(request: IncomingMessage, patienceMs: number): Pr
   if (request.readableEnded) {
     const { body } = request as IncomingMessage & { body?: unknown }
     return body === undefined
-      ? { refused: refusal(400, 'ADMIN_BAD_REQUEST', 'the body was read before it came here') }
+      ? {
+          refused: refusal(
+            400,
+            'ADMIN_BAD_REQUEST',
+            'other code has read the body already: mount the admin API before a body parser, or use express.json()',
+          ),
+        }
       : accepted(body)
   }
   const bytes = hasBody(request) ? await readBytes(request, patienceMs) : Buffer.alloc(0)
@@ -58,7 +75,7 @@ export async function readJson(request: IncomingMessage, patienceMs: number): Pr
   try {
     return accepted(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
   } catch {
-    return { refused: refusal(400, 'ADMIN_BAD_JSON', 'the body is no JSON in UTF-8') }
+    return { refused: refusal(400, 'ADMIN_BAD_JSON', 'the body is not valid JSON in UTF-8') }
   }
 }
 
@@ -77,7 +94,7 @@ function readBytes(request: IncomingMessage, patienceMs: number): Promise<Buffer
       else chunks.push(chunk)
     }
     const timer = setTimeout(
-      () => settle(refusal(408, 'ADMIN_BODY_TIMEOUT', 'the body took too long')),
+      () => settle(refusal(408, 'ADMIN_BODY_TIMEOUT', 'the body did not arrive in time')),
       patienceMs,
     )
     timer.unref()

@@ -36,13 +36,13 @@ export function createGate({ token, waived, hosts, origins }: GateOptions): Gate
   if (token === undefined && !waived) {
     throw new TelemetryError(
       'ADMIN_TOKEN_REQUIRED',
-      'the admin API needs a token, or allowUnauthenticatedLoopback',
+      'createAdmin needs the option token, or allowUnauthenticatedLoopback: true for requests from this machine only',
     )
   }
   if (token !== undefined && (typeof token !== 'string' || !usableToken.test(token))) {
     throw new TelemetryError(
       'ADMIN_TOKEN_INVALID',
-      'the token of the admin API is 1 to 1,024 visible ASCII characters',
+      'the token of the admin API must consist of 1 to 1,024 visible ASCII characters',
     )
   }
   const expected = token === undefined ? undefined : digest(token)
@@ -69,7 +69,7 @@ export function createGate({ token, waived, hosts, origins }: GateOptions): Gate
         return refusal(
           403,
           'ADMIN_HOST_REFUSED',
-          'the Host header names none of the names of this server: add it to allowedHosts',
+          'the Host header is not a name of this server: add it to allowedHosts',
         )
       }
       const origin = headers.origin?.toLowerCase()

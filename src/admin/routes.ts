@@ -69,7 +69,7 @@ export function createRoutes(
       try {
         const more = await act(request)
         if (!Object.hasOwn(telemetry.status().exporters, id))
-          return refusal(404, 'EXPORTER_UNKNOWN', 'the exporter has gone meanwhile')
+          return refusal(404, 'EXPORTER_UNKNOWN', 'the exporter was removed meanwhile')
         return ok({ ...(state(id) as object), ...(more as object) })
       } catch (error) {
         return refusalOf(error)
@@ -81,7 +81,7 @@ export function createRoutes(
     if ('refused' in body) return body.refused
     const { value } = body
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      return refusal(422, 'CONFIG_INVALID_VALUE', 'the body is an object of paths and values')
+      return refusal(422, 'CONFIG_INVALID_VALUE', 'the body must be an object of paths and values')
     }
     return changed(telemetry.config.putFrom('admin', value as Record<string, unknown>))
   }
@@ -95,7 +95,7 @@ export function createRoutes(
     if (!hasBreaker(telemetry.status().exporters[id]))
       throw new TelemetryError(
         'BREAKER_UNUSED',
-        `${id} is pulled: it sends nothing, and has no circuit breaker`,
+        `${id} has no circuit breaker: it is scraped, and sends nothing by itself`,
       )
     const endpoint = endpointIn(request)
     return telemetry.breaker(id, endpoint === undefined ? {} : { endpoint })

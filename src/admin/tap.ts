@@ -43,7 +43,7 @@ function readQuery({ url = '' }: IncomingMessage): TapQuery | Answer {
   const patterns = given.length === 0 ? ['*'] : given
   if (patterns.length > maxPatterns || patterns.some(({ length }) => length > maxPatternLength)) {
     const limits = `at most ${maxPatterns} patterns of at most ${maxPatternLength} characters`
-    return refusal(422, 'TAP_PATTERN_INVALID', `a tap takes ${limits}`)
+    return refusal(422, 'TAP_PATTERN_INVALID', `pattern must be given as ${limits}`)
   }
   const text = query.get('rate') ?? String(defaultRate)
   const rate = /^\d{1,6}$/.test(text) ? Number(text) : 0

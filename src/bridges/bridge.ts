@@ -42,13 +42,16 @@ const taken = new WeakMap<object, Set<string>>()
 export function createBridge(telemetry: BridgedTelemetry, name: string): Bridge {
   const ingress = ingressOf(telemetry)
   if (ingress === undefined)
-    throw new TelemetryError('TELEMETRY_INVALID', 'a bridge needs what createTelemetry() returned')
+    throw new TelemetryError(
+      'TELEMETRY_INVALID',
+      'the first argument of a bridge must be a telemetry system that createTelemetry() returned',
+    )
   const names = taken.get(telemetry) ?? new Set()
   taken.set(telemetry, names)
   if (names.has(name))
     throw new TelemetryError(
       'BRIDGE_EXISTS',
-      `there is a bridge '${name}' already: it would count everything twice`,
+      `the bridge '${name}' is in use: a second one would count every request twice; call the unsubscribe function of the first`,
     )
   names.add(name)
 

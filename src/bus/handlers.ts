@@ -69,11 +69,14 @@ export function createHandlerTable(
   return {
     attach: (id, patterns, handle, options) => {
       if (typeof id !== 'string' || id === '')
-        throw new TelemetryError('HANDLER_INVALID', 'a handler needs an id: a string that is not empty')
+        throw new TelemetryError('HANDLER_INVALID', 'the id of a handler must be a string that is not empty')
       if (typeof handle !== 'function')
         throw new TelemetryError('HANDLER_INVALID', `handler '${id}' is not a function`)
       if (handlers.has(id))
-        throw new TelemetryError('HANDLER_EXISTS', `a handler '${id}' is attached already`)
+        throw new TelemetryError(
+          'HANDLER_EXISTS',
+          `a handler '${id}' is attached already: detach it first, or use another id`,
+        )
       const list = checkedPatterns(patterns)
       const onError = options?.onError === 'detach' ? 'detach' : 'keep'
       const handler: AttachedHandler = {

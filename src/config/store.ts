@@ -45,7 +45,7 @@ const stopped = (): TelemetryError =>
   new TelemetryError('STOPPED', 'telemetry is stopped: its configuration is final')
 
 const nothingToShow = (): never => {
-  throw new TelemetryError('NOT_RUNNING', 'there is no status to report')
+  throw new TelemetryError('NOT_RUNNING', 'no telemetry system runs, so there is no status')
 }
 
 /** Most names of application files in the status. */

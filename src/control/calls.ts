@@ -46,7 +46,7 @@ export function breakerCommands(unit: Unit, id: string, tell: (command: BreakerC
     if (unit.pulled)
       throw new TelemetryError(
         'BREAKER_UNUSED',
-        `${id} has no circuit breaker: it is pulled from outside and sends nothing by itself`,
+        `${id} has no circuit breaker: it is scraped, and sends nothing by itself`,
       )
     tell(name)
   }

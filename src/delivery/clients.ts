@@ -89,7 +89,7 @@ export function createClients(options: {
   const closeClient = (client: unknown): Promise<void> =>
     new Promise((resolve) => {
       const timer = clock.setTimeout(() => {
-        onError(new TelemetryError('EXPORTER_CLOSE_TIMEOUT', 'the old client did not close in time'))
+        onError(new TelemetryError('EXPORTER_CLOSE_TIMEOUT', `not closed within ${closeMs / 1000} s`))
         resolve()
       }, closeMs)
       const done = (): void => {
@@ -195,10 +195,10 @@ export function createClients(options: {
           reject(error)
         })
       const onAbort = (): void =>
-        giveUp(new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up'))
+        giveUp(new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was cancelled'))
       const seconds = Number(setup.config.open_timeout ?? 10)
       const timer = clock.setTimeout(
-        () => giveUp(new TelemetryError('EXPORTER_OPEN_TIMEOUT', `not open within ${seconds} s`)),
+        () => giveUp(new TelemetryError('EXPORTER_OPEN_TIMEOUT', `not open in ${seconds} s (open_timeout)`)),
         seconds * 1000,
       )
       if (signal.aborted || since !== epoch) return onAbort()
@@ -229,7 +229,7 @@ export function createClients(options: {
   const keep = (slot: ClientSlot, signal: AbortSignal, since: number): ClientSlot => {
     if (!signal.aborted && since === epoch) return slot
     sendAway(slot)
-    throw new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was given up')
+    throw new TelemetryError('EXPORTER_OPEN_ABORTED', 'the opening was cancelled')
   }
 
   return {

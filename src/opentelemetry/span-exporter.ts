@@ -40,7 +40,10 @@ const settleTimeoutMs = 30_000
 export function spanExporter(telemetry: Pick<Telemetry, 'flush'>, exporter = 'otel'): SpanExporter {
   const ingress = ingressOf(telemetry)
   if (ingress === undefined)
-    throw new TelemetryError('TELEMETRY_INVALID', 'spanExporter() needs what createTelemetry() returned')
+    throw new TelemetryError(
+      'TELEMETRY_INVALID',
+      'the first argument of spanExporter() must be a telemetry system that createTelemetry() returned',
+    )
   const clock = createSystemClock()
   let isShutDown = false
 
@@ -117,11 +120,11 @@ function hand(
   if (definition.takesSdkSpans !== true)
     return new TelemetryError(
       'EXPORTER_UNFIT',
-      `exporter ${name} (${definition.type}) takes no finished spans`,
+      `exporter ${name} (${definition.type}) does not take spans of an OpenTelemetry SDK: name one of the type otel`,
     )
   const now = clock.now()
   for (const span of spans)
     if (!ingress.offer(exporter, new SdkSpanEvent(span, now)))
-      return stopped(`exporter ${name} takes nothing now: it is disabled, or stopped`)
+      return stopped(`exporter ${name} accepts no spans now: it is disabled, or stopped`)
   return undefined
 }

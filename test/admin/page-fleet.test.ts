@@ -87,7 +87,7 @@ describe('the fleet on the live page', function () {
       await server.kill()
       await page
         .locator('#fleet')
-        .getByText(/^The fleet cannot be read: .*What follows was true at /)
+        .getByText(/^The fleet cannot be read: .*The nodes are shown as of /)
         .waitFor()
       await cell('differs', 'state').getByText('refused', { exact: true }).waitFor()
       await server.restart()

@@ -24,7 +24,7 @@ describe('live page', function () {
     const refused = stage.page.waitForResponse((response) => response.status() === 401)
     await stage.page.keyboard.press('Enter')
     await refused
-    await stage.page.getByText('This is not the token.').waitFor()
+    await stage.page.getByText('The admin API does not accept this token.').waitFor()
     stage.complaints = stage.complaints.filter((text) => !text.includes('status of 401'))
     await stage.signIn()
     assert.equal(

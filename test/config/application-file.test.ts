@@ -273,8 +273,8 @@ describe('what a program tells createTelemetry', () => {
     for (const [name, right] of [
       ['otel', /has no option otel: .*\{ config: \{ init: \{ otel: /],
       ['exporters', /has no option exporters: types of exporters are \{ types: /],
-      ['init', /has no option init: it belongs into config, as in \{ config: \{ init: /],
-      ['file', /has no option file: it belongs into config/],
+      ['init', /has no option init: it belongs in config, as in \{ config: \{ init: /],
+      ['file', /has no option file: it belongs in config/],
     ] as const) {
       const { telemetry, lines } = telemetryOf({ [name]: {}, config: { env: {} } })
       await telemetry.start()

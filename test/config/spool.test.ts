@@ -20,7 +20,7 @@ describe('the key spool', () => {
     [{ directory, mode: 'sometimes' }, /whose mode is one of overflow, always/],
     [{ directory, fsync: 'never' }, /whose fsync is one of batch, interval/],
     [{ directory, max_bytes: 1000 }, /whose max_bytes is a whole number from 1048576/],
-    [{ directory, max_byte: 1e9 }, /nothing but directory, mode, max_bytes, fsync/],
+    [{ directory, max_byte: 1e9 }, /only the keys directory, mode, max_bytes, fsync/],
   ]
   for (const [value, message] of wrong)
     it(`refuses ${JSON.stringify(value).slice(0, 60)}`, async () => {

@@ -46,7 +46,7 @@ describe('the page of dependencies', () => {
 
   it('names the version of the OTLP package that is installed', () => {
     const version = manifest.dependencies['@opentelemetry/exporter-trace-otlp-proto']!
-    assert.ok(document.includes(`Its version is exact, ${version}:`))
+    assert.ok(document.includes(`Its version is fixed at ${version},`))
     assert.ok(existsSync(join(root, 'docs/package.md')))
   })
 })

@@ -169,7 +169,7 @@ async function connect(token) {
     if (!authorized) return askForToken()
   } catch (error) {
     const refused = error instanceof Refusal && error.status === 401
-    askForToken(refused ? 'This is not the token.' : /** @type {Error} */ (error).message)
+    askForToken(refused ? 'The admin API does not accept this token.' : /** @type {Error} */ (error).message)
     return
   }
   byId('sign-in').hidden = true
@@ -180,7 +180,7 @@ async function connect(token) {
     signal: following.signal,
     onEvent,
     onLink,
-    onRefused: () => askForToken('The token is no longer accepted.'),
+    onRefused: () => askForToken('The admin API no longer accepts the token.'),
   })
 }
 

@@ -111,7 +111,7 @@ export function createCard(id, host) {
     pressed.disabled = true
     try {
       const { complete } = await command(path)
-      if (complete === false) toast(`${what} ${id}: some of it is still under way`, 'bad')
+      if (complete === false) toast(`${what} ${id}: not everything was sent; some events still wait`, 'bad')
       else toast(`${what} ${id}: done`)
     } catch (thrown) {
       toast(`${what} ${id}: ${/** @type {Error} */ (thrown).message}`, 'bad')

@@ -79,7 +79,9 @@ export function createChart(name, { title }) {
       paint(new Set())
     })
     .catch(() =>
-      frame.append(h('p', { className: 'quiet' }, 'The picture of this machine is not installed.')),
+      frame.append(
+        h('p', { className: 'quiet' }, 'The file of this chart is missing from the installed package.'),
+      ),
     )
 
   const find = (/** @type {string} */ id) => svg?.querySelector(`[data-state="${CSS.escape(id)}"]`)

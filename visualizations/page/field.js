@@ -89,7 +89,7 @@ export function createField(explanation, host) {
     h(
       'p',
       { id: `${id}-doc`, className: 'doc' },
-      kind === 'fixed' ? `This page cannot change it. ${doc}` : doc,
+      kind === 'fixed' ? `This page cannot change this key. ${doc}` : doc,
     ),
   )
 

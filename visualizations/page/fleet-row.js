@@ -34,7 +34,7 @@ function exporterPill({ id, state, breaker }) {
 /** What is wrong with a node, in lines. @param {any} node */
 function problemsOf({ state, refused, warnings = [], exporters = [] }) {
   const lines = []
-  if (state === 'unreadable') lines.push('What this node has written is no status.')
+  if (state === 'unreadable') lines.push('The value that this node has written is not a valid status.')
   if (refused) {
     const { revision, problems, omitted } = refused
     const more = Math.max(problems.length - maxProblems, 0) + omitted

@@ -21,7 +21,7 @@ const states = [
 /** @param {any} document */
 const documentInWords = ({ key, revision, deleted, canary }) => {
   const stored = deleted ? 'is deleted' : revision === 0 ? 'has no document' : `is at revision ${revision}`
-  return `${key} ${stored}${canary ? `, ${canary.revision} is tried by ${canary.nodes}` : ''}`
+  return `${key} ${stored}${canary ? `, revision ${canary.revision} is tried by ${nodesInWords(canary.nodes)}` : ''}`
 }
 
 /** @param {number} number */
@@ -31,7 +31,7 @@ const nodesInWords = (number) => `${count(number)} ${number === 1 ? 'node' : 'no
 function linkInWords({ link, asOf }) {
   if (link.state === 'connected') return ''
   const why = `The fleet cannot be read: ${link.error ?? 'not connected'}.`
-  return asOf === null ? why : `${why} What follows was true at ${timeOf(asOf)}.`
+  return asOf === null ? why : `${why} The nodes are shown as of ${timeOf(asOf)}.`
 }
 
 /** The nodes of the fleet that this service belongs to, the worst first. There is no section until there is a fleet. */
@@ -176,9 +176,11 @@ function createSection(before) {
     say(
       footer,
       [
-        nodes.length === 0 ? (counts.all === 0 ? 'No node has been heard of.' : 'No node matches.') : '',
+        nodes.length === 0 ? (counts.all === 0 ? 'No node has reported a status.' : 'No node matches.') : '',
         rest > 0 ? `${nodesInWords(rest)} more: narrow the filter to see them.` : '',
-        omitted > 0 ? `At least ${nodesInWords(omitted)} more had no room, and are not counted.` : '',
+        omitted > 0
+          ? `At least ${nodesInWords(omitted)} more are neither shown nor counted: there are too many.`
+          : '',
       ]
         .filter(Boolean)
         .join(' '),

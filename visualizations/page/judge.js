@@ -21,7 +21,7 @@ const right = {
   string: () => 'a string of at most 8 KiB',
   name: () => 'a name of 1 to 1024 characters',
   host: () => 'a host name or an IP address',
-  path: () => 'a path that starts with /, without spaces, ? and #',
+  path: () => 'a path that starts with /, without spaces, ? or #',
   'http-url': () => 'an http or https URL, such as http://localhost:4318/v1/traces',
   patterns: () => 'a list of event patterns, such as "queuemizer.*"',
   destinations: () => 'a list of origins or host globs',
@@ -102,7 +102,7 @@ export function judge({ format, schema, nullable, sensitive }, value) {
   if (value === null && nullable) return ''
   const isRight = fits(schema, value) && (more[format]?.(value) ?? true)
   if (isRight) return ''
-  const wanted = right[format]?.(schema) ?? 'of another kind'
+  const wanted = right[format]?.(schema) ?? 'a value as the description of this key says'
   const given = sensitive || value === null ? '' : ` (got ${JSON.stringify(value).slice(0, 80)})`
   return `must be ${wanted}${given}`
 }

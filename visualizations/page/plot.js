@@ -49,7 +49,7 @@ export function createLedgerBar() {
         part(`dropped ${reason}`, 'dropped', `dropped: ${words(reason)}`)
         values.set(`dropped ${reason}`, weight)
       }
-      if (ledger.ambiguous > 0) part('ambiguous', 'ambiguous', 'sent twice, perhaps')
+      if (ledger.ambiguous > 0) part('ambiguous', 'ambiguous', 'ambiguous: may have arrived')
       say(total, count(ledger.accepted))
       for (const [key, { part: span, item, number }] of parts) {
         const value = key === 'ambiguous' ? ledger.ambiguous : (values.get(key) ?? 0)

@@ -73,7 +73,8 @@ export function createTap() {
           arrived.push(event)
         }
       }
-      if (!mine.signal.aborted) say(error, 'The server has ended the tap.')
+      if (!mine.signal.aborted)
+        say(error, 'The server has closed the tap. Start it again to see more events.')
     } catch (thrown) {
       if (!mine.signal.aborted) say(error, /** @type {Error} */ (thrown).message)
     } finally {

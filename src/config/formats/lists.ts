@@ -55,7 +55,7 @@ export const httpUrls: Format = {
       refuse(`a list of 1 to ${maxUrls} http or https URLs, the preferred one first`)
     for (const url of value) httpUrl.validate(url, key)
     if (new Set(value.map((url) => new URL(url).href)).size < value.length)
-      refuse('a list of different URLs: one is in it twice')
+      refuse('a list without duplicates: it has one of the URLs twice')
   },
   coerce: commaSeparated,
 }

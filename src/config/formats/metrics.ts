@@ -102,7 +102,7 @@ function checkTable(table: unknown): void {
   )
     refuse('sum, min, max or worker, of a sum with monotonic = false', ['across_workers'])
   if (type !== 'counter' && measurement === undefined)
-    refuse(`the key of the measurement that the ${type} is of`, ['measurement'])
+    refuse(`the name of a measurement of the event, which a ${type} needs`, ['measurement'])
   if (name === undefined && hasWildcards(event as string))
     refuse('given, because the event is a pattern with wildcards', ['name'])
 }

@@ -27,7 +27,7 @@ export const spool: Format = {
   validate: (value) => {
     if (!isRecord(value)) return refuse(`a table of ${known.join(', ')}`)
     const unknown = Object.keys(value).some((name) => !known.includes(name))
-    if (unknown) refuse(`a table of nothing but ${known.join(', ')}`)
+    if (unknown) refuse(`a table with only the keys ${known.join(', ')}`)
     checkDirectory(value.directory)
     checkChoice('mode', value.mode)
     checkChoice('fsync', value.fsync)

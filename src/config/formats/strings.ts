@@ -49,7 +49,7 @@ export const host = textual((value) => {
 
 export const path = textual((value) => {
   if (value.length > maxName || !/^\/[\x21-\x7e]*$/.test(value) || /[?#\\]/.test(value))
-    refuse('a path that starts with /, without spaces, ? and #')
+    refuse('a path that starts with /, without spaces, ? or #')
 }, 'a path, as a string')
 
 export const filePath = textual((value) => {

@@ -46,7 +46,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
   const missing = (): void => {
     if (status.state === 'missing') return
     status = { name: file, state: 'missing' }
-    logger.warn({ file }, 'the configuration file is gone; what it said last stays in force')
+    logger.warn({ file }, 'the configuration file is gone; its last valid content stays in force')
   }
 
   const look = (heard: (document: ReadDocument) => void): void => {
@@ -70,7 +70,7 @@ export function createFileFeed(file: string, clock: Clock, logger: Logger, redac
     text = now
     if (now.trim() === '') {
       // Written in two steps, or cut off by a full disk: taking it at its word would remove every exporter.
-      const message = `${file}: the file is empty; what it said last stays in force`
+      const message = `${file}: the file is empty; its last valid content stays in force`
       const problem = { path: 'telemetry', message, source: 'file', file }
       heard(refusedDocument(new TelemetryConfigError([{ code: 'CONFIG_FILE_EMPTY', ...problem }])))
       return

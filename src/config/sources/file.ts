@@ -46,7 +46,7 @@ export function readConfigText(file: string): string {
     throw refused(
       file,
       missing ? 'CONFIG_FILE_MISSING' : 'CONFIG_FILE_UNREADABLE',
-      missing ? 'there is no such file' : `cannot be read: ${messageOf(error)}`,
+      missing ? 'does not exist' : `cannot be read: ${messageOf(error)}`,
     )
   }
 }

@@ -69,7 +69,7 @@ export function createFolder(directory: string, disk: Disk): Folder {
     if (!isDirectory || (mode & 0o022) !== 0 || (uid !== own && uid !== 0))
       throw new TelemetryError(
         'SPOOL_UNSAFE',
-        `the spool directory ${directory} must be a directory that only this user can write to (it has mode ${mode.toString(8)}): name one that is not there yet, and it is made so`,
+        `the spool directory ${directory} must be a directory that only this user can write to (it has mode ${mode.toString(8)}): name a directory that does not exist yet, which telemachine then creates, or run chmod 700`,
       )
   }
 

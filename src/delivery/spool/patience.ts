@@ -12,7 +12,12 @@ export const createWatch =
   async (operation, onSlow) => {
     const timer = clock.setTimeout(() => {
       onSlow()
-      fail(new TelemetryError('SPOOL_SLOW', `the disk takes longer than ${slowMs / 1000} s`))
+      fail(
+        new TelemetryError(
+          'SPOOL_SLOW',
+          `an operation on the disk of the spool takes longer than ${slowMs / 1000} s`,
+        ),
+      )
     }, slowMs)
     try {
       return await operation

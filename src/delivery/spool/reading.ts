@@ -135,7 +135,12 @@ export function createReading({
       } catch (error) {
         files.release(file)
         if (error instanceof CorruptFile) {
-          onError(new TelemetryError('SPOOL_CORRUPT', `a spool file is set aside: ${error.message}`))
+          onError(
+            new TelemetryError(
+              'SPOOL_CORRUPT',
+              `a file of the spool was moved to quarantine: ${error.message}`,
+            ),
+          )
           await spoil(file)
         } else await noteReadError(file, error)
         return undefined

@@ -16,7 +16,7 @@ import { createWriting } from './writing.ts'
 const leftBehind = (events: number, directory: string): TelemetryError =>
   new TelemetryError(
     'SPOOL_LEFT',
-    `${events} events are left on disk by a change of the spool: they are delivered when ${directory} is in use again`,
+    `a change of the key spool has left ${events} events in ${directory}: they are delivered when an exporter uses that directory again`,
   )
 
 export function createStore(options: {

@@ -23,7 +23,10 @@ export function isForbidden(ip: string, forbid: ForbidAddress): boolean {
 }
 
 export const forbidden = (host: string): TelemetryError =>
-  new TelemetryError('HTTP_ADDRESS_FORBIDDEN', `${host} is at an address that must not be connected to`)
+  new TelemetryError(
+    'HTTP_ADDRESS_FORBIDDEN',
+    `${host} has an address that must not be connected to, because an untrusted source named it: list the destination in telemetry.allowed_destinations`,
+  )
 
 /** Throws `HTTP_ADDRESS_FORBIDDEN` for a URL whose host is such an address itself; of a name only the lookup can tell. */
 export function refuseForbidden(url: URL, forbid: ForbidAddress): void {

@@ -30,13 +30,13 @@ export function checkHeaders(headers: Headers = {}): Headers {
     } catch {
       throw new TelemetryError(
         'HTTP_HEADER_INVALID',
-        `the header ${JSON.stringify(name)} has an illegal name or value`,
+        `the header ${JSON.stringify(name)} has an invalid name or value`,
       )
     }
     if (framing.has(key)) {
       throw new TelemetryError(
         'HTTP_HEADER_INVALID',
-        `the header ${name} is the transport's own and cannot be set`,
+        `the header ${name} cannot be set, because the HTTP client sets it: remove it`,
       )
     }
     checked[key] = value
@@ -48,10 +48,16 @@ export function checkHeaders(headers: Headers = {}): Headers {
 export function checkUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new TelemetryError('HTTP_URL_INVALID', 'the endpoint is not an http or https URL')
+    throw new TelemetryError(
+      'HTTP_URL_INVALID',
+      'the endpoint must be an http or https URL, for example http://localhost:4318/v1/traces',
+    )
   }
   if (url.username !== '' || url.password !== '') {
-    throw new TelemetryError('HTTP_URL_INVALID', 'the endpoint has credentials in its URL: use headers')
+    throw new TelemetryError(
+      'HTTP_URL_INVALID',
+      'the endpoint must not have credentials in its URL: use headers',
+    )
   }
   return url
 }

@@ -224,7 +224,10 @@ const throughProxy = (proxy: HttpProxy | undefined): string =>
 const invalid = (thrown: unknown, from: string): TelemetryError =>
   thrown instanceof TelemetryError
     ? thrown
-    : new TelemetryError('HTTP_REQUEST_INVALID', `no valid request to ${from} can be formed`)
+    : new TelemetryError(
+        'HTTP_REQUEST_INVALID',
+        `the request to ${from} cannot be made: its headers, path or options are invalid`,
+      )
 
 const timeoutError = (from: string): TelemetryError =>
   new TelemetryError('HTTP_TIMEOUT', `${from} did not answer in time`)

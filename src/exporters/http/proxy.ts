@@ -50,7 +50,10 @@ function decoded(text: string): string {
 export function parseProxy(text: string): HttpProxy {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')
-    throw new TelemetryError('HTTP_URL_INVALID', 'the proxy is not an http or https URL')
+    throw new TelemetryError(
+      'HTTP_URL_INVALID',
+      'the proxy must be an http or https URL, for example http://proxy.example.com:3128',
+    )
   const secure = url.protocol === 'https:'
   const [user, password] = [decoded(url.username), decoded(url.password)]
   const authorization =

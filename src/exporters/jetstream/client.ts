@@ -56,7 +56,7 @@ async function permittedAddress(server: string, forbid: ForbidAddress): Promise<
 
 const away = (where: string): Outcome => ({
   type: 'retry',
-  cause: new TelemetryError('NATS_UNREACHABLE', `the NATS server at ${where} is away`),
+  cause: new TelemetryError('NATS_UNREACHABLE', `the NATS server at ${where} cannot be reached`),
 })
 
 /** Opens a connection of its own. It comes back by itself when the server does. */

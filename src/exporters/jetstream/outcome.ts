@@ -38,7 +38,7 @@ export function failureOf(error: unknown, where: string, subject: string): Outco
   if (isCalled(error, 'PermissionViolationError'))
     return {
       type: 'misdirected',
-      cause: new TelemetryError('NATS_REFUSED', `${where} does not permit to publish ${subject}`),
+      cause: new TelemetryError('NATS_REFUSED', `${where} does not permit publishing to ${subject}`),
     }
   // It was sent, or may have been; its fate is unknown.
   return {

@@ -143,7 +143,10 @@ export async function openPackageClient(
 }
 
 const gaveUp = (): TelemetryError =>
-  new TelemetryError('OTEL_EXPORT_GIVEN_UP', 'the export was given up before it answered')
+  new TelemetryError(
+    'OTEL_EXPORT_GIVEN_UP',
+    "OpenTelemetry's exporter did not answer before the attempt ended",
+  )
 
 /** The constructor reads the environment while it runs, and only then. */
 function withoutVariables<T>(names: readonly string[], run: () => T): T {

@@ -12,7 +12,7 @@ export interface Packing {
 export const spoolUnready = (): TelemetryError =>
   new TelemetryError(
     'SPOOL_UNREADY',
-    'nothing can be written to the spool before a client has been open: the resource is not known',
+    'the spool cannot be written before the exporter has opened a client: the resource is not known until then',
   )
 
 /** A request of OTLP as it would be sent. Throws before a client was ever open. */

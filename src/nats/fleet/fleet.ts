@@ -121,7 +121,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
     if (ifRevision !== undefined && ifRevision !== previous.revision)
       throw new TelemetryError(
         'FLEET_CONFLICT',
-        `the latest revision is ${previous.revision}, not ${ifRevision}: read it, and decide again`,
+        `the latest revision is ${previous.revision}, not ${ifRevision}: read it, and repeat the change if it is still right`,
       )
     const before = previous.document ?? {}
     const document = make(before)

@@ -229,7 +229,7 @@ export function createBackend(options: BackendOptions = {}): Backend {
         if (times !== undefined)
           throw new TelemetryError(
             'TESTING_FAULT_INVALID',
-            'refuse lasts until clear(): what is refused is not seen',
+            'the fault refuse takes no times: it lasts until clear(), because the backend does not see refused connections',
           )
         refusing = true
         void listener.close()
