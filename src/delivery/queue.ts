@@ -95,6 +95,12 @@ export function createQueue(options: {
     return undefined
   }
 
+  const removeFetched = (): Batch => {
+    const batch = fetched.takeFirst()
+    inFlightBytes -= batch.bytes
+    return batch
+  }
+
   /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
     if (retries.size() === 0) {
@@ -122,12 +128,9 @@ export function createQueue(options: {
     if (spill.spill(item, weight, at, self, wire, size)) return true
     const { queueSize, overflow } = limits()
     const isFull = ring.size + retries.items + spill.items >= queueSize
-    if (isFull && overflow === 'drop_oldest' && ring.size + retries.items > 0) dropOldest()
-    else if (isFull) {
-      ledger.drop(spill.fullReason, weight, self)
-      return false
-    }
-    if (!makeRoom(size)) {
+    const canReplace = overflow === 'drop_oldest' && ring.size + retries.items > 0
+    if (isFull && canReplace) dropOldest()
+    if ((isFull && !canReplace) || !makeRoom(size)) {
       ledger.drop(spill.fullReason, weight, self)
       return false
     }
@@ -242,11 +245,7 @@ export function createQueue(options: {
     },
     removeAll(most) {
       const all: Batch[] = []
-      while (fetched.size() > 0) {
-        const batch = fetched.takeFirst()
-        inFlightBytes -= batch.bytes
-        all.push(batch)
-      }
+      while (fetched.size() > 0) all.push(removeFetched())
       while (retries.size() > 0) all.push(retries.takeFirst())
       while (ring.size > 0) all.push(batchOf(ring.take(most)))
       return all
@@ -264,11 +263,7 @@ export function createQueue(options: {
     },
     drop(reason) {
       while (retries.size() > 0) dropBatch(reason, retries.takeFirst())
-      while (fetched.size() > 0) {
-        const batch = fetched.takeFirst()
-        inFlightBytes -= batch.bytes
-        dropBatch(reason, batch)
-      }
+      while (fetched.size() > 0) dropBatch(reason, removeFetched())
       while (ring.size > 0) dropHead(reason)
     },
   }
