@@ -102,7 +102,7 @@ export interface ExporterDefinition<
   open(config: ConfigOf<Schema>, context: OpenContext<State, ConfigOf<Schema>>): Client | Promise<Client>
   /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
   accepts?(name: string): boolean
-  /** `ingest` does not read `event.time`, which may then be a tenth of a second early. Saves a clock reading per event. */
+  /** `ingest` does not read `event.time`, which may then be 250 ms early. Saves a clock reading per event. */
   readonly ignoresTime?: boolean
   /** `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per event. */
   readonly ignoresScope?: boolean

@@ -8,7 +8,16 @@ import fc from 'fast-check'
 import type { Batch } from '../../src/delivery/batch.ts'
 import { createLedger } from '../../src/delivery/ledger.ts'
 import { createQueue, type QueueLimits } from '../../src/delivery/queue.ts'
-import { noSpill } from '../../src/delivery/spill.ts'
+import type { QueueSpill } from '../../src/delivery/spill.ts'
+
+const noSpool: QueueSpill = {
+  spill: () => false,
+  items: 0,
+  bytes: 0,
+  fullReason: 'queue_full',
+  fetch: () => {},
+  isFetching: false,
+}
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -115,7 +124,7 @@ function createStage() {
     sizeOf: undefined,
     requestBytes: () => overhead,
     heldBytes: () => 0,
-    spill: noSpill,
+    spool: () => noSpool,
     isFreshDue: () => true,
   })
   const slot = ((): number => {
