@@ -16,7 +16,10 @@ export interface Clock {
 /** Longer delays make Node fire after 1 ms. */
 const longestDelay = 2 ** 31 - 1
 
-/** A system clock. Its timers never keep the process alive, except between `hold()` and the call of what it returns. */
+/**
+ * A system clock. Its timers never keep the process alive, except between `hold()` and the call of the function that
+ * it returns.
+ */
 export interface SystemClock extends Clock {
   monotonic(): number
   epochOf(monotonic: number): number

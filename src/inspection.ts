@@ -15,5 +15,5 @@ export interface InspectionObserver {
   next?(record: InspectionRecord): void
 }
 
-/** An observer, or just its function; either may declare XState's `InspectionEvent` as what it takes. */
+/** An observer, or just its function; either may declare XState's `InspectionEvent` as its parameter. */
 export type InspectionTarget = InspectionObserver | NonNullable<InspectionObserver['next']>

@@ -16,7 +16,7 @@ export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'
 export interface EndpointStatus {
   /** Redacted. */
   readonly url: string
-  /** Telemetry goes there now. Of all endpoints at most one serves. */
+  /** True for the endpoint to which telemetry is sent now. At most one endpoint serves. */
   readonly serves: boolean
   readonly breaker: BreakerState
   /** Epoch milliseconds of the breaker's last change of state. */

@@ -15,7 +15,7 @@ export interface ControlRecord {
   readonly status?: string
 }
 
-/** Is called for each record of the control plane. What it throws is ignored. */
+/** Is called for each record of the control plane. Errors that it throws are ignored. */
 export type ControlListener = (record: ControlRecord) => void
 
 /** Fans inspection out to read-only listeners and to the user's own observer; nothing is inspected without them. */

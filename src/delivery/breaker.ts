@@ -13,14 +13,19 @@ import { TelemetryError } from '../errors.ts'
 export interface BreakerOptions {
   /** Consecutive failures that open it. Default 5. */
   readonly failureThreshold?: number
-  /** Milliseconds from opening to the probe; the longest such wait, if `initialResetTimeoutMs` is given. Default 60,000. */
+  /**
+   * Milliseconds from opening to the probe; the longest such wait, if `initialResetTimeoutMs` is given. Default
+   * 60,000.
+   */
   readonly resetTimeoutMs?: number
   /**
    * The shortest wait in milliseconds. With it, the wait before a probe is an eighth of the time since the breaker
    * left `closed`, at most `resetTimeoutMs`, less a jitter of up to 20 %. Default: each wait is `resetTimeoutMs`.
    */
   readonly initialResetTimeoutMs?: number
-  /** Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000. */
+  /**
+   * Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000.
+   */
   readonly probeTimeoutMs?: number
   /** Default: the clock of the operating system. */
   readonly clock?: Clock
@@ -53,11 +58,14 @@ export interface Breaker {
   ): Promise<Result>
   /** The state of the breaker now. */
   readonly state: BreakerState
-  /** A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
+  /**
+   * A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError
+   * `BREAKER_OPTIONS_INVALID`.
+   */
   configure(options: Options): void
   /** Opens the breaker: no call is permitted until `reset`. */
   forceOpen(): void
-  /** Permits every call, whatever fails, until `reset`. */
+  /** Permits every call until `reset`, however many calls fail. */
   disable(): void
   /** Closes the breaker and sets its failures to zero. */
   reset(): void

@@ -28,7 +28,10 @@ export interface OpenContext<State, Settings = Config> extends ExporterContext<S
   readonly signal: AbortSignal
   /** The configuration in force, read at the time of the call (hot keys change under a living client). */
   readonly current: () => Settings
-  /** Given where the destination was named by the admin API or a remote store: addresses that must not be connected to. */
+  /**
+   * Given where the destination was named by the admin API or a remote store: addresses that must not be connected
+   * to.
+   */
   readonly forbidAddress?: ((ip: string) => boolean) | undefined
   /** Ingests, now, every event already emitted for this exporter: a scrape calls it to see them all. */
   readonly catchUp: () => void
@@ -102,7 +105,10 @@ export interface ExporterDefinition<
   open(config: ConfigOf<Schema>, context: OpenContext<State, ConfigOf<Schema>>): Client | Promise<Client>
   /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
   accepts?(name: string): boolean
-  /** `ingest` does not read `event.time`, which may then be a tenth of a second early. Saves a clock reading per event. */
+  /**
+   * `ingest` does not read `event.time`, which may then be a tenth of a second early. Saves a clock reading per
+   * event.
+   */
   readonly ignoresTime?: boolean
   /** `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per event. */
   readonly ignoresScope?: boolean
@@ -111,7 +117,10 @@ export interface ExporterDefinition<
    * configuration that comes into force. Default: it does unless `ignoresScope` is true.
    */
   readsScope?(config: ConfigOf<Schema>): boolean
-  /** `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf` takes out of their events. */
+  /**
+   * `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf`
+   * takes out of their events.
+   */
   readonly takesSdkSpans?: boolean
   /**
    * Called when a changed configuration has come into force, before anything is ingested or exported with it. `before`
@@ -120,7 +129,7 @@ export interface ExporterDefinition<
   configure?(config: ConfigOf<Schema>, before: ConfigOf<Schema>, context: ExporterContext<State>): void
   /**
    * How many events an event stands for, in the ledger: for a type that is given batches of others. Default: each is one.
-   * What it returns for an event must not change.
+   * It must return the same number each time it is called for an event.
    */
   weighs?(event: TelemetryEvent): number
   /**
@@ -128,7 +137,10 @@ export interface ExporterDefinition<
    * measurements and metadata.
    */
   ingest?(event: TelemetryEvent, sink: Sink<State, Item, ConfigOf<Schema>>): void
-  /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */
+  /**
+   * About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over
+   * aggregates.
+   */
   tick?(sink: Sink<State, Item, ConfigOf<Schema>>, reason: 'interval' | 'flush'): void
   /** After a drain, when the exporter is disabled or stopped: forget what is held. The unit counts its weight. */
   forget?(state: State): void
@@ -145,7 +157,10 @@ export interface ExporterDefinition<
   unpack?(packed: Buffer, version: number, state: State): readonly Item[]
   /** Version of what `pack` makes: a whole number. Default: 1. */
   readonly packVersion?: number
-  /** Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else 0. */
+  /**
+   * Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else
+   * 0.
+   */
   sizeOf?(item: Item): number
   /** Bytes of a request beside its items: `max_request_bytes` is for both. Default 0. */
   requestBytes?(client: Client): number
@@ -166,7 +181,9 @@ export interface ExporterDefinition<
    * Default: none; that the client opens is all there is to see.
    */
   probe?(client: Client, context: ExportContext<State, ConfigOf<Schema>>): Promise<Outcome>
-  /** Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open. */
+  /**
+   * Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open.
+   */
   describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
 }
 

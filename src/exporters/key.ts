@@ -50,16 +50,18 @@ export interface FormatValues {
 
 /** The table `spool` of an exporter: see docs/spool.md. */
 export interface SpoolTable {
-  /** A directory of this exporter's own, of at most 90 bytes. It is made if it is not there. */
+  /** A directory that only this exporter uses; its path has at most 90 bytes. It is created if it is missing. */
   readonly directory: string
   /**
-   * `overflow`: what memory has no room for goes to disk. `always`: so does what is not delivered within
+   * `overflow`: events that do not fit into memory go to disk. `always`: so do events that are not delivered within
    * `flush_interval`. Default: `overflow`.
    */
   readonly mode?: 'overflow' | 'always'
   /** How many bytes of the disk it may use, from 1 MiB. Default: 1 GiB. */
   readonly max_bytes?: number
-  /** When a file is safe from a loss of power: `batch` is at once, `interval` within about a second. Default: `batch`. */
+  /**
+   * When a file is safe from a loss of power: `batch` is at once, `interval` within about a second. Default: `batch`.
+   */
   readonly fsync?: 'batch' | 'interval'
 }
 

@@ -1,7 +1,7 @@
 /** How one attempt to export one batch ended. Expected failures are values; a driver need not throw. */
 export type Outcome =
   /**
-   * The backend took the batch; `rejected` of its items it refused (OTLP partial success). `cause`: what it said of
+   * The backend accepted the batch, but refused `rejected` of its items (OTLP partial success). `cause`: what it said of
    * them, for the status. `ambiguous`: the weight that another process may have delivered before.
    */
   | {

@@ -3,7 +3,7 @@ import type { ExporterSchema, KeySchema, KeyValue, SpoolTable } from './key.ts'
 /** A configuration whose keys are not known to the compiler. */
 export type Config = Readonly<Record<string, unknown>>
 
-/** The keys of every exporter, whatever its type. */
+/** The keys that exporters of every type have. */
 export type CommonConfig = {
   /** Whether the exporter runs. Default: true. */
   readonly enabled: boolean
@@ -11,7 +11,10 @@ export type CommonConfig = {
   readonly event_patterns: readonly string[]
   /** How long opening a client may take, in seconds. Default: 10. */
   readonly open_timeout: number
-  /** How long a disabled or removed exporter, or a replaced client, may take to send what it has, in seconds. Default: 5. */
+  /**
+   * How long a disabled or removed exporter, or a replaced client, may take to send what it has, in seconds. Default:
+   * 5.
+   */
   readonly drain_timeout: number
 }
 
@@ -35,7 +38,10 @@ export type PushConfig = {
   readonly timeout: number
   /** Attempts after the first. Then a batch that fails while others succeed is dropped. Default: 3. */
   readonly retry_attempts: number
-  /** How long a batch may wait for delivery before it is dropped, in seconds. Default: null, which means without limit. */
+  /**
+   * How long a batch may wait for delivery before it is dropped, in seconds. Default: null, which means without
+   * limit.
+   */
   readonly max_age: number | null
   /** Largest size of a request before compression, in bytes. Default: 4 MiB. */
   readonly max_request_bytes: number

@@ -29,7 +29,7 @@ export interface MetricOptions {
   readonly name?: string
   /** The family's help text. */
   readonly description?: string
-  /** Metadata keys that become labels, whatever the exporter's label lists say. Default: none. */
+  /** Metadata keys that become labels, even if the exporter's label lists exclude them. Default: none. */
   readonly tags?: readonly string[]
   /** Makes the metadata that `tags` are picked from. */
   readonly tagValues?: (metadata: Metadata) => Readonly<Record<string, unknown>>
@@ -50,8 +50,9 @@ export interface MeasuredOptions extends MetricOptions {
 export const gaugeRules = ['sum', 'min', 'max', 'last', 'worker'] as const
 
 /**
- * How a gauge of several workers or threads becomes one on a page that they share: their sum, the least or greatest value,
- * the latest one, or one series for each, with a label `worker`. All but `last` forget a worker that has ended.
+ * How a gauge of several workers or threads becomes one on a page that they share: their sum, the least or greatest
+ * value, the latest one, or one series for each, with a label `worker`. All but `last` forget a worker that has
+ * ended.
  */
 export type GaugeRule = (typeof gaugeRules)[number]
 
