@@ -9,7 +9,7 @@ export interface Clock {
   clearTimeout(timer: unknown): void
   now(): number
   monotonic?(): number
-  /** What `now()` would have been when `monotonic()` was read: saves the reading of one, which may be a system call. */
+  /** Converts a value of `monotonic()` to the value that `now()` had then. This saves a reading of the clock. */
   epochOf?(monotonic: number): number
 }
 
@@ -27,7 +27,10 @@ export interface SystemClock extends Clock {
   hold(): () => void
 }
 
-/** Returns the system's clock: wall time, monotonic time, and timers that do not keep the process alive. */
+/**
+ * Returns the clock of the operating system: wall time, monotonic time, and timers that do not keep the process
+ * alive.
+ */
 export function createSystemClock(): SystemClock {
   let origin = Date.now() - performance.now()
   let checked = 0

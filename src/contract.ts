@@ -98,7 +98,7 @@ export interface FlushOptions {
 
 /** What `telemetry.flush()` achieved. */
 export interface FlushReport {
-  /** False when the time ran out, a backend could not be reached, or events still wait for the start. */
+  /** False if the time ran out, a backend could not be reached, or events still wait for `start()`. */
   readonly complete: boolean
   /** The ledger of each flushed exporter. */
   readonly exporters: Readonly<Record<string, LedgerStatus>>
@@ -166,7 +166,7 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /**
    * Commands an exporter's circuit breaker; of an exporter with several endpoints the breakers of all of them, or of the
    * one that `options.endpoint` names by its index in `endpoints`. @throws TelemetryError `EXPORTER_UNKNOWN`,
-   * `ENDPOINT_UNKNOWN`; its methods throw `BREAKER_UNUSED` for an exporter that is pulled from outside.
+   * `ENDPOINT_UNKNOWN`; its methods throw `BREAKER_UNUSED` for an exporter that is scraped.
    */
   breaker(id: string, options?: { readonly endpoint?: number }): BreakerControl
   /**

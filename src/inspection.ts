@@ -10,7 +10,7 @@ export interface InspectionRecord {
   readonly actorRef: unknown
 }
 
-/** Is handed each record. XState's `Observer<InspectionEvent>` is one. */
+/** An observer of inspection records. XState's `Observer<InspectionEvent>` is one. */
 export interface InspectionObserver {
   next?(record: InspectionRecord): void
 }

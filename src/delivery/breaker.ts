@@ -38,7 +38,7 @@ export interface Permit {
   failed(): void
   /** The backend is alive and refused this data, which is not a failure of the backend. */
   rejected(): void
-  /** The call was not made, or tells nothing about the backend. The slot is free again. */
+  /** The call was not made, or says nothing about the backend. The slot is free again. */
   cancelled(): void
 }
 
@@ -47,10 +47,10 @@ export interface Breaker {
   /** Returns a permit, or undefined while the breaker permits no calls. */
   acquire(): Permit | undefined
   /**
-   * Calls `call` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
+   * Calls `call` if the breaker permits it, and settles the permit: an error or a rejection counts as a failure, unless
    * `isFailure` says that the error is no sign of a backend that is down. Rejects with what the call threw.
    * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker permits no calls; `BREAKER_CALL_INVALID`
-   * if it is no function.
+   * if it is not a function.
    */
   execute<Result>(
     call: () => Result | Promise<Result>,
@@ -59,7 +59,7 @@ export interface Breaker {
   /** The state of the breaker now. */
   readonly state: BreakerState
   /**
-   * A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError
+   * A lower threshold takes effect at the next failure, a new reset timeout at the next opening. @throws TelemetryError
    * `BREAKER_OPTIONS_INVALID`.
    */
   configure(options: Options): void

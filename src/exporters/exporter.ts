@@ -18,7 +18,10 @@ export interface ExporterContext<State> {
   readonly clock: Clock
   /** The logger of the telemetry system. Secrets of the configuration are redacted. */
   readonly logger: Logger
-  /** What `state()` returned: outlives every client, the exporter's crashes and its being disabled. */
+  /**
+   * The value that `state()` returned. It is kept when clients change, when the exporter crashes and when it is
+   * disabled.
+   */
   readonly state: State
 }
 
@@ -33,7 +36,10 @@ export interface OpenContext<State, Settings = Config> extends ExporterContext<S
    * to.
    */
   readonly forbidAddress?: ((ip: string) => boolean) | undefined
-  /** Ingests, now, every event already emitted for this exporter: a scrape calls it to see them all. */
+  /**
+   * Ingests at once every event that was emitted for this exporter. A scrape calls it, so that the page has all
+   * events.
+   */
   readonly catchUp: () => void
   /** Read-only `status()` of the whole telemetry system, for exporters that publish its health. */
   readonly status: () => unknown
@@ -63,7 +69,7 @@ export interface Sink<State = unknown, Item = unknown, Settings = Config> {
   readonly config: Settings
   /** `clock.now()` in milliseconds, read once a batch: for timestamps. The wall clock may be set at any time. */
   readonly now: number
-  /** Milliseconds that only ever grow, read once a batch: for how long something takes. */
+  /** Monotonic time in milliseconds, read once a batch: for measuring durations. */
   readonly monotonic: number
   /**
    * Queues an item for `export`; false if it was dropped for want of room. Its weight, in events, comes from this event
@@ -81,8 +87,8 @@ export interface Sink<State = unknown, Item = unknown, Settings = Config> {
 }
 
 /**
- * An exporter type. One plain object; the built-in ones use nothing a user's cannot.
- * Every function may throw, reject or never settle: the exporter's statechart bounds it and shows why.
+ * An exporter type: one plain object. The built-in types use the same interface.
+ * If a function throws, rejects or never settles, the exporter's statechart limits the effect, and the status says why.
  * `Schema` types the configuration that the functions are given: see {@link ConfigOf}.
  */
 export interface ExporterDefinition<
@@ -92,7 +98,7 @@ export interface ExporterDefinition<
   Schema extends ExporterSchema = ExporterSchema,
   Type extends string = string,
 > {
-  /** The name that configurations call the type by: letters, digits, `_` and `-`, at most 64, a letter first. */
+  /** The name of the type in configurations: letters, digits, `_` and `-`, at most 64, a letter first. */
   readonly type: Type
   /** The keys of the type, beside those that every exporter has. */
   readonly schema: Schema
@@ -103,14 +109,17 @@ export interface ExporterDefinition<
   /** Makes what outlives clients (open spans, aggregates, a registry). Default: undefined. */
   state?(context: Omit<ExporterContext<undefined>, 'state'>): State
   open(config: ConfigOf<Schema>, context: OpenContext<State, ConfigOf<Schema>>): Client | Promise<Client>
-  /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
+  /** Returns whether the exporter wants events of this name; others are never handed to it. Default: all events. */
   accepts?(name: string): boolean
   /**
    * `ingest` does not read `event.time`, which may then be a tenth of a second early. Saves a clock reading per
    * event.
    */
   readonly ignoresTime?: boolean
-  /** `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per event. */
+  /**
+   * True if `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per
+   * event.
+   */
   readonly ignoresScope?: boolean
   /**
    * Whether `ingest` reads `event.scope` under a configuration, for a type that does so under some only: asked for each
@@ -187,7 +196,7 @@ export interface ExporterDefinition<
   describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
 }
 
-/** An exporter type without `export`, which is pulled from outside: it has no queue, no batches and no breaker. */
+/** An exporter type without `export`, which is scraped: it has no queue, no batches and no breaker. */
 export interface PullExporterDefinition<
   Client = unknown,
   State = unknown,

@@ -24,7 +24,10 @@ export interface MockOptions<
   readonly limit?: number
   /** Configuration keys beside `endpoint`, `api_key` and the common ones. */
   readonly schema?: Schema
-  /** Throw or reject to let an opening fail; settle late to let it hang. */
+  /**
+   * Called when a client opens. If it throws or rejects, the opening fails; while its promise is pending, the opening
+   * hangs.
+   */
   readonly open?: (
     config: MockConfig<Schema>,
     context: OpenContext<MockState, MockConfig<Schema>>,

@@ -11,9 +11,9 @@ export type Outcome =
       readonly ambiguous?: number
     }
   /**
-   * Down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the batch all
-   * the same. `afterSeconds`: its Retry-After. `stale`: a kept connection turned out to be closed, which says nothing of
-   * the backend: the batch is sent once more at once, and only a failure of that counts.
+   * The backend is down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the
+   * batch all the same. `afterSeconds`: its Retry-After. `stale`: a kept connection turned out to be closed, which
+   * says nothing of the backend: the batch is sent once more at once, and only a failure of that counts.
    */
   | {
       readonly type: 'retry'
