@@ -33,7 +33,7 @@ function problemsOf(config: ConfigOf<JetStreamLogsSchema>): readonly (readonly [
   return problem === undefined ? others : [...others, ['severities', problem]]
 }
 
-/** As `jetstream`, of the log records that the `otel_logs` exporter makes. */
+/** Like `jetstream`, for the log records that the `otel_logs` exporter makes. */
 export function jetstreamLogs(): ExporterDefinition<
   unknown,
   unknown,
