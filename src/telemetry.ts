@@ -33,7 +33,7 @@ import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
-import { atMost, whileHeld } from './waiting.ts'
+import { atMostInTurns, whileHeld } from './waiting.ts'
 import { createWrap } from './wrap.ts'
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
@@ -202,7 +202,7 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     return control
   }
 
-  const opened = (running: Control): Promise<void> => atMost(openPatienceMs, running.settled())
+  const opened = (running: Control): Promise<void> => atMostInTurns(openPatienceMs, running.settled())
 
   const ledgers = (): Record<string, LedgerStatus> =>
     Object.fromEntries([...units].map(([id, unit]) => [id, unit.ledger()]))

@@ -6,8 +6,8 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { createRedactor } from '../../src/config/presentation/redact.ts'
 import { parseConfigText } from '../../src/config/sources/file.ts'
+import { shortest, stopwatch } from '../support/stopwatch.ts'
 import { hostileJson, hostileToml } from './hostile-files.ts'
-import { shortest, stopwatch } from './stopwatch.ts'
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: as a file refers to a variable.
 const reference = '"${A}"'
@@ -47,9 +47,7 @@ async function assertCheap(name: string, text: string): Promise<void> {
   assert.ok(ms < maxMs, `${ms} ms`)
 }
 
-describe('a hostile configuration file', function () {
-  this.timeout(60_000)
-
+describe('a hostile configuration file', () => {
   for (const [what, make] of Object.entries(hostileToml))
     it(`of TOML costs little: ${what}`, () => assertCheap('x.toml', make()))
 
@@ -115,8 +113,7 @@ function large(unit: string, separator: string, count: number, cut: number): str
   return cut < 0.8 ? text : text.slice(0, Math.floor((text.length * (cut - 0.8)) / 0.2))
 }
 
-describe('a configuration file by the grammar of its language', function () {
-  this.timeout(300_000)
+describe('a configuration file by the grammar of its language', () => {
   const count = fc.constantFrom(1, 10, 1000, 1_000_000)
   const cut = fc.double({ min: 0, max: 1, noNaN: true })
 

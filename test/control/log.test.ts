@@ -138,7 +138,7 @@ describe('the log', () => {
         const telemetry = createTelemetry({ types: [mock()], config: { env: {}, init: { mock: {} } } })
         ${then}`
       const program = await compileProgram(script)
-      const { stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 15_000 })
+      const { stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 240_000 })
       return stderr.split('\n').filter(Boolean)
     }
     const [said, ...more] = await lines("telemetry.emit('a'); telemetry.emit('b')")

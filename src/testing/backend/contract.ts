@@ -95,7 +95,10 @@ export interface Backend extends BackendStats {
   forget(): void
   /** Calls back for each request, once its answer is decided. Returns the way to stop that. */
   onRequest(listener: (request: BackendRequest) => void): () => void
-  /** Resolves when `holds` does, looked at whenever something happens here. Rejects with `TESTING_TIMEOUT` (5 s). */
+  /**
+   * Resolves when `holds` does, looked at whenever something happens here. Rejects with `TESTING_TIMEOUT` (5 s, of which
+   * a standstill of the process does not count).
+   */
   waitFor(holds: () => boolean, timeoutMs?: number): Promise<void>
   /** Resolves when so many spans are accepted in all. */
   waitForSpans(spanCount: number, timeoutMs?: number): Promise<void>
