@@ -14,9 +14,9 @@ export interface BreakerContext {
   readonly settings: BreakerSettings
   readonly bypassed: boolean
   readonly endpoint: number
-  /** Who is told whether the endpoint serves, where there are several. */
+  /** The actor that is told whether the endpoint serves, if there are several endpoints. */
   readonly watcher: BreakerWatcher | undefined
-  /** What the breaker lets through now; its watcher hears of each change. */
+  /** What the breaker lets through now; its watcher is told of each change. */
   readonly availability: Availability
   /** Who waits for a permit. */
   readonly waiter: PermitHolder | undefined

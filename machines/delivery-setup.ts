@@ -19,7 +19,7 @@ export interface ExportPlace {
 
 /** The context of `deliveryMachine`. */
 export interface DeliveryContext extends DeliveryInput {
-  /** The permit held while exporting, and kept for the next wave as long as all goes well. */
+  /** The permit held while exporting, and kept for the next wave while every attempt succeeds. */
   readonly permit: Permit | null
   /** The permit ends with the wave: the next one may go to another endpoint. */
   readonly recalled: boolean
@@ -29,7 +29,7 @@ export interface DeliveryContext extends DeliveryInput {
   readonly failing: boolean
   /** How long to gather, or to wait after a failure. */
   readonly waitMs: number
-  /** Who is told when the drain is over, and how long it may take. */
+  /** The actor that is told when the drain is over, and how long the drain may take. */
   readonly drain: { readonly replyTo: DrainWaiter; readonly withinMs: number } | null
 }
 

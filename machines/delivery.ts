@@ -1,9 +1,9 @@
 import { deliverySetup, placeOf, scopeOf } from './delivery-setup.ts'
 
 /**
- * When a batch of one exporter goes: gather until one is due, ask the breaker, export, wait out a failure.
- * It steps per batch, never per telemetry event nor per turn of the event loop: the unit holds the telemetry and
- * says once when something waits, and once when a batch is due.
+ * Decides when a batch of one exporter is sent: gather until a batch is due, ask the breaker, export, wait after a
+ * failure. It steps per batch, never per telemetry event nor per turn of the event loop: the unit holds the telemetry
+ * and says once when something waits, and once when a batch is due.
  */
 export const deliveryMachine = deliverySetup.createMachine({
   id: 'delivery',

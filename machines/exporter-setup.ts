@@ -49,7 +49,7 @@ export interface ExporterContext extends ExporterInput {
   readonly reopenMs: number
   /** How long it may still deliver on its way out. */
   readonly drainMs: number
-  /** Why what it cannot deliver any more is dropped: it is removed, or everything stops. */
+  /** Why undelivered events are dropped: the exporter is removed, or the system stops. */
   readonly abandonAs: 'disabled' | 'shutdown'
   /** Crashes that count against the restart intensity. */
   readonly crashes: number

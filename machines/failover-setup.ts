@@ -31,7 +31,7 @@ export interface FailoverContext {
   readonly breakers: readonly BreakerRef[]
   /** What each breaker lets through, as last reported. */
   readonly available: readonly Availability[]
-  /** The endpoint that telemetry goes to: the first one that serves. Null while none does. */
+  /** The endpoint to which telemetry is sent: the first one that serves. Null while none serves. */
   readonly serving: number | null
   readonly asked: OpenRequest | undefined
   /** The endpoint whose breaker the request was passed to. */

@@ -3,15 +3,14 @@ import type { BackendReport, WorkEvent } from './events.ts'
 /**
  * The methods of the unit, the data side of one exporter, that a machine may call. Every method is total: it never
  * throws and never waits. None returns a fact: facts arrive as events. Work that can fail is an invoked promise actor
- * (see the
- * `actors` of each machine).
+ * (see the `actors` of each machine).
  */
 export interface UnitPort {
   readonly id: string
   /** Pulled from outside (Prometheus): it asks for no permits. */
   readonly pulled: boolean
 
-  /** From now on the delivery chart is told what changes. */
+  /** From now on the delivery chart is told of changes. */
   listen(listener: (event: WorkEvent) => void): void
   /** The delivery chart has nothing to do: tell it what there is, now or as soon as there is something. */
   look(): void
@@ -19,7 +18,7 @@ export interface UnitPort {
   requestFlush(): void
   /** The permit no longer serves: what is in flight finishes, and nothing more is sent. */
   endWave(): void
-  /** Ends the flushes under way as incomplete: their events cannot be delivered now. */
+  /** Ends the running flushes as incomplete: their events cannot be delivered now. */
   failFlush(): void
   /** Another endpoint serves, which owes nothing to the failures of the last one; null: none does. */
   serve(endpoint: number | null): void

@@ -9,7 +9,7 @@ export interface SystemInput {
   readonly perTurn?: number
 }
 
-/** A configuration change under way. */
+/** A configuration change that is being put in force. */
 export interface Transaction {
   readonly version: number
   readonly changes: readonly PlannedChange[]

@@ -9,14 +9,17 @@ export interface Clock {
   clearTimeout(timer: unknown): void
   now(): number
   monotonic?(): number
-  /** What `now()` would have been when `monotonic()` was read: saves the reading of one, which may be a system call. */
+  /** Converts a value of `monotonic()` to the value that `now()` had then. This saves a reading of the clock. */
   epochOf?(monotonic: number): number
 }
 
 /** Longer delays make Node fire after 1 ms. */
 const longestDelay = 2 ** 31 - 1
 
-/** A system clock. Its timers never keep the process alive, except between `hold()` and the call of what it returns. */
+/**
+ * A system clock. Its timers never keep the process alive, except between `hold()` and the call of the function that
+ * it returns.
+ */
 export interface SystemClock extends Clock {
   monotonic(): number
   epochOf(monotonic: number): number
@@ -24,7 +27,10 @@ export interface SystemClock extends Clock {
   hold(): () => void
 }
 
-/** Returns the system's clock: wall time, monotonic time, and timers that do not keep the process alive. */
+/**
+ * Returns the clock of the operating system: wall time, monotonic time, and timers that do not keep the process
+ * alive.
+ */
 export function createSystemClock(): SystemClock {
   let origin = Date.now() - performance.now()
   let checked = 0

@@ -35,11 +35,19 @@ export interface TelemetryOptions<
   readonly clock?: Clock
   /** A logger with the methods of pino. Default: warnings and errors go to stderr. */
   readonly logger?: Logger
-  /** XState inspection observer. It receives live objects that contain secrets: copy what you need and do not publish it. */
+  /**
+   * XState inspection observer. It receives live objects that contain secrets: copy what you need and do not publish
+   * it.
+   */
   readonly inspect?: InspectionTarget
-  /** Whether to flush, for at most 5 s, when the process has nothing left to do. Default true. Signals are left to the application. */
+  /**
+   * Whether to flush, for at most 5 s, when the process has nothing left to do. Default true. Signals are left to the
+   * application.
+   */
   readonly drainOnExit?: boolean
-  /** How many events are kept before `start`. Default 10,000. Further events are dropped and counted as `not_started`. */
+  /**
+   * How many events are kept before `start`. Default 10,000. Further events are dropped and counted as `not_started`.
+   */
   readonly bufferSize?: number
 }
 
@@ -62,7 +70,7 @@ export interface TelemetryConfig {
   unset(path: string | readonly string[]): Promise<PutResult>
   /** As `unset`, with the stricter rules of {@link TelemetryConfig.putFrom}. */
   unsetFrom(source: 'admin' | 'remote', path: string | readonly string[]): Promise<PutResult>
-  /** Returns each key with its value, the layer and the source that it comes from, and what it shadows. */
+  /** Returns each key with its value, its layer and source, and the values of weaker layers that it hides. */
   explain(): Explanation[]
   /** Calls back with effective values that changed, after the commit. Returns an unsubscribe function. */
   subscribe(pattern: string, callback: Subscriber): () => void
@@ -70,7 +78,9 @@ export interface TelemetryConfig {
 
 /** The report of a stop: what became of every event. */
 export interface StopReport {
-  /** False when the stop lost events: dropped as `shutdown` by an exporter, or emitted before a start that never came. */
+  /**
+   * False when the stop lost events: dropped as `shutdown` by an exporter, or emitted before a start that never came.
+   */
   readonly complete: boolean
   /** The final ledger of each exporter. */
   readonly exporters: Readonly<Record<string, LedgerStatus>>
@@ -88,7 +98,7 @@ export interface FlushOptions {
 
 /** What `telemetry.flush()` achieved. */
 export interface FlushReport {
-  /** False when the time ran out, a backend could not be reached, or events still wait for the start. */
+  /** False if the time ran out, a backend could not be reached, or events still wait for `start()`. */
   readonly complete: boolean
   /** The ledger of each flushed exporter. */
   readonly exporters: Readonly<Record<string, LedgerStatus>>
@@ -98,7 +108,7 @@ export interface FlushReport {
 export interface BreakerControl {
   /** Opens the breaker: no batch is sent until `reset`. */
   forceOpen(): void
-  /** Lets every batch through, whatever fails, until `reset`. */
+  /** Lets every batch through until `reset`, however many attempts fail. */
   disable(): void
   /** Closes the breaker and sets its failures to zero. */
   reset(): void
@@ -115,7 +125,10 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
    * TelemetryConfigError; it may be called again.
    */
   start(): Promise<void>
-  /** Emits an event. It is synchronous and never throws. Events before `start` wait; events after `stop` are counted as dropped. */
+  /**
+   * Emits an event. It is synchronous and never throws. Events before `start` wait; events after `stop` are counted
+   * as dropped.
+   */
   readonly emit: TypedEmit<Events>
   /** Runs a function as a span: {@link Span}. */
   readonly span: Span
@@ -154,12 +167,12 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /**
    * Commands an exporter's circuit breaker; of an exporter with several endpoints the breakers of all of them, or of the
    * one that `options.endpoint` names by its index in `endpoints`. @throws TelemetryError `EXPORTER_UNKNOWN`,
-   * `ENDPOINT_UNKNOWN`; its methods throw `BREAKER_UNUSED` for an exporter that is pulled from outside.
+   * `ENDPOINT_UNKNOWN`; its methods throw `BREAKER_UNUSED` for an exporter that is scraped.
    */
   breaker(id: string, options?: { readonly endpoint?: number }): BreakerControl
   /**
-   * Drains and closes every exporter and ends every timer within `timeoutMs` (milliseconds, default 5,000). A second call gets the
-   * first one's report. Rejects with TelemetryError `TIMEOUT_INVALID` only; nothing is stopped then.
+   * Drains and closes every exporter and ends every timer within `timeoutMs` (milliseconds, default 5,000). A second
+   * call gets the first one's report. Rejects with TelemetryError `TIMEOUT_INVALID` only; nothing is stopped then.
    */
   stop(options?: { readonly timeoutMs?: number }): Promise<StopReport>
   /** The state values of all charts. */

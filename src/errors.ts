@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import type { TelemetryErrorCode } from './error-codes.ts'
 
-/** Every error telemachine throws or rejects with. Match `code`, never the message. */
+/** Every error that telemachine throws, or rejects a promise with. Match `code`, never the message. */
 export class TelemetryError extends Error {
   /** The kind of error: docs/errors.md explains each code. */
   readonly code: TelemetryErrorCode
@@ -32,7 +32,7 @@ export const maxProblems = 20
 export class TelemetryConfigError extends TelemetryError {
   /** The first problems, at most 20. */
   readonly problems: readonly ConfigProblem[]
-  /** How many more problems there are than those listed. */
+  /** The number of problems that are not listed. */
   readonly omitted: number
   constructor(
     problems: readonly ConfigProblem[],

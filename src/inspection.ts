@@ -10,10 +10,10 @@ export interface InspectionRecord {
   readonly actorRef: unknown
 }
 
-/** Is handed each record. XState's `Observer<InspectionEvent>` is one. */
+/** An observer of inspection records. XState's `Observer<InspectionEvent>` is one. */
 export interface InspectionObserver {
   next?(record: InspectionRecord): void
 }
 
-/** An observer, or just its function; either may declare XState's `InspectionEvent` as what it takes. */
+/** An observer, or just its function; either may declare XState's `InspectionEvent` as its parameter. */
 export type InspectionTarget = InspectionObserver | NonNullable<InspectionObserver['next']>

@@ -16,16 +16,16 @@ export type SystemState = 'idle' | 'running' | 'stopping' | 'stopped'
 export interface EndpointStatus {
   /** Redacted. */
   readonly url: string
-  /** Telemetry goes there now. Of all endpoints at most one serves. */
+  /** True for the endpoint to which telemetry is sent now. At most one endpoint serves. */
   readonly serves: boolean
   readonly breaker: BreakerState
   /** Epoch milliseconds of the breaker's last change of state. */
   readonly breakerSince: number
-  /** Milliseconds until its open breaker lets a probe through; null while it is not open. */
+  /** Milliseconds until its open breaker permits a probe; null while the breaker is not open. */
   readonly probeInMs: number | null
   /** Consecutive failures its breaker has counted. */
   readonly failures: number
-  /** Events that it has taken since they were first sent there. */
+  /** Events that it has accepted since telemetry was first sent there. */
   readonly delivered: number
   /** Events that may have arrived there although they were sent again, or dropped. */
   readonly ambiguous: number

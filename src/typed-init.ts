@@ -40,7 +40,7 @@ export type TableOf<Definition> = Definition extends AnyExporterDefinition
     > & { readonly type?: Definition['type'] | undefined }
   : never
 
-/** A name at the top of a configuration, and what it may be given. */
+/** A name at the top level of a configuration, and the values that it accepts. */
 export type TopLevelEntry<Definition> =
   | (Definition extends AnyExporterDefinition
       ? { readonly name: Definition['type']; readonly value: TableOf<Definition> }

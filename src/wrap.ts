@@ -40,8 +40,8 @@ export type WrappedHandler<Handler extends WrappableHandler> = (
 /**
  * Wraps the handler of a function that its platform freezes between calls: AWS Lambda, Cloud Functions, Vercel. Starts
  * telemetry with the first call, runs the handler, and flushes before the result is returned. The result or error of the
- * handler passes unchanged; a backend that is away costs `flushTimeoutMs` and a warning. Handlers with a third parameter
- * are given a callback, unless the caller passes something else there.
+ * handler passes unchanged; a backend that does not answer costs `flushTimeoutMs` and a warning. Handlers with a
+ * third parameter are given a callback, unless the caller passes something else there.
  * @throws TelemetryError `HANDLER_INVALID`, `TIMEOUT_INVALID`.
  */
 export type Wrap = <Handler extends WrappableHandler>(

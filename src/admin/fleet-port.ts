@@ -1,9 +1,10 @@
 import type { LedgerStatus } from '../delivery/ledger.ts'
 
 /**
- * How a node stands to the document that is stored under its key. `refused`: it refused the latest one, and runs an earlier
- * one. `unreadable`: what it wrote is no status. `silent`: it has missed three heartbeats. `behind`: it runs another revision.
- * `canary`: it tries a change. `current`: it runs the stored revision. `stopped`: it said that it stops.
+ * How a node stands to the document that is stored under its key. `refused`: it refused the latest one, and runs an
+ * earlier one. `unreadable`: the value that it wrote is not a valid status. `silent`: it has missed three heartbeats.
+ * `behind`: it runs another revision. `canary`: it tries a change. `current`: it runs the stored revision. `stopped`:
+ * it said that it stops.
  */
 export type AdminNodeState = 'refused' | 'unreadable' | 'silent' | 'behind' | 'canary' | 'current' | 'stopped'
 
@@ -77,6 +78,6 @@ export interface AdminFleetView {
 export interface AdminFleet {
   /** Resolves within a few seconds, whether the store answers or not. Never rejects. */
   read(): Promise<AdminFleetView>
-  /** Ends what it keeps open. */
+  /** Closes its connections, if it has any. */
   close(): Promise<void>
 }

@@ -7,7 +7,10 @@ import { ingressOf } from '../ingress.ts'
 /** The part of a `Telemetry` that bridges use. Only the object that `createTelemetry` returned is accepted. */
 export type BridgedTelemetry = Pick<Telemetry, 'span'>
 
-/** Ends a bridge. What is under way still ends its spans; nothing new is recorded. Further calls do nothing. */
+/**
+ * Ends a bridge. The spans of running operations still end; later operations are not recorded. Further calls do
+ * nothing.
+ */
 export type Unsubscribe = () => void
 
 /** The parts that the subscribers of one bridge share. */

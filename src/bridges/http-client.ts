@@ -17,7 +17,7 @@ import { ClientExchange, clientSpanName } from './client-exchange.ts'
 export interface HttpClientBridgeOptions {
   /** True for requests to leave alone: no span, no `traceparent`. Asked when a request is made. */
   readonly ignore?: (request: ClientRequest) => boolean
-  /** More attributes of the span, read when the request is made. They are no labels. */
+  /** More attributes of the span, read when the request is made. They do not become labels. */
   readonly attributes?: (request: ClientRequest) => object
   /** More attributes that are labels too, read when the request has ended: few different values. */
   readonly labels?: (request: ClientRequest) => object
@@ -48,7 +48,7 @@ const startChannel = 'http.client.request.start'
  * status of 400 and more, and for what the request failed with.
  *
  * Requests of telemachine's own exporters are left alone, and so is what an OpenTelemetry SDK does untraced.
- * Returns an unsubscribe function: requests under way still end their spans. Never disturbs a request.
+ * Returns an unsubscribe function: the spans of requests in flight still end. Never disturbs a request.
  * @throws TelemetryError `TELEMETRY_INVALID`; `BRIDGE_EXISTS` if `telemetry` has this bridge already.
  */
 export function bridgeHttpClient(

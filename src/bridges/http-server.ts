@@ -22,9 +22,11 @@ import { createRouteNames } from './route-names.ts'
 export interface HttpServerBridgeOptions {
   /** True for requests to leave alone, such as health checks. Asked when a request arrives. */
   readonly ignore?: (request: IncomingMessage) => boolean
-  /** The template of the route that served a request, `/users/:id` for example. Default: what Express or Fastify says. */
+  /**
+   * The template of the route that served a request, `/users/:id` for example. Default: what Express or Fastify says.
+   */
   readonly route?: (request: IncomingMessage) => string | undefined
-  /** More attributes of the span, read when the request arrives. They are no labels. */
+  /** More attributes of the span, read when the request arrives. They do not become labels. */
   readonly attributes?: (request: IncomingMessage) => object
   /** More attributes that are labels too, read when the response has ended: few different values. */
   readonly labels?: (request: IncomingMessage, response: ServerResponse) => object
@@ -68,7 +70,7 @@ const enteredKey = Symbol('telemachine.entered')
  * before. Prometheus and Datadog get its duration with method, scheme, route and status as labels.
  *
  * Requests of telemachine's own servers, upgrades, CONNECT and HTTP/2 are left alone.
- * Returns an unsubscribe function: requests under way still end their spans. Never disturbs the server.
+ * Returns an unsubscribe function: the spans of requests in flight still end. Never disturbs the server.
  * @throws TelemetryError `TELEMETRY_INVALID`; `BRIDGE_EXISTS` if `telemetry` has this bridge already.
  */
 export function bridgeHttpServer(

@@ -10,7 +10,10 @@ export interface TracingChannelOptions<Message extends object = Record<string, u
   readonly name?: string
   /** Default `internal`; `client` for queries and calls of other services. */
   readonly kind?: 'internal' | 'server' | 'client' | 'producer' | 'consumer'
-  /** Attributes of the span, read when the operation starts. They are no labels: texts of queries and ids may be here. */
+  /**
+   * Attributes of the span, read when the operation starts. They do not become labels, so they may be query texts and
+   * ids.
+   */
   readonly attributes?: (message: Message) => object
   /** Attributes that are labels too, read when the operation has ended: few different values. */
   readonly labels?: (message: Message) => object
@@ -27,7 +30,7 @@ interface Traced {
  * A span for each operation that a library publishes on a `TracingChannel` of `node:diagnostics_channel`, `mysql2:query`
  * for example. It is a child of the span around the operation, and the parent of what runs inside it. It ends when the
  * function returns, when its promise settles or when its callback is called; as an error with what was thrown.
- * Returns an unsubscribe function: operations under way still end their spans. Never disturbs the publisher.
+ * Returns an unsubscribe function: the spans of running operations still end. Never disturbs the publisher.
  * @throws TelemetryError `TELEMETRY_INVALID`; `BRIDGE_EXISTS` if `telemetry` has a bridge of this channel already.
  */
 export function bridgeTracingChannel<Message extends object = Record<string, unknown>>(

@@ -11,7 +11,10 @@ import {
 import { type BridgedTelemetry, createBridge, type Unsubscribe } from './bridge.ts'
 import { ClientExchange, clientSpanName } from './client-exchange.ts'
 
-/** A request as undici shows it: `origin` is a text or a URL, `headers` a list of names and values, or a text in old versions. */
+/**
+ * A request as undici shows it: `origin` is a text or a URL, `headers` a list of names and values, or a text in old
+ * versions.
+ */
 export interface UndiciRequest {
   readonly method: string
   readonly path: string
@@ -26,7 +29,7 @@ export interface UndiciRequest {
 export interface UndiciBridgeOptions {
   /** True for requests to leave alone: no span, no `traceparent`. Asked when a request is made. */
   readonly ignore?: (request: UndiciRequest) => boolean
-  /** More attributes of the span, read when the request is made. They are no labels. */
+  /** More attributes of the span, read when the request is made. They do not become labels. */
   readonly attributes?: (request: UndiciRequest) => object
   /** More attributes that are labels too, read when the request has ended: few different values. */
   readonly labels?: (request: UndiciRequest) => object
@@ -45,13 +48,13 @@ interface ErrorMessage extends RequestMessage {
 const createChannel = 'undici:request:create'
 
 /**
- * A span `http.client.request` for each request of undici, which Node's `fetch` is made of; each hop of a redirect is one.
- * It is a child of the span around the call, sends `traceparent` and `tracestate` unless the request has a `traceparent`,
- * and ends when the response was read: as an error for a status of 400 and more, and for what the request failed with. A
- * response that is never read has no end: exporters drop its span after their `span_ttl`.
+ * A span `http.client.request` for each request of undici, which Node's `fetch` is made of; each hop of a redirect is
+ * one. It is a child of the span around the call, sends `traceparent` and `tracestate` unless the request has a
+ * `traceparent`, and ends when the response was read: as an error for a status of 400 and more, and for what the
+ * request failed with. A response that is never read has no end: exporters drop its span after their `span_ttl`.
  *
  * CONNECT and upgrades are left alone, and so is what an OpenTelemetry SDK does untraced.
- * Returns an unsubscribe function: requests under way still end their spans. Never disturbs a request.
+ * Returns an unsubscribe function: the spans of requests in flight still end. Never disturbs a request.
  * @throws TelemetryError `TELEMETRY_INVALID`; `BRIDGE_EXISTS` if `telemetry` has this bridge already.
  */
 export function bridgeUndici(telemetry: BridgedTelemetry, options: UndiciBridgeOptions = {}): Unsubscribe {

@@ -33,7 +33,7 @@ export interface BusStatus {
   readonly sanitized: Readonly<SanitizedCounts>
   readonly handlers: number
   readonly handlerFailures: number
-  /** Calls of handlers left out because handlers emit to each other too deeply. */
+  /** Calls of handlers that were skipped because handlers emit to each other too deeply. */
   readonly handlerCallsSkipped: number
 }
 
@@ -55,7 +55,10 @@ export interface Bus {
   isWanted(name: string): boolean
   /** Synchronous; never throws, whatever the arguments. */
   emit(name: string, measurements?: unknown, metadata?: unknown): void
-  /** Calls `handler` inside each `emit` that matches. Returns its detach. @throws TelemetryError `HANDLER_EXISTS`, `HANDLER_INVALID`, `PATTERN_INVALID`. */
+  /**
+   * Calls `handler` inside each `emit` that matches. Returns its detach. @throws TelemetryError `HANDLER_EXISTS`,
+   * `HANDLER_INVALID`, `PATTERN_INVALID`.
+   */
   attach(
     id: string,
     patterns: string | readonly string[],
@@ -65,7 +68,10 @@ export interface Bus {
   /** False if there was none. */
   detach(id: string): boolean
   handlers(): HandlerStatus[]
-  /** `deliver` gets events as an array of its own, at most 10 ms after the first of them. @throws TelemetryError `INBOX_EXISTS`. */
+  /**
+   * `deliver` gets events as an array of its own, at most 10 ms after the first of them. @throws TelemetryError
+   * `INBOX_EXISTS`.
+   */
   inbox(id: string, deliver: Deliver): Inbox
   /** Emits a report of telemachine on itself, on a later turn, to everybody but whom it is about. */
   emitSelf(name: string, measurements: unknown, metadata: unknown, about?: About): void
@@ -73,7 +79,9 @@ export interface Bus {
   offer(inbox: string, event: TelemetryEvent): boolean
   /** Replays what was emitted before, in order, into the inboxes; from now on they are fed directly. */
   open(): void
-  /** From now on `emit` only counts. What waits in inboxes still goes over. Returns the events that waited for `open`. */
+  /**
+   * From now on `emit` only counts. What waits in inboxes still goes over. Returns the events that waited for `open`.
+   */
   close(): number
   /** How much the program has emitted, without telemachine's reports on itself. */
   callers(): { readonly emitted: number }

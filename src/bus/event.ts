@@ -40,7 +40,7 @@ export interface SpanScope {
   readonly parentSpanId?: string | undefined
   /** W3C trace flags; bit 0 is sampled. Undefined: the trace began here, and each exporter decides by its own rate. */
   readonly traceFlags?: number | undefined
-  /** The sampled flag of outgoing requests while `traceFlags` is undefined: set if an exporter takes the trace. */
+  /** The sampled flag of outgoing requests while `traceFlags` is undefined: set if an exporter samples the trace. */
   readonly announcedFlags?: number | undefined
   /** The parent is in another process. */
   readonly parentIsRemote?: boolean | undefined

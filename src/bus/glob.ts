@@ -1,7 +1,7 @@
 /**
  * Shell globs with the semantics of Python's `fnmatch.fnmatchcase`: `*` any run, `?` one character, `[seq]`,
  * `[!seq]`, everything else literal; case-sensitive; the whole name must match. A character is a code point.
- * Compiling never throws, whatever the text; matching never backtracks over more than one `*`.
+ * Compiling never throws, for any text; matching never backtracks over more than one `*`.
  */
 export function glob(pattern: string): (name: string) => boolean {
   const plain = !special.test(pattern)

@@ -34,11 +34,13 @@ export interface SpanHandle {
    * error counts; one that the function throws counts most.
    */
   fail(error: unknown): void
-  /** Runs `fn` inside the span: spans and events in it, and in what it starts, belong to the span. Returns its value. */
+  /**
+   * Runs `fn` inside the span: spans and events in it, also asynchronous ones, belong to the span. Returns its value.
+   */
   run<Result>(fn: () => Result): Result
 }
 
-/** A span that lasts until it is told to end. */
+/** A span that lasts until its `end()` is called. */
 export interface StartedSpan extends SpanHandle {
   /** Ends the span: emits `<name>.success`, or `<name>.error` after `fail`. Only the first call counts. */
   end(): void
@@ -177,7 +179,9 @@ export class RunningSpan implements SpanHandle {
     }
   }
 
-  /** Whether the start and the end of the span are paired by this key: with another value they would be of two spans. */
+  /**
+   * Whether the start and the end of the span are paired by this key: with another value they would be of two spans.
+   */
   #isPairing(key: unknown): boolean {
     if (key === 'correlation_id') return true
     return key === 'request_id' && indexOf(this.#fields, 'correlation_id') < 0

@@ -10,7 +10,10 @@ export type EventMap<Events> = { readonly [Name in keyof Events]: EventShape }
 /** The default: any name, any measurements, any metadata. */
 export type AnyEvents = Record<string, { measurements?: object; metadata?: object }>
 
-/** `emit` for known events: a name, then exactly what it carries. An argument without required keys may be left out. */
+/**
+ * `emit` for known events: a name, then exactly the arguments of this event. An argument without required keys may be
+ * left out.
+ */
 export type TypedEmit<Events extends EventMap<Events> = AnyEvents> = <Name extends keyof Events & string>(
   name: Name,
   ...carried: Carried<Events[Name]>

@@ -24,7 +24,7 @@ interface Report {
   readonly file: string
   readonly ok: boolean
   readonly problems: readonly Finding[]
-  /** How many more problems there are than those listed. */
+  /** The number of problems that are not listed. */
   readonly omitted: number
   readonly warnings: readonly Finding[]
   readonly exporters: readonly { readonly id: string; readonly type: string; readonly enabled: boolean }[]

@@ -25,9 +25,9 @@ export interface Explanation {
   readonly sensitive: boolean
   /** The name of the key's format; `choice` for a key that lists its values. */
   readonly format: string
-  /** JSON Schema of the values that the format takes, or of a few more. */
+  /** JSON Schema of the values that the format accepts. It may permit a few more. */
   readonly schema: JsonSchema
-  /** `null` is a value of the key. */
+  /** True if the value may be `null`. */
   readonly nullable: boolean
   /** The admin API and remote sources cannot change the key. */
   readonly guarded: boolean
@@ -124,7 +124,10 @@ export const shownConfig = (resolved: ResolvedKeys, redactor: Redactor): Record<
     [...resolved.schema.keys.keys()].map((name) => [name, shownKey(resolved, name, redactor)]),
   )
 
-/** The effective value at a path as it may be seen: of a key, a table of them, or everything. Undefined where nothing is. */
+/**
+ * The effective value at a path as it may be seen: of a key, a table of them, or everything. Undefined where nothing
+ * is.
+ */
 export function shownAt({ system, exporters }: ResolvedConfig, path: string, redactor: Redactor): unknown {
   const target = parsePath(path)
   if (isProblem(target)) return undefined

@@ -23,7 +23,7 @@ export const systemSchema: Readonly<Record<keyof SystemConfig, KeySchema>> = {
     format: 'destinations',
     default: [],
     change: hot,
-    doc: 'Origins (`https://otel.example.com:4318`) or host globs (`*.example.com`, `10.0.*.*`, with or without a port) that the admin API and remote sources may name without bringing credentials. In a glob `*` never crosses a dot, and a glob of addresses matches addresses only. The admin API and remote sources cannot change this key.',
+    doc: 'Origins (`https://otel.example.com:4318`) or host globs (`*.example.com`, `10.0.*.*`, with or without a port) that the admin API and remote sources may name without bringing credentials. In a glob `*` never matches a dot, and a glob of addresses matches addresses only. The admin API and remote sources cannot change this key.',
   },
   max_exporters: {
     format: 'integer',
@@ -32,7 +32,7 @@ export const systemSchema: Readonly<Record<keyof SystemConfig, KeySchema>> = {
     max: 1024,
     unit: 'exporters',
     change: hot,
-    doc: 'How many exporters one change may add; what the file and init say at the start is not limited by it. The admin API and remote sources cannot change this key.',
+    doc: 'How many exporters one change may add. It does not limit the file and init at the start. The admin API and remote sources cannot change this key.',
   },
 }
 

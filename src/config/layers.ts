@@ -1,4 +1,4 @@
-/** Who said a value. `put` is the program itself; `admin` and `remote` are people and stores that speak through a network. */
+/** The source of a value. `put` is the program itself; `admin` and `remote` are operators and stores on a network. */
 export type Source = 'default' | 'environment' | 'file' | 'init' | 'put' | 'admin' | 'remote'
 
 export const isUntrusted = (source: Source): boolean => source === 'admin' || source === 'remote'
@@ -51,7 +51,10 @@ export interface Tables {
   readonly exporters: ReadonlyMap<string, Table>
 }
 
-/** Every layer that changes; defaults and environment are looked up. `remote` has one element per source, weakest first, below `runtime`. */
+/**
+ * Every layer that changes; defaults and environment are looked up. `remote` has one element per source, weakest
+ * first, below `runtime`.
+ */
 export interface Layers {
   readonly file: Tables
   readonly init: Tables

@@ -3,10 +3,10 @@ import { withoutRejection } from '../errors.ts'
 
 export type InspectObserver = Observer<InspectionEvent> | ((event: InspectionEvent) => void)
 
-/** One step of the control plane, as an observer sees it: names and states, no payloads, nothing live. */
+/** One step of the control plane, as an observer sees it: names and states, without payloads and object references. */
 export interface ControlRecord {
   readonly type: 'event' | 'snapshot' | 'actor'
-  /** systemId of the actor, such as `exporter:otel`, or the id of one that works for it. */
+  /** The systemId of the actor, such as `exporter:otel`, or the id of an actor that it has invoked. */
   readonly actor: string
   /** The type of the event. */
   readonly event?: string
@@ -15,7 +15,7 @@ export interface ControlRecord {
   readonly status?: string
 }
 
-/** Is called for each record of the control plane. What it throws is ignored. */
+/** Is called for each record of the control plane. Errors that it throws are ignored. */
 export type ControlListener = (record: ControlRecord) => void
 
 /** Fans inspection out to read-only listeners and to the user's own observer; nothing is inspected without them. */

@@ -5,7 +5,7 @@ export interface HistoryEntry {
   /** Epoch milliseconds. */
   readonly at: number
   readonly kind: 'exporter' | 'breaker' | 'endpoint' | 'spool' | 'config' | 'crash'
-  /** The exporter it happened to; a configuration change may concern several. */
+  /** The exporter that the event is about. A configuration change may be about several. */
   readonly id?: string
   /** Index of the endpoint whose breaker it is, where the exporter has several. */
   readonly endpoint?: number

@@ -1,3 +1,5 @@
+import type { DropReason } from '../exporters/drop-reasons.ts'
+import type { Ledger } from './ledger.ts'
 import type { ItemBatch, RequestRoom } from './ring.ts'
 
 /** The file on disk that has a batch as well. */
@@ -36,26 +38,16 @@ export interface Batch extends ItemBatch {
 }
 
 /** Field by field: of a spread V8 would make each batch a hidden class of its own. */
-export const batchOf = ({
-  items,
-  weights,
-  sizes,
-  wires,
-  weight,
-  bytes,
-  at,
-  firstPosition,
-  onlySelf,
-}: ItemBatch): Batch => ({
-  items,
-  weights,
-  sizes,
-  wires,
-  weight,
-  bytes,
-  at,
-  firstPosition,
-  onlySelf,
+export const batchOf = (taken: ItemBatch): Batch => ({
+  items: taken.items,
+  weights: taken.weights,
+  sizes: taken.sizes,
+  wires: taken.wires,
+  weight: taken.weight,
+  bytes: taken.bytes,
+  at: taken.at,
+  firstPosition: taken.firstPosition,
+  onlySelf: taken.onlySelf,
   failures: 0,
   destination: 0,
   deliveriesAtFirstFailure: 0,
@@ -68,6 +60,13 @@ export const batchOf = ({
   isPartlyTaken: false,
   backing: undefined,
 })
+
+/** Drops a batch that waits in memory; what it is of a file is settled. */
+export function dropBatch(ledger: Ledger, reason: DropReason, batch: Batch): void {
+  batch.backing?.leave(batch.items.length)
+  if (batch.doubtful || batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
+  ledger.drop(reason, batch.weight, batch.onlySelf)
+}
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 

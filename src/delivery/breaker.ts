@@ -13,14 +13,19 @@ import { TelemetryError } from '../errors.ts'
 export interface BreakerOptions {
   /** Consecutive failures that open it. Default 5. */
   readonly failureThreshold?: number
-  /** Milliseconds from opening to the probe; the longest such wait, if `initialResetTimeoutMs` is given. Default 60,000. */
+  /**
+   * Milliseconds from opening to the probe; the longest such wait, if `initialResetTimeoutMs` is given. Default
+   * 60,000.
+   */
   readonly resetTimeoutMs?: number
   /**
    * The shortest wait in milliseconds. With it, the wait before a probe is an eighth of the time since the breaker
    * left `closed`, at most `resetTimeoutMs`, less a jitter of up to 20 %. Default: each wait is `resetTimeoutMs`.
    */
   readonly initialResetTimeoutMs?: number
-  /** Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000. */
+  /**
+   * Milliseconds after which a probe that has not reported frees its slot. Default: `resetTimeoutMs`, at least 1,000.
+   */
   readonly probeTimeoutMs?: number
   /** Default: the clock of the operating system. */
   readonly clock?: Clock
@@ -33,7 +38,7 @@ export interface Permit {
   failed(): void
   /** The backend is alive and refused this data, which is not a failure of the backend. */
   rejected(): void
-  /** The call was not made, or tells nothing about the backend. The slot is free again. */
+  /** The call was not made, or says nothing about the backend. The slot is free again. */
   cancelled(): void
 }
 
@@ -42,10 +47,10 @@ export interface Breaker {
   /** Returns a permit, or undefined while the breaker permits no calls. */
   acquire(): Permit | undefined
   /**
-   * Calls `call` if the breaker permits it, and settles the permit: what throws or rejects counts as a failure, unless
+   * Calls `call` if the breaker permits it, and settles the permit: an error or a rejection counts as a failure, unless
    * `isFailure` says that the error is no sign of a backend that is down. Rejects with what the call threw.
    * @throws TelemetryError `BREAKER_OPEN` without calling it, while the breaker permits no calls; `BREAKER_CALL_INVALID`
-   * if it is no function.
+   * if it is not a function.
    */
   execute<Result>(
     call: () => Result | Promise<Result>,
@@ -53,11 +58,14 @@ export interface Breaker {
   ): Promise<Result>
   /** The state of the breaker now. */
   readonly state: BreakerState
-  /** A lowered threshold acts at the next failure, a changed reset timeout at the next opening. @throws TelemetryError `BREAKER_OPTIONS_INVALID`. */
+  /**
+   * A lower threshold takes effect at the next failure, a new reset timeout at the next opening. @throws TelemetryError
+   * `BREAKER_OPTIONS_INVALID`.
+   */
   configure(options: Options): void
   /** Opens the breaker: no call is permitted until `reset`. */
   forceOpen(): void
-  /** Permits every call, whatever fails, until `reset`. */
+  /** Permits every call until `reset`, however many calls fail. */
   disable(): void
   /** Closes the breaker and sets its failures to zero. */
   reset(): void

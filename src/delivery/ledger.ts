@@ -12,16 +12,22 @@ export interface LedgerStatus {
     readonly held: number
     readonly queued: number
     readonly in_flight: number
-    /** On disk alone. Only where the exporter has had a spool. */
+    /** Events that are only on disk. Present only if the exporter has had a spool. */
     readonly spooled?: number
   }
   /** Events that may have arrived although they were sent again or dropped. They are not part of the sum. */
   readonly ambiguous: number
-  /** Part of `accepted`: what an earlier life of the process left on disk. Only where the exporter has had a spool. */
+  /**
+   * Part of `accepted`: events that an earlier run of the program left on disk. Present only if the exporter has had
+   * a spool.
+   */
   readonly restored?: number
 }
 
-/** The counters of one exporter. What is pending is read from where it waits, so the identity is a check, not a definition. */
+/**
+ * The counters of one exporter. What is pending is read from where it waits, so the identity is a check, not a
+ * definition.
+ */
 export interface Ledger {
   /** Events handed to the driver. */
   readonly ingested: number
@@ -39,7 +45,10 @@ export interface Ledger {
   lease(weight: number): void
   unlease(weight: number): void
   deliver(weight: number): void
-  /** `self`: nothing but self-telemetry, whose loss is counted and not announced, or two exporters would feed each other. */
+  /**
+   * `self`: nothing but self-telemetry, whose loss is counted and not announced, or two exporters would feed each
+   * other.
+   */
   drop(reason: DropReason, weight: number, self?: boolean): void
   addAmbiguous(weight: number): void
 }

@@ -44,7 +44,7 @@ export function createPipeline(options: {
   config: () => Config
   onError: (error: unknown) => void
   onFailure: (failure: ExportFailure) => void
-  spool: Pick<SpoolOptions, 'disk' | 'inspect' | 'onStateChange'>
+  spool: Pick<SpoolOptions, 'disk' | 'inspect' | 'onStateChange' | 'onError'>
 }): Pipeline {
   const { definition, context, clock, random, ledger, clients, config, onError, onFailure } = options
   let limits = limitsOf(config())
@@ -84,22 +84,7 @@ export function createPipeline(options: {
     sizeOf: definition.sizeOf?.bind(definition),
     requestBytes,
     heldBytes: () => intake.held.bytes,
-    spill: {
-      spill: (item, weight, at, self, wire, memory) => spool.spill(item, weight, at, self, wire, memory),
-      get items() {
-        return spool.items
-      },
-      get bytes() {
-        return spool.bytes
-      },
-      get fullReason() {
-        return spool.fullReason
-      },
-      fetch: () => spool.fetch(),
-      get isFetching() {
-        return spool.isFetching
-      },
-    },
+    spool: () => spool,
     isFreshDue: () => doorbell.isFreshDue(),
   })
   const intake = createIntake({
@@ -171,7 +156,6 @@ export function createPipeline(options: {
     queue: () => queue,
     leases: () => ship.leases,
     isTaking: () => waves.isTaking,
-    onError,
     onReadable: () => {
       doorbell.ring()
       waves.resume()

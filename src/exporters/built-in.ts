@@ -7,7 +7,7 @@ import { otelLogs } from './otel-logs/index.ts'
 import { otelMetrics } from './otel-metrics/index.ts'
 import { prometheus } from './prometheus/index.ts'
 
-/** Every type telemachine comes with. */
+/** All built-in exporter types. */
 export const builtInTypes = (): AnyExporterDefinition[] => [
   otel(),
   otelLogs(),

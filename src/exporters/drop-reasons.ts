@@ -1,4 +1,4 @@
-/** Why an event was not delivered: a closed list. Each is explained in docs/ledger.md. */
+/** All reasons for which an event can be dropped. docs/ledger.md explains each. */
 export const dropReasons = [
   'queue_full',
   'retries_exhausted',

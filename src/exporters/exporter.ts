@@ -18,7 +18,10 @@ export interface ExporterContext<State> {
   readonly clock: Clock
   /** The logger of the telemetry system. Secrets of the configuration are redacted. */
   readonly logger: Logger
-  /** What `state()` returned: outlives every client, the exporter's crashes and its being disabled. */
+  /**
+   * The value that `state()` returned. It is kept when clients change, when the exporter crashes and when it is
+   * disabled.
+   */
   readonly state: State
 }
 
@@ -28,9 +31,15 @@ export interface OpenContext<State, Settings = Config> extends ExporterContext<S
   readonly signal: AbortSignal
   /** The configuration in force, read at the time of the call (hot keys change under a living client). */
   readonly current: () => Settings
-  /** Given where the destination was named by the admin API or a remote store: addresses that must not be connected to. */
+  /**
+   * Given where the destination was named by the admin API or a remote store: addresses that must not be connected
+   * to.
+   */
   readonly forbidAddress?: ((ip: string) => boolean) | undefined
-  /** Ingests, now, every event already emitted for this exporter: a scrape calls it to see them all. */
+  /**
+   * Ingests at once every event that was emitted for this exporter. A scrape calls it, so that the page has all
+   * events.
+   */
   readonly catchUp: () => void
   /** Read-only `status()` of the whole telemetry system, for exporters that publish its health. */
   readonly status: () => unknown
@@ -60,7 +69,7 @@ export interface Sink<State = unknown, Item = unknown, Settings = Config> {
   readonly config: Settings
   /** `clock.now()` in milliseconds, read once a batch: for timestamps. The wall clock may be set at any time. */
   readonly now: number
-  /** Milliseconds that only ever grow, read once a batch: for how long something takes. */
+  /** Monotonic time in milliseconds, read once a batch: for measuring durations. */
   readonly monotonic: number
   /**
    * Queues an item for `export`; false if it was dropped for want of room. Its weight, in events, comes from this event
@@ -78,8 +87,8 @@ export interface Sink<State = unknown, Item = unknown, Settings = Config> {
 }
 
 /**
- * An exporter type. One plain object; the built-in ones use nothing a user's cannot.
- * Every function may throw, reject or never settle: the exporter's statechart bounds it and shows why.
+ * An exporter type: one plain object. The built-in types use the same interface.
+ * If a function throws, rejects or never settles, the exporter's statechart limits the effect, and the status says why.
  * `Schema` types the configuration that the functions are given: see {@link ConfigOf}.
  */
 export interface ExporterDefinition<
@@ -89,7 +98,7 @@ export interface ExporterDefinition<
   Schema extends ExporterSchema = ExporterSchema,
   Type extends string = string,
 > {
-  /** The name that configurations call the type by: letters, digits, `_` and `-`, at most 64, a letter first. */
+  /** The name of the type in configurations: letters, digits, `_` and `-`, at most 64, a letter first. */
   readonly type: Type
   /** The keys of the type, beside those that every exporter has. */
   readonly schema: Schema
@@ -100,18 +109,24 @@ export interface ExporterDefinition<
   /** Makes what outlives clients (open spans, aggregates, a registry). Default: undefined. */
   state?(context: Omit<ExporterContext<undefined>, 'state'>): State
   open(config: ConfigOf<Schema>, context: OpenContext<State, ConfigOf<Schema>>): Client | Promise<Client>
-  /** Whether events of this name concern the exporter at all; the others are never handed to it. Default: all do. */
+  /** Returns whether the exporter wants events of this name; others are never handed to it. Default: all events. */
   accepts?(name: string): boolean
-  /** `ingest` does not read `event.time`, which may then be a tenth of a second early. Saves a clock reading per event. */
+  /** `ingest` does not read `event.time`, which may then be 250 ms early. Saves reading the clock for each event. */
   readonly ignoresTime?: boolean
-  /** `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per event. */
+  /**
+   * True if `ingest` does not read `event.scope`, which may then be missing. Saves looking for the active span per
+   * event.
+   */
   readonly ignoresScope?: boolean
   /**
    * Whether `ingest` reads `event.scope` under a configuration, for a type that does so under some only: asked for each
    * configuration that comes into force. Default: it does unless `ignoresScope` is true.
    */
   readsScope?(config: ConfigOf<Schema>): boolean
-  /** `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf` takes out of their events. */
+  /**
+   * `ingest` also gets finished spans of an OpenTelemetry SDK (see `telemachine/opentelemetry`), which `sdkSpanOf`
+   * takes out of their events.
+   */
   readonly takesSdkSpans?: boolean
   /**
    * Called when a changed configuration has come into force, before anything is ingested or exported with it. `before`
@@ -120,7 +135,7 @@ export interface ExporterDefinition<
   configure?(config: ConfigOf<Schema>, before: ConfigOf<Schema>, context: ExporterContext<State>): void
   /**
    * How many events an event stands for, in the ledger: for a type that is given batches of others. Default: each is one.
-   * What it returns for an event must not change.
+   * It must return the same number each time it is called for an event.
    */
   weighs?(event: TelemetryEvent): number
   /**
@@ -128,7 +143,10 @@ export interface ExporterDefinition<
    * measurements and metadata.
    */
   ingest?(event: TelemetryEvent, sink: Sink<State, Item, ConfigOf<Schema>>): void
-  /** About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over aggregates. */
+  /**
+   * About once a second while enabled, and with `flush` before a flush or a drain: expire what is held, hand over
+   * aggregates.
+   */
   tick?(sink: Sink<State, Item, ConfigOf<Schema>>, reason: 'interval' | 'flush'): void
   /** After a drain, when the exporter is disabled or stopped: forget what is held. The unit counts its weight. */
   forget?(state: State): void
@@ -145,7 +163,10 @@ export interface ExporterDefinition<
   unpack?(packed: Buffer, version: number, state: State): readonly Item[]
   /** Version of what `pack` makes: a whole number. Default: 1. */
   readonly packVersion?: number
-  /** Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else 0. */
+  /**
+   * Bytes of an item on the wire, to keep a request below `max_request_bytes`. Default: what `sink.item` said, else
+   * 0.
+   */
   sizeOf?(item: Item): number
   /** Bytes of a request beside its items: `max_request_bytes` is for both. Default 0. */
   requestBytes?(client: Client): number
@@ -166,11 +187,13 @@ export interface ExporterDefinition<
    * Default: none; that the client opens is all there is to see.
    */
   probe?(client: Client, context: ExportContext<State, ConfigOf<Schema>>): Promise<Outcome>
-  /** Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open. */
+  /**
+   * Facts for `status().exporters[id].client`: plain JSON, nothing secret. `client` is undefined while none is open.
+   */
   describe?(client: Client | undefined, state: State): Readonly<Record<string, unknown>>
 }
 
-/** An exporter type without `export`, which is pulled from outside: it has no queue, no batches and no breaker. */
+/** An exporter type without `export`, which is scraped: it has no queue, no batches and no breaker. */
 export interface PullExporterDefinition<
   Client = unknown,
   State = unknown,

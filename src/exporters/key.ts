@@ -30,7 +30,7 @@ export interface FormatValues {
   readonly 'proxy-url': string
   /** The path of a file. */
   readonly 'file-path': string
-  /** Where and how an exporter keeps on disk what waits. */
+  /** Where and how an exporter keeps events on disk. */
   readonly spool: SpoolTable
   /** Globs of event names. A configuration may give a single one without a list. */
   readonly patterns: readonly string[]
@@ -50,16 +50,18 @@ export interface FormatValues {
 
 /** The table `spool` of an exporter: see docs/spool.md. */
 export interface SpoolTable {
-  /** A directory of this exporter's own, of at most 90 bytes. It is made if it is not there. */
+  /** A directory that only this exporter uses; its path has at most 90 bytes. It is created if it is missing. */
   readonly directory: string
   /**
-   * `overflow`: what memory has no room for goes to disk. `always`: so does what is not delivered within
+   * `overflow`: events that do not fit into memory go to disk. `always`: so do events that are not delivered within
    * `flush_interval`. Default: `overflow`.
    */
   readonly mode?: 'overflow' | 'always'
   /** How many bytes of the disk it may use, from 1 MiB. Default: 1 GiB. */
   readonly max_bytes?: number
-  /** When a file is safe from a loss of power: `batch` is at once, `interval` within about a second. Default: `batch`. */
+  /**
+   * When a file is safe from a loss of power: `batch` is at once, `interval` within about a second. Default: `batch`.
+   */
   readonly fsync?: 'batch' | 'interval'
 }
 
@@ -70,14 +72,14 @@ export type KeyFormat = keyof FormatValues | readonly string[]
 export interface KeySchema {
   /** The name of a format (see {@link FormatValues}), or a list of allowed strings. */
   readonly format: KeyFormat
-  /** The value where nothing gives another: one that the format accepts, or null for a key that is `nullable`. */
+  /** The default: a value that the format accepts, or null for a key that is `nullable`. */
   readonly default: unknown
   readonly change: Change
   /** The purpose of the key, in a sentence: it appears in the reference and in the JSON Schema. */
   readonly doc: string
   /** The unit of a number, such as `s` or `bytes`. */
   readonly unit?: string
-  /** True for a secret: its value appears nowhere but in the exporter. Default: false. */
+  /** True for a secret: only the exporter gets its value. Default: false. */
   readonly sensitive?: boolean
   /** Inclusive bounds of numbers. */
   readonly min?: number

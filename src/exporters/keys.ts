@@ -9,13 +9,13 @@ export const exporterKeys: Readonly<Record<keyof CommonConfig, KeySchema>> = {
     format: 'boolean',
     default: true,
     change: hot,
-    doc: 'Whether the exporter runs. Disabling drains what is pending within drain_timeout, then closes; nothing is subscribed meanwhile.',
+    doc: 'Whether the exporter runs. Disabling it sends pending events within drain_timeout, and then closes the client. A disabled exporter gets no events.',
   },
   event_patterns: {
     format: 'patterns',
     default: ['*'],
     change: hot,
-    doc: 'Shell globs of the event names it receives; an event that several match arrives once.',
+    doc: 'Shell globs of the names of events that the exporter gets. An event that several globs match arrives once.',
   },
   open_timeout: {
     format: 'seconds',
@@ -33,7 +33,7 @@ export const exporterKeys: Readonly<Record<keyof CommonConfig, KeySchema>> = {
     max: 3600,
     unit: 's',
     change: hot,
-    doc: 'How long a disabled, removed or replaced client may finish what it has.',
+    doc: 'How long a disabled or removed exporter, or a replaced client, may take to send what it has.',
   },
 }
 
@@ -64,7 +64,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     max: 1_000_000,
     unit: 'items',
     change: hot,
-    doc: 'A batch goes when this many items wait, and never has more.',
+    doc: 'A batch is sent when this many items wait; it never has more.',
   },
   flush_interval: {
     format: 'seconds',
@@ -73,20 +73,20 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     max: 3600,
     unit: 's',
     change: hot,
-    doc: 'A batch goes when its oldest item has waited this long, full or not.',
+    doc: 'A batch is sent when its oldest item has waited this long, even if it is not full.',
   },
   overflow: {
     format: ['drop_newest', 'drop_oldest'],
     default: 'drop_newest',
     change: hot,
-    doc: 'What a full queue gives up; it is counted `queue_full`.',
+    doc: 'Which events a full queue drops; they are counted `queue_full`.',
   },
   spool: {
     format: 'spool',
     default: null,
     nullable: true,
     change: hot,
-    doc: 'Keeps on disk what memory has no room for, or all that is not delivered in time, so that it survives the process: a table of `directory`, `mode` (`overflow`, `always`), `max_bytes` and `fsync` (`batch`, `interval`). As text: the directory. See docs/spool.md.',
+    doc: 'Keeps events on disk that do not fit into memory, or all that are not delivered in time, so that they survive the process: a table of `directory`, `mode` (`overflow`, `always`), `max_bytes` and `fsync` (`batch`, `interval`). A string sets the directory. See docs/spool.md.',
   },
   max_in_flight: {
     format: 'integer',
@@ -95,7 +95,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     max: 1000,
     unit: 'batches',
     change: hot,
-    doc: 'Batches under way at the same time.',
+    doc: 'Largest number of batches in flight at the same time.',
   },
   timeout: {
     format: 'seconds',
@@ -112,7 +112,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     min: 0,
     max: 1_000_000,
     change: hot,
-    doc: 'Attempts after the first, before a batch that fails while others succeed is given up (`retries_exhausted`).',
+    doc: 'Attempts after the first. Then a batch that fails while others succeed is dropped (`retries_exhausted`).',
   },
   max_age: {
     format: 'seconds',
@@ -121,7 +121,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     min: 0.001,
     unit: 's',
     change: hot,
-    doc: 'How long a batch may wait for delivery before it is given up (`max_age`). None: for ever.',
+    doc: 'How long a batch may wait for delivery; then it is dropped (`max_age`). None: without limit.',
   },
   max_request_bytes: {
     format: 'integer',
@@ -130,7 +130,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     max: 1024 * 1024 * 1024,
     unit: 'bytes',
     change: hot,
-    doc: 'Size of a request before compression; batches are split to fit.',
+    doc: 'Largest size of a request before compression; batches are split to fit.',
   },
   failure_threshold: {
     format: 'integer',
@@ -139,7 +139,7 @@ export const pushKeys: Readonly<Record<keyof PushConfig, KeySchema>> = {
     max: 1_000_000,
     unit: 'failures',
     change: hot,
-    doc: 'Consecutive failures that open the circuit breaker. With several endpoints, max_in_flight failures open that of an endpoint, if they are fewer.',
+    doc: 'Consecutive failures that open the circuit breaker. With several endpoints, max_in_flight failures are enough if that is fewer.',
   },
   reset_timeout: {
     format: 'seconds',

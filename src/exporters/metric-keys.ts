@@ -7,7 +7,7 @@ export const declaredMetrics = (labels: 'labels' | 'attributes' | 'tags') =>
     format: 'metrics',
     default: [],
     change: 'hot',
-    doc: `Declared metrics, beside those inferred and those of the code: a list of tables with event, type, name, measurement, tags (the ${labels}), buckets, unit, description, monotonic and across_workers. A metric that a change leaves as it is keeps its sums; one that it changes starts over.`,
+    doc: `Declared metrics, in addition to inferred ones and those declared in code: a list of tables with event, type, name, measurement, tags (the ${labels}), buckets, unit, description, monotonic and across_workers. If a change of the list does not alter a metric, the metric keeps its sums; otherwise it starts again.`,
   }) as const
 
 /**

@@ -24,7 +24,10 @@ export interface MockOptions<
   readonly limit?: number
   /** Configuration keys beside `endpoint`, `api_key` and the common ones. */
   readonly schema?: Schema
-  /** Throw or reject to let an opening fail; settle late to let it hang. */
+  /**
+   * Called when a client opens. If it throws or rejects, the opening fails; while its promise is pending, the opening
+   * hangs.
+   */
   readonly open?: (
     config: MockConfig<Schema>,
     context: OpenContext<MockState, MockConfig<Schema>>,
@@ -71,14 +74,14 @@ export interface MockState {
   readonly id: string
 }
 
-/** An exporter that remembers what it was given: for the tests of an instrumented application. */
+/** An exporter that records its events, for the tests of an instrumented application. */
 export interface MockExporter<Schema extends ExporterSchema = ExporterSchema, Type extends string = string>
   extends ExporterDefinition<MockClient, MockState, TelemetryEvent, MockSchema<Schema>, Type> {
   /** Delivered events, oldest first, of every exporter of this type. */
   readonly events: readonly TelemetryEvent[]
   /**
    * One entry for each key that changed, of every exporter of this type, oldest first, from the moment the change is in
-   * force. What an exporter starts with is no change. Secrets are not redacted.
+   * force. The configuration at the start is not a change. Secrets are not redacted.
    */
   readonly configChanges: readonly MockConfigChange[]
   /** Delivered events no longer kept, see {@link MockOptions.limit}. */
@@ -109,7 +112,7 @@ const mockSchema = {
 } as const satisfies ExporterSchema
 
 /**
- * Makes an exporter type that records the events delivered to it, and can be told how to answer. Make one per
+ * Makes an exporter type that records the events delivered to it, and answers as you choose. Make one per
  * telemetry system: exporters that share it share its record.
  */
 export function mock<

@@ -1,7 +1,7 @@
 /** How one attempt to export one batch ended. Expected failures are values; a driver need not throw. */
 export type Outcome =
   /**
-   * The backend took the batch; `rejected` of its items it refused (OTLP partial success). `cause`: what it said of
+   * The backend accepted the batch, but refused `rejected` of its items (OTLP partial success). `cause`: what it said of
    * them, for the status. `ambiguous`: the weight that another process may have delivered before.
    */
   | {
@@ -11,9 +11,9 @@ export type Outcome =
       readonly ambiguous?: number
     }
   /**
-   * Down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the batch all
-   * the same. `afterSeconds`: its Retry-After. `stale`: a kept connection turned out to be closed, which says nothing of
-   * the backend: the batch is sent once more at once, and only a failure of that counts.
+   * The backend is down or overloaded: 429, 502, 503, 504, timeout, no connection. `ambiguous`: it may have taken the
+   * batch all the same. `afterSeconds`: its Retry-After. `stale`: a kept connection turned out to be closed, which
+   * says nothing of the backend: the batch is sent once more at once, and only a failure of that counts.
    */
   | {
       readonly type: 'retry'

@@ -15,14 +15,14 @@ export const proxyKeys = {
     default: null,
     nullable: true,
     change: 'rebuild',
-    doc: 'URL of the proxy for every destination that no_proxy does not name, such as http://user:password@proxy.example.com:3128. Empty: no proxy, whatever the environment says. None: http_proxy or https_proxy.',
+    doc: 'URL of the proxy for every destination that no_proxy does not name, such as http://user:password@proxy.example.com:3128. Empty: no proxy, whatever the environment says. None: http_proxy and https_proxy apply.',
   },
   http_proxy: {
     format: 'proxy-url',
     default: null,
     nullable: true,
     change: 'rebuild',
-    doc: 'URL of the proxy for destinations with http://, except loopback ones. With proxy it says nothing.',
+    doc: 'URL of the proxy for destinations with http://, except loopback ones. Ignored if proxy is set.',
     env: [{ name: 'http_proxy' }, { name: 'HTTP_PROXY', read: outsideCgi }, ...allProxy],
   },
   https_proxy: {
@@ -30,7 +30,7 @@ export const proxyKeys = {
     default: null,
     nullable: true,
     change: 'rebuild',
-    doc: 'URL of the proxy for destinations with https://, except loopback ones. With proxy it says nothing.',
+    doc: 'URL of the proxy for destinations with https://, except loopback ones. Ignored if proxy is set.',
     env: [{ name: 'https_proxy' }, { name: 'HTTPS_PROXY' }, ...allProxy],
   },
   no_proxy: {

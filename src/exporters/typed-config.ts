@@ -3,15 +3,18 @@ import type { ExporterSchema, KeySchema, KeyValue, SpoolTable } from './key.ts'
 /** A configuration whose keys are not known to the compiler. */
 export type Config = Readonly<Record<string, unknown>>
 
-/** The keys of every exporter, whatever its type. */
+/** The keys that exporters of every type have. */
 export type CommonConfig = {
   /** Whether the exporter runs. Default: true. */
   readonly enabled: boolean
-  /** Globs of the names of the events it receives. Default: `['*']`. */
+  /** Globs of the names of the events that it gets. Default: `['*']`. */
   readonly event_patterns: readonly string[]
   /** How long opening a client may take, in seconds. Default: 10. */
   readonly open_timeout: number
-  /** How long a disabled, removed or replaced client may finish what it has, in seconds. Default: 5. */
+  /**
+   * How long a disabled or removed exporter, or a replaced client, may take to send what it has, in seconds. Default:
+   * 5.
+   */
   readonly drain_timeout: number
 }
 
@@ -21,27 +24,30 @@ export type PushConfig = {
   readonly queue_size: number
   /** How many bytes of items may wait for delivery. Default: 64 MiB. */
   readonly queue_bytes: number
-  /** A batch goes when this many items wait, and never has more. Default: 512. */
+  /** A batch is sent when this many items wait; it never has more. Default: 512. */
   readonly batch_size: number
-  /** A batch goes when its oldest item has waited this long, in seconds. Default: 1. */
+  /** A batch is sent when its oldest item has waited this long, in seconds. Default: 1. */
   readonly flush_interval: number
   /** Which items a full queue drops. Default: `drop_newest`. */
   readonly overflow: 'drop_newest' | 'drop_oldest'
-  /** Where and how it keeps on disk what waits. Default: null, which is nowhere. */
+  /** Where and how events that wait are kept on disk. Default: null, which means no spool. */
   readonly spool: SpoolTable | null
   /** How many batches may be in flight at the same time. Default: 4. */
   readonly max_in_flight: number
   /** How long one attempt to deliver a batch may take, in seconds. Default: 10. */
   readonly timeout: number
-  /** Attempts after the first, before a batch that fails while others succeed is dropped. Default: 3. */
+  /** Attempts after the first. Then a batch that fails while others succeed is dropped. Default: 3. */
   readonly retry_attempts: number
-  /** How long a batch may wait for delivery before it is dropped, in seconds. Default: null, which is for ever. */
+  /**
+   * How long a batch may wait for delivery before it is dropped, in seconds. Default: null, which means without
+   * limit.
+   */
   readonly max_age: number | null
-  /** Size of a request before compression, in bytes. Default: 4 MiB. */
+  /** Largest size of a request before compression, in bytes. Default: 4 MiB. */
   readonly max_request_bytes: number
   /**
    * Consecutive failures that open the circuit breaker. Default: 5. With several endpoints, `max_in_flight` failures
-   * open that of an endpoint, if they are fewer.
+   * are enough if that is fewer.
    */
   readonly failure_threshold: number
   /** The longest time that an open circuit breaker waits before a probe, in seconds. Default: 60. */

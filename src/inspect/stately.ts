@@ -21,7 +21,7 @@ export interface StatelyWatch extends InspectionObserver {
   next(record: InspectionRecord): void
   /** To open in a browser. */
   readonly url: string
-  /** Ends every connection and frees the port; the system goes on unwatched. */
+  /** Ends every connection and frees the port. The telemetry system continues without the inspector. */
   close(): Promise<void>
 }
 

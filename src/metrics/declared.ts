@@ -29,19 +29,22 @@ export interface MetricOptions {
   readonly name?: string
   /** The family's help text. */
   readonly description?: string
-  /** Metadata keys that become labels, whatever the exporter's label lists say. Default: none. */
+  /** Metadata keys that become labels, even if the exporter's label lists exclude them. Default: none. */
   readonly tags?: readonly string[]
-  /** Makes the metadata that `tags` are picked from. */
+  /** Returns the metadata from which `tags` are taken. Default: the metadata of the event. */
   readonly tagValues?: (metadata: Metadata) => Readonly<Record<string, unknown>>
-  /** Only events it says true of. */
+  /** A filter: only events for which it returns true are measured. */
   readonly keep?: (metadata: Metadata, measurements: Measurements) => boolean
-  /** All events but those it says true of. */
+  /** A filter: events for which it returns true are not measured. */
   readonly drop?: (metadata: Metadata, measurements: Measurements) => boolean
 }
 
 /** The options of every declared metric that measures a value. */
 export interface MeasuredOptions extends MetricOptions {
-  /** The measurement's key, or what makes the value; an undefined one leaves the metric as it is. */
+  /**
+   * The measurement's key, or a function that returns the value. If the value is undefined, the metric does not
+   * change.
+   */
   readonly measurement: string | ((measurements: Measurements, metadata: Metadata) => number | undefined)
   /** The value's unit, put into the name as Prometheus does; a pair converts: `['millisecond', 'second']`. */
   readonly unit?: Unit | readonly [from: Unit, to: Unit]
@@ -50,14 +53,15 @@ export interface MeasuredOptions extends MetricOptions {
 export const gaugeRules = ['sum', 'min', 'max', 'last', 'worker'] as const
 
 /**
- * How a gauge of several workers or threads becomes one on a page that they share: their sum, the least or greatest value,
- * the latest one, or one series for each, with a label `worker`. All but `last` forget a worker that has ended.
+ * How a gauge of several workers or threads becomes one on a page that they share: their sum, the least or greatest
+ * value, the latest one, or one series for each, with a label `worker`. All but `last` forget a worker that has
+ * ended.
  */
 export type GaugeRule = (typeof gaugeRules)[number]
 
 /** The options of {@link lastValue}. */
 export interface LastValueOptions extends MeasuredOptions {
-  /** Default `last`: what one process would show that had all events. */
+  /** Default `last`: the value that a single process with all events would show. */
   readonly acrossWorkers?: GaugeRule
 }
 
@@ -106,19 +110,19 @@ export interface DeclaredMetric {
   readonly drop: MetricOptions['drop']
 }
 
-/** Counts the events that match `pattern` (a glob), as the counter `<name>_total`. */
+/** Declares a counter, `<name>_total`, of the events that match `pattern` (a glob). */
 export const counter = (pattern: string, options: MetricOptions = {}): DeclaredMetric =>
   declare('counter', 'counter', pattern, options)
 
-/** Adds a measurement up, as the counter `<name>_total`; as a gauge when it is not monotonic. */
+/** Declares a sum of a measurement: the counter `<name>_total`, or a gauge if it is not monotonic. */
 export const sum = (pattern: string, options: SumOptions): DeclaredMetric =>
   declare('sum', options?.monotonic === false ? 'gauge' : 'counter', pattern, options)
 
-/** The measurement of the latest event, as a gauge. */
+/** Declares a gauge: the measurement of the latest event. */
 export const lastValue = (pattern: string, options: LastValueOptions): DeclaredMetric =>
   declare('lastValue', 'gauge', pattern, options)
 
-/** A histogram of a measurement that is never negative. */
+/** Declares a histogram of a measurement that is never negative. */
 export const distribution = (pattern: string, options: DistributionOptions): DeclaredMetric =>
   declare('distribution', 'histogram', pattern, options)
 

@@ -21,7 +21,7 @@ export interface MetricTable {
   readonly name?: string
   /** The measurement's key; a counter has none. */
   readonly measurement?: string
-  /** Metadata keys that become labels, whatever the exporter's label lists say. Default: none. */
+  /** Metadata keys that become labels, even if the exporter's label lists exclude them. Default: none. */
   readonly tags?: readonly string[]
   /** Upper bounds of a distribution in the unit shown, ascending. Default: the exporter's `buckets`. */
   readonly buckets?: readonly number[]

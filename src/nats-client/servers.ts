@@ -1,6 +1,6 @@
 import { TelemetryError } from '../errors.ts'
 
-/** Where NATS is, and what it knows the client by. */
+/** The NATS servers, and the credentials for them. */
 export interface NatsServers {
   /** URLs such as `nats://localhost:4222`, or `tls://…`. The client learns the other servers of a cluster by itself. */
   readonly servers: string | readonly string[]

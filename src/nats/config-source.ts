@@ -22,7 +22,7 @@ export interface NatsConfigOptions extends NatsServers {
   readonly node?: string | undefined
   /** What `fleet status` calls this process. Default: `node`. */
   readonly role?: 'node' | 'gateway' | undefined
-  /** A file that the last good document is kept in, so that a node starts while the server is away. Default: none. */
+  /** A file that keeps the last valid document, so that a node can start while the server is away. Default: none. */
   readonly cacheFile?: string | undefined
   /** How often the status is written at least, in milliseconds; 100 to 3,600,000. Default: 10,000. */
   readonly heartbeatMs?: number | undefined
@@ -56,7 +56,7 @@ function checkedHeartbeat(ms: number): number {
 }
 
 /**
- * A configuration source on NATS JetStream, for `config.remote`: hears of each change of a document that a fleet shares,
+ * A configuration source on NATS JetStream, for `config.remote`: it gets each change of a document that a fleet shares,
  * and writes what became of it, and how its exporters are, under a key of its own. The document has the shape of
  * `config.init`; the rules for untrusted sources apply to it. Needs the package `@nats-io/transport-node`. The connection
  * keeps the process alive until `telemetry.stop()`.

@@ -7,5 +7,8 @@ export { type SpanExporter, type SpanExportResult, spanExporter } from './span-e
 
 const scopes = openTelemetryScopes()
 
-/** The `traceparent` of the innermost span around the caller, ours or an SDK's, for an outgoing request; undefined outside of spans. */
+/**
+ * Returns the `traceparent` of the innermost span around the caller, of telemachine or of an SDK, for an outgoing
+ * request. Undefined outside of spans.
+ */
 export const currentTraceparent = (): string | undefined => traceparentOf(scopes)

@@ -72,7 +72,7 @@ export const createFakeSpool = (log: string[] = []): SpoolPort => ({
 })
 
 /**
- * Makes and starts an actor that only notes what it hears, to stand for a neighbour of a chart: the breaker of a
+ * Makes and starts an actor that only logs the events it gets, in place of a neighbour of a chart: the breaker of a
  * delivery chart, the holder of a permit.
  *
  * @param log Gets one line for each event, such as `breaker < permit.cancel`.

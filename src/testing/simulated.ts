@@ -17,7 +17,7 @@ export interface UntilOptions {
   readonly stepMs?: number
 }
 
-/** A clock that moves only when told to. Give it to `createTelemetry`, to an actor, to a driver. */
+/** A clock that advances only when `advance` is called. Pass it to `createTelemetry`, to an actor or to a driver. */
 export interface SimulatedClock extends Clock {
   monotonic(): number
   /** Moves the time in one step; timers due fire, each with the time it was due at. The event loop does not turn. */

@@ -9,6 +9,9 @@ import { parseConfigText } from '../../src/config/sources/file.ts'
 import { shortest, stopwatch } from '../support/stopwatch.ts'
 import { hostileJson, hostileToml } from './hostile-files.ts'
 
+// biome-ignore lint/suspicious/noTemplateCurlyInString: as a file refers to a variable.
+const reference = '"${A}"'
+
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 /** Files per language that are made by its grammar. */
 const numRuns = nightly ? 100 : 8
@@ -65,7 +68,7 @@ const tomlGrammar = fc.letrec<{ key: string; value: string; line: string }>((tie
     '"\\n"',
     '"""\nz"""',
     "'''w\n'''",
-    '"${A}"',
+    reference,
     'nan',
   )
   return {
@@ -90,7 +93,7 @@ const tomlGrammar = fc.letrec<{ key: string; value: string; line: string }>((tie
 const jsonGrammar = fc.letrec<{ value: string }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
-    fc.constantFrom('1', '-0.5e3', 'true', 'null', '"x"', '"\\n#"', '"\\u0041"', '""', '"${A}"'),
+    fc.constantFrom('1', '-0.5e3', 'true', 'null', '"x"', '"\\n#"', '"\\u0041"', '""', reference),
     fc.array(tie('value'), { maxLength: 3 }).map((values) => `[${values.join(',')}]`),
     fc
       .uniqueArray(fc.constantFrom('"a"', '"b#"', '"telemetry"', '"otel"', '""'), { maxLength: 3 })

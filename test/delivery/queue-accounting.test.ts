@@ -8,8 +8,17 @@ import fc from 'fast-check'
 import type { Batch } from '../../src/delivery/batch.ts'
 import { createLedger } from '../../src/delivery/ledger.ts'
 import { createQueue, type QueueLimits } from '../../src/delivery/queue.ts'
-import { noSpill } from '../../src/delivery/spill.ts'
+import type { QueueSpill } from '../../src/delivery/spill.ts'
 import { stopwatch } from '../support/stopwatch.ts'
+
+const noSpool: QueueSpill = {
+  spill: () => false,
+  items: 0,
+  bytes: 0,
+  fullReason: 'queue_full',
+  fetch: () => {},
+  isFetching: false,
+}
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -116,7 +125,7 @@ function createStage() {
     sizeOf: undefined,
     requestBytes: () => overhead,
     heldBytes: () => 0,
-    spill: noSpill,
+    spool: () => noSpool,
     isFreshDue: () => true,
   })
   const slot = ((): number => {

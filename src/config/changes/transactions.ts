@@ -9,9 +9,9 @@ import { type Step, writtenBy } from './steps.ts'
 /** The result of a configuration change. */
 export interface PutResult {
   readonly version: number
-  /** Effective values that this change altered, as they may be seen. */
+  /** Effective values that this change altered, with secrets redacted. */
   readonly changes: readonly ValueChange[]
-  /** Later changes of the same transaction overwrote all of it. */
+  /** True if later changes of the same transaction overwrote all of it. */
   readonly superseded?: boolean
 }
 
@@ -40,7 +40,9 @@ export interface TransactionHost {
 }
 
 export interface Transactions {
-  /** Takes a change. Resolves when it is in force; rejects with a TelemetryConfigError, or with what `stop` was given. */
+  /**
+   * Takes a change. Resolves when it is in force; rejects with a TelemetryConfigError, or with what `stop` was given.
+   */
   submit(source: Source, steps: readonly Step[]): Promise<PutResult>
   /** Rejects all changes that wait, and all that are submitted later. */
   stop(error: TelemetryError): void

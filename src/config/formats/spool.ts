@@ -22,7 +22,7 @@ function checkChoice(name: keyof typeof spoolChoices, value: unknown): void {
   if (!choices.includes(value)) refuse(`a table whose ${name} is one of ${choices.join(', ')}`)
 }
 
-/** Where and how an exporter keeps on disk what waits. */
+/** Where and how an exporter keeps events on disk. */
 export const spool: Format = {
   validate: (value) => {
     if (!isRecord(value)) return refuse(`a table of ${known.join(', ')}`)

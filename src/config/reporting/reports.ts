@@ -33,13 +33,13 @@ export interface ConfigStatus {
     readonly at: number
     /** The first problems, at most 20. */
     readonly problems: readonly ConfigProblem[]
-    /** How many more problems there are than those listed. */
+    /** The number of problems that are not listed. */
     readonly omitted: number
   }
   readonly sources: readonly SourceStatus[]
-  /** Warnings about the configuration in force, which is valid all the same. */
+  /** Warnings about the configuration in force, which is valid. */
   readonly warnings: readonly string[]
-  /** Names at the top of the file beside `telemetry`: they belong to the application and are left alone. */
+  /** Names at the top level of the file beside `telemetry`. They belong to the application and are not used. */
   readonly foreign: readonly string[]
   /** How many times a subscriber of the configuration threw. */
   readonly subscriberErrors: number

@@ -4,15 +4,17 @@ import type { ConfigProblem } from '../../errors.ts'
 export interface ConfigSource {
   readonly name?: string
   load(): Promise<Record<string, unknown>> | Record<string, unknown>
-  /** Calls `onChange` with each new document, whole, and `onError` when it is lost. Returns a function that stops it. */
+  /**
+   * Calls `onChange` with each new document, whole, and `onError` when it is lost. Returns a function that stops it.
+   */
   watch?(
     onChange: (document: Record<string, unknown>) => void,
     onError?: (error: unknown) => void,
   ): (() => void) | Promise<() => void>
   /**
    * Hears what became of each document that it gave, when an exporter or a breaker changed its state, and of the end:
-   * for a store that shows which of its readers are well. What it throws is ignored. A promise is waited for at the end
-   * only, within the deadline of `stop()`. `status` is `telemetry.status`.
+   * for a store that shows which of its readers are well. Errors that it throws are ignored. A promise is awaited at
+   * the end only, within the deadline of `stop()`. `status` is `telemetry.status`.
    */
   report?(outcome: ConfigOutcome, status: () => unknown): void | Promise<void>
 }

@@ -11,6 +11,6 @@ export interface SpoolStatus {
   readonly oldestAt: number | null
   /** Files that are set aside, because they are not what their names say. */
   readonly quarantined: number
-  /** Files in the directory that are not ours, at the latest look. */
+  /** Files in the directory that telemachine did not write, when it was last listed. */
   readonly foreign: number
 }

@@ -4,10 +4,10 @@ import { functionCredentials, type HeadersMemory, type HeadersRequest } from '..
 import type { State } from './aggregate/contexts.ts'
 import { baseUrl, type DatadogConfig } from './schema.ts'
 
-/** An API key, or one with the milliseconds for which it is valid. Without those it is, until it is refused. */
+/** An API key, or a key with the milliseconds for which it is valid. Without them it is used until it is refused. */
 export type ApiKeyAnswer = string | { readonly apiKey: string; readonly expiresInMs?: number }
 
-/** Obtains the API key. It may throw, reject or hang: the attempt to export is then retried. */
+/** A function that returns the API key. If it throws, rejects or hangs, the attempt to export is retried. */
 export type ApiKeyFunction = (request: HeadersRequest) => ApiKeyAnswer | Promise<ApiKeyAnswer>
 
 /** How the API key of an exporter type is obtained at runtime. */

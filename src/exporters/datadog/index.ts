@@ -23,15 +23,15 @@ export interface DatadogOptions<Type extends string = string> {
    * after a 401 or 403, and when the destination changes.
    */
   readonly apiKey?: ApiKeyFunction
-  /** The name configurations call it by. Default: `datadog`. */
+  /** The name of the type in configurations. Default: `datadog`. */
   readonly type?: Type
 }
 
 /**
  * Metrics for Datadog: `<event>.count` from `count`, the distribution `<event>.duration_ms` from `duration_ms`, and
  * what is declared; to its API, or to a local agent.
- * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name, `EXPORTER_DEFINITION_INVALID` when
- * `apiKey` is not a function.
+ * @throws TelemetryError `METRIC_INVALID` when two declared metrics would share a name, `EXPORTER_DEFINITION_INVALID`
+ * when `apiKey` is not a function.
  */
 export function datadog<const Type extends string = 'datadog'>(
   options: DatadogOptions<Type> = {},

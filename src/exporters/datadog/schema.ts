@@ -49,7 +49,7 @@ export const datadogSchema = {
     default: 'datadoghq.com',
     change: 'rebuild',
     destination: (site) => `https://api.${site}`,
-    doc: `Datadog site, one of ${[...sites].join(', ')}. With api_url it says nothing.`,
+    doc: `Datadog site, one of ${[...sites].join(', ')}. Ignored if api_url is set.`,
     env: [{ name: 'DD_SITE', read: (text) => text.trim().toLowerCase() || undefined }],
   },
   api_url: {
@@ -64,7 +64,7 @@ export const datadogSchema = {
     format: ['none', 'deflate', 'gzip'],
     default: 'deflate',
     change: 'rebuild',
-    doc: 'Compression of requests. Datadog takes distributions plain or deflated only: with `gzip` they are deflated.',
+    doc: 'Compression of requests. Datadog accepts distributions only uncompressed or with deflate: with `gzip`, they are sent with deflate.',
   },
   agent_host: {
     format: 'host',
@@ -104,7 +104,7 @@ export const datadogSchema = {
     default: null,
     nullable: true,
     change: 'hot',
-    doc: "The host that agentless metrics are of. None: this machine's name.",
+    doc: 'Host that metrics over the API name. None: the name of this machine.',
     env: named('DD_HOSTNAME'),
   },
   metrics: declaredMetrics('tags'),
@@ -117,7 +117,7 @@ export const datadogSchema = {
     max: 600,
     unit: 's',
     change: 'hot',
-    doc: 'How long values are summed up before they are queued, to the second. None: as long as flush_interval.',
+    doc: 'How long values are aggregated before they are queued, to the second. None: as long as flush_interval.',
   },
   max_contexts: {
     format: 'integer',
@@ -126,7 +126,7 @@ export const datadogSchema = {
     max: 1_000_000,
     unit: 'contexts',
     change: 'hot',
-    doc: 'Combinations of metric and tags summed up at a time. Beyond it one context per metric, otel_metric_overflow:true, takes the rest: nothing is lost but the tags.',
+    doc: 'Largest number of combinations of metric and tags that are aggregated at a time. Beyond it, one context per metric, otel_metric_overflow:true, takes the rest: only their tags are lost.',
   },
 } as const satisfies ExporterSchema
 

@@ -20,16 +20,22 @@ export type HeadersReason = 'start' | 'expiring' | 'refused' | 'moved'
 /** The argument of a function that obtains headers: the reason, and the destination. */
 export interface HeadersRequest {
   readonly reason: HeadersReason
-  /** Aborted when the answer comes too late. */
+  /** Aborted when the call has taken too long. */
   readonly signal: AbortSignal
 }
 
-/** Headers, or headers with the milliseconds for which they are valid. Without those they are, until they are refused. */
+/**
+ * Headers, or headers with the milliseconds for which they are valid. Without them they are used until they are
+ * refused.
+ */
 export type HeadersAnswer =
   | Readonly<Record<string, string>>
   | { readonly headers: Readonly<Record<string, string>>; readonly expiresInMs?: number }
 
-/** Obtains headers such as `authorization`. It may throw, reject or hang: the attempt to export is then retried. */
+/**
+ * A function that returns headers such as `authorization`. If it throws, rejects or hangs, the attempt to export is
+ * retried.
+ */
 export type HeadersFunction = (request: HeadersRequest) => HeadersAnswer | Promise<HeadersAnswer>
 
 /** Headers are renewed in the last fifth of their life, and no more than a minute before its end. */

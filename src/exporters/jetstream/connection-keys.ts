@@ -28,14 +28,14 @@ export const jetstreamKeys = (signal: Signal) =>
       format: 'string',
       default: 'nats://localhost:4222',
       change: 'rebuild',
-      doc: 'URL of a NATS server, `nats://…` or `tls://…`. The other servers of its cluster are found by it.',
+      doc: 'URL of a NATS server, `nats://…` or `tls://…`. It names the other servers of its cluster.',
       destination: httpUrlOf,
     },
     subject: {
       format: 'name',
       default: subjectOf[signal.variable],
       change: 'rebuild',
-      doc: `Subject that requests with ${signal.items} are published to. A stream has to store it.`,
+      doc: `Subject to which requests with ${signal.items} are published. A stream must store it.`,
     },
     user: {
       format: 'string',
@@ -71,18 +71,18 @@ export const jetstreamKeys = (signal: Signal) =>
       format: 'name',
       default: '_INBOX',
       change: 'rebuild',
-      doc: 'Subject that answers of the server come in under, where the credentials are limited to one.',
+      doc: 'Prefix of the subjects for answers of the server, if the credentials permit only one.',
     },
     ...tlsFileKeys('server'),
     retry_attempts: {
       ...pushKeys.retry_attempts,
       default: 1_000_000,
-      doc: 'Attempts after the first, before a batch that fails while others succeed is given up (`retries_exhausted`). A stream refuses a batch for want of room, whatever is in it: so the default is as good as no limit.',
+      doc: 'Attempts after the first. Then a batch that fails while others succeed is dropped (`retries_exhausted`). The default is practically no limit, because a stream refuses batches when it is full, whatever they contain.',
     },
     max_request_bytes: {
       ...pushKeys.max_request_bytes,
       default: 1_000_000,
-      doc: 'Size of a message; batches are split to fit. The `max_payload` of the server, 1 MiB by default, limits it too.',
+      doc: 'Largest size of a message; batches are split to fit. The `max_payload` of the server, 1 MiB by default, limits it too.',
     },
   }) as const satisfies ExporterSchema
 

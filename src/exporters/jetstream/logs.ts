@@ -1,5 +1,5 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
-import type { Packing } from '../otel/packing.ts'
+import { type Packing, packedBy } from '../otel/packing.ts'
 import { logs } from '../otel/signal.ts'
 import { type LogItem, otelLogs } from '../otel-logs/index.ts'
 import { otelLogsSchema } from '../otel-logs/schema.ts'
@@ -33,7 +33,7 @@ function problemsOf(config: ConfigOf<JetStreamLogsSchema>): readonly (readonly [
   return problem === undefined ? others : [...others, ['severities', problem]]
 }
 
-/** As `jetstream`, of the log records that the `otel_logs` exporter makes. */
+/** Like `jetstream`, for the log records that the `otel_logs` exporter makes. */
 export function jetstreamLogs(): ExporterDefinition<
   unknown,
   unknown,
@@ -49,9 +49,7 @@ export function jetstreamLogs(): ExporterDefinition<
     validate: problemsOf,
     open: async (config, context) => {
       const { openRequestClient } = await import('./requests.ts')
-      const client = await openRequestClient(config, context, publishingOf(context.state))
-      context.state.encoder ??= client.encoder
-      return client
+      return packedBy(await openRequestClient(config, context, publishingOf(context.state)), context.state)
     },
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (_, state) => shownPublished(publishingOf(state)),

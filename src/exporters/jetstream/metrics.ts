@@ -35,7 +35,7 @@ type Inner = ExporterDefinition<
   'otel_metrics'
 >
 
-/** As `jetstream`, of the metrics that the `otel_metrics` exporter makes, and of those that are declared. */
+/** Like `jetstream`, for the metrics that the `otel_metrics` exporter makes, and of those that are declared. */
 export function jetstreamMetrics(
   options: Pick<OtelMetricsOptions, 'metrics'> = {},
 ): ExporterDefinition<unknown, unknown, unknown, JetStreamMetricsSchema, 'jetstream_metrics'> {

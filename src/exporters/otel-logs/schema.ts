@@ -30,7 +30,7 @@ export const otelLogsSchema = {
     format: 'tags',
     default: { '*.error': 'error', '*.exception': 'error' },
     change: 'hot',
-    doc: 'Severities by globs of event names, such as `{ "*.error" = "error", "*.start" = "debug" }`; the first that matches decides. A severity is `trace`, `debug`, `info`, `warn`, `error` or `fatal`, also with 2, 3 or 4 behind it, or a number from 1 to 24. The metadata `severity` of an event is stronger. An event without either has no severity.',
+    doc: 'Severities by globs of event names, such as `{ "*.error" = "error", "*.start" = "debug" }`; the first that matches decides. A severity is `trace`, `debug`, `info`, `warn`, `error` or `fatal`, also with 2, 3 or 4 appended, or a number from 1 to 24. The metadata `severity` of an event is stronger. An event without either has no severity.',
   },
   body: {
     format: 'name',

@@ -16,7 +16,7 @@ import { takeCollection } from './tick.ts'
 export interface OtelMetricsOptions<Type extends string = string> {
   /** Metrics beside those inferred from `count` and `duration_ms`. */
   readonly metrics?: readonly DeclaredMetric[]
-  /** The name configurations call it by. Default: `otel_metrics`. */
+  /** The name of the type in configurations. Default: `otel_metrics`. */
   readonly type?: Type
 }
 

@@ -43,7 +43,7 @@ export const tlsFileKeys = (
   variablesOf: (key: string) => readonly EcosystemVariable[] = () => [],
 ) => ({
   certificate: tlsFile(
-    `the authorities that the ${peer} is trusted by, instead of those Node has.`,
+    `the authorities that the certificate of the ${peer} is checked against, instead of those that Node.js trusts.`,
     variablesOf('CERTIFICATE'),
   ),
   client_certificate: tlsFile(
@@ -86,7 +86,7 @@ export const connectionKeys = (signal: Signal, batchTimeout: string) =>
       default: null,
       nullable: true,
       change: 'rebuild',
-      doc: 'File with more headers of every request, stronger than `headers`: JSON, or lines such as `authorization = Bearer …`. It is read again when it changes, and after a 401 or 403.',
+      doc: 'File with more headers of every request, which win over `headers`: JSON, or lines such as `authorization = Bearer …`. It is read again when it changes, and after a 401 or 403.',
     },
     ...proxyKeys,
     compression: {

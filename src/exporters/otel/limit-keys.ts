@@ -13,7 +13,7 @@ export const limitKeys = (item: string, variable: 'SPAN' | 'LOGRECORD') =>
       min: 0,
       max: 100_000,
       change: 'hot',
-      doc: `Attributes of a ${item}; the rest is counted in its dropped_attributes_count.`,
+      doc: `Largest number of attributes of a ${item}; the rest is dropped and counted in its dropped_attributes_count.`,
       env: [
         { name: `OTEL_${variable}_ATTRIBUTE_COUNT_LIMIT`, read: wholeNumber },
         { name: 'OTEL_ATTRIBUTE_COUNT_LIMIT', read: wholeNumber },
@@ -26,7 +26,7 @@ export const limitKeys = (item: string, variable: 'SPAN' | 'LOGRECORD') =>
       max: 10_000_000,
       unit: 'characters',
       change: 'hot',
-      doc: 'A longer string value is cut, never inside a character.',
+      doc: 'Longer string values are cut, never inside a character.',
       env: [
         { name: `OTEL_${variable}_ATTRIBUTE_VALUE_LENGTH_LIMIT`, read: wholeNumber },
         { name: 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT', read: wholeNumber },

@@ -38,7 +38,7 @@ export const otelSchema = {
     min: 0,
     max: 1,
     change: 'hot',
-    doc: 'Share of traces that are kept, decided by the trace id. A remote parent that was or was not sampled decides instead.',
+    doc: 'Share of traces that are kept; the trace id decides which. If the parent is remote, its sampled flag decides instead.',
     env: [
       { name: 'OTEL_TRACES_SAMPLER', read: samplingRate },
       { name: 'OTEL_TRACES_SAMPLER_ARG', read: samplerArgument },
@@ -51,7 +51,7 @@ export const otelSchema = {
     max: 10_000_000,
     unit: 'spans',
     change: 'hot',
-    doc: 'Spans that may be open; beyond it the oldest is given up (`span_limit`).',
+    doc: 'Largest number of open spans; beyond it the oldest is dropped (`span_limit`).',
   },
   span_ttl: {
     format: 'seconds',
@@ -60,7 +60,7 @@ export const otelSchema = {
     max: 31_536_000,
     unit: 's',
     change: 'hot',
-    doc: 'How long a span may be open; then it is given up (`expired`).',
+    doc: 'How long a span may be open; then it is dropped (`expired`).',
   },
   ...limitKeys('span', 'SPAN'),
 } as const satisfies ExporterSchema

@@ -17,7 +17,7 @@ export interface PrometheusOptions<Type extends string = string> {
   readonly registry?: Registry
   /** Metrics beside those inferred from `count` and `duration_ms`. */
   readonly metrics?: readonly DeclaredMetric[]
-  /** The name configurations call it by. Default: `prometheus`. */
+  /** The name of the type in configurations. Default: `prometheus`. */
   readonly type?: Type
 }
 

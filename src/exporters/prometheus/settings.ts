@@ -7,33 +7,33 @@ export const prometheusSchema = {
     format: 'host',
     default: '127.0.0.1',
     change: 'replace',
-    doc: 'Address the page is served on. The default, 127.0.0.1, is reached from this machine only: in a container it cannot be scraped from outside. 0.0.0.0 (or ::) is reached from everywhere.',
+    doc: 'Address on which the page is served. The default, 127.0.0.1, can only be reached from this machine: in a container it cannot be scraped from outside. 0.0.0.0 (or ::) can be reached from everywhere.',
   },
   port: {
     format: 'port',
     default: 9464,
     nullable: true,
     change: 'rebuild',
-    doc: 'Port of the page. 0 takes any free one, shown in the status. null: no server; mount `metricsHandler(telemetry)` in one of yours. A change opens the new port before it closes the old.',
+    doc: 'Port of the page. With 0 any free port is used, and the status shows it. With null there is no server: mount `metricsHandler(telemetry)` in your own. A change opens the new port before it closes the old.',
   },
   path: { format: 'path', default: '/metrics', change: 'hot', doc: 'Path of the page.' },
   allowed_hosts: {
     format: 'labels',
     default: [],
     change: 'hot',
-    doc: 'Names, besides localhost and IP addresses, that a Host header may carry while `host` is loopback: those of a proxy on this machine that passes them on.',
+    doc: 'Names, besides localhost and IP addresses, that a Host header may have while `host` is loopback, such as the names that a proxy on this machine passes on.',
   },
   cluster: {
     format: 'boolean',
     default: true,
     change: 'replace',
-    doc: 'Workers of one node:cluster primary (PM2: cluster mode) and worker threads of one process that have the same host and port share one page, with the sums of all. false: each has a page of its own, and they contend for the port.',
+    doc: 'Workers of one node:cluster primary (PM2: cluster mode) and worker threads of one process that have the same host and port share one page, with the sums of all. false: each has a page of its own, and needs a port of its own.',
   },
   default_metrics: {
     format: 'boolean',
     default: false,
     change: 'hot',
-    doc: "Adds prom-client's metrics of the Node.js process. They are gathered from the first time on, shown while true.",
+    doc: "Adds prom-client's metrics of the Node.js process. They are collected from the first time that this is true, and shown while it is true.",
   },
   ...labelKeys('labels', 'only if named here in full'),
   max_metrics: {
@@ -43,7 +43,7 @@ export const prometheusSchema = {
     max: 100_000,
     unit: 'families',
     change: 'hot',
-    doc: 'Metric families. What would need one more is dropped, counted `metric_limit`.',
+    doc: 'Largest number of metrics. An event that would make one more is dropped, counted `metric_limit`.',
   },
   max_series: {
     format: 'integer',
@@ -52,7 +52,7 @@ export const prometheusSchema = {
     max: 1_000_000,
     unit: 'label sets',
     change: 'hot',
-    doc: 'Label sets per metric. One more series, otel_metric_overflow="true", takes the rest: nothing is lost but the labels.',
+    doc: 'Largest number of label sets per metric. One more series, otel_metric_overflow="true", takes the rest: only their labels are lost.',
   },
   max_total_series: {
     format: 'integer',
@@ -61,7 +61,7 @@ export const prometheusSchema = {
     max: 10_000_000,
     unit: 'label sets',
     change: 'hot',
-    doc: 'Label sets of all metrics together, with the same overflow in each metric that would need more.',
+    doc: 'Largest number of label sets of all metrics together, with the same overflow in each metric that would need more.',
   },
   max_metric_bytes: {
     format: 'integer',
@@ -70,7 +70,7 @@ export const prometheusSchema = {
     max: 1024 * 1024 * 1024,
     unit: 'bytes',
     change: 'hot',
-    doc: 'Size of one metric on the page, with the same overflow. An event makes at most two metrics of its own, 1 MiB.',
+    doc: 'Largest size of one metric on the page, with the same overflow. An event makes at most two inferred metrics, so 1 MiB by default.',
   },
   max_page_bytes: {
     format: 'integer',
@@ -79,11 +79,11 @@ export const prometheusSchema = {
     max: 4 * 1024 * 1024 * 1024,
     unit: 'bytes',
     change: 'hot',
-    doc: 'Size of all metrics on the page together, with the same overflow.',
+    doc: 'Largest size of all metrics on the page together, with the same overflow.',
   },
   buckets: {
     ...durationBuckets,
-    doc: 'Upper bounds of duration histograms. A histogram keeps those it was made with.',
+    doc: 'Upper bounds of duration histograms. A histogram keeps the bounds with which it was created.',
   },
   metrics: declaredMetrics('labels'),
   outcome_label: {
@@ -96,7 +96,7 @@ export const prometheusSchema = {
     format: 'boolean',
     default: false,
     change: 'hot',
-    doc: 'Adds to counters and buckets, on a page in OpenMetrics, the trace and span id of the latest event that they counted within a sampled span. Costs looking for the active span per event.',
+    doc: 'Adds to counters and buckets, on a page in OpenMetrics, the trace and span id of the latest event that they counted within a sampled span. Off by default, because looking for the active span costs time per event.',
   },
   health: {
     format: 'boolean',

@@ -11,7 +11,7 @@ export interface StreamIdentity {
   readonly stream: string
   /** Batches that the stream has ever stored: its last sequence. Duplicates within its window are not counted. */
   readonly stored: number
-  /** Batches that a gateway has acknowledged, or given up with a reason: they are no longer in the stream. */
+  /** Batches that a gateway has acknowledged, or dropped with a reason: they are no longer in the stream. */
   readonly acknowledged: number
   /** Batches in the stream. */
   readonly pending: number
@@ -26,7 +26,9 @@ export interface StreamIdentity {
   readonly floor: number
   /** Deliveries beyond the first of a batch: at most so many batches have arrived twice, beside those in doubt. */
   readonly redelivered: number
-  /** Batches that were in the stream when its server had been killed or changed: it may have delivered them uncounted. */
+  /**
+   * Batches that were in the stream when its server had been killed or changed: it may have delivered them uncounted.
+   */
   readonly doubtful: number
   /** Batches that the nodes whose status is known say were stored. */
   readonly published: number

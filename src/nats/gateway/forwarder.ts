@@ -22,7 +22,7 @@ const forwarderSchema = (signal: Signal) =>
       ...pushKeys.batch_size,
       default: 16,
       unit: 'messages',
-      doc: 'Messages that go in one request, at most. A message is a batch of a node.',
+      doc: 'Largest number of messages in one request. A message is a batch of a node.',
     },
     flush_interval: { ...pushKeys.flush_interval, default: 0.05 },
     ...connectionKeys(signal, 'OTEL_BSP_EXPORT_TIMEOUT'),

@@ -19,7 +19,10 @@ export interface BackendOptions {
   readonly metricsPath?: string
   /** A longer body, decompressed or not, is answered 413. Default: 64 MiB. */
   readonly maxRequestBytes?: number
-  /** Spans kept in `spans`, log records in `logRecords`, data points in `points`; the oldest go first. Default: 100,000. */
+  /**
+   * Spans kept in `spans`, log records in `logRecords`, data points in `points`; the oldest go first. Default:
+   * 100,000.
+   */
   readonly limit?: number
   /** Requests kept in `log`. Default: 100. */
   readonly logLimit?: number
@@ -52,7 +55,7 @@ export interface BackendStats {
 
 /**
  * A real OTLP/HTTP receiver on loopback, for tests: it decodes strictly (protobuf and JSON, plain, gzip, deflate),
- * counts what it accepts, and fails in the ways it is told to.
+ * counts what it accepts, and fails on command (`fault`).
  */
 export interface Backend extends BackendStats {
   /** Such as `http://127.0.0.1:4318/v1/traces`, once it listens. */
@@ -79,7 +82,7 @@ export interface Backend extends BackendStats {
   close(): Promise<void>
   /** Listens again, on the same port. */
   reopen(): Promise<void>
-  /** Cuts every connection (FIN), and goes on listening. */
+  /** Closes every connection (FIN), and keeps listening. */
   cutConnections(): void
   /**
    * Misbehaves from now on, or for some requests. At once in force: `refuse` has closed the port when this

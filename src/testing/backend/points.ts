@@ -7,7 +7,7 @@ import type {
   DecodedTemporality,
 } from '../otlp/metrics-messages.ts'
 
-/** A data point as a backend keeps it: with what its request said once for many. */
+/** A data point as the test backend keeps it, with the resource and scope of its request. */
 export type ReceivedPoint = {
   readonly metric: string
   readonly description: string

@@ -10,7 +10,7 @@ import type { RequestFault } from './faults.ts'
 import { itemReaders } from './item-readers.ts'
 import type { ReceivedPoint } from './points.ts'
 
-/** A span as a backend keeps it: with what its request said once for many spans. */
+/** A span as the test backend keeps it, with the resource and scope of its request. */
 export interface ReceivedSpan extends DecodedSpan {
   readonly resource: DecodedResource | null
   readonly scope: DecodedScope | null

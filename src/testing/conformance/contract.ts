@@ -10,10 +10,12 @@ export type ConformanceTable = Readonly<Record<string, unknown>>
 
 /** The options of {@link exporterConformance}. */
 export interface ConformanceOptions {
-  /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
+  /**
+   * The exporter's table without `type`, such that it reaches a working backend. A function is called for each path.
+   */
   readonly config?: ConformanceTable | (() => ConformanceTable)
   /**
-   * The n-th group of events, n from 0, all of which a healthy exporter delivers (a span's start and end, say). The
+   * The n-th group of events, n from 0, all of which a healthy exporter delivers, for example a span's start and end. The
    * names are the same in each group.
    */
   readonly events: (n: number) => readonly ConformanceEvent[]

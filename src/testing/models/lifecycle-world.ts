@@ -13,9 +13,14 @@ import type { lifecycleModel } from './lifecycle.ts'
 
 /** The options of {@link lifecycleWorld}. */
 export interface LifecycleWorldOptions {
-  /** The exporter's table without `type`: what it takes to reach a backend that works. A function is asked per path. */
+  /**
+   * The exporter's table without `type`, such that it reaches a working backend. A function is called for each path.
+   */
   readonly config?: ConformanceTable | (() => ConformanceTable)
-  /** Events that a healthy exporter delivers in one batch (a span's start and end, say). Default: one `model.event`. */
+  /**
+   * Events that a healthy exporter delivers in one batch, for example a span's start and end. Default: one
+   * `model.event`.
+   */
   readonly events?: readonly ConformanceEvent[]
   /** Sees the charts at work, such as `createCoverage().inspect`. */
   readonly inspect?: TelemetryOptions['inspect'] | Observer<never>['next']

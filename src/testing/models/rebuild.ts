@@ -5,7 +5,7 @@ export interface RebuildContext {
   /** The destination in force; each change asks for the next. */
   readonly place: number
   readonly wanted: number
-  /** Another change waits for the one under way. */
+  /** Another change waits for the current one. */
   readonly queued: boolean
   readonly one: 'up' | 'restarting' | 'opening'
   /** Outcomes of the changes so far. */

@@ -22,7 +22,10 @@ const effects: readonly ChangeEffect[] = ['hot', 'rebuild', 'replace', 'disable'
 const version = 1
 const keys = ['endpoint']
 
-/** Makes the preset of `exporterMachine`: its unit is a fake, its neighbours only listen, its work ends as told. */
+/**
+ * Makes the preset of `exporterMachine`: its unit is a fake, its neighbours only log events, and its work ends when a
+ * path says so.
+ */
 export function exporterPreset({
   enabled = true,
   hasCrashed = false,
