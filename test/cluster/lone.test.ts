@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createTelemetry } from '../../src/index.ts'
+import { startOpened } from '../support/opened.ts'
 import { freePort } from '../support/ports.ts'
 import { compileFixture } from '../support/programs.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
@@ -46,7 +47,7 @@ describe('a process on its own', () => {
 
   it('may have many systems, each on a free port and with a page of its own', async () => {
     const systems = Array.from({ length: 12 }, () => pageOnPort(0))
-    await Promise.all(systems.map((one) => one.start()))
+    await Promise.all(systems.map(startOpened))
     for (const [i, one] of systems.entries()) one.emit('job.done', { count: i + 1 })
     assert.ok(cluster.listenerCount('fork') < 10 && process.listenerCount('worker') < 10)
     for (const [i, one] of systems.entries()) {
@@ -60,8 +61,8 @@ describe('a process on its own', () => {
   it('has the port for one system only: the second one says so, and takes over when the first one stops', async () => {
     const port = await freePort()
     const [first, second] = [pageOnPort(port), pageOnPort(port)]
-    await first.start()
-    await second.start()
+    await startOpened(first)
+    await startOpened(second)
     const { state, lastError } = second.status().exporters.prometheus!
     assert.equal(state, 'retrying')
     assert.match(String(lastError?.message), /is in use/)

@@ -243,15 +243,18 @@ describe('the workers of a cluster', () => {
   it('answer with the page of all from a server of theirs, each of them', async () => {
     const workers = await startWorkers(3, { port: null })
     await Promise.all(workers.map((one) => one.tell({ emit: ['job.done', { count: 2 }] })))
-    for (const one of workers) {
-      const [status, text] = (await one.tell('page')) as [number, string]
-      assert.equal(status, 200)
-      assert.match(text, /^job_done_total 6$/m)
+    /** Asks again while the page says that somebody was late, on a busy machine. */
+    const pageOf = async (one: Actor): Promise<string> => {
+      for (;;) {
+        const [status, text] = (await one.tell('page')) as [number, string]
+        assert.equal(status, 200)
+        if (!/^telemachine_cluster_members_late [1-9]/m.test(text)) return text
+      }
     }
+    for (const one of workers) assert.match(await pageOf(one), /^job_done_total 6$/m)
     const { hub, members } = await byRole(workers)
     await hub.kill()
-    for (const one of members)
-      assert.match(((await one.tell('page')) as [number, string])[1], /^job_done_total 6$/m)
+    for (const one of members) assert.match(await pageOf(one), /^job_done_total 6$/m)
   })
 
   it('do not wait long for one that does not answer, and say so', async () => {
@@ -292,8 +295,8 @@ describe('the workers of a cluster', () => {
     await startWorkers(1)
     const other = await createProcess({ port: stage.port })
     try {
-      const { state, lastError } = await statusOf(other)
-      assert.equal(state, 'retrying')
+      while ((await statusOf(other)).state !== 'retrying') await pause()
+      const { lastError } = await statusOf(other)
       assert.match(lastError!.message, /is in use.*another port, or port 0.*workers of node:cluster/)
     } finally {
       await other.kill()

@@ -23,6 +23,10 @@ describe('the document on deployment', () => {
     assert.deepEqual(names(), ['page'])
   })
 
+  /** `start` waits for a second at most. */
+  const opened = `while (telemetry.status().exporters.prometheus.state === 'opening')
+    await new Promise((resolve) => setTimeout(resolve, 5))`
+
   const start = `import { createTelemetry } from 'telemachine'
     const telemetry = createTelemetry({ config: { init: { otel: { flush_interval: 60 } } } })
     await telemetry.start()
@@ -81,7 +85,7 @@ describe('the document on deployment', () => {
     write(
       'frozen.mjs',
       `import { handler } from './handler.mjs'
-       const context = { awsRequestId: '1', getRemainingTimeInMillis: () => 3_000 }
+       const context = { awsRequestId: '1', getRemainingTimeInMillis: () => 60_000 }
        console.log((await handler({ headers: {} }, context, () => {})).statusCode)
        process.kill(process.pid, 'SIGKILL')`,
     )
@@ -151,6 +155,7 @@ describe('the document on deployment', () => {
       `import { createTelemetry } from 'telemachine'
        const telemetry = createTelemetry({ config: { init: { prometheus: { port: 9464 } } } })
        await telemetry.start()
+       ${opened}
        const { state, lastError } = telemetry.status().exporters.prometheus
        console.log(state, lastError?.message ?? '')
        setInterval(() => {}, 1_000)`,
@@ -173,6 +178,7 @@ describe('the document on deployment', () => {
        else {
          const telemetry = createTelemetry({ config: { init: { prometheus: { port: 9464, cluster: false } } } })
          await telemetry.start()
+         ${opened}
          console.log(telemetry.status().exporters.prometheus.state)
        }`,
     )
