@@ -17,6 +17,8 @@ describe('a gateway fetches again', () => {
   let stage: Stage
   let backend: Backend
   let connection: NatsConnection
+  /** Gives up what a killed server has not answered. */
+  let publishing: NatsConnection
   let stop: () => Promise<unknown>
 
   beforeEach(async function () {
@@ -32,6 +34,7 @@ describe('a gateway fetches again', () => {
     await gateway.start()
     stop = () => gateway.stop({ timeoutMs: 500 })
     connection = await stage.connection()
+    publishing = await stage.connection(2_000)
     await arrives('the first')
     await waits()
   })
@@ -47,7 +50,7 @@ describe('a gateway fetches again', () => {
     const before = backend.requests
     await until(
       () =>
-        publishStored(connection, subject, Buffer.alloc(0)).then(
+        publishStored(publishing, subject, Buffer.alloc(0)).then(
           () => true,
           () => false,
         ),

@@ -13,7 +13,8 @@ export interface Stage {
   readonly bucket: string
   /** Of the key `config`, unless another is given. */
   fleet(key?: string): Promise<Fleet>
-  connection(): Promise<NatsConnection>
+  /** A connection of the test, whose requests wait that long for an answer. */
+  connection(timeoutMs?: number): Promise<NatsConnection>
   /** Starts a node with an exporter `mock`. */
   node(name: string, more?: NodeOptions): Promise<Telemetry>
   /** Stops everything but the server. */
@@ -41,8 +42,11 @@ export function stageOf(server: NatsServer): Stage {
       ends.push(() => fleet.close())
       return fleet
     },
-    connection: async () => {
-      const connection = await connectTo({ servers: server.url, name: 'test' })
+    connection: async (timeoutMs = patienceMs) => {
+      const connection = await connectTo({ servers: server.url, name: 'test', timeoutMs })
+      const { request } = connection
+      connection.request = (subject, data, options) =>
+        request.call(connection, subject, data, { ...options, timeout: timeoutMs })
       ends.push(() => connection.close())
       return connection
     },
@@ -68,6 +72,9 @@ export function stageOf(server: NatsServer): Stage {
     },
   }
 }
+
+/** How long a test's own connection waits for an answer: longer than a starved server stands still. */
+const patienceMs = 6_000
 
 /** Asks again after pauses of this length. */
 const pauseMs = 10
