@@ -1,4 +1,5 @@
 import type { Config } from '../exporters/exporter.ts'
+import { oncePerSchema } from './once-per-schema.ts'
 import { pathOf } from './paths.ts'
 import type { ProblemList } from './presentation/problem-list.ts'
 import { problemAt, whereOf } from './presentation/problems.ts'
@@ -11,8 +12,12 @@ export interface Alternative {
 }
 
 /** The lists that take the place of another key, by declaration. */
-export const alternativesOf = ({ keys }: Pick<ResolvedKeys['schema'], 'keys'>): readonly Alternative[] =>
-  [...keys].flatMap(([list, { insteadOf }]) => (insteadOf === undefined ? [] : [{ list, single: insteadOf }]))
+export const alternativesOf: (schema: ResolvedKeys['schema']) => readonly Alternative[] = oncePerSchema(
+  ({ keys }) =>
+    [...keys].flatMap(([list, { insteadOf }]) =>
+      insteadOf === undefined ? [] : [{ list, single: insteadOf }],
+    ),
+)
 
 const isStronger = (one: Held, other: Held | undefined): boolean =>
   other === undefined || (one.rank ?? 0) < (other.rank ?? 0)

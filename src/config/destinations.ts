@@ -3,6 +3,7 @@ import type { KeySchema } from '../exporters/exporter.ts'
 import { isAllowedDestination, isForbiddenHost } from './addresses.ts'
 import { alternativesOf, listInForce } from './alternatives.ts'
 import { type Entry, isUntrusted } from './layers.ts'
+import { oncePerSchema } from './once-per-schema.ts'
 import { pathOf } from './paths.ts'
 import type { ProblemList } from './presentation/problem-list.ts'
 import { problemAt } from './presentation/problems.ts'
@@ -35,9 +36,14 @@ function destinationsOf(key: KeySchema, value: unknown): readonly string[] {
 const originsOfUrls = (urls: readonly string[]): string[] =>
   urls.map(originOf).filter((origin) => origin !== undefined)
 
+const namesDestination = ({ format, destination }: KeySchema): boolean =>
+  format === 'http-urls' || format === 'http-url' || format === 'proxy-url' || destination !== undefined
+
+const destinationKeys = oncePerSchema(({ keys }) => [...keys].filter(([, key]) => namesDestination(key)))
+
 /** Origins that an exporter sends to. */
 const originsOf = ({ schema, config }: Subject): string[] =>
-  [...schema.keys].flatMap(([name, key]) => originsOfUrls(destinationsOf(key, config[name])))
+  destinationKeys(schema).flatMap(([name, key]) => originsOfUrls(destinationsOf(key, config[name])))
 
 const isTrusted = ({ entry, isDerived }: Held): boolean => !isDerived && !isUntrusted(entry.source)
 
@@ -77,9 +83,9 @@ function destinationsInForce({ schema, config }: Subject, name: string, key: Key
 
 function namedDestinations(subject: Subject, allowed: readonly string[]): Named[] {
   const named: Named[] = []
-  for (const [name, key] of subject.schema.keys) {
-    const [effective] = subject.held.get(name) ?? []
-    if (!effective || effective.isDerived || !isUntrusted(effective.entry.source)) continue
+  for (const [name, [effective]] of subject.held) {
+    const key = subject.schema.keys.get(name)
+    if (!key || !effective || effective.isDerived || !isUntrusted(effective.entry.source)) continue
     const foreign = destinationsInForce(subject, name, key).filter(
       (url) => !isAllowedDestination(url, allowed),
     )

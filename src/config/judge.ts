@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../exporters/exporter.ts'
 import { createDestinations } from './destinations.ts'
 import { secretsOfProxyUrl } from './formats/proxy-url.ts'
@@ -11,6 +12,7 @@ import {
   type Table,
   type Tables,
 } from './layers.ts'
+import { oncePerSchema } from './once-per-schema.ts'
 import { pathOf } from './paths.ts'
 import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
@@ -148,6 +150,10 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
     const saidBySystem = said(({ system }) => system, [environment.system])
     const isSameSystem = !beforeStart && base !== undefined && sameSaid(base.system.said, saidBySystem)
     const ours = isSameSystem ? base.system : system(saidBySystem, problems)
+    const allowed = ours.config.allowed_destinations
+    // What is said of telemachine's own keys concerns exporters by this one only.
+    const isSameGround =
+      isSameSystem || (!beforeStart && isDeepStrictEqual(base?.system.config.allowed_destinations, allowed))
     const ids = exporterIds(layers)
     const exporters = new Map<string, Resolved>()
     const peers = new Map<string, TypeSchema>()
@@ -170,14 +176,14 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
         [own.get(id) ?? noTable, ...environment.shared(schema)],
       )
       const old = base?.exporters.get(id)
-      if (old?.schema === schema && isSameSystem && sameSaid(old.said, saidById)) {
+      if (old?.schema === schema && isSameGround && sameSaid(old.said, saidById)) {
         exporters.set(id, old)
         continue
       }
       if (old && old.schema !== schema && !beforeStart)
         refuseOtherType(id, old.schema.type, schema.type, problems)
       const keys = resolveExporter(id, schema, saidById, problems, redactor)
-      const guarded = destinations.check({ ...keys, id, schema }, ours.config.allowed_destinations, problems)
+      const guarded = destinations.check({ ...keys, id, schema }, allowed, problems)
       const warnings = [...keys.warnings, ...hints(id, schema, keys.config, redactor)]
       const type = typesOf.get(id)?.held
       exporters.set(id, { ...keys, warnings, id, schema, type, guarded, said: saidById })
@@ -186,13 +192,17 @@ export function createJudge(schemas: Schemas, environment: Environment, redactor
   }
 }
 
+const secretKeys = oncePerSchema(({ keys }) =>
+  [...keys].filter(([, key]) => isSensitive(key) || key.format === 'proxy-url'),
+)
+
 /** Keeps the secrets that are in force known, however many others were tried since they were put. */
 export function rememberSecrets({ exporters }: ResolvedConfig, redactor: Redactor): void {
   for (const { schema, config } of exporters.values()) {
-    for (const [name, key] of schema.keys) {
+    for (const [name, key] of secretKeys(schema)) {
       if (key.format === 'headers') redactor.learnHeaders(config[name])
       else if (key.format === 'proxy-url') redactor.learn(secretsOfProxyUrl(config[name]))
-      else if (isSensitive(key)) redactor.learn(config[name])
+      else redactor.learn(config[name])
     }
   }
 }

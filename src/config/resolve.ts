@@ -2,7 +2,8 @@ import type { TelemetryErrorCode } from '../error-codes.ts'
 import { type ConfigProblem, messageOf } from '../errors.ts'
 import type { Config, KeySchema } from '../exporters/exporter.ts'
 import { alternativesOf, withAlternatives } from './alternatives.ts'
-import type { Entry } from './layers.ts'
+import type { Entry, Table } from './layers.ts'
+import { oncePerSchema } from './once-per-schema.ts'
 import { pathOf } from './paths.ts'
 import { createProblems, type ProblemList } from './presentation/problem-list.ts'
 import { nearest, problemAt, valueProblem } from './presentation/problems.ts'
@@ -12,6 +13,17 @@ import type { Schema, TypeSchema } from './schema.ts'
 
 const lackingCode = ({ source }: Entry): TelemetryErrorCode =>
   source === 'file' ? 'CONFIG_INTERPOLATION' : 'CONFIG_INVALID_VALUE'
+
+const defaultsOf = oncePerSchema(({ defaults }) => Object.fromEntries(defaults))
+
+const placesOf = oncePerSchema(({ keys }) => new Map([...keys.keys()].map((name, place) => [name, place])))
+
+/** The keys of a schema that tables speak of, in the schema's order. */
+function namesSaid(schema: Schema, tables: readonly { readonly table: Table }[]): string[] {
+  const places = placesOf(schema)
+  const names = new Set(tables.flatMap(({ table }) => [...table.keys()]))
+  return [...names].filter((name) => places.has(name)).sort((a, b) => places.get(a)! - places.get(b)!)
+}
 
 /** Lays what the layers say over the defaults. `said`: strongest first. `ignored`: entries that are not to count. */
 export function resolveKeys(
@@ -25,12 +37,13 @@ export function resolveKeys(
   const speaking = said.flatMap(([layer, table], rank) =>
     table !== undefined && table.size > 0 ? [{ layer, table, rank }] : [],
   )
-  const config: Record<string, unknown> = {}
+  const config: Record<string, unknown> = { ...defaultsOf(schema) }
   const held = new Map<string, Held[]>()
   const warnings: string[] = []
   const lacking: (readonly [path: string, say: () => ConfigProblem])[] = []
 
-  for (const [name, key] of schema.keys) {
+  for (const name of namesSaid(schema, speaking)) {
+    const key = schema.keys.get(name)!
     const values: Held[] = []
     for (const { layer, table, rank } of speaking) {
       const entry = table.get(name)
@@ -51,8 +64,9 @@ export function resolveKeys(
       else if (!verdict && entry.source === 'file') lacking.push([path, say])
       else problems.add(path, say)
     }
-    if (values.length > 0) held.set(name, values)
-    config[name] = values.length > 0 ? values[0]!.value : schema.defaults.get(name)
+    if (values.length === 0) continue
+    held.set(name, values)
+    config[name] = values[0]!.value
   }
 
   for (const [path, say] of lacking) {
@@ -150,14 +164,16 @@ function hintOf(key: KeySchema, value: unknown): string | undefined {
   }
 }
 
+const hintedKeys = oncePerSchema(({ keys }) => [...keys].filter(([, { hint }]) => hint !== undefined))
+
 /** Returns warnings about values that are valid but probably not intended. */
-export function hints(id: string, { keys }: TypeSchema, config: Config, redactor: Redactor): string[] {
+export function hints(id: string, schema: TypeSchema, config: Config, redactor: Redactor): string[] {
   if (config.enabled === false) return []
   const found: string[] = []
   const replaced = new Set(
-    alternativesOf({ keys }).flatMap(({ list, single }) => (config[list] === null ? [] : [single])),
+    alternativesOf(schema).flatMap(({ list, single }) => (config[list] === null ? [] : [single])),
   )
-  for (const [name, key] of keys) {
+  for (const [name, key] of hintedKeys(schema)) {
     // The list that is in force speaks of it.
     if (replaced.has(name)) continue
     const hint = hintOf(key, config[name])

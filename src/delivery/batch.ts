@@ -1,3 +1,5 @@
+import type { DropReason } from '../exporters/drop-reasons.ts'
+import type { Ledger } from './ledger.ts'
 import type { ItemBatch, RequestRoom } from './ring.ts'
 
 /** The file on disk that has a batch as well. */
@@ -68,6 +70,13 @@ export const batchOf = ({
   isPartlyTaken: false,
   backing: undefined,
 })
+
+/** Drops a batch that waits in memory; what it is of a file is settled. */
+export function dropBatch(ledger: Ledger, reason: DropReason, batch: Batch): void {
+  batch.backing?.leave(batch.items.length)
+  if (batch.doubtful || batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
+  ledger.drop(reason, batch.weight, batch.onlySelf)
+}
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0)
 

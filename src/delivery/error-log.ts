@@ -11,7 +11,7 @@ export interface LastError {
   readonly at: number
 }
 
-/** At most one line in the log per exporter in this time; the status always shows the last error. */
+/** At most one line in the log per exporter, and per kind of its disk's errors, in this time; the status always shows the last error. */
 const quietMs = 5_000
 
 /** The code of anything that was thrown; never throws itself. */
@@ -27,6 +27,8 @@ function codeOf(thrown: unknown): string | undefined {
 /** Keeps an exporter's last error and logs errors, not too often. */
 export interface ErrorLog {
   note(error: unknown): void
+  /** Notes an error of the spool. In an outage its line is not left out because the backend's errors have one. */
+  noteOfSpool(error: unknown): void
   /** An error that may leave the exporter: its message is redacted, its code is kept. */
   redacted(error: unknown): Error
   readonly last: LastError | undefined
@@ -44,17 +46,22 @@ export function createErrorLog({
   redact: (text: string) => string
 }): ErrorLog {
   let last: LastError | undefined
-  let loggedAt = Number.NEGATIVE_INFINITY
+  /** When a line was written, by what the errors have in common. */
+  const loggedAt = new Map<string, number>()
+
+  const note = (error: unknown, kind: string): void => {
+    const code = codeOf(error)
+    const at = Math.floor(clock.now())
+    last = { message: redact(messageOf(error)), ...(code !== undefined && { code }), at }
+    // A driver that throws on each event must not flood the log as well. A clock that was set back must not mute it.
+    if (Math.abs(at - (loggedAt.get(kind) ?? Number.NEGATIVE_INFINITY)) < quietMs) return
+    loggedAt.set(kind, at)
+    logger.warn({ exporter: id, ...last }, 'exporter error')
+  }
+
   return {
-    note(error) {
-      const code = codeOf(error)
-      const at = Math.floor(clock.now())
-      last = { message: redact(messageOf(error)), ...(code !== undefined && { code }), at }
-      // A driver that throws on each event must not flood the log as well. A clock that was set back must not mute it.
-      if (Math.abs(at - loggedAt) < quietMs) return
-      loggedAt = at
-      logger.warn({ exporter: id, ...last }, 'exporter error')
-    },
+    note: (error) => note(error, 'exporter'),
+    noteOfSpool: (error) => note(error, `spool ${codeOf(error)}`),
     redacted(error) {
       const code = codeOf(error)
       const safe = new Error(redact(messageOf(error)), { cause: error })

@@ -44,7 +44,7 @@ export function createPipeline(options: {
   config: () => Config
   onError: (error: unknown) => void
   onFailure: (failure: ExportFailure) => void
-  spool: Pick<SpoolOptions, 'disk' | 'inspect' | 'onStateChange'>
+  spool: Pick<SpoolOptions, 'disk' | 'inspect' | 'onStateChange' | 'onError'>
 }): Pipeline {
   const { definition, context, clock, random, ledger, clients, config, onError, onFailure } = options
   let limits = limitsOf(config())
@@ -171,7 +171,6 @@ export function createPipeline(options: {
     queue: () => queue,
     leases: () => ship.leases,
     isTaking: () => waves.isTaking,
-    onError,
     onReadable: () => {
       doorbell.ring()
       waves.resume()

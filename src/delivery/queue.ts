@@ -1,5 +1,5 @@
 import type { DropReason } from '../exporters/drop-reasons.ts'
-import { type Batch, batchOf, fitting, sliceBatch } from './batch.ts'
+import { type Batch, batchOf, dropBatch, fitting, sliceBatch } from './batch.ts'
 import type { Ledger } from './ledger.ts'
 import type { Queue, QueueLimits } from './queue-contract.ts'
 import { createRequestLimits } from './request-limits.ts'
@@ -41,11 +41,6 @@ export function createQueue(options: {
     const self = ring.headIsSelf()
     ledger.drop(reason, ring.drop(), self)
   }
-  const dropBatch = (reason: DropReason, batch: Batch): void => {
-    batch.backing?.leave(batch.items.length)
-    if (batch.doubtful || batch.isPartlyTaken) ledger.addAmbiguous(batch.weight)
-    ledger.drop(reason, batch.weight, batch.onlySelf)
-  }
 
   const lease = (batch: Batch): Batch => {
     inFlightBytes += batch.bytes
@@ -78,7 +73,7 @@ export function createQueue(options: {
     if ((wires[0] ?? 0) > wire) {
       const first = cutOff(batch, 1, from)
       if (from === fetched) inFlightBytes -= first.bytes
-      dropBatch('too_large', first)
+      dropBatch(ledger, 'too_large', first)
       return undefined
     }
     const count = fitting(batch, wires, { items: batchSize, wire, memory: requests.bytes })
@@ -206,7 +201,7 @@ export function createQueue(options: {
     },
     split(batch) {
       inFlightBytes -= batch.bytes
-      if (batch.items.length === 1) return dropBatch('too_large', batch)
+      if (batch.items.length === 1) return dropBatch(ledger, 'too_large', batch)
       const middle = Math.ceil(batch.items.length / 2)
       const fresh = { after: 0, round: 0 }
       retries.addFirst({ ...sliceBatch(batch, middle, batch.items.length), ...fresh })
@@ -256,18 +251,18 @@ export function createQueue(options: {
     },
     expire(at) {
       while (ring.oldest() < at) dropHead('max_age')
-      for (const batch of retries.removeBefore(at)) dropBatch('max_age', batch)
+      for (const batch of retries.removeBefore(at)) dropBatch(ledger, 'max_age', batch)
       for (const batch of fetched.removeBefore(at)) {
         inFlightBytes -= batch.bytes
-        dropBatch('max_age', batch)
+        dropBatch(ledger, 'max_age', batch)
       }
     },
     drop(reason) {
-      while (retries.size() > 0) dropBatch(reason, retries.takeFirst())
+      while (retries.size() > 0) dropBatch(ledger, reason, retries.takeFirst())
       while (fetched.size() > 0) {
         const batch = fetched.takeFirst()
         inFlightBytes -= batch.bytes
-        dropBatch(reason, batch)
+        dropBatch(ledger, reason, batch)
       }
       while (ring.size > 0) dropHead(reason)
     },

@@ -139,7 +139,12 @@ export function createUnit(options: UnitOptions): Unit {
     clients,
     config,
     onError: errors.note,
-    spool: { disk: options.disk, inspect: options.inspect, onStateChange: options.onSpoolState },
+    spool: {
+      disk: options.disk,
+      inspect: options.inspect,
+      onStateChange: options.onSpoolState,
+      onError: errors.noteOfSpool,
+    },
     onFailure: ({ type, cause, weight, onlySelf }) => {
       errors.note(cause)
       if (onlySelf) return

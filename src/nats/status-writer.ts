@@ -19,7 +19,7 @@ const retryMs = 500
  * How long a status that is not urgent is held back, and spread over, in milliseconds. All nodes take a change at the
  * same moment: where they share a machine, or a server, the change comes before what they say of it.
  */
-const soonMs = 50
+const soonMs = 100
 const spreadMs = 50
 
 export function createStatusWriter(

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import type { SettledChange } from '../../src/config/reporting/reports.ts'
 import type { ConfigSource } from '../../src/config/sources/source.ts'
 import { createSimulatedClock } from '../../src/testing/simulated.ts'
-import { createStore } from './fake.ts'
+import { createStore, otel } from './fake.ts'
 
 /** A source whose moods the test decides. */
 function fakeSource(document: Record<string, unknown>) {
@@ -64,6 +64,33 @@ describe('a remote source', () => {
     )
     await store.stop()
     assert.equal(source.watchers, 0)
+  })
+
+  it('has only the exporters judged that its documents speak of', async () => {
+    const { source, contract } = fakeSource({})
+    const judged: unknown[] = []
+    const noting = {
+      ...otel,
+      validate: ({ batch_size }: Readonly<Record<string, unknown>>) => {
+        judged.push(batch_size)
+        return []
+      },
+    }
+    const clock = createSimulatedClock()
+    const init = { one: { type: 'otel', batch_size: 1 }, two: { type: 'otel', batch_size: 2 } }
+    const { store } = createStore({ clock, types: [noting], remote: [contract], init })
+    await store.start()
+    const judgedOf = async (document: Record<string, unknown>): Promise<unknown[]> => {
+      judged.length = 0
+      source.tell(document)
+      await clock.settle()
+      return judged
+    }
+    assert.deepEqual(await judgedOf({ one: { batch_size: 3 } }), [3])
+    assert.deepEqual(await judgedOf({ one: { batch_size: 4 }, max_value_length: 100 }), [4])
+    assert.deepEqual(await judgedOf({ max_value_length: 200 }), [1])
+    assert.equal(store.system().max_value_length, 200)
+    await store.stop()
   })
 
   it('keeps its last good document when a new one is bad', async () => {

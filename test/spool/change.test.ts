@@ -60,6 +60,12 @@ describe('a spool that is changed while the disk is at work', function () {
           Object.keys(ledger.dropped).filter((reason) => reason !== 'disabled'),
           [],
         )
+        assert.ok(
+          life.warnings.some(({ text }) =>
+            /a change of the key spool has left \d+ events in \/spool/.test(text),
+          ),
+        )
+        for (const { text, ledgers } of life.warnings) assertExact(ledgers.test!, text)
         const names = new Set(life.names())
         const emitted = ledger.accepted - ledger.restored!
         assert.equal(names.size, emitted, 'all of them arrive')
@@ -85,6 +91,38 @@ describe('a spool that is changed while the disk is at work', function () {
     assert.deepEqual(spoolFiles(life.disk), [])
   })
 
+  for (const answer of ['up', 'down'] as const)
+    for (const backend of ['up', 'down', 'silent'] as const)
+      it(`is moved with a batch in flight, and another process with a backend that is ${backend} takes the directory: ${answer}`, async () => {
+        const platter = createPlatter()
+        const life = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, 'down')
+        await life.load(10)
+        life.goesSilent()
+        for (let i = 0; i < 200 && life.ledger().pending.in_flight === 0; i += 1) await life.pass(0.25)
+        await life.telemetry.config.put('test.spool', { directory: elsewhere, mode: 'always' })
+        await life.pass(1)
+        const other = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, backend)
+        assert.equal(other.ledger().restored, 100)
+        await other.pass(0.5)
+        if (answer === 'up') life.comesBack()
+        else life.goesDown()
+        for (let i = 0; i < 30; i += 1) {
+          await Promise.all([life.pass(1), other.pass(1)])
+          assertExact(life.ledger())
+          assertExact(other.ledger())
+        }
+        life.comesBack()
+        other.comesBack()
+        await Promise.all([life.pass(200), other.pass(200)])
+        assertExact(life.ledger())
+        assertExact(other.ledger())
+        assert.equal(totalPending(life.ledger()) + totalPending(other.ledger()), 0)
+        const names = [...life.names(), ...other.names()]
+        assert.equal(new Set(names).size, 100)
+        assert.ok(names.length - 100 <= life.ledger().ambiguous + other.ledger().ambiguous)
+        assert.deepEqual(spoolFiles(platter), [])
+      })
+
   it('is moved while it is still being opened: nothing is lost, and both directories are free afterwards', async () => {
     const life = await beginLife(createPlatter(), { mode: 'always' }, { queue_size: 1000 }, 'down')
     const { disk, clock, telemetry } = life
@@ -109,6 +147,54 @@ describe('a spool that is changed while the disk is at work', function () {
     assertExact(life.ledger())
     assert.equal(life.ledger().dropped.spool_corrupt, undefined)
     assert.equal(new Set(life.names()).size, 100)
+  })
+
+  it('of an exporter that is removed during a slow write keeps everything for the one that is added after it', async () => {
+    const life = await beginLife(createPlatter(), {}, { enabled: false }, 'down')
+    const { config } = life.telemetry
+    const add = () =>
+      config.put('next', {
+        ...{ type: 'test', event_patterns: ['app.*'], flush_interval: 1, batch_size: 10 },
+        spool: { directory, mode: 'always' },
+      })
+    await Promise.all([add(), life.pass(2)])
+    await life.load(5)
+    const { disk, clock } = life
+    disk.fault = () => new Promise((resolve) => clock.setTimeout(() => resolve(), 300))
+    await Promise.all([config.unset('next'), life.pass(1)])
+    assert.equal(life.telemetry.status().exporters.next, undefined)
+    await Promise.all([add(), life.pass(30)])
+    disk.fault = () => {}
+    life.comesBack()
+    await life.pass(60)
+    const ledger = life.ledger('next')
+    assertExact(ledger)
+    assert.deepEqual([ledger.restored, ledger.delivered], [50, 50])
+    assert.equal(new Set(life.names()).size, 50)
+    assert.deepEqual(spoolFiles(disk), [])
+  })
+
+  it('is stopped with half of a file in memory, which a slow disk does not take: nothing of it comes again', async () => {
+    const platter = createPlatter()
+    const first = await beginLife(platter, { mode: 'always' }, {}, 'down')
+    await first.load(1)
+    first.disk.kill()
+    assert.equal(spoolFiles(platter).length, 1)
+
+    const settings = { batch_size: 5, max_in_flight: 1 }
+    const life = await beginLife(platter, { mode: 'always' }, settings, 'slow')
+    for (let i = 0; i < 100 && life.ledger().pending.in_flight === 0; i += 1) await life.pass(0.01)
+    // The first half is answered, the second one is not.
+    life.goesSilent()
+    const { disk, clock } = life
+    disk.fault = (operation) =>
+      operation === 'write' ? new Promise((resolve) => clock.setTimeout(() => resolve(), 4000)) : undefined
+    await life.end(1000)
+    const { delivered, dropped, pending } = life.ledger()
+    assertExact(life.ledger())
+    assert.deepEqual([delivered, dropped, pending.spooled], [5, { shutdown: 5 }, 0])
+    await life.pass(10)
+    assert.deepEqual(spoolFiles(platter), [])
   })
 
   it('is stopped in less time than the disk needs: what is not on disk then is counted as dropped', async () => {

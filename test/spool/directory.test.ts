@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CorruptFile } from '../../src/delivery/spool/content.ts'
-import { systemDisk } from '../../src/delivery/spool/disk.ts'
+import { type Disk, systemDisk } from '../../src/delivery/spool/disk.ts'
 import { nameOf } from '../../src/delivery/spool/file-name.ts'
 import { createFolder } from '../../src/delivery/spool/folder.ts'
 import { takeLock } from '../../src/delivery/spool/lock.ts'
@@ -90,5 +90,17 @@ describe('the directory of a spool', () => {
     await assert.rejects(takeLock(place, longAgo), code('SPOOL_HELD'))
     const lock = await takeLock(place, systemDisk)
     await lock.release()
+  })
+
+  it('is not locked for good by a disk that fails when the lock has just been taken', async () => {
+    const failing: Disk = {
+      ...systemDisk,
+      removeDirectory: () => Promise.reject(new Error('EIO')),
+    }
+    const lock = await takeLock(place, failing)
+    await assert.rejects(takeLock(place, systemDisk), code('SPOOL_HELD'))
+    await lock.release()
+    await rmdir(join(place, 'lock.takeover'))
+    await (await takeLock(place, systemDisk)).release()
   })
 })

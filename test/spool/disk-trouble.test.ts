@@ -7,7 +7,7 @@ import { nameOf } from '../../src/delivery/spool/file-name.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { createPlatter, type MemoryDisk } from '../support/memory-disk.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
-import { beginLife, directory, failure, spoolFiles, weightIn } from './stage.ts'
+import { beginLife, directory, failure, sequenceOf, spoolFiles, weightIn } from './stage.ts'
 
 const writing = new Set<string>(['write', 'rename', 'remove', 'makeDirectory', 'makeExclusively'])
 
@@ -21,6 +21,11 @@ const troubles: Readonly<Record<string, (disk: MemoryDisk) => void>> = {
   'is read-only (EROFS)': (disk) => {
     disk.fault = (operation) => {
       if (writing.has(operation)) throw failure('EROFS')
+    }
+  },
+  'does not sync (EIO)': (disk) => {
+    disk.fault = (operation) => {
+      if (operation === 'sync') throw failure('EIO')
     }
   },
   'fails (EIO)': (disk) => {
@@ -49,6 +54,7 @@ describe('a disk in trouble', () => {
       const failing = history.filter(({ kind, to }) => kind === 'spool' && to === 'failing')
       // By now the latest error may be the backend's.
       assert.match(failing.at(-1)!.message!, /ENOSPC|EROFS|EIO/)
+      assert.match(life.warnings.map(({ text }) => text).join(), /exporter error (ENOSPC|EROFS|EIO)/)
       assert.deepEqual(life.ledger().dropped, {})
 
       life.disk.fault = () => {}
@@ -58,6 +64,64 @@ describe('a disk in trouble', () => {
       assert.equal(totalPending(life.ledger()), 0)
       assert.equal(life.spool().state, 'ready')
     })
+
+  for (const [name, begin] of Object.entries(troubles))
+    it(`that ${name} for minutes costs nothing of what is on it`, async () => {
+      const platter = createPlatter()
+      const first = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, 'down')
+      await first.load(5)
+      first.disk.kill()
+      const life = await beginLife(platter, { mode: 'always' }, { enabled: false })
+      life.telemetry.breaker('test').forceOpen()
+      await Promise.all([life.telemetry.config.put('test.enabled', true), life.pass(3)])
+      assert.equal(life.ledger().pending.spooled, 50)
+      begin(life.disk)
+      life.telemetry.breaker('test').reset()
+      for (let i = 0; i < 20; i += 1) {
+        await life.pass(30)
+        assertExact(life.ledger())
+      }
+      const left = createPlatter()
+      for (const [path, content] of platter.files) left.files.set(path, content)
+      left.directories.add(directory)
+      const { delivered } = life.ledger()
+      life.disk.fault = () => {}
+      // The same whether the disk recovers or the process is killed before.
+      for (const [one, expected] of [[life, 50] as const, [await beginLife(left), 50 - delivered] as const]) {
+        await one.pass(120)
+        assertExact(one.ledger())
+        assert.deepEqual(one.ledger().dropped, {})
+        assert.equal(one.ledger().delivered, expected)
+        assert.deepEqual(spoolFiles(one.disk), [])
+      }
+    })
+
+  it('that does not remove one of its files removes the others, and takes more', async () => {
+    const platter = createPlatter()
+    const life = await beginLife(platter, { mode: 'always' }, { queue_size: 1000 }, 'down')
+    await life.load(5)
+    const [kept = ''] = spoolFiles(platter)
+    life.disk.fault = (operation, path) => {
+      if (operation === 'remove' && sequenceOf(path) === sequenceOf(kept)) throw failure('EPERM')
+    }
+    life.comesBack()
+    await life.pass(60)
+    assert.equal(life.ledger().delivered, 50)
+    assert.deepEqual(spoolFiles(platter).map(sequenceOf), [sequenceOf(kept)])
+    assert.equal(life.spool().state, 'ready')
+    const { history = [] } = life.telemetry.status({ history: true })
+    const failing = history.filter(({ kind, to }) => kind === 'spool' && to === 'failing')
+    assert.match(failing.map(({ message }) => message).join(), /EPERM/)
+
+    life.goesDown()
+    await life.load(2, 5)
+    assert.equal(spoolFiles(platter).length, 3)
+    life.disk.fault = () => {}
+    life.comesBack()
+    await life.pass(60)
+    assertExact(life.ledger())
+    assert.deepEqual(spoolFiles(platter), [])
+  })
 
   it('that hangs holds up no delivery', async () => {
     // Memory has room for all that comes before the next attempt, however late its jitter has it.
@@ -76,6 +140,7 @@ describe('a disk in trouble', () => {
     assertExact(life.ledger())
     assert.notEqual(life.spool().state, 'ready')
     assert.match(life.status().lastError!.message, /longer than 5 s/)
+    assert.match(life.warnings.at(-1)!.text, /longer than 5 s/)
     assert.ok(life.ledger().delivered >= 40, JSON.stringify(life.ledger()))
 
     life.disk.fault = () => {}
@@ -126,6 +191,7 @@ describe('a disk in trouble', () => {
     await life.pass(120)
     assertExact(life.ledger())
     assert.equal(life.ledger().dropped.spool_corrupt, spooled)
+    assert.match(life.warnings.at(-1)!.text, /files of the spool on disk were not what their names say/)
     assert.equal(life.ledger().delivered, 70 - spooled)
     assert.equal(life.spool().state, 'ready')
   })
@@ -175,8 +241,25 @@ describe('files that are not what their names say', () => {
       assert.deepEqual(next.ledger().dropped, { spool_corrupt: lost })
       assert.equal(next.ledger().delivered, total - lost)
       assert.equal(next.spool().quarantined, 2)
+      assert.match(next.warnings[0]!.text, /a file of the spool was moved to quarantine: it/)
+      for (const { ledgers } of next.warnings) assertExact(ledgers.test!)
       assert.deepEqual(spoolFiles(platter), [])
     })
+
+  it('cost their own weight: no reading of one of them succeeds, and the others are read', async () => {
+    const { platter, files } = await leave()
+    const total = files.reduce((sum, path) => sum + weightIn(path), 0)
+    const unreadable = files[1]!
+    const next = await beginLife(platter, { mode: 'always' }, { enabled: false })
+    next.disk.fault = (operation, path) => {
+      if (operation === 'read' && sequenceOf(path) === sequenceOf(unreadable)) throw failure('EIO')
+    }
+    await Promise.all([next.telemetry.config.put('test.enabled', true), next.pass(60)])
+    assertExact(next.ledger())
+    assert.deepEqual(next.ledger().dropped, { spool_corrupt: weightIn(unreadable) })
+    assert.equal(next.ledger().delivered, total - weightIn(unreadable))
+    assert.equal(next.spool().quarantined, 1)
+  })
 
   it('make room for others when they are set aside', async () => {
     const { platter } = await leave()

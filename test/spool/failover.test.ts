@@ -1,13 +1,11 @@
 /** What waits on disk goes to whichever endpoint serves: to the fallback, and to the primary once a probe takes it. */
 import assert from 'node:assert/strict'
 import { mock } from '../../src/exporters/mock.ts'
-import type { Outcome } from '../../src/exporters/outcome.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
 import { createMemoryDisk, createPlatter, type Platter } from '../support/memory-disk.ts'
-import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
-import { directory, spoolFiles } from './stage.ts'
+import { endSimulated } from '../support/simulated-telemetry.ts'
+import { down, spoolFiles, startLife } from './stage.ts'
 
-const down: Outcome = { type: 'retry', cause: new Error('down') }
 const primary = 'http://a.example/'
 const fallback = 'http://b.example/'
 
@@ -35,24 +33,12 @@ async function beginLife(platter: Platter, answerMs = 0) {
       return { type: 'delivered' }
     },
   })
-  const disk = createMemoryDisk(platter)
-  const life = await startSimulated(
-    [definition],
-    {
-      test: {
-        ...{ endpoints: [primary, fallback], spool: { directory }, event_patterns: ['app.*'] },
-        ...{ batch_size: 10, queue_size: 40, max_in_flight: 1, flush_interval: 1 },
-        ...{ failure_threshold: 1, initial_reset_timeout: 1, reset_timeout: 5, retry_attempts: 1000 },
-      },
-    },
-    undefined,
-    undefined,
-    disk,
-  )
-  await life.settle()
+  const life = await startLife(createMemoryDisk(platter), definition, {
+    ...{ endpoints: [primary, fallback], max_in_flight: 1, failure_threshold: 1 },
+    ...{ initial_reset_timeout: 1, reset_timeout: 5, retry_attempts: 1000 },
+  })
   return {
     ...life,
-    disk,
     isUp,
     taken: (endpoint: string) => taken.filter((one) => one.endpoint === endpoint).map(({ name }) => name),
     serving: () =>
@@ -60,13 +46,6 @@ async function beginLife(platter: Platter, answerMs = 0) {
         .status()
         .exporters.test!.endpoints!.findIndex(({ serves }: { serves: boolean }) => serves),
     probing: () => Object(life.telemetry.snapshot().exporters.test!.failover).probe === 'probing',
-    async load(seconds: number) {
-      for (let i = 0; i < seconds; i += 1) {
-        life.emit(10, `app.${i}`)
-        await life.pass(1)
-        assertExact(life.ledger(), `after ${i} seconds`)
-      }
-    },
   }
 }
 

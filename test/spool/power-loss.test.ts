@@ -7,7 +7,7 @@ import { assertExact } from '../support/ledger.ts'
 import { createPlatter, type DiskStep, type Platter } from '../support/memory-disk.ts'
 import { endSimulated } from '../support/simulated-telemetry.ts'
 import { cutPower, type Loss, losses, someLoss } from './power-cut.ts'
-import { beginLife, spoolFiles, weightIn } from './stage.ts'
+import { beginLife, sequenceOf, spoolFiles, weightIn } from './stage.ts'
 
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
@@ -19,8 +19,6 @@ interface Trace {
   /** Before each step, and after the last: events that the ledger said wait on disk alone, and the time in milliseconds. */
   readonly said: readonly { readonly spooled: number; readonly at: number }[]
 }
-
-const sequenceOf = (path: string): string => /(\d{17})-/.exec(path)![1]!
 
 /** The same numbers each time. */
 function randomFrom(seed: number): () => number {

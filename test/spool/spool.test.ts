@@ -44,6 +44,19 @@ describe('a spool that takes what memory has no room for', () => {
     assert.equal(life.disk.mostAtOnce, 1)
   })
 
+  it('writes the youngest, and keeps in memory what came before', async () => {
+    const platter = createPlatter()
+    const first = await beginLife(platter)
+    first.goesDown()
+    await first.load(6)
+    assert.equal(first.ledger().pending.spooled, 30)
+    first.disk.kill()
+
+    const second = await beginLife(platter)
+    await second.pass(10)
+    assert.deepEqual([...new Set(second.names().map((name) => name.split('.')[1]))], ['3', '4', '5'])
+  })
+
   it('sends what comes back in order of age, one batch from disk and one fresh', async () => {
     const platter = createPlatter()
     const first = await beginLife(platter, { mode: 'always' })

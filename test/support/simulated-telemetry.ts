@@ -5,10 +5,18 @@ import type { InspectObserver } from '../../src/control/observe.ts'
 import type { LedgerStatus } from '../../src/delivery/ledger.ts'
 import type { Disk } from '../../src/delivery/spool/disk.ts'
 import type { AnyExporterDefinition } from '../../src/exporters/exporter.ts'
+import type { Logger } from '../../src/logger.ts'
 import { assembleTelemetry } from '../../src/telemetry.ts'
 import { createSimulatedClock, type SimulatedClock } from '../../src/testing/simulated.ts'
 import type { ConfigInit } from '../../src/typed-init.ts'
 import { quietLogger } from './quiet-logger.ts'
+
+export interface Warning {
+  /** What the log says: its text, and the message of an error. */
+  readonly text: string
+  /** The ledgers at this moment, by exporter. */
+  readonly ledgers: Readonly<Record<string, LedgerStatus>>
+}
 
 /** A telemetry system on simulated time. */
 export interface SimulatedTelemetry {
@@ -22,6 +30,8 @@ export interface SimulatedTelemetry {
   ledger(id?: string): LedgerStatus
   state(id?: string): string | undefined
   breaker(id?: string): string | undefined
+  /** Warnings in the log so far. */
+  readonly warnings: readonly Warning[]
   /** Stops, in as much simulated time as it takes. */
   end(timeoutMs?: number): ReturnType<Telemetry['stop']>
 }
@@ -42,13 +52,23 @@ export async function startSimulated(
   disk?: Disk,
 ): Promise<SimulatedTelemetry> {
   const clock = createSimulatedClock()
-  const telemetry = assembleTelemetry(
-    { types, config: { init, env: {} }, clock, logger: quietLogger, drainOnExit: false, inspect },
+  const warnings: Warning[] = []
+  const logger: Logger = {
+    ...quietLogger,
+    warn(facts, text) {
+      const exporters = Object.entries(telemetry.status().exporters)
+      const ledgers = Object.fromEntries(exporters.map(([id, { ledger }]) => [id, ledger]))
+      warnings.push({ text: `${text} ${Object(facts).message ?? ''}`, ledgers })
+    },
+  }
+  const telemetry: Telemetry = assembleTelemetry(
+    { types, config: { init, env: {} }, clock, logger, drainOnExit: false, inspect },
     machine,
     disk,
   )
   const simulated: SimulatedTelemetry = {
     telemetry,
+    warnings,
     clock,
     pass: (seconds) => clock.advance(seconds * 1000),
     settle: () => clock.settle(),

@@ -2,7 +2,7 @@ import type { TelemetryErrorCode } from '../../error-codes.ts'
 import type { ConfigProblem, TelemetryConfigError } from '../../errors.ts'
 import { isRecord } from '../formats/format.ts'
 import { systemKeys } from '../keys.ts'
-import { type Entry, noTables, type Place, type Source, type Tables } from '../layers.ts'
+import { type Entry, noTable, noTables, type Place, type Source, type Tables } from '../layers.ts'
 import { isExporterId, isPolluting, pathOf, shownName } from '../paths.ts'
 import { createProblems, type ProblemList } from '../presentation/problem-list.ts'
 import { nearest, problemAt } from '../presentation/problems.ts'
@@ -141,5 +141,6 @@ export function readDocument(raw: unknown, reader: DocumentReader): ReadDocument
   else if (!isRecord(document)) refuse([], 'must be a table', 'CONFIG_INVALID_VALUE')
   else if (reader.wrapping === 'optional') readOptional(document)
   else readWhole(document)
-  return { tables: { system, exporters }, problems, foreign }
+  // Two documents that say nothing of telemachine's own keys say the same of them.
+  return { tables: { system: system.size === 0 ? noTable : system, exporters }, problems, foreign }
 }

@@ -7,10 +7,11 @@ import type { Batch } from '../batch.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Queue } from '../queue-contract.ts'
 import type { QueueSpill } from '../spill.ts'
-import type { Content, ContentHead } from './content.ts'
 import type { Disk } from './disk.ts'
 import type { StoredFile } from './files.ts'
+import type { Reading } from './reading.ts'
 import type { SpoolStatus } from './status.ts'
+import type { Writing } from './writing.ts'
 
 /** The spool of one exporter: the data side. */
 export interface Spool extends QueueSpill {
@@ -67,53 +68,21 @@ export interface SpoolOptions {
   readonly onChange: () => void
 }
 
-/** A file that was read to be sent. */
-export interface LoadedFile extends Content {
-  readonly file: StoredFile
-}
-
 /** The files of one exporter: which there are, which wait to be sent. Nothing in it throws or rejects. */
 export interface Store extends SpoolPort {
+  readonly reading: Reading
+  readonly writing: Writing
   open(): Promise<{ readonly isFull: boolean }>
   /** Gives the directory back. `isLast`: the process ends, and what waits on disk still counts. */
   close(isLast: boolean): Promise<void>
   /** Files may be written. */
   readonly mayWrite: boolean
-  /** A file waits, and may be read now. */
-  readonly mayRead: boolean
-  /** One that was full has room again. */
-  readonly hasRoom: boolean
   /** Events that wait on disk alone. */
   readonly weight: number
-  /**
-   * Writes a file. Undefined: it could not be written, or not in time. What is `sending` is being sent at this moment.
-   */
-  save(
-    head: Omit<ContentHead, 'type' | 'version'>,
-    packed: Uint8Array,
-    weight: number,
-    attempts: number,
-    sending: boolean,
-  ): Promise<StoredFile | undefined>
   /** The file is all there is of its events: they wait on disk from now on. */
   wait(file: StoredFile): void
-  /**
-   * Reads the next file, for an attempt to send it; it counts as waiting until it is released. Undefined: there is none,
-   * or it cannot be read now. `onSlow` is called when it takes too long; it goes on.
-   */
-  load(onSlow: () => void): Promise<LoadedFile | undefined>
-  /** Its events are in memory from now on, too. */
-  release(file: StoredFile): void
-  /** A file is being read, and it takes too long. */
-  readonly isSlow: boolean
-  /** An attempt to send the file failed: this life of the process does not count against it. */
-  survived(file: StoredFile): void
-  /** Puts a file back that was read: before all others if nothing of it was sent meanwhile. */
-  putBack(file: StoredFile): void
   /** Something that a write needs has failed. */
   fail(error: unknown): void
-  /** Sets a file aside that cannot be unpacked. */
-  spoil(file: StoredFile): Promise<void>
   /** It is delivered, or dropped. */
   remove(file: StoredFile): void
   /** The highest sequence that was written. */

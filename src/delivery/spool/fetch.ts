@@ -3,7 +3,8 @@ import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
 import { type Batch, batchOf } from '../batch.ts'
 import type { Queue } from '../queue-contract.ts'
 import { CorruptFile } from './content.ts'
-import type { LoadedFile, Store } from './contract.ts'
+import type { Store } from './contract.ts'
+import type { LoadedFile } from './reading.ts'
 import { createBacking } from './save.ts'
 
 /** Files that are in memory at the same time. */
@@ -40,8 +41,10 @@ export function createFetch({
   onRead: () => void
   onReadable: () => void
 }): Fetch {
+  const { reading } = store
   let loaded = 0
   let underWay: Promise<boolean> | undefined
+  let isSlow = false
 
   const batchFrom = ({ file, head, packed }: LoadedFile): Batch => {
     const items = [...(definition.unpack?.(packed, head.version, state) ?? [])]
@@ -59,7 +62,7 @@ export function createFetch({
         forget()
         store.remove(of)
       },
-      onSurvived: store.survived,
+      onSurvived: reading.survived,
       onPutBack: forget,
     })
     backing.attach(file)
@@ -84,44 +87,40 @@ export function createFetch({
     }
   }
 
-  const fetch = async (onSlow: () => void): Promise<boolean> => {
-    const file = await store.load(onSlow)
-    if (file === undefined) return false
-    // From here on it counts in the queue, or as dropped.
-    store.release(file.file)
-    try {
-      const batch = batchFrom(file)
+  const unpack = (file: LoadedFile) => {
+    const batch = batchFrom(file)
+    return () => {
       loaded += 1
       queue().addFetched(batch)
       onRead()
-      return true
-    } catch (error) {
-      onError(error)
-      await store.spoil(file.file)
-      return false
     }
   }
 
-  const isPossible = (): boolean => underWay === undefined && loaded < maxLoaded && store.mayRead
+  const isPossible = (): boolean => underWay === undefined && loaded < maxLoaded && reading.mayRead
 
   return {
     get isPossible() {
       return isPossible()
     },
     get isUnderWay() {
-      return underWay !== undefined && !store.isSlow
+      return underWay !== undefined && !isSlow
     },
     load() {
       if (underWay) return underWay
       if (!isPossible()) return Promise.resolve(false)
       // Does not wait for a disk that hangs: what it may still read is taken later.
       underWay = new Promise((resolve) => {
-        const reading = fetch(() => resolve(false)).catch((error) => {
+        const onSlow = () => {
+          isSlow = true
+          resolve(false)
+        }
+        const read = reading.load(unpack, onSlow).catch((error) => {
           onError(error)
           return false
         })
-        void reading.then((wasRead) => {
+        void read.then((wasRead) => {
           underWay = undefined
+          isSlow = false
           onReadable()
           resolve(wasRead)
         })

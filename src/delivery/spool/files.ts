@@ -16,9 +16,11 @@ export interface StoredFile {
   turn: Promise<unknown>
 }
 
+const idle: Promise<unknown> = Promise.resolve()
+
 export const storedFile = (folder: Folder, facts: FileFacts, doubtful = false): StoredFile => ({
   ...{ folder, facts, unread: undefined, doubtful, isPartlyTaken: false, readErrors: 0 },
-  turn: Promise.resolve(),
+  turn: idle,
 })
 
 /** To drop it is ambiguous. */
@@ -31,10 +33,15 @@ export function inTurn<Result>(file: StoredFile, operation: () => Promise<Result
   return result
 }
 
-/** Gives a file its next name. */
+/** Gives a file its next name, unless it has that already. */
 export const renameFile = async (file: StoredFile, facts: FileFacts, synced: boolean): Promise<void> => {
-  await file.folder.rename(file.facts, facts, synced)
-  file.facts = facts
+  const { attempts, lives } = file.facts
+  if (facts.attempts !== attempts || facts.lives !== lives) {
+    await file.folder.rename(file.facts, facts)
+    file.facts = facts
+  }
+  // Where this fails the file has its new name all the same.
+  if (synced) await file.folder.syncNames()
 }
 
 /** Which files there are, and what they come to. */

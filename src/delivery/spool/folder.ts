@@ -26,7 +26,7 @@ export interface Folder {
   /** Rejects with a CorruptFile if the file is gone. */
   read(file: FileFacts): Promise<Buffer>
   /** Gives a file its next name. */
-  rename(file: FileFacts, to: FileFacts, synced: boolean): Promise<void>
+  rename(file: FileFacts, to: FileFacts): Promise<void>
   remove(file: FileFacts): Promise<void>
   /** Sets a file aside, and removes the oldest that was if they are too many. */
   quarantine(file: FileFacts): Promise<void>
@@ -154,10 +154,9 @@ export function createFolder(directory: string, disk: Disk): Folder {
         throw error
       }
     },
-    async rename(file, to, synced) {
+    async rename(file, to) {
       await disk.rename(pathOf(file), pathOf(to))
-      if (synced) await disk.sync(directory)
-      else hasUnsyncedNames = true
+      hasUnsyncedNames = true
     },
     async remove(file) {
       try {

@@ -16,8 +16,8 @@ const staleTakeoverMs = 5_000
 const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code
 
 /**
- * Takes the lock of a directory. Process ids repeat in containers, so a file that names one would not do. Whoever binds
- * the socket, for the first time or in place of a process that has died, does so under an exclusive mkdir.
+ * Takes the lock of a directory. Process ids repeat in containers, so a file that names one would not do. The socket is
+ * bound under an exclusive mkdir, so that of several processes that find the socket of a dead one, one takes it over.
  * @throws TelemetryError `SPOOL_HELD` if another process, or another exporter of this one, has it.
  */
 export async function takeLock(directory: string, disk: Disk): Promise<Lock> {
@@ -42,6 +42,7 @@ export async function takeLock(directory: string, disk: Disk): Promise<Lock> {
     if (state === 'stale') await disk.remove(path)
     return { release: await disk.bind(path) }
   } finally {
-    await disk.removeDirectory(takeover)
+    // One that cannot be removed is stale soon.
+    await disk.removeDirectory(takeover).catch(() => {})
   }
 }

@@ -1,30 +1,46 @@
 import { type Clock, elapsed } from '../../clock.ts'
-import { TelemetryError } from '../../errors.ts'
+import { messageOf, TelemetryError } from '../../errors.ts'
 import type { DropReason } from '../../exporters/drop-reasons.ts'
-import { CorruptFile, decodeContent } from './content.ts'
-import type { LoadedFile } from './contract.ts'
+import { type Content, CorruptFile, decodeContent } from './content.ts'
 import { type Files, inTurn, mayHaveArrived, renameFile, type StoredFile } from './files.ts'
 import type { Watch } from './patience.ts'
 
 /** A file that could not be read so often is set aside. */
 const maxReadErrors = 3
 
+/** A file that was read to be sent. */
+export interface LoadedFile extends Content {
+  readonly file: StoredFile
+}
+
 /** Reads files to be sent, and says in their names what becomes of that. */
 export interface Reading {
+  /** A file waits, and may be read now. */
   readonly mayRead: boolean
-  /** A file is being read, and it takes too long. */
-  readonly isSlow: boolean
-  load(onSlow: () => void): Promise<LoadedFile | undefined>
-  /** Sets a file aside that cannot be unpacked. */
-  spoil(file: StoredFile): Promise<void>
-  /** An attempt to send the file failed. */
+  /**
+   * Reads the next file, for an attempt to send it. One at a time. False: there is none, or it cannot be read now.
+   * @param unpack makes a batch of it, and returns the function that adds the batch to the queue; a file with which it
+   * throws is set aside.
+   * @param onSlow is called when it takes too long; it goes on.
+   */
+  load(unpack: (file: LoadedFile) => () => void, onSlow: () => void): Promise<boolean>
+  /** An attempt to send the file failed: this life of the process does not count against it. */
   survived(file: StoredFile): void
-  /** Puts a file back that was read. */
+  /** Puts a file back that was read: before all others if nothing of it was sent meanwhile. */
   putBack(file: StoredFile): void
   /** Resolves when the names say everything. */
   finish(): Promise<void>
   /** The disk is well again: a file that could not be read is tried at once. */
   forgive(): void
+}
+
+/** @throws CorruptFile */
+function unpacked(unpack: (file: LoadedFile) => () => void, file: LoadedFile): () => void {
+  try {
+    return unpack(file)
+  } catch (error) {
+    throw new CorruptFile(messageOf(error))
+  }
 }
 
 export function createReading({
@@ -57,8 +73,6 @@ export function createReading({
   onRoom: () => void
 }): Reading {
   const { waiting, unsettled } = files
-  let loading = false
-  let isSlow = false
   let failures = 0
   /** Monotonic milliseconds. */
   let readAgainAt = 0
@@ -67,37 +81,49 @@ export function createReading({
   const read = async (file: StoredFile): Promise<LoadedFile> => {
     const { facts } = file
     const content = decodeContent(await file.folder.read(facts), facts)
+    // What fails from here on is no fault of the file.
+    file.readErrors = 0
     if (content.head.type !== type)
       throw new CorruptFile(`it was written by an exporter of the type ${content.head.type}`)
+    // A reading that failed before may have given it its name.
+    file.unread ??= facts
+    const { attempts, lives } = file.unread
     // If this life ends before the attempt does, the next one knows.
-    await renameFile(file, { ...facts, attempts: facts.attempts + 1, lives: facts.lives + 1 }, isSynced())
+    await renameFile(file, { ...facts, attempts: attempts + 1, lives: lives + 1 }, isSynced())
     if (!isSynced()) files.unsynced.add(file)
-    file.unread = facts
     return { ...content, file }
   }
 
   /** The name says too much until then: a loss of power may have it so. */
   const rename = (file: StoredFile, to: () => Partial<StoredFile['facts']>): void => {
     const renamed = inTurn(file, async () => {
-      const facts = { ...file.facts, ...to() }
-      const isSame = facts.lives === file.facts.lives && facts.attempts === file.facts.attempts
-      if (isOpen() && unsettled.has(file) && !isSame) await renameFile(file, facts, false)
+      if (isOpen() && unsettled.has(file)) await renameFile(file, { ...file.facts, ...to() }, false)
     }).catch(onError)
     renaming.add(renamed)
     void renamed.then(() => renaming.delete(renamed))
   }
 
-  const spoil: Reading['spoil'] = async (file) => {
-    onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
+  /** False: the disk fails at that, too. */
+  const setAside = async (file: StoredFile): Promise<boolean> => {
     try {
       await inTurn(file, () => file.folder.quarantine(file.facts))
-      files.forget(file)
-      onRoom()
     } catch (error) {
-      // It may as well be removed later.
-      files.doom(file)
       fail(error)
+      return false
     }
+    files.forget(file)
+    onRoom()
+    return true
+  }
+
+  const spoil = async (file: StoredFile, error: CorruptFile): Promise<void> => {
+    onError(
+      new TelemetryError('SPOOL_CORRUPT', `a file of the spool was moved to quarantine: ${error.message}`),
+    )
+    files.release(file)
+    onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
+    // It may as well be removed later.
+    if (!(await setAside(file))) files.doom(file)
   }
 
   const noteReadError = async (file: StoredFile, error: unknown): Promise<void> => {
@@ -107,49 +133,38 @@ export function createReading({
     readAgainAt = elapsed(clock) + delayMs
     clock.setTimeout(onReadable, delayMs)
     fail(error)
-    if (file.readErrors >= maxReadErrors) await spoil(file)
+    // Where the disk cannot set it aside either, the trouble is the disk's: the file may be whole.
+    const isAside = file.readErrors >= maxReadErrors && (await setAside(file))
+    files.release(file)
+    if (isAside) onDropped('spool_corrupt', file.facts.weight, mayHaveArrived(file))
     else wait(file)
   }
 
   return {
     get mayRead() {
-      return waiting.size > 0 && !loading && isOpen() && elapsed(clock) >= readAgainAt
+      return waiting.size > 0 && isOpen() && elapsed(clock) >= readAgainAt
     },
-    get isSlow() {
-      return isSlow
-    },
-    async load(onSlow) {
+    async load(unpack, onSlow) {
       const [file] = waiting
-      if (file === undefined || !isOpen() || loading) return undefined
-      loading = true
+      if (file === undefined || !isOpen()) return false
       // Its weight still counts as waiting on disk while it is read.
       files.beginReading(file)
+      let add: () => void
       try {
         const reading = inTurn(file, () => read(file))
-        const loaded = await watch(reading, () => {
-          isSlow = true
-          onSlow()
-        })
+        const loaded = await watch(reading, onSlow)
         failures = 0
-        return loaded
+        add = unpacked(unpack, loaded)
       } catch (error) {
-        files.release(file)
-        if (error instanceof CorruptFile) {
-          onError(
-            new TelemetryError(
-              'SPOOL_CORRUPT',
-              `a file of the spool was moved to quarantine: ${error.message}`,
-            ),
-          )
-          await spoil(file)
-        } else await noteReadError(file, error)
-        return undefined
-      } finally {
-        loading = false
-        isSlow = false
+        if (error instanceof CorruptFile) await spoil(file, error)
+        else await noteReadError(file, error)
+        return false
       }
+      // From here on it counts in the queue.
+      files.release(file)
+      add()
+      return true
     },
-    spoil,
     survived(file) {
       file.unread = undefined
       if (file.facts.lives > 0) rename(file, () => ({ lives: 0 }))

@@ -6,35 +6,41 @@ export interface Removal {
   settle(file: StoredFile): void
   /** Tries again to remove files that could not be removed. */
   sweep(): void
-  /** Removes all that is settled. Rejects when that fails. */
+  /** Removes all that is settled, as far as the disk does. */
   finish(): Promise<void>
 }
 
-/** @param onRemoved is called when nothing that is settled is left. */
+/**
+ * @param onRemoved is called when files were removed.
+ * @param onFailed is called once for each file that cannot be removed.
+ */
 export function createRemoval(
   files: Files,
   onRemoved: () => void,
   onFailed: (error: unknown) => void,
 ): Removal {
   let sweeping = false
+  const stuck = new WeakSet<StoredFile>()
 
   const finish = async (): Promise<void> => {
     // The loop also sees files that are settled meanwhile.
-    for (const file of files.doomed) {
-      await inTurn(file, () => file.folder.remove(file.facts))
-      files.forget(file)
-    }
+    for (const file of files.doomed)
+      try {
+        await inTurn(file, () => file.folder.remove(file.facts))
+        files.forget(file)
+      } catch (error) {
+        if (!stuck.has(file)) onFailed(error)
+        stuck.add(file)
+      }
     onRemoved()
   }
 
   const sweep = (): void => {
     if (sweeping || files.doomed.size === 0) return
     sweeping = true
-    void finish()
-      .catch(onFailed)
-      .finally(() => {
-        sweeping = false
-      })
+    void finish().then(() => {
+      sweeping = false
+    })
   }
 
   return {

@@ -1,5 +1,5 @@
 import type { AnyExporterDefinition } from '../../exporters/exporter.ts'
-import { type Backing, type Batch, batchOf } from '../batch.ts'
+import type { Backing, Batch } from '../batch.ts'
 import type { RequestRoom } from '../ring.ts'
 import type { Store } from './contract.ts'
 import type { StoredFile } from './files.ts'
@@ -70,7 +70,6 @@ export function createBacking(
 
 /** Makes files of batches. */
 export interface Writer {
-  batchOf: typeof batchOf
   /** Undefined: it could not be written. */
   save(batch: Batch, sending: boolean): Promise<StoredFile | undefined>
   /** Writes a batch that is in flight: the file goes when the batch is settled. */
@@ -91,7 +90,7 @@ export function createWriter(definition: AnyExporterDefinition, state: unknown, 
       return undefined
     }
     const { weights, wires = null, onlySelf: self, weight, attempts } = batch
-    const file = await store.save({ weights, wires, self }, packed, weight, attempts, sending)
+    const file = await store.writing.save({ weights, wires, self }, packed, weight, attempts, sending)
     if (file) {
       file.doubtful = batch.doubtful
       file.isPartlyTaken = batch.isPartlyTaken
@@ -105,12 +104,11 @@ export function createWriter(definition: AnyExporterDefinition, state: unknown, 
   }
 
   return {
-    batchOf,
     save,
     async copy(batch) {
       const backing = createBacking(batch.items.length, {
         onEmpty: store.remove,
-        onSurvived: store.survived,
+        onSurvived: store.reading.survived,
       })
       batch.backing = backing
       const file = await save(batch, true)
@@ -126,7 +124,7 @@ export function createWriter(definition: AnyExporterDefinition, state: unknown, 
       backing.putBack()
       file.doubtful = doubtful
       file.isPartlyTaken = isPartlyTaken
-      store.putBack(file)
+      store.reading.putBack(file)
       return true
     },
   }

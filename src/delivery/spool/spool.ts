@@ -2,7 +2,7 @@ import { createActor } from 'xstate'
 import type { SpoolState } from '../../../machines/index.ts'
 import { elapsed } from '../../clock.ts'
 import type { DropReason } from '../../exporters/drop-reasons.ts'
-import type { Batch } from '../batch.ts'
+import { type Batch, batchOf, dropBatch } from '../batch.ts'
 import { createRing, type RequestRoom } from '../ring.ts'
 import { wireSpool } from './chart.ts'
 import type { Spool, SpoolOptions } from './contract.ts'
@@ -22,8 +22,8 @@ const shortestLookMs = 5
 export function createSpool(options: SpoolOptions): Spool {
   const { id, definition, clock, ledger, disk, queue, leases, config, onError, onReadable, onChange } =
     options
-  let settings: SpoolSettings | null = null
-  let lastSettings: SpoolSettings | undefined
+  /** The latest there were; the spool may be off by now. */
+  let settings: SpoolSettings | undefined
   let isLast = false
   let isWriting = false
   let timer: unknown
@@ -34,25 +34,21 @@ export function createSpool(options: SpoolOptions): Spool {
   const leaving = createLeaving()
   const ring = createRing(definition.sizeOf?.bind(definition))
 
-  const room = (): RequestRoom => roomOfFile((settings ?? lastSettings) as SpoolSettings)
-
-  const drop = (reason: DropReason, weight: number, isAmbiguous: boolean, onlySelf = false): void => {
-    if (isAmbiguous) ledger.addAmbiguous(weight)
-    ledger.drop(reason, weight, onlySelf)
-  }
-  const dropBatch = (reason: DropReason, batch: Batch): void =>
-    drop(reason, batch.weight, batch.doubtful || batch.isPartlyTaken, batch.onlySelf)
+  const room = (): RequestRoom => roomOfFile(settings as SpoolSettings)
 
   const store = createStore({
     id,
     type: definition.type,
     version: definition.packVersion ?? 1,
-    settings: () => (settings ?? lastSettings) as SpoolSettings,
+    settings: () => settings as SpoolSettings,
     disk,
     clock,
     send: (event) => actor?.send(event),
     onRestored: ledger.restore,
-    onDropped: drop,
+    onDropped(reason, weight, isAmbiguous) {
+      if (isAmbiguous) ledger.addAmbiguous(weight)
+      ledger.drop(reason, weight)
+    },
     onError,
     onReadable,
   })
@@ -91,7 +87,7 @@ export function createSpool(options: SpoolOptions): Spool {
   const flushIntervalMs = (): number => Number(config().flush_interval) * 1000
 
   const takeSpilt = (): Batch => {
-    const batch = writer.batchOf(ring.take(room()))
+    const batch = batchOf(ring.take(room()))
     batch.firstPosition = queue().taken()
     return batch
   }
@@ -101,21 +97,27 @@ export function createSpool(options: SpoolOptions): Spool {
     onReadable()
   }
 
-  /** Writes a batch that is in memory alone: afterwards it is on disk alone. */
-  const move = async (batch: Batch): Promise<boolean> => {
-    leaving.add(batch)
-    const file = await writer.save(batch, false)
+  /** Writes a batch that is leaving: afterwards it is on disk alone. `onFailed` is called where that fails. */
+  const write = async (batch: Batch, onFailed: () => void): Promise<boolean> => {
+    const file = store.mayWrite ? await writer.save(batch, false) : undefined
     const isWanted = leaving.remove(batch)
     if (file === undefined) {
-      if (isWanted) {
-        queue().giveBack(batch)
-        onReadable()
-      }
+      if (isWanted) onFailed()
       return false
     }
-    if (isWanted) store.wait(file)
-    else store.remove(file)
+    if (isWanted) {
+      store.wait(file)
+      batch.backing?.leave(batch.items.length)
+    } else store.remove(file)
     return true
+  }
+
+  const move = (batch: Batch): Promise<boolean> => {
+    leaving.add(batch)
+    return write(batch, () => {
+      queue().giveBack(batch)
+      onReadable()
+    })
   }
 
   const nextWork = (): (() => Promise<boolean>) | undefined => {
@@ -180,33 +182,24 @@ export function createSpool(options: SpoolOptions): Spool {
   }
 
   const park = async (batches: readonly Batch[], reason: DropReason): Promise<void> => {
-    for (const batch of batches) {
-      if (!leaving.has(batch)) continue
-      const file = store.mayWrite ? await writer.save(batch, false) : undefined
-      if (!leaving.remove(batch)) {
-        if (file) store.remove(file)
-        continue
-      }
-      if (file) store.wait(file)
-      else dropBatch(reason, batch)
-      batch.backing?.leave(batch.items.length)
-    }
+    for (const batch of batches)
+      if (leaving.has(batch)) await write(batch, () => dropBatch(ledger, reason, batch))
   }
 
   return {
     configure(now) {
-      const before = settings
-      settings = spoolSettingsOf(now)
-      lastSettings = settings ?? lastSettings
-      if (settings === null) {
+      const next = spoolSettingsOf(now)
+      if (next === null) {
         actor?.send({ type: 'spool.disable' })
         return
       }
+      const isMoved = settings !== undefined && settings.directory !== next.directory
+      settings = next
       actor ??= start()
-      if (before !== null && before.directory !== settings.directory) actor.send({ type: 'spool.disable' })
+      if (isMoved) actor.send({ type: 'spool.disable' })
       actor.send({ type: 'spool.enable' })
       // `max_bytes` may be larger than before.
-      if (shown === 'full' && store.hasRoom) actor.send({ type: 'spool.freed' })
+      if (shown === 'full' && store.writing.hasRoom) actor.send({ type: 'spool.freed' })
       onChange()
     },
     get spills() {
@@ -277,14 +270,11 @@ export function createSpool(options: SpoolOptions): Spool {
     parked: () => parking,
     end: (reason) =>
       new Promise((resolve) => {
-        for (const batch of leaving.clear()) dropBatch(reason, batch)
+        for (const batch of leaving.clear()) dropBatch(ledger, reason, batch)
         clock.clearTimeout(timer)
         isLast = true
         // A write that was under way when the rest was parked, and failed, has put its batch back.
-        for (const batch of actor ? takeAll() : []) {
-          dropBatch(reason, batch)
-          batch.backing?.leave(batch.items.length)
-        }
+        for (const batch of actor ? takeAll() : []) dropBatch(ledger, reason, batch)
         if (actor === undefined || shown === 'off') return resolve()
         actor.on('state.shown', () => {
           if (shown === 'off') resolve()
@@ -293,10 +283,10 @@ export function createSpool(options: SpoolOptions): Spool {
       }),
     status: () =>
       actor &&
-      lastSettings && {
+      settings && {
         state: shown,
-        directory: lastSettings.directory,
-        mode: lastSettings.mode,
+        directory: settings.directory,
+        mode: settings.mode,
         ...store.status(),
       },
   }

@@ -56,7 +56,11 @@ export function createStore(options: {
   const noteRoom = (): void => {
     if (writing.hasRoom) send({ type: 'spool.freed' })
   }
-  const removal = createRemoval(files, noteRoom, fail)
+  const removal = createRemoval(files, noteRoom, (error) => {
+    // While it is closed it cannot fail, and a file of a directory that it has left may be removed all the same.
+    onError(error)
+    fail(error)
+  })
   const { settle } = removal
   const writing = createWriting({
     ...{ files, type, version, settings, clock, watch, fail, settle },
@@ -68,8 +72,8 @@ export function createStore(options: {
     },
   })
   const leave = (weight: number, directory: string): void => {
-    if (weight > 0) onError(leftBehind(weight, directory))
     onDropped('disabled', weight, false)
+    if (weight > 0) onError(leftBehind(weight, directory))
   }
   /** The directory may be another one by now than that in which the file is. */
   const wait = (file: StoredFile, isNext = false): void => {
@@ -125,7 +129,7 @@ export function createStore(options: {
 
   const close: Store['close'] = async (isLast) => {
     await reading.finish()
-    await removal.finish().catch(onError)
+    await removal.finish()
     const closing = folder
     folder = undefined
     if (!isLast) {
@@ -146,6 +150,8 @@ export function createStore(options: {
 
   return {
     id,
+    reading,
+    writing,
     allow: () => {
       mayWrite = true
       onReadable()
@@ -159,12 +165,6 @@ export function createStore(options: {
     get mayWrite() {
       return mayWrite
     },
-    get mayRead() {
-      return reading.mayRead
-    },
-    get hasRoom() {
-      return writing.hasRoom
-    },
     get weight() {
       return files.weight
     },
@@ -175,20 +175,11 @@ export function createStore(options: {
       for (const { facts } of unsettled) return facts.sequence > sequence
       return true
     },
-    save: writing.save,
     wait(file) {
       wait(file)
       onReadable()
     },
-    load: reading.load,
-    release: files.release,
-    get isSlow() {
-      return reading.isSlow
-    },
-    survived: reading.survived,
-    putBack: reading.putBack,
     fail,
-    spoil: reading.spoil,
     remove(file) {
       files.stopWaiting(file)
       settle(file)

@@ -1,7 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import { checksumOf, encodeContent } from './content.ts'
-import type { Store } from './contract.ts'
-import { type Files, storedFile } from './files.ts'
+import { type ContentHead, checksumOf, encodeContent } from './content.ts'
+import { type Files, type StoredFile, storedFile } from './files.ts'
 import type { Folder } from './folder.ts'
 import type { Watch } from './patience.ts'
 import type { SpoolSettings } from './settings.ts'
@@ -13,7 +12,16 @@ const freedAt = 0.9
 export interface Writing {
   /** One that was full has room again. */
   readonly hasRoom: boolean
-  save: Store['save']
+  /**
+   * Writes a file. Undefined: it could not be written, or not in time. What is `sending` is being sent at this moment.
+   */
+  save(
+    head: Omit<ContentHead, 'type' | 'version'>,
+    packed: Uint8Array,
+    weight: number,
+    attempts: number,
+    sending: boolean,
+  ): Promise<StoredFile | undefined>
 }
 
 export function createWriting({
@@ -39,7 +47,7 @@ export function createWriting({
   watch: Watch
   fail: (error: unknown) => void
   /** A file is to be removed. */
-  settle: Store['remove']
+  settle: (file: StoredFile) => void
   onFull: () => void
   onWritten: () => void
 }): Writing {

@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Clock } from '../../clock.ts'
 import { isDenied } from '../../nats-client/denied.ts'
-import { askJetStream, JetStreamRefusal } from '../../nats-client/stored.ts'
+import { askJetStream, JetStreamRefusal, nextStored } from '../../nats-client/stored.ts'
 import { doubtIn } from '../doubt-text.ts'
 import { makeConsumer, type SignalName, signals } from './stream.ts'
 
@@ -26,7 +26,6 @@ interface ConsumerInfo {
 }
 
 const everyMs = 1000
-const noMessage = 10_037
 
 export function createLeftovers(
   connection: NatsConnection,
@@ -39,21 +38,6 @@ export function createLeftovers(
   let upTo = 0
   let askedAt = Number.NEGATIVE_INFINITY
   let before: { readonly created: string; readonly floor: number } | undefined
-
-  /** The first message of the subject that the stream has. */
-  const first = async (): Promise<number> => {
-    try {
-      const { message } = await askJetStream<{ message: { seq: number } }>(
-        connection,
-        `STREAM.MSG.GET.${stream}`,
-        { seq: 1, next_by_subj: subject },
-      )
-      return message.seq
-    } catch (error) {
-      if (error instanceof JetStreamRefusal && error.reason === noMessage) return Number.POSITIVE_INFINITY
-      throw error
-    }
-  }
 
   const look = async (): Promise<'waits' | 'done' | 'retrieved'> => {
     const info = await askJetStream<ConsumerInfo>(
@@ -68,7 +52,7 @@ export function createLeftovers(
     // A stream that others read too keeps what was acknowledged.
     if (config.retention !== 'workqueue') return 'done'
     const { created, delivered, ack_floor: floor } = info
-    const next = await first()
+    const next = (await nextStored(connection, stream, subject, 1))?.seq ?? Number.POSITIVE_INFINITY
     // What was acknowledged a moment ago is about to be removed: the floor is that of the look before.
     const isLeft = before?.created === created && next <= before.floor
     if (!isLeft && delivered.stream_seq <= state.last_seq) {

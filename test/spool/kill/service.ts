@@ -75,6 +75,8 @@ export async function serve({ directory, endpoint, first, rate }: Life, disk = s
             timeout: 0.3,
             initial_reset_timeout: 0.05,
             reset_timeout: 0.2,
+            // A slow machine is no reason to give a batch up.
+            retry_attempts: 1000,
             event_patterns: ['work.*'],
             spool: { directory, mode: 'always' },
           },
