@@ -95,7 +95,11 @@ export const deliverySetup = setup({
     isOwnBackoff: ({ event }) => event.type === 'work.deferred' && event.by === 'backoff',
   },
   actions: {
-    listen: ({ context, self }) => context.unit.listen((event) => self.send(event)),
+    listen: ({ context, self }) =>
+      context.unit.listen((event) => {
+        // Attempts that a stop has cut short may settle after this has ended.
+        if (self.getSnapshot().status === 'active') self.send(event)
+      }),
     look: ({ context }) => context.unit.look(),
     requestFlush: ({ context }) => context.unit.requestFlush(),
     failFlush: ({ context }) => context.unit.failFlush(),

@@ -3,8 +3,7 @@ import type { BackendReport, WorkEvent } from './events.ts'
 /**
  * The methods of the unit, the data side of one exporter, that a machine may call. Every method is total: it never
  * throws and never waits. None returns a fact: facts arrive as events. Work that can fail is an invoked promise actor
- * (see the
- * `actors` of each machine).
+ * (see the `actors` of each machine).
  */
 export interface UnitPort {
   readonly id: string

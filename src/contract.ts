@@ -121,7 +121,8 @@ export interface BreakerControl {
 export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
   /**
    * Loads the configuration and starts its exporters; resolves when each client is open, or has failed to open
-   * (it is retried), or takes longer than a second. @throws TelemetryConfigError; it may be called again.
+   * (it is retried), or takes longer than a second; a blocked event loop does not count. @throws
+   * TelemetryConfigError; it may be called again.
    */
   start(): Promise<void>
   /**

@@ -71,7 +71,11 @@ export function createHints({
     emittedBeforeStart() {
       if (waits) return
       waits = true
-      timer = clock.setTimeout(askForStart, startPatienceMs)
+      try {
+        timer = clock.setTimeout(askForStart, startPatienceMs)
+      } catch {
+        // Within an emit: a clock that fails costs this hint alone.
+      }
     },
     started(exporters, warned) {
       waits = true

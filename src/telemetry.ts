@@ -6,13 +6,14 @@ import { createSystemClock } from './clock.ts'
 import type { ExporterConfig } from './config/changes/plan.ts'
 import type { ConfigStore } from './config/contract.ts'
 import { createConfigStore } from './config/store.ts'
-import type { FlushReport, StopReport, Telemetry, TelemetryOptions } from './contract.ts'
+import type { StopReport, Telemetry, TelemetryOptions } from './contract.ts'
 import { createAnnouncements } from './control/announcements.ts'
 import { createBridgeFailures } from './control/bridge-failures.ts'
 import { breakerCommands, checkedEndpoint, checkedExporter, checkedTimeout } from './control/calls.ts'
 import { createChanges, setupOf } from './control/changes.ts'
 import { type Control, startControl } from './control/control.ts'
 import { wireSystem } from './control/effects.ts'
+import { flushExporters } from './control/flush.ts'
 import { createObservation } from './control/observe.ts'
 import { drainAtExit } from './control/process-exit.ts'
 import { createRecorder } from './control/recorder.ts'
@@ -32,7 +33,7 @@ import { openIngress } from './ingress.ts'
 import { guardedLogger, redactedLogger, stderrLogger } from './logger.ts'
 import { openTelemetryScopes } from './opentelemetry/active-span.ts'
 import { buildStatus, type SystemState, type TelemetryStatus } from './status.ts'
-import { atMost, whileHeld } from './waiting.ts'
+import { atMostInTurns, whileHeld } from './waiting.ts'
 import { createWrap } from './wrap.ts'
 
 /** How long `start` and `restart` wait for clients to open; slower ones open in the background. */
@@ -201,18 +202,19 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     return control
   }
 
-  const opened = (running: Control): Promise<void> => atMost(openPatienceMs, running.settled())
+  const opened = (running: Control): Promise<void> => atMostInTurns(openPatienceMs, running.settled())
 
   const ledgers = (): Record<string, LedgerStatus> =>
     Object.fromEntries([...units].map(([id, unit]) => [id, unit.ledger()]))
+
+  const parts = { bus, units, clock, control: () => control }
 
   const end = async (timeoutMs: number): Promise<StopReport> => {
     let lost = 0
     try {
       state = 'stopping'
       hints.end()
-      const everything = { bus, store, changes, units, clock, launching, control: () => control }
-      lost = await shutDown(everything, timeoutMs)
+      lost = await shutDown({ ...parts, store, changes, launching }, timeoutMs)
     } finally {
       state = 'stopped'
       timers.end()
@@ -222,20 +224,6 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
     const exporters = ledgers()
     const complete = lost === 0 && Object.values(exporters).every(({ dropped }) => !dropped.shutdown)
     return { complete, exporters, bus: bus.status() }
-  }
-
-  const flush = async (timeoutMs: number, exporters: readonly string[]): Promise<FlushReport> => {
-    bus.flush()
-    const flushed = exporters.map((id) => units.get(id)?.flushed())
-    control?.flush(exporters)
-    const timer = clock.setTimeout(() => {
-      for (const one of flushed) one?.giveUp()
-    }, timeoutMs)
-    const outcomes = await Promise.all(flushed.map((one) => one?.settled))
-    clock.clearTimeout(timer)
-    const settled = !outcomes.includes(false)
-    // Events emitted before the start have not reached an exporter yet.
-    return { complete: settled && bus.status().buffered === 0, exporters: ledgers() }
   }
 
   const telemetry: Telemetry<Events> = {
@@ -270,7 +258,10 @@ export function assembleTelemetry<Events extends EventMap<Events> = AnyEvents>(
       const timeoutMs = checkedTimeout('flush', options.timeoutMs, defaultFlushMs)
       const exporters = options.exporters ?? [...units.keys()]
       for (const id of exporters) checkedExporter(units.keys(), id)
-      return held(() => flush(timeoutMs, exporters))
+      return held(async () => {
+        const complete = await flushExporters(parts, exporters, timeoutMs)
+        return { complete, exporters: ledgers() }
+      })
     },
     wrap: createWrap({ system: () => telemetry, state: () => state, logger }),
     async restart(id) {

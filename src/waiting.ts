@@ -36,3 +36,21 @@ export async function atMost(ms: number, work: Promise<void>): Promise<void> {
   await Promise.race([work, patience])
   clearTimeout(timer)
 }
+
+/**
+ * The same, where the host blocks its event loop meanwhile, as one that loads its modules does: of each standstill a
+ * twentieth of the time counts at most, so that work that needs a few turns afterwards gets them.
+ */
+export async function atMostInTurns(ms: number, work: Promise<void>): Promise<void> {
+  const turns = 20
+  let timer: NodeJS.Timeout | undefined
+  const patience = new Promise<void>((resolve) => {
+    let passed = 0
+    timer = setInterval(() => {
+      passed += 1
+      if (passed === turns) resolve()
+    }, ms / turns)
+  })
+  await Promise.race([work, patience])
+  clearInterval(timer)
+}

@@ -22,8 +22,7 @@ const linesOf = (name: string): readonly string[] =>
     .split('\n')
     .filter((line) => line.trim() !== '')
 
-describe('the document on testing with models', function () {
-  this.timeout(60_000)
+describe('the document on testing with models', () => {
   let folder: string
 
   before(async () => {

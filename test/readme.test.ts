@@ -61,8 +61,7 @@ function createTaker() {
   }
 }
 
-describe('the README', function () {
-  this.timeout(60_000)
+describe('the README', () => {
   const folder = mkdtempSync(join(tmpdir(), 'telemachine-readme-'))
   const [a, b]: Backend[] = [createBackend(), createBackend()] as const
   const loki = createTaker()

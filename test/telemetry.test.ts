@@ -21,7 +21,11 @@ import {
 import { assembleTelemetry } from '../src/telemetry.ts'
 import { createBackend } from '../src/testing/index.ts'
 import { mortalSystem } from '../src/testing/mortal.ts'
+import { createPatience } from '../src/testing/patience.ts'
+import { inTime } from './support/in-time.ts'
 import { assertExact } from './support/ledger.ts'
+import { startOpened } from './support/opened.ts'
+import { freePort } from './support/ports.ts'
 import { quietLogger } from './support/quiet-logger.ts'
 
 function assertBalanced({
@@ -35,9 +39,9 @@ function assertBalanced({
 
 /** Waits, by turns of the event loop, until a condition holds. */
 async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-  const end = performance.now() + timeoutMs
+  const isOver = createPatience(timeoutMs)
   while (!condition()) {
-    if (performance.now() > end) assert.fail(`in vain: ${what}`)
+    if (isOver()) assert.fail(`in vain: ${what}`)
     await nextTurn()
   }
 }
@@ -65,7 +69,7 @@ describe('telemetry', () => {
     const telemetry = create({
       config: { env: {}, init: { otel: { endpoint: backend.url }, prometheus: { port: 0 } } },
     })
-    await telemetry.start()
+    await startOpened(telemetry)
     telemetry.emit('job.start', {}, { correlation_id: 7, queue: 'mail' })
     telemetry.emit('job.success', { count: 1, duration_ms: 12 }, { correlation_id: 7 })
     const answer = await telemetry.span('db.query', { table: 'users' }, async () => 'rows')
@@ -102,20 +106,22 @@ describe('telemetry', () => {
       await telemetry.start()
 
       let spans = 0
-      let moved: Promise<unknown> | undefined
       const begun = performance.now()
-      for (let elapsed = 0; elapsed < 1000; elapsed = performance.now() - begun) {
-        // As many pairs as are due at 5,000 events a second, however slow the machine is.
-        for (; spans < elapsed * 2.5; spans += 1) {
-          telemetry.emit('job.start', {}, { correlation_id: spans })
-          telemetry.emit('job.success', { duration_ms: 1 }, { correlation_id: spans })
+      /** Emits as many pairs as are due at 5,000 events a second, however slow the machine is. */
+      const emitUntil = async (isEnough: (elapsedMs: number) => boolean): Promise<void> => {
+        for (let elapsed = 0; !isEnough(elapsed); elapsed = performance.now() - begun) {
+          for (; spans < elapsed * 2.5; spans += 1) {
+            telemetry.emit('job.start', {}, { correlation_id: spans })
+            telemetry.emit('job.success', { duration_ms: 1 }, { correlation_id: spans })
+          }
+          await nextTurn()
         }
-        if (elapsed > 500) moved ??= telemetry.config.put('telemetry.otel.endpoint', b.url)
-        await nextTurn()
       }
+      await emitUntil((elapsed) => elapsed > 500 && a.spanCount > 0)
+      const moved = telemetry.config.put('telemetry.otel.endpoint', b.url)
+      await emitUntil((elapsed) => elapsed > 1000 && b.spanCount > 0)
       await moved
-      const report = await telemetry.stop()
-      assert.ok(a.spanCount > 0 && b.spanCount > 0, 'both receivers took part')
+      const report = await telemetry.stop({ timeoutMs: 60_000 })
       assert.equal(a.spanCount + b.spanCount, spans)
       assert.equal(report.exporters.otel?.delivered, 2 * spans)
       assert.equal(report.exporters.otel?.ambiguous, 0)
@@ -164,8 +170,8 @@ describe('telemetry', () => {
       config: { env: {}, init: { prometheus: { port }, mock: {} } },
     })
     await telemetry.start()
+    await until(() => telemetry.status().exporters.prometheus?.state === 'retrying', 'it retries')
     const status = telemetry.status().exporters.prometheus
-    assert.equal(status?.state, 'retrying')
     assert.match(status?.lastError?.message ?? '', /in use/)
     telemetry.emit('job.done', { count: 3 })
     await telemetry.flush()
@@ -181,7 +187,7 @@ describe('telemetry', () => {
     await once(squatter, 'listening')
     const { port } = squatter.address() as AddressInfo
     const telemetry = create({ config: { env: {}, init: { prometheus: { port: 0 } } } })
-    await telemetry.start()
+    await startOpened(telemetry)
     const before = pageOf(telemetry)
     await assert.rejects(
       telemetry.config.put('telemetry.prometheus.port', port),
@@ -195,15 +201,11 @@ describe('telemetry', () => {
 
   it('counts on over a port change', async () => {
     const telemetry = create({ config: { env: {}, init: { prometheus: { port: 0 } } } })
-    await telemetry.start()
+    await startOpened(telemetry)
     telemetry.emit('job.done', { count: 2 })
     const before = pageOf(telemetry)
     assert.match(await scrape(before), /^job_done_total 2$/m)
-    const blocker: Server = createServer().listen(0, '127.0.0.1')
-    await once(blocker, 'listening')
-    const { port } = blocker.address() as AddressInfo
-    blocker.close()
-    await once(blocker, 'close')
+    const port = await freePort()
     await telemetry.config.put('telemetry.prometheus.port', port)
     telemetry.emit('job.done', { count: 5 })
     assert.equal(pageOf(telemetry), `http://127.0.0.1:${port}/metrics`)
@@ -392,9 +394,7 @@ describe('telemetry', () => {
     const telemetry = create({ types: [stuck], config: { env: {}, init: { stuck: { batch_size: 10 } } } })
     await telemetry.start()
     for (let id = 0; id < 100; id += 1) telemetry.emit('job.done')
-    const begun = performance.now()
-    const report = await telemetry.stop({ timeoutMs: 300 })
-    assert.ok(performance.now() - begun < 300 + 1500, 'the stop keeps its deadline')
+    const report = await inTime(300 + 1500, 'the stop', telemetry.stop({ timeoutMs: 300 }))
     assert.equal(report.complete, false)
     assert.equal(report.exporters.stuck?.dropped.shutdown, 100)
     assertBalanced(report)

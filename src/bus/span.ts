@@ -18,8 +18,7 @@ export interface Span {
  * Starts a span for work that is not a function, such as a stream or callbacks: emits `<name>.start`, and returns the
  * handle whose `end()` emits `<name>.success` or `<name>.error`. It is the child of the span around the call. What is
  * to be inside it runs in `run()` of the handle. Never throws. A span that is never ended is dropped by exporters after
- * their
- * `span_ttl`.
+ * their `span_ttl`.
  */
 export type StartSpan = (name: string, metadata?: object) => StartedSpan
 

@@ -38,26 +38,16 @@ export interface Batch extends ItemBatch {
 }
 
 /** Field by field: of a spread V8 would make each batch a hidden class of its own. */
-export const batchOf = ({
-  items,
-  weights,
-  sizes,
-  wires,
-  weight,
-  bytes,
-  at,
-  firstPosition,
-  onlySelf,
-}: ItemBatch): Batch => ({
-  items,
-  weights,
-  sizes,
-  wires,
-  weight,
-  bytes,
-  at,
-  firstPosition,
-  onlySelf,
+export const batchOf = (taken: ItemBatch): Batch => ({
+  items: taken.items,
+  weights: taken.weights,
+  sizes: taken.sizes,
+  wires: taken.wires,
+  weight: taken.weight,
+  bytes: taken.bytes,
+  at: taken.at,
+  firstPosition: taken.firstPosition,
+  onlySelf: taken.onlySelf,
   failures: 0,
   destination: 0,
   deliveriesAtFirstFailure: 0,

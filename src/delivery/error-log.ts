@@ -26,6 +26,7 @@ function codeOf(thrown: unknown): string | undefined {
 
 /** Keeps an exporter's last error and logs errors, not too often. */
 export interface ErrorLog {
+  /** Never throws. */
   note(error: unknown): void
   /** Notes an error of the spool. In an outage its line is not left out because the backend's errors have one. */
   noteOfSpool(error: unknown): void
@@ -49,9 +50,18 @@ export function createErrorLog({
   /** When a line was written, by what the errors have in common. */
   const loggedAt = new Map<string, number>()
 
+  /** An injected clock may be what failed. */
+  const now = (): number => {
+    try {
+      return Math.floor(clock.now())
+    } catch {
+      return last?.at ?? 0
+    }
+  }
+
   const note = (error: unknown, kind: string): void => {
     const code = codeOf(error)
-    const at = Math.floor(clock.now())
+    const at = now()
     last = { message: redact(messageOf(error)), ...(code !== undefined && { code }), at }
     // A driver that throws on each event must not flood the log as well. A clock that was set back must not mute it.
     if (Math.abs(at - (loggedAt.get(kind) ?? Number.NEGATIVE_INFINITY)) < quietMs) return

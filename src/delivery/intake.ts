@@ -60,7 +60,12 @@ export function createIntake(options: {
   // Events behind it.
   let behind = 0
   // Batches that a driver caused to come in while it ingests: they wait their turn.
-  const line: { readonly events: TelemetryEvent[]; readonly since: number }[] = []
+  const line: {
+    readonly events: TelemetryEvent[]
+    /** Of each; undefined: each weighs 1. */
+    readonly weights: readonly number[] | undefined
+    readonly since: number
+  }[] = []
   let busy = false
   // True if any held event is not self-telemetry.
   let heldForCaller = false
@@ -112,12 +117,13 @@ export function createIntake(options: {
       if (unsettled === 0) return true
       const said = whole(bytes)
       const size = said > 0 ? said : estimate()
+      const weight = unsettled
       unsettled = 0
       if (!pulled && !makeRoom(size)) {
-        ledger.drop('queue_full', 1, self)
+        ledger.drop('queue_full', weight, self)
         return false
       }
-      ledger.hold(1)
+      ledger.hold(weight)
       held.bytes += size
       if (!self) heldForCaller = true
       return true
@@ -139,8 +145,7 @@ export function createIntake(options: {
     }
   }
 
-  const ingestOne = (next: TelemetryEvent): void => {
-    const weight = weightOf ? weightOf(next) : 1
+  const ingestOne = (next: TelemetryEvent, weight: number): void => {
     behind -= weight
     unsettled = weight
     event = next
@@ -166,18 +171,20 @@ export function createIntake(options: {
 
   return {
     ingest(events, since) {
-      const weight = weightOf ? events.reduce((sum, one) => sum + weightOf(one), 0) : events.length
+      const weights = weightOf && events.map(weightOf)
+      const weight = weights ? weights.reduce((sum, one) => sum + one, 0) : events.length
       ledger.ingest(weight)
       behind += weight
-      line.push({ events, since })
+      line.push({ events, weights, since })
       if (busy) return
       busy = true
       begin()
       for (let next = line.shift(); next; next = line.shift()) {
         arrivedAt = next.since
-        for (const one of next.events) ingestOne(one)
+        const { events: batch, weights: ofEach } = next
+        for (let i = 0; i < batch.length; i++) ingestOne(batch[i]!, ofEach?.[i] ?? 1)
         // V8 tends to make what holds a batch in the old generation, where it would keep dead events alive for long.
-        next.events.length = 0
+        batch.length = 0
       }
       event = undefined
       busy = false

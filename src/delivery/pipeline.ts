@@ -84,22 +84,7 @@ export function createPipeline(options: {
     sizeOf: definition.sizeOf?.bind(definition),
     requestBytes,
     heldBytes: () => intake.held.bytes,
-    spill: {
-      spill: (item, weight, at, self, wire, memory) => spool.spill(item, weight, at, self, wire, memory),
-      get items() {
-        return spool.items
-      },
-      get bytes() {
-        return spool.bytes
-      },
-      get fullReason() {
-        return spool.fullReason
-      },
-      fetch: () => spool.fetch(),
-      get isFetching() {
-        return spool.isFetching
-      },
-    },
+    spool: () => spool,
     isFreshDue: () => doorbell.isFreshDue(),
   })
   const intake = createIntake({

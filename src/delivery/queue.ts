@@ -20,11 +20,12 @@ export function createQueue(options: {
   requestBytes: () => number
   /** Bytes that the driver holds for this exporter. */
   heldBytes: () => number
-  spill: QueueSpill
+  /** Made after the queue. */
+  spool: () => QueueSpill
   /** Fresh items are due. */
   isFreshDue: () => boolean
 }): Queue {
-  const { ledger, limits, sizeOf, requestBytes, heldBytes, spill, isFreshDue } = options
+  const { ledger, limits, sizeOf, requestBytes, heldBytes, spool, isFreshDue } = options
   const ring = createRing(sizeOf)
   const retries = createRetries()
   /** Read from disk, and not tried since. Their bytes count as in flight. */
@@ -82,7 +83,7 @@ export function createQueue(options: {
   }
 
   const takeFetched = (): Batch | undefined => {
-    if (fetched.size() === 0) spill.fetch()
+    if (fetched.size() === 0) spool().fetch()
     while (fetched.size() > 0) {
       const batch = leaseWhole(fetched.takeFirst(), fetched)
       if (batch) return batch
@@ -90,15 +91,21 @@ export function createQueue(options: {
     return undefined
   }
 
+  const removeFetched = (): Batch => {
+    const batch = fetched.takeFirst()
+    inFlightBytes -= batch.bytes
+    return batch
+  }
+
   /** Drops the oldest items: failed batches are older than all fresh items. */
   const dropOldest = (): void => {
     if (retries.size() === 0) {
-      dropHead(spill.fullReason)
+      dropHead(spool().fullReason)
       return
     }
     const { weight, onlySelf, isAmbiguous } = retries.removeOldestItem()
     if (isAmbiguous) ledger.addAmbiguous(weight)
-    ledger.drop(spill.fullReason, weight, onlySelf)
+    ledger.drop(spool().fullReason, weight, onlySelf)
   }
 
   // Not within `makeRoom`: V8 would make a closure for each item.
@@ -107,23 +114,20 @@ export function createQueue(options: {
   const makeRoom = (wanted: number): boolean => {
     const { queueBytes, spillBytes, overflow } = limits()
     // Batches on their way to disk use the room above.
-    if (usedWith(wanted) <= spillBytes || usedWith(wanted) + spill.bytes <= queueBytes) return true
+    if (usedWith(wanted) <= spillBytes || usedWith(wanted) + spool().bytes <= queueBytes) return true
     if (overflow === 'drop_newest') return false
-    while (usedWith(wanted) + spill.bytes > queueBytes && ring.size + retries.items > 0) dropOldest()
-    return usedWith(wanted) + spill.bytes <= queueBytes
+    while (usedWith(wanted) + spool().bytes > queueBytes && ring.size + retries.items > 0) dropOldest()
+    return usedWith(wanted) + spool().bytes <= queueBytes
   }
 
   const enqueueFull: Queue['enqueue'] = (item, weight, at, self, wire, size) => {
-    if (spill.spill(item, weight, at, self, wire, size)) return true
+    if (spool().spill(item, weight, at, self, wire, size)) return true
     const { queueSize, overflow } = limits()
-    const isFull = ring.size + retries.items + spill.items >= queueSize
-    if (isFull && overflow === 'drop_oldest' && ring.size + retries.items > 0) dropOldest()
-    else if (isFull) {
-      ledger.drop(spill.fullReason, weight, self)
-      return false
-    }
-    if (!makeRoom(size)) {
-      ledger.drop(spill.fullReason, weight, self)
+    const isFull = ring.size + retries.items + spool().items >= queueSize
+    const canReplace = overflow === 'drop_oldest' && ring.size + retries.items > 0
+    if (isFull && canReplace) dropOldest()
+    if ((isFull && !canReplace) || !makeRoom(size)) {
+      ledger.drop(spool().fullReason, weight, self)
       return false
     }
     ring.push(item, weight, at, self, wire, size)
@@ -176,11 +180,11 @@ export function createQueue(options: {
       // One from disk, one fresh, as long as both are due.
       const isFreshsTurn = lastWasFetched && ring.size > 0 && isFreshDue()
       // The disk's next batch is there when its turn has come.
-      if (isFreshsTurn && fetched.size() === 0) spill.fetch()
+      if (isFreshsTurn && fetched.size() === 0) spool().fetch()
       const batch = isFreshsTurn ? undefined : takeFetched()
       lastWasFetched = batch !== undefined
       if (batch) return batch
-      return spill.isFetching && !isFreshDue() ? undefined : takeFresh()
+      return spool().isFetching && !isFreshDue() ? undefined : takeFresh()
     },
     takeUntried(round) {
       let batch: Batch | undefined
@@ -237,11 +241,7 @@ export function createQueue(options: {
     },
     removeAll(most) {
       const all: Batch[] = []
-      while (fetched.size() > 0) {
-        const batch = fetched.takeFirst()
-        inFlightBytes -= batch.bytes
-        all.push(batch)
-      }
+      while (fetched.size() > 0) all.push(removeFetched())
       while (retries.size() > 0) all.push(retries.takeFirst())
       while (ring.size > 0) all.push(batchOf(ring.take(most)))
       return all
@@ -259,11 +259,7 @@ export function createQueue(options: {
     },
     drop(reason) {
       while (retries.size() > 0) dropBatch(ledger, reason, retries.takeFirst())
-      while (fetched.size() > 0) {
-        const batch = fetched.takeFirst()
-        inFlightBytes -= batch.bytes
-        dropBatch(ledger, reason, batch)
-      }
+      while (fetched.size() > 0) dropBatch(ledger, reason, removeFetched())
       while (ring.size > 0) dropHead(reason)
     },
   }

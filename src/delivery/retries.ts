@@ -67,10 +67,7 @@ export function createRetries(): Retries {
     add: (batch: Batch) => insert(batch, line.length),
     addFirst: (batch: Batch) => insert(batch, 0),
     takeFirst: () => remove(0),
-    takeUntried(round: number) {
-      const index = line.findIndex(({ batch }) => batch.round !== round)
-      return index < 0 ? undefined : remove(index)
-    },
+    takeUntried: (round: number): Batch | undefined => retries.takeWhere((batch) => batch.round !== round),
     removeOldestItem() {
       oldest ??= findOldest()
       const place = oldest

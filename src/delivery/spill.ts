@@ -13,13 +13,3 @@ export interface QueueSpill {
   fetch(): void
   readonly isFetching: boolean
 }
-
-/** Stands in for the spool of an exporter without one. */
-export const noSpill: QueueSpill = {
-  spill: () => false,
-  items: 0,
-  bytes: 0,
-  fullReason: 'queue_full',
-  fetch: () => {},
-  isFetching: false,
-}

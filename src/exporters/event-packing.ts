@@ -5,11 +5,9 @@ import { EventRecord, shownEvent } from '../bus/event-record.ts'
 /** Name, time, fields and the place where metadata begins. */
 type Packed = readonly [name: string, time: number, fields: readonly unknown[], metadataStart: number]
 
-/** An Error loses its class on the way. */
-const errorKey = 'telemachine error'
-
+/** Makes a Map of an Error, which would lose its class on the way: metadata has no others. */
 const flat = (value: unknown): unknown => {
-  if (value instanceof ErrorSnapshot) return { [errorKey]: [value.type, value.message, value.stack] }
+  if (value instanceof ErrorSnapshot) return new Map(Object.entries(value))
   if (Array.isArray(value)) return value.map(flat)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, flat(inner)]))
@@ -18,8 +16,8 @@ const flat = (value: unknown): unknown => {
 const whole = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(whole)
   if (typeof value !== 'object' || value === null) return value
-  const { [errorKey]: error } = value as { [errorKey]?: ConstructorParameters<typeof ErrorSnapshot> }
-  if (error !== undefined) return new ErrorSnapshot(...error)
+  if (value instanceof Map)
+    return new ErrorSnapshot(value.get('type'), value.get('message'), value.get('stack'))
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, whole(inner)]))
 }
 

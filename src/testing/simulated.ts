@@ -1,6 +1,7 @@
 import { SimulatedClock as XStateClock } from 'xstate'
 import type { Clock } from '../clock.ts'
 import { TelemetryError } from '../errors.ts'
+import { createPatience } from './patience.ts'
 
 /** The options of {@link createSimulatedClock}. */
 export interface SimulatedClockOptions {
@@ -110,9 +111,9 @@ export function createSimulatedClock({
     advance,
     settle,
     async until(holds, { timeoutMs = 5000, stepMs = 0 } = {}) {
-      const deadline = performance.now() + timeoutMs
+      const isOver = createPatience(timeoutMs)
       while (!holds()) {
-        if (performance.now() > deadline)
+        if (isOver())
           throw new TelemetryError(
             'TESTING_TIMEOUT',
             `after ${timeoutMs} ms and at ${clock.now()} simulated ms`,

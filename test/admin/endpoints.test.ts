@@ -61,8 +61,7 @@ describe('admin API, of an exporter with several endpoints', () => {
   })
 })
 
-describe('live page, of an exporter with several endpoints', function () {
-  this.timeout(60_000)
+describe('live page, of an exporter with several endpoints', () => {
   const browser = withBrowser()
   let stage: Stage
   beforeEach(async () => {

@@ -16,8 +16,7 @@ import { openStage, type Stage, withBrowser } from './stage.ts'
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const markup = '<img src=x onerror="document.title=1">'
 
-describe('the fleet on the live page', function () {
-  this.timeout(120_000)
+describe('the fleet on the live page', () => {
   const browser = withBrowser()
   let stage: Stage
 

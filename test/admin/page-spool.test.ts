@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStage, type Stage, withBrowser } from './stage.ts'
 
-describe('the spool on the live page', function () {
-  this.timeout(120_000)
+describe('the spool on the live page', () => {
   const browser = withBrowser()
   let folder: string
   let stage: Stage

@@ -9,8 +9,7 @@ import { openStage, type Stage, type StageOptions, withBrowser } from './stage.t
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-describe('tools of the live page', function () {
-  this.timeout(120_000)
+describe('tools of the live page', () => {
   const browser = withBrowser()
   let stage: Stage
   afterEach(() => stage.close())

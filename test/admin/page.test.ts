@@ -10,8 +10,7 @@ import { openStage, type Stage, withBrowser } from './stage.ts'
 
 const picture = fileURLToPath(new URL('../../docs/live-page.png', import.meta.url))
 
-describe('live page', function () {
-  this.timeout(60_000)
+describe('live page', () => {
   const browser = withBrowser()
   let stage: Stage
   beforeEach(async () => {

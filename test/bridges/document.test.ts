@@ -14,6 +14,8 @@ describe('the document on bridges', () => {
   it('has a first program that shows the line below it', async () => {
     const ask = `.listen(0, '127.0.0.1', async function () {
       await (await fetch('http://127.0.0.1:' + this.address().port)).text()
+      // On a busy machine the exporter may open after the start.
+      while (!telemetry.status().exporters.prometheus.client.url) await new Promise((resolve) => setTimeout(resolve, 5))
       let page = ''
       while (!page.includes('http_server_request_duration_seconds_count'))
         page = await (await fetch(telemetry.status().exporters.prometheus.client.url)).text()
@@ -26,7 +28,7 @@ describe('the document on bridges', () => {
       .replace('9464', '0')
       .replace('.listen(8080)', ask)
     const file = await compileProgram(program)
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root, timeout: 15_000 })
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root, timeout: 240_000 })
     const shown = text.split('shows:\n\n```\n')[1]!.split('\n')[0]!
     assert.ok(stdout.includes(shown), stdout)
   })

@@ -5,6 +5,7 @@ import { drawnId, drawnText, drawSpanId } from '../../src/bus/span-id.ts'
 import { spanHex, traceHex, traceIdOf } from '../../src/bus/trace-id.ts'
 import { formatTraceparent, isTraceparent, parseTraceparent } from '../../src/bus/traceparent.ts'
 import { parseTracestate } from '../../src/bus/tracestate.ts'
+import { stopwatch } from '../support/stopwatch.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const spanId = 'b7ad6b7169203331'
@@ -129,7 +130,7 @@ describe('tracestate', () => {
   })
 
   it('takes no longer than its length, whatever it holds', () => {
-    const start = performance.now()
+    const busyMs = stopwatch()
     for (const text of [
       '\t'.repeat(30_000),
       `a=${' '.repeat(30_000)}`,
@@ -137,7 +138,7 @@ describe('tracestate', () => {
       'a=1,'.repeat(8_000),
     ])
       parseTracestate(text)
-    assert.ok(performance.now() - start < 1000)
+    assert.ok(busyMs() < 1000)
   })
 })
 

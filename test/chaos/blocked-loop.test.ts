@@ -18,7 +18,7 @@ const short = nightly ? 10 : 0.25
 const long = 600
 
 describe('a blocked event loop', function () {
-  this.timeout(blockMs * 4 + 120_000)
+  this.timeout(blockMs * 4 + 300_000)
   let backend: OtherThread
   let telemetry: Telemetry
   let emitted = 0

@@ -37,7 +37,7 @@ function figures(reports: readonly ScheduleReport[]): string {
 }
 
 describe('chaos', function () {
-  this.timeout(seconds * 1_000 + 180_000)
+  this.timeout(seconds * 1_000 + 600_000)
 
   it(`breaks nothing for ${seconds} s, from seed ${first} on`, async () => {
     const reports: ScheduleReport[] = []

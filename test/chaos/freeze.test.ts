@@ -17,9 +17,10 @@ const program = fileURLToPath(new URL('frozen-function.ts', import.meta.url))
 const spansPerCall = 5
 /** With `batch_size = 2`. */
 const requestsPerCall = 3
+/** Of an attempt, in seconds: a short one ends while the process is frozen, no busy machine outlasts a long one. */
+const [short, long] = [2, 60]
 
-describe('a process that is frozen and thawed', function () {
-  this.timeout(60_000)
+describe('a process that is frozen and thawed', () => {
   let backend: Backend
   let network: Forwarder
   let child: ChildProcess
@@ -33,9 +34,6 @@ describe('a process that is frozen and thawed', function () {
     backend = createBackend()
     await backend.listen()
     network = await createForwarder(() => backend.port)
-    child = fork(await compileFixture(program), [`http://127.0.0.1:${network.port}/v1/traces`], {
-      execArgv: [],
-    })
     calls = 0
   })
   afterEach(async () => {
@@ -44,6 +42,11 @@ describe('a process that is frozen and thawed', function () {
     await backend?.close()
   })
 
+  const begin = async (timeout: number): Promise<void> => {
+    const args = [`http://127.0.0.1:${network.port}/v1/traces`, String(timeout)]
+    child = fork(await compileFixture(program), args, { execArgv: [] })
+    await call()
+  }
   const freeze = async (): Promise<void> => {
     child.kill('SIGSTOP')
     while (!/\) T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'))) await pause(1)
@@ -83,7 +86,7 @@ describe('a process that is frozen and thawed', function () {
 
   for (const how of ['close', 'reset'] as const)
     it(`notices a ${how} that happened meanwhile before it sends, so that nothing is ambiguous and nothing failed`, async () => {
-      await call()
+      await begin(long)
       for (let round = 0; round < 20; round += 1) {
         await freeze()
         network.end(how)
@@ -95,7 +98,7 @@ describe('a process that is frozen and thawed', function () {
     })
 
   it('does not use a connection that was idle for more than 4 s, which may have fallen silent', async () => {
-    await call()
+    await begin(long)
     await freeze()
     network.fallSilent()
     await pause(4_100)
@@ -105,7 +108,7 @@ describe('a process that is frozen and thawed', function () {
   })
 
   it('outlives connections that fell silent without a word', async () => {
-    await call()
+    await begin(short)
     for (let round = 0; round < 2; round += 1) {
       await freeze()
       network.fallSilent()
@@ -120,28 +123,32 @@ describe('a process that is frozen and thawed', function () {
     ['reset', (): void => network.end('reset')],
   ] as const)
     it(`goes on with requests that were ${what} after they had been in flight when it was frozen`, async () => {
-      await call()
+      await begin(short)
+      let isFrozenInTime = true
       for (let round = 0; round < 3; round += 1) {
         const before = backend.requests
         network.hold()
         const answered = once(child, 'message')
+        const sentAt = performance.now()
         child.send(calls)
         await backend.waitForRequests(before + requestsPerCall)
         await freeze()
+        isFrozenInTime &&= performance.now() - sentAt < short * 1_000
         act()
         network.release()
         // The timeout of the attempt is over by then, and its timer due.
-        if (round === 0) await pause(2_100)
+        if (round === 0) await pause(short * 1_000 + 100)
         thaw()
         await answered
         calls += 1
       }
       const { ledger, failures } = await judge()
-      if (what === 'answered') assert.deepEqual([ledger.ambiguous, failures], [0, 0])
+      // Else a busy machine has let attempts end without an answer before.
+      if (what === 'answered' && isFrozenInTime) assert.deepEqual([ledger.ambiguous, failures], [0, 0])
     })
 
   it('finds a backend that was restarted meanwhile', async () => {
-    await call()
+    await begin(long)
     for (let round = 0; round < 5; round += 1) {
       await freeze()
       await backend.close()

@@ -10,7 +10,7 @@ const telemetry = createTelemetry({
     init: {
       otel: {
         endpoint: process.argv[2]!,
-        timeout: 2,
+        timeout: Number(process.argv[3]),
         batch_size: 2,
         failure_threshold: 1,
         initial_reset_timeout: 0.05,
@@ -32,7 +32,7 @@ const handler = telemetry.wrap(async (call: number) => {
 process.on('message', async (call: number | 'stop') => {
   if (call !== 'stop') process.send!({ result: await handler(call) })
   else {
-    const { complete, exporters } = await telemetry.stop()
+    const { complete, exporters } = await telemetry.stop({ timeoutMs: 60_000 })
     process.send!({ complete, ledger: exporters.otel, failures })
     process.disconnect()
   }

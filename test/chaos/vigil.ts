@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { createPatience } from '../../src/testing/patience.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -72,11 +73,11 @@ export async function memory(): Promise<{ readonly heap: number; readonly extern
 
 /** Follows promises, each of which has to settle in time, whatever it settles with. */
 export function createWatch() {
-  const open = new Set<{ readonly what: string; readonly dueAt: number }>()
+  const open = new Set<{ readonly what: string; readonly isOver: () => boolean }>()
   return {
     /** Returns the promise, without its rejection. */
     follow<Value>(what: string, withinMs: number, promise: Promise<Value>): Promise<Value | undefined> {
-      const one = { what, dueAt: performance.now() + withinMs }
+      const one = { what, isOver: createPatience(withinMs) }
       open.add(one)
       const settle = (): undefined => {
         open.delete(one)
@@ -89,7 +90,8 @@ export function createWatch() {
         () => settle(),
       )
     },
-    late: (): string[] => [...open].filter(({ dueAt }) => performance.now() > dueAt).map(({ what }) => what),
+    /** Has to be called again and again: a standstill of this process makes nothing late. */
+    late: (): string[] => [...open].filter(({ isOver }) => isOver()).map(({ what }) => what),
     get open() {
       return open.size
     },

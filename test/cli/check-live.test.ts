@@ -13,8 +13,7 @@ async function openBackend() {
   return backend
 }
 
-describe('telemachine check --live', function () {
-  this.timeout(60_000)
+describe('telemachine check --live', () => {
   const closers: (() => unknown)[] = []
   afterEach(() => {
     for (const close of closers.splice(0)) close()

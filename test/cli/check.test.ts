@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { shortest } from '../support/stopwatch.ts'
 import { createFolder, isOneLine, run } from './harness.ts'
 
 const valid = `[telemetry.otel]
@@ -26,9 +27,7 @@ type = "otel"
 client_key = "key.pem"
 `
 
-describe('telemachine check', function () {
-  this.timeout(60_000)
-
+describe('telemachine check', () => {
   it('finds nothing wrong with a valid file', async () => {
     const cwd = createFolder({ 'app.toml': valid })
     const { code, stdout, stderr } = await run(['check', 'app.toml'], { cwd })
@@ -159,14 +158,13 @@ describe('telemachine check', function () {
       'usage.cjs': `const { writeFileSync } = require('node:fs')
         process.on('exit', () => writeFileSync('usage.json', JSON.stringify(process.cpuUsage())))`,
     })
-    const used: number[] = []
-    for (let i = 0; i < 3; i++) {
+    // Of the processor: how long it takes on the clock is a matter of what else runs on this machine.
+    const used = await shortest(300, async () => {
       await run(['check', 'app.toml'], { cwd, env: { NODE_OPTIONS: '--require ./usage.cjs' } })
       const { user, system } = JSON.parse(readFileSync(join(cwd, 'usage.json'), 'utf8'))
-      used.push((user + system) / 1000)
-    }
-    // Of the processor: how long it takes on the clock is a matter of what else runs on this machine.
-    assert.ok(Math.min(...used) < 300, `${used} ms`)
+      return (user + system) / 1000
+    })
+    assert.ok(used < 300, `${used} ms`)
   })
 
   it('ends with one line for arguments that it cannot use', async () => {

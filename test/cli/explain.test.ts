@@ -19,8 +19,7 @@ endpoint = "https://eu.example.com/v1/traces?key=sekret-0123456789"
 `
 const secret = 'sekret-0123456789'
 
-describe('telemachine explain', function () {
-  this.timeout(60_000)
+describe('telemachine explain', () => {
   const cwd = createFolder({ 'app.toml': file, 'bad.toml': '[telemetry.otel]\nbatch_size = 0\n' })
   const env = { TELEMETRY_OTEL_BATCH_SIZE: '16' }
 
@@ -112,8 +111,7 @@ describe('telemachine explain', function () {
   })
 })
 
-describe('telemachine graph', function () {
-  this.timeout(60_000)
+describe('telemachine graph', () => {
   const cwd = createFolder({ 'app.toml': file, 'bad.toml': '[telemetry.otel]\nbatch_size = 0\n' })
 
   it('draws patterns, exporters and destinations', async () => {
@@ -175,9 +173,7 @@ endpoints = ["https://a.example.com/v1/traces", "https://b.example.com/v1/traces
   })
 })
 
-describe('telemachine', function () {
-  this.timeout(60_000)
-
+describe('telemachine', () => {
   it('says what commands there are, and of each what it takes', async () => {
     const { code, stdout } = await run(['--help'])
     const names = [...stdout.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name!)

@@ -27,8 +27,7 @@ const commands = [
 const at = (url: string, [name, ...rest]: readonly string[]): string[] =>
   name === 'config' ? [name, rest[0]!, url, ...rest.slice(1)] : [name!, url, ...rest]
 
-describe('commands that ask an admin API', function () {
-  this.timeout(60_000)
+describe('commands that ask an admin API', () => {
   let service: Service
   before(async () => {
     service = await openService()
@@ -117,8 +116,7 @@ describe('commands that ask an admin API', function () {
   })
 })
 
-describe('telemachine config', function () {
-  this.timeout(60_000)
+describe('telemachine config', () => {
   let service: Service
   beforeEach(async () => {
     service = await openService()
@@ -197,8 +195,7 @@ describe('telemachine config', function () {
   })
 })
 
-describe('telemachine tap', function () {
-  this.timeout(60_000)
+describe('telemachine tap', () => {
   let service: Service
   beforeEach(async () => {
     service = await openService()

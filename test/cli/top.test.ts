@@ -186,8 +186,7 @@ function fakeTerminal(env: Record<string, string>, columns: number) {
   return { input, output, text: () => text, terminal: createTerminal(env, { input, output, errors: output }) }
 }
 
-describe('telemachine top', function () {
-  this.timeout(60_000)
+describe('telemachine top', () => {
   let service: Service
   before(async () => {
     service = await openService()

@@ -5,8 +5,7 @@ import { createPrimaryStage, createThreadStage, type Stage } from './stage.ts'
 
 const done = (count: number) => ({ emit: ['job.done', { count }] }) as const
 
-describe('the threads of a process', function () {
-  this.timeout(120_000)
+describe('the threads of a process', () => {
   let stage: Stage
   beforeEach(async () => {
     stage = await createThreadStage()
@@ -63,9 +62,7 @@ describe('the threads of a process', function () {
   })
 })
 
-describe('a primary with telemetry of its own', function () {
-  this.timeout(120_000)
-
+describe('a primary with telemetry of its own', () => {
   it('has a page with its workers', async () => {
     const stage = await createPrimaryStage()
     try {

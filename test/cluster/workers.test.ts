@@ -40,8 +40,7 @@ async function byRole(workers: readonly Actor[]): Promise<{ hub: Actor; members:
 const loadOf = (page: Scraped, { key }: Actor): number =>
   page.value(`load_done_total{worker_key="${key}"}`) ?? 0
 
-describe('the workers of a cluster', function () {
-  this.timeout(120_000)
+describe('the workers of a cluster', () => {
   let stage: Stage
   beforeEach(async () => {
     stage = await createStage()
@@ -155,7 +154,7 @@ describe('the workers of a cluster', function () {
   })
 
   it('have exact sums under load, while they are killed and replaced', async function () {
-    this.timeout(nightly ? 1_800_000 : 120_000)
+    this.timeout(nightly ? 1_800_000 : 300_000)
     const workers = await startWorkers(nightly ? 8 : 3)
     const dead: Actor[] = []
     await Promise.all(workers.map((one) => one.tell({ load: 20 })))

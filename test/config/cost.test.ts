@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url'
 import type { TelemetryConfigError } from '../../src/errors.ts'
 import { builtInTypes } from '../../src/exporters/built-in.ts'
 import { compileFixture } from '../support/programs.ts'
+import { shortest, stopwatch } from '../support/stopwatch.ts'
 import { createStore } from './fake.ts'
 import { hostileChanges } from './hostile-changes.ts'
-import { shortest, stopwatch } from './stopwatch.ts'
 
 const maxMs = 100
 
@@ -26,9 +26,7 @@ const outcome = (put: Promise<unknown>): Promise<TelemetryConfigError | undefine
     (error: TelemetryConfigError) => error,
   )
 
-describe('a hostile change', function () {
-  this.timeout(60_000)
-
+describe('a hostile change', () => {
   for (const [name, make] of Object.entries(hostileChanges)) {
     it(`of the shape "${name}" is judged at once, and refused in few words`, async () => {
       const ms = await shortest(maxMs, async () => {

@@ -2,8 +2,8 @@
 import { createSystemClock } from '../../src/clock.ts'
 import { createConfigStore } from '../../src/config/store.ts'
 import { builtInTypes } from '../../src/exporters/built-in.ts'
+import { stopwatch } from '../support/stopwatch.ts'
 import { hostileChanges } from './hostile-changes.ts'
-import { stopwatch } from './stopwatch.ts'
 
 const nothing = (): void => {}
 const store = createConfigStore({

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createAdmin } from '../../src/admin/index.ts'
 import { createBreaker, createTelemetry, mock } from '../../src/index.ts'
 import { createBackend } from '../../src/testing/index.ts'
+import { startOpened } from '../support/opened.ts'
 import { listening, removeTemporary, temporaryFile } from './fake.ts'
 
 const page = readFileSync(new URL('../../docs/from-otpylib.md', import.meta.url), 'utf8')
@@ -30,7 +31,7 @@ describe('an application that comes from otpylib', () => {
     })
     const admin = createAdmin(telemetry, { allowUnauthenticatedLoopback: true, logger: listening() })
     try {
-      await telemetry.start()
+      await startOpened(telemetry)
       const work = (id: number): void => {
         telemetry.emit('queuemizer.job.start', {}, { correlation_id: id, queue: 'mail' })
         telemetry.emit('queuemizer.job.success', { duration_ms: 12, count: 1 }, { correlation_id: id })

@@ -8,7 +8,7 @@ describe('the otel_logs exporter', () => {
   after(() => Promise.all([here.close(), there.close()]))
 
   for (const { name, run } of exporterConformance(otelLogs(), {
-    config: () => ({ endpoint: here.logsUrl, timeout: 1 }),
+    config: () => ({ endpoint: here.logsUrl }),
     events: (n) => [{ name: 'conformance.done', metadata: { n } }],
     rebuilds: () => [
       { endpoint: there.logsUrl },

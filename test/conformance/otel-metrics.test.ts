@@ -12,7 +12,7 @@ for (const temporality of ['cumulative', 'delta'])
     after(() => Promise.all([here.close(), there.close()]))
 
     for (const { name, run } of exporterConformance(otelMetrics({ metrics }), {
-      config: () => ({ temporality, interval: 1, endpoint: here.metricsUrl, timeout: 1 }),
+      config: () => ({ temporality, interval: 1, endpoint: here.metricsUrl }),
       events: (n) => [{ name: 'conformance.work', metadata: { shard: n % 7 } }],
       rebuilds: () => [
         { endpoint: there.metricsUrl },

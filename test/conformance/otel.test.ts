@@ -9,7 +9,7 @@ for (const client of ['native', 'package'])
     after(() => Promise.all([here.close(), there.close()]))
 
     for (const { name, run } of exporterConformance(otel(), {
-      config: () => ({ client, endpoint: here.url, timeout: 1 }),
+      config: () => ({ client, endpoint: here.url }),
       events: (n) => [
         { name: 'conformance.start', metadata: { correlation_id: n } },
         { name: 'conformance.success', metadata: { correlation_id: n } },

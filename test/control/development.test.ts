@@ -5,9 +5,8 @@ import { promisify } from 'node:util'
 import { compileProgram } from '../support/programs.ts'
 
 describe("XState's development build", () => {
-  it('warns of nothing, whatever goes on at the stop', async function () {
+  it('warns of nothing, whatever goes on at the stop', async () => {
     // A process of its own, on a machine that may be busy.
-    this.timeout(60_000)
     const program = await compileProgram("import './test/control/fixtures/development.ts'")
     const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=development', program])
     assert.equal(stdout, 'done\n')

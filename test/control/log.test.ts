@@ -109,6 +109,16 @@ describe('the log', () => {
     await ours.stop()
   })
 
+  it('keeps an event from before the start where the clock cannot set a timer for that hint', () => {
+    const setTimeout = () => {
+      throw new Error('no timers')
+    }
+    const clock = { now: () => 0, setTimeout, clearTimeout: () => {} }
+    const telemetry = createTelemetry({ clock, config: { env: {} }, drainOnExit: false })
+    telemetry.emit('app.early')
+    assert.equal(telemetry.status().bus.buffered, 1)
+  })
+
   it('says once that events wait for a start that does not come', async () => {
     const { telemetry, clock, said, stop } = listening({ init: mine, env: {} })
     for (let i = 0; i < 5; i += 1) telemetry.emit('app.one')
@@ -128,7 +138,7 @@ describe('the log', () => {
         const telemetry = createTelemetry({ types: [mock()], config: { env: {}, init: { mock: {} } } })
         ${then}`
       const program = await compileProgram(script)
-      const { stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 15_000 })
+      const { stderr } = await promisify(execFile)(process.execPath, [program], { timeout: 240_000 })
       return stderr.split('\n').filter(Boolean)
     }
     const [said, ...more] = await lines("telemetry.emit('a'); telemetry.emit('b')")

@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import type { TelemetryEvent } from '../../src/bus/event.ts'
 import type { AnyExporterDefinition, Sink } from '../../src/exporters/exporter.ts'
+import { createTelemetry } from '../../src/index.ts'
 import { guardedLogger, redactedLogger } from '../../src/logger.ts'
+import { createSimulatedClock } from '../../src/testing/index.ts'
 import { assertExact, totalPending } from '../support/ledger.ts'
+import { quietLogger } from '../support/quiet-logger.ts'
 import { createDriver } from '../support/scripted-driver.ts'
 import { endSimulated, startSimulated } from '../support/simulated-telemetry.ts'
 
@@ -174,12 +177,34 @@ const hostile: Record<string, Partial<Record<keyof AnyExporterDefinition, unknow
       sink.drop('expired', 1000)
     },
   },
+  'weighs events that it holds': {
+    weighs: () => 3,
+    ingest: (_: TelemetryEvent, sink: Sink) => sink.hold(),
+  },
+  'weighs events that it has no room to hold': {
+    weighs: () => 3,
+    ingest: (_: TelemetryEvent, sink: Sink) => sink.hold(Number.MAX_SAFE_INTEGER),
+  },
+  'weighs an event differently each time': {
+    weighs: (() => {
+      let calls = 0
+      return () => (calls += 1)
+    })(),
+  },
+  'throws in weighs': { weighs: throws(thorny) },
   'drops for a reason of its own': {
     ingest: (_: TelemetryEvent, sink: Sink) => sink.drop('because' as never),
   },
   'drops for a reason that pollutes': {
     ingest: (_: TelemetryEvent, sink: Sink) => sink.drop('__proto__' as never),
   },
+}
+
+/** What the ledger accepts of 16 events, where a driver says that they stand for more. */
+const weights: Readonly<Record<string, number>> = {
+  'weighs events that it holds': 3 * 16,
+  'weighs events that it has no room to hold': 3 * 16,
+  'weighs an event differently each time': (16 * 17) / 2,
 }
 
 describe('a driver that', () => {
@@ -223,7 +248,7 @@ describe('a driver that', () => {
       const report = await rig.end(1000)
       const { bad } = report.exporters
       assertExact(bad!, what)
-      assert.equal(bad!.accepted, 16)
+      assert.equal(bad!.accepted, weights[what] ?? 16)
       assert.equal(totalPending(bad!), 0)
       assert.equal(rig.clock.timers, 0)
     })
@@ -271,5 +296,31 @@ describe('a host whose functions are async and reject', () => {
     redactedLogger(logger, (text) => text).error({}, 'x')
     await rig.pass(1)
     assert.deepEqual(uncaught, [])
+  })
+})
+
+describe('a clock that fails for a while', () => {
+  it('holds up nothing that comes after', async () => {
+    const driver = createDriver()
+    const simulated = createSimulatedClock()
+    let fails = false
+    const read = (time: () => number) => (): number => {
+      if (fails) throw new Error('no time')
+      return time()
+    }
+    const clock = { ...simulated, now: read(simulated.now), monotonic: read(simulated.monotonic) }
+    const telemetry = createTelemetry({
+      ...{ types: [driver.definition], clock, logger: quietLogger, drainOnExit: false },
+      config: { env: {}, init: { test: mine } },
+    })
+    await telemetry.start()
+    telemetry.emit('app.before')
+    fails = true
+    assert.throws(() => telemetry.status(), /no time/, 'its events were handed over')
+    fails = false
+    telemetry.emit('app.after')
+    await simulated.advance(1_000)
+    assert.deepEqual(driver.delivered, ['app.before', 'app.after'])
+    await telemetry.stop()
   })
 })

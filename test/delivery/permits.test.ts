@@ -197,7 +197,7 @@ async function run(sequence: readonly Step[]): Promise<void> {
 }
 
 describe('permits', function () {
-  this.timeout(nightly ? 3_600_000 : 120_000)
+  this.timeout(nightly ? 3_600_000 : 300_000)
 
   it('are what every attempt has, and lead to delivery in the end', () =>
     fc.assert(fc.asyncProperty(steps, run), {

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 import { ask, askFor, createPlace, type Place, printed } from './place.ts'
 
-describe('the document on deployment', function () {
-  this.timeout(60_000)
+describe('the document on deployment', () => {
   let place: Place
   afterEach(() => place.close())
 

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { ask, askFor, createPlace, type Place, type Program, printed, textOf } from './place.ts'
 
-describe('the first program of the README', function () {
-  this.timeout(60_000)
+describe('the first program of the README', () => {
   let place: Place
   let service: Program
 

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 import { createPlace, type Place } from './place.ts'
 
-describe('the program beside an OpenTelemetry SDK', function () {
-  this.timeout(60_000)
+describe('the program beside an OpenTelemetry SDK', () => {
   let place: Place
   afterEach(() => place.close())
 

@@ -21,8 +21,7 @@ function assertChild(backend: Backend, parentName: string, childName: string): v
   assert.equal(child!.traceId, parent!.traceId)
 }
 
-describe('the recipe for', function () {
-  this.timeout(60_000)
+describe('the recipe for', () => {
   let place: Place
   afterEach(() => place.close())
 

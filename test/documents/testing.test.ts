@@ -6,8 +6,7 @@ import { createPlace, filesOf, type Place } from './place.ts'
 
 const document = 'docs/testing.md'
 
-describe('the document on testing', function () {
-  this.timeout(60_000)
+describe('the document on testing', () => {
   let place: Place
   before(async () => {
     place = await createPlace(document)

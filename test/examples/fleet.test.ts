@@ -8,7 +8,6 @@ import { compileFixture } from '../support/programs.ts'
 
 describe('the demonstration of a fleet', () => {
   it('shows a change, a refusal, and where all telemetry is', async function () {
-    this.timeout(60_000)
     needsNats(this)
     const main = fileURLToPath(new URL('../../examples/fleet/main.ts', import.meta.url))
     const { stdout } = await promisify(execFile)(process.execPath, [await compileFixture(main)], {

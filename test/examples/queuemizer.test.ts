@@ -79,8 +79,7 @@ const numbers = (output: string, pattern: RegExp): number[] => {
 const otelLedger = /ok {2}otel: accepted (\d+) = delivered (\d+) \+ dropped (\d+).* \+ pending (\d+)$/m
 const receivers = /ok {2}receivers: A (\d+) \+ B (\d+) = (\d+) spans decoded/
 
-describe('the queuemizer example', function () {
-  this.timeout(60_000)
+describe('the queuemizer example', () => {
   afterEach(() => {
     for (const child of running) child.kill('SIGKILL')
   })

@@ -47,8 +47,7 @@ describe('one emit, in all three signals', () => {
     ...Object.entries(outages).map(([what, begin]) => [what, begin, simulatedTime] as const),
     ...(nightly ? [['in real time', outages['that refuses connections'], realTime] as const] : []),
   ])
-    it(`arrives once each through an outage ${what}, moves of the endpoint and a stop`, async function () {
-      this.timeout(120_000)
+    it(`arrives once each through an outage ${what}, moves of the endpoint and a stop`, async () => {
       const { clock, advance, until } = time()
       const [here, there, deltas, otherDeltas] = [await open(), await open(), await open(), await open()]
       const backends = [here, there, deltas, otherDeltas]

@@ -5,6 +5,7 @@ import { Registry } from 'prom-client'
 import { counter, createTelemetry, type MetricTable, prometheus, type Telemetry } from '../../src/index.ts'
 import { createBackend, metricTotals } from '../../src/testing/index.ts'
 import { assertExact } from '../support/ledger.ts'
+import { startOpened } from '../support/opened.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 import { createFakeDatadog } from './datadog/fake.ts'
 import { startDatadog } from './datadog/simulated-datadog.ts'
@@ -32,7 +33,7 @@ describe('prometheus: metrics declared in the configuration', () => {
       logger: quietLogger,
       drainOnExit: false,
     })
-    await telemetry.start()
+    await startOpened(telemetry)
     return {
       ...(telemetry as Telemetry),
       put: (value: readonly MetricTable[]) => telemetry.config.put('telemetry.prometheus.metrics', value),

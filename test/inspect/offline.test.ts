@@ -22,8 +22,7 @@ addEventListener('message', ({ data }) => {
 parent.postMessage({ type: '@statelyai.connected' }, '*')
 </script>`
 
-describe('the page of the Stately inspector', function () {
-  this.timeout(60_000)
+describe('the page of the Stately inspector', () => {
   let browser: Browser
   let page: Page
   let complaints: string[]

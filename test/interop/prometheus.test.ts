@@ -12,6 +12,7 @@ import fc from 'fast-check'
 import { createTelemetry } from '../../src/index.ts'
 import { counter, distribution, lastValue, sum } from '../../src/metrics/declared.ts'
 import { drivePrometheus } from '../exporters/prometheus/driven.ts'
+import { startOpened } from '../support/opened.ts'
 import { freePort } from '../support/ports.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 
@@ -180,8 +181,7 @@ describe('interop: a Prometheus server', () => {
     if (directory) await rm(directory, { recursive: true, force: true })
   })
 
-  it('scrapes the page, and its counts are those that were emitted', async function () {
-    this.timeout(60_000)
+  it('scrapes the page, and its counts are those that were emitted', async () => {
     const system = drivePrometheus({}, { default_metrics: true, max_series: 50 })
     const client = await system.open()
     try {
@@ -210,14 +210,13 @@ describe('interop: a Prometheus server', () => {
     }
   })
 
-  it('stores the exemplars of the page, and returns them', async function () {
-    this.timeout(60_000)
+  it('stores the exemplars of the page, and returns them', async () => {
     const telemetry = createTelemetry({
       logger: quietLogger,
       drainOnExit: false,
       config: { env: {}, init: { prometheus: { port: 0, exemplars: true } } },
     })
-    await telemetry.start()
+    await startOpened(telemetry)
     try {
       const page = String(telemetry.status().exporters.prometheus?.client.url)
       const api = await startServer(new URL(page).host)

@@ -9,6 +9,7 @@ import type { Telemetry } from '../../src/contract.ts'
 import { defineExporter } from '../../src/exporters/exporter.ts'
 import { type HttpClient, openHttpClient, outcomeOf } from '../../src/exporters/http/http.ts'
 import { createTelemetry } from '../../src/telemetry.ts'
+import { createPatience } from '../../src/testing/patience.ts'
 import { assertExact } from '../support/ledger.ts'
 import { quietLogger } from '../support/quiet-logger.ts'
 
@@ -54,8 +55,7 @@ const poster = (open: Set<HttpClient>) =>
     },
   })
 
-describe(`${changes} changes in flight`, function () {
-  this.timeout(120_000)
+describe(`${changes} changes in flight`, () => {
   let before: { resources: string[]; listeners: number }
   let servers: Server[]
   let clients: Set<HttpClient>
@@ -110,8 +110,8 @@ describe(`${changes} changes in flight`, function () {
       await new Promise((resolve) => server.close(resolve))
     }
     // Closed sockets are gone some turns later.
-    const deadline = performance.now() + 5_000
-    while (added(before.resources).length > 0 && performance.now() < deadline) await turn()
+    const isOver = createPatience(5_000)
+    while (added(before.resources).length > 0 && !isOver()) await turn()
     assert.deepEqual(added(before.resources), [])
     assert.equal(listeners(), before.listeners)
   })

@@ -37,7 +37,7 @@ describe('telemetry over a stream, under kills of producers, gateways and server
   })
 
   it('loses nothing, and counts what may have arrived twice', async function () {
-    this.timeout(nightly ? 1_200_000 : 180_000)
+    this.timeout(nightly ? 1_200_000 : 300_000)
     await run(await startNats(), 1)
   })
 

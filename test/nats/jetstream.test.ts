@@ -121,8 +121,7 @@ describe('an exporter to JetStream', () => {
     assert.equal((await stored()).last_seq, 20)
   })
 
-  it('is stored once however often its answer is lost, over kills of the server', async function () {
-    this.timeout(60_000)
+  it('is stored once however often its answer is lost, over kills of the server', async () => {
     const telemetry = await start({
       jetstream: {
         server: server.url,
@@ -198,8 +197,7 @@ describe('an exporter to JetStream', () => {
   })
 })
 
-describe('the jetstream exporter', function () {
-  this.timeout(60_000)
+describe('the jetstream exporter', () => {
   let here: NatsServer
   let there: NatsServer
   let stages: Stage[]
@@ -217,7 +215,7 @@ describe('the jetstream exporter', function () {
 
   let n = 0
   for (const { name, run } of exporterConformance(jetstream(), {
-    config: () => ({ server: here.url, timeout: 1, batch_size: 1 }),
+    config: () => ({ server: here.url, batch_size: 1 }),
     events: () => {
       n += 1
       return [

@@ -6,8 +6,7 @@ import { type BuildOptions, build } from 'esbuild'
 import { createApplication, createFolder, runNode } from './packed.ts'
 import { assertWholeService } from './service.ts'
 
-describe('a service bundled by esbuild', function () {
-  this.timeout(60_000)
+describe('a service bundled by esbuild', () => {
   let application: string
   before(() => {
     application = createApplication()

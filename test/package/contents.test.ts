@@ -10,9 +10,7 @@ import { entryPoints, manifest, packedFiles, root } from './packed.ts'
 
 const textOf = (name: string): string => readFileSync(join(root, name), 'utf8')
 
-describe('the packed package', function () {
-  this.timeout(60_000)
-
+describe('the packed package', () => {
   it('has these entry points', () => {
     assert.deepEqual(entryPoints, [
       'telemachine',

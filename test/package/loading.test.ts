@@ -7,8 +7,7 @@ import { transformSync } from 'esbuild'
 import { createApplication, entryPoints, manifest, runNode } from './packed.ts'
 import { assertWholeService } from './service.ts'
 
-describe('the installed package', function () {
-  this.timeout(60_000)
+describe('the installed package', () => {
   let application: string
   before(() => {
     application = createApplication()

@@ -110,7 +110,7 @@ export function runNode(cwd: string, ...args: readonly string[]): Promise<Ended>
     Object.entries(process.env).filter(([name]) => !/^(TELEMETRY|OTEL|DD|NODE_OPTIONS)/.test(name)),
   )
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { cwd, env, timeout: 240_000 }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr })
     })
   })

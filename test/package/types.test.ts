@@ -7,8 +7,7 @@ import { createApplication, root, runNode } from './packed.ts'
 
 const compiler = join(root, 'node_modules/typescript/bin/tsc')
 
-describe('the declarations', function () {
-  this.timeout(60_000)
+describe('the declarations', () => {
   let application: string
   before(() => {
     application = createApplication()

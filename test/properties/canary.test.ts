@@ -24,6 +24,7 @@ import {
   TelemetryConfigError,
 } from '../../src/index.ts'
 import { createSafeInspector } from '../../src/inspect/index.ts'
+import { startOpened } from '../support/opened.ts'
 import { startProxy } from '../support/proxy.ts'
 
 /** Every marked secret has it, in clear, and nothing else does. */
@@ -155,7 +156,7 @@ describe('secrets, with the real exporters and backends that echo them', () => {
       telemetry.attach('everything', ['telemetry.*'], keep)
       telemetry.observe(keep)
       telemetry.config.subscribe('*', (...change) => keep(change))
-      await telemetry.start()
+      await startOpened(telemetry)
       const admin = createAdmin(telemetry, { token: 'c4nary-admin-token', logger })
       const { url } = await admin.listen()
       closing.push(() => admin.close())
@@ -250,7 +251,7 @@ describe('a change over two exporters of which one cannot be applied', () => {
       },
     })
     closing.push(() => telemetry.stop({ timeoutMs: 150 }))
-    await telemetry.start()
+    await startOpened(telemetry)
     const page = String(telemetry.status().exporters.prometheus?.client.url)
     const explained = telemetry.config.explain()
     const seen: unknown[] = []

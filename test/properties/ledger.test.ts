@@ -397,7 +397,7 @@ async function runSchedule(steps: readonly Step[], ambiguous: boolean, recovers:
 }
 
 describe('the ledger', function () {
-  this.timeout(nightly ? 3_600_000 : 120_000)
+  this.timeout(nightly ? 3_600_000 : 300_000)
   const uncaught: unknown[] = []
   const note = (error: unknown): number => uncaught.push(error)
   before(() => {

@@ -38,7 +38,7 @@ const step = fc.oneof(
 
 describe('the exporters of all signals, on random schedules', () => {
   it('lose nothing and count nothing twice', async function () {
-    this.timeout(nightly ? 3_000_000 : 120_000)
+    this.timeout(nightly ? 3_000_000 : 300_000)
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         const backends: readonly [Backend, Backend] = [createBackend(), createBackend()]

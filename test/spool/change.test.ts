@@ -7,8 +7,7 @@ import { beginLife, directory, spoolFiles, weightIn } from './stage.ts'
 
 const elsewhere = '/elsewhere'
 
-describe('a spool that is changed while the disk is at work', function () {
-  this.timeout(60_000)
+describe('a spool that is changed while the disk is at work', () => {
   afterEach(endSimulated)
 
   const cases = [

@@ -32,7 +32,7 @@ function harmed(content: Buffer, { type, at }: Harm): Buffer {
 }
 
 describe('files of a spool that somebody else has changed', function () {
-  this.timeout(nightly ? 1_800_000 : 60_000)
+  this.timeout(nightly ? 1_800_000 : 300_000)
   afterEach(endSimulated)
 
   it('cost exactly what was in them, while the others and what is fresh are delivered', async () => {

@@ -9,7 +9,7 @@ import { killRepeatedly } from './kill/kills.ts'
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 
 describe('a service that is killed under load', function () {
-  this.timeout(nightly ? 1_800_000 : 240_000)
+  this.timeout(nightly ? 1_800_000 : 300_000)
 
   it('loses nothing that was synced, and the ledgers of its lives add up', async () => {
     const service = await compileProgram(`

@@ -24,8 +24,7 @@ const leave = async (seconds: number): Promise<Platter> => {
   return platter
 }
 
-describe('a file of a spool', function () {
-  this.timeout(60_000)
+describe('a file of a spool', () => {
   afterEach(endSimulated)
 
   /** Lives that are killed, until nothing is left to send. Returns how many. */

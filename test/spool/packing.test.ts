@@ -83,6 +83,8 @@ describe('items of other exporters', () => {
       new ErrorSnapshot('E', 'm', 's'),
       'list',
       [1, null, 'x'],
+      'nested',
+      { error: new ErrorSnapshot('E', 'm', undefined), 'telemachine error': 'one of the program' },
     ]
     const event = shownEvent(new EventRecord('a.b', 1.5, fields, 4, undefined, 'caller'))
     const [again] = unpackEvents(packEvents([event]))

@@ -30,7 +30,7 @@ function randomFrom(seed: number): () => number {
 }
 
 describe('a loss of power', function () {
-  this.timeout(nightly ? 1_800_000 : 120_000)
+  this.timeout(nightly ? 1_800_000 : 300_000)
   afterEach(endSimulated)
 
   /** An outage, a while in which a part of what is on disk is delivered, and another outage. */

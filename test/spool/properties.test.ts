@@ -195,7 +195,7 @@ const total = (all: readonly LedgerStatus[], part: (ledger: LedgerStatus) => num
   all.reduce((sum, ledger) => sum + part(ledger), 0)
 
 describe('a spool under random schedules', function () {
-  this.timeout(nightly ? 3_600_000 : 60_000)
+  this.timeout(nightly ? 3_600_000 : 300_000)
   afterEach(endSimulated)
 
   const check = async (

@@ -8,6 +8,7 @@ import { deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { JsonTraceSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
 import { type Backend, type BackendOptions, createBackend } from '../../src/testing/index.ts'
+import { blockEventLoop } from '../chaos/other-thread.ts'
 import { spanOf } from './spans.ts'
 
 interface Answer {
@@ -383,6 +384,15 @@ describe('the test backend', () => {
       code: 'TESTING_TIMEOUT',
       message: /4 spans accepted of 9/,
     })
+  })
+
+  it('does not give up because the process stood still', async () => {
+    const backend = await open()
+    const waiting = backend.waitForSpans(1, 100)
+    const posted = post(backend, bodyOf(1))
+    blockEventLoop(200)
+    await waiting
+    await posted
   })
 
   it('receives what the OpenTelemetry exporter sends', async () => {

@@ -60,9 +60,7 @@ function distinct<Path extends ReturnType<typeof getShortestPaths>[number]>(
 }
 const seen = (state: unknown): { value?: unknown } => (state ?? {}) as { value?: unknown }
 
-describe('the presets of the charts', function () {
-  this.timeout(120_000)
-
+describe('the presets of the charts', () => {
   for (const [name, presets] of Object.entries(presetsOf({})))
     it(`give paths to each state of the ${name} chart, which a running actor follows`, () => {
       for (const preset of presets) {

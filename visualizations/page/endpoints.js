@@ -44,7 +44,7 @@ export function createEndpoints(id, button) {
   }
 
   /** Makes what this many endpoints need. @param {number} count */
-  function fit(count) {
+  function arrange(count) {
     if (breakers.length === count) return
     const several = count > 1
     breakers = Array.from({ length: count }, (_, endpoint) =>
@@ -58,7 +58,7 @@ export function createEndpoints(id, button) {
     buttons.replaceChildren(...breakers.map((_, endpoint) => group(endpoint, several)))
   }
 
-  fit(1)
+  arrange(1)
   return {
     charts,
     buttons,
@@ -66,7 +66,7 @@ export function createEndpoints(id, button) {
     update({ pulled, endpoints, charts: values }) {
       // What is pulled sends nothing: its breaker never acts.
       buttons.hidden = charts.hidden = pulled
-      fit(endpoints?.length ?? 1)
+      arrange(endpoints?.length ?? 1)
       if (!values) return
       failover?.light(values.failover)
       for (const [endpoint, chart] of breakers.entries())

@@ -36,7 +36,7 @@ export function refuseForbidden(url: URL, forbid: ForbidAddress): void {
 
 /**
  * Throws `HTTP_ADDRESS_FORBIDDEN` for a host name: behind a proxy it is the proxy that resolves it, so that this
- * process can check the address that is connected to.
+ * process cannot check the address that is connected to.
  */
 export function refuseUnresolved(hostname: string): void {
   if (isIP(hostname) === 0)

@@ -72,8 +72,9 @@ const untraced = ROOT_CONTEXT.setValue(
 )
 
 /**
- * Starts one request and calls `settle` exactly once; throws if the plan makes no valid request. The returned function stops it: the request is destroyed and
- * settles at once, as the response whose head has arrived or else as failed with the given cause.
+ * Starts one request and calls `settle` exactly once; throws if the plan makes no valid request. The returned function
+ * stops it: the request is destroyed and settles at once, as the response whose head has arrived or else as failed with
+ * the given cause.
  */
 export function beginRequest(
   plan: RequestPlan,

@@ -73,8 +73,9 @@ export interface PostOptions {
 export interface HttpClient {
   /**
    * One request, sent once: no retry, no redirect. A kept connection that turns out closed before anything was sent gives
-   * way to another; one that ends later says so (`stale`), because the server may have acted. Never rejects; resolves at the latest when the signal aborts, at `timeoutMs`, or on
-   * `close()`. The body must not change until then.
+   * way to another; one that ends later says so (`stale`), because the server may have acted. Never rejects; resolves at
+   * the latest when the signal aborts, at `timeoutMs`, or on `close()`. The body must not change until then, nor later
+   * unless the response says that all of it was `written`.
    */
   post(body: Uint8Array, options?: PostOptions): Promise<Attempt>
   /** Hides this client's header values and query values in a text, such as a backend's error. */

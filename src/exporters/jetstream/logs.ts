@@ -1,5 +1,5 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
-import type { Packing } from '../otel/packing.ts'
+import { type Packing, packedBy } from '../otel/packing.ts'
 import { logs } from '../otel/signal.ts'
 import { type LogItem, otelLogs } from '../otel-logs/index.ts'
 import { otelLogsSchema } from '../otel-logs/schema.ts'
@@ -49,9 +49,7 @@ export function jetstreamLogs(): ExporterDefinition<
     validate: problemsOf,
     open: async (config, context) => {
       const { openRequestClient } = await import('./requests.ts')
-      const client = await openRequestClient(config, context, publishingOf(context.state))
-      context.state.encoder ??= client.encoder
-      return client
+      return packedBy(await openRequestClient(config, context, publishingOf(context.state)), context.state)
     },
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (_, state) => shownPublished(publishingOf(state)),

@@ -1,6 +1,7 @@
 import { type ConfigOf, defineExporter, type ExporterDefinition, type ExporterSchema } from '../exporter.ts'
 import { otel } from '../otel/index.ts'
 import type { SpanState } from '../otel/ingest.ts'
+import { packedBy } from '../otel/packing.ts'
 import { otelSchema } from '../otel/schema.ts'
 import { traces } from '../otel/signal.ts'
 import type { SpanItem } from '../otel/span-item.ts'
@@ -42,9 +43,7 @@ export function jetstream(): ExporterDefinition<unknown, unknown, unknown, JetSt
     validate: (config: ConfigOf<JetStreamSchema>) => connectionProblems(config),
     open: async (config, context) => {
       const { openRequestClient } = await import('./requests.ts')
-      const client = await openRequestClient(config, context, publishingOf(context.state))
-      context.state.encoder ??= client.encoder
-      return client
+      return packedBy(await openRequestClient(config, context, publishingOf(context.state)), context.state)
     },
     probe: (client, { deadline, clock }) => client.probe(deadline - clock.now()),
     describe: (client, state) => ({

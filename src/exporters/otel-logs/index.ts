@@ -5,10 +5,9 @@ import { certificateProblems } from '../otel/connection-keys.ts'
 import { compacting, createSlabs, type Slabs } from '../otel/encode/slabs.ts'
 import type { EncodedItem } from '../otel/encoded-item.ts'
 import type { NativeClient } from '../otel/native-client.ts'
-import { type Packing, packItems, unpackItems } from '../otel/packing.ts'
+import { type Packing, packedBy, packItems, unpackItems } from '../otel/packing.ts'
 import type { RestoredItem } from '../otel/restored-item.ts'
 import { logs } from '../otel/signal.ts'
-import { isEncoded } from '../otel/span-item.ts'
 import { writeLogRecord } from './log-record.ts'
 import { type OtelLogsConfig, type OtelLogsSchema, otelLogsSchema } from './schema.ts'
 import { type LogSettings, logSettings } from './settings.ts'
@@ -52,9 +51,7 @@ export function otelLogs(): ExporterDefinition<unknown, unknown, unknown, OtelLo
     state: () => ({ slabs: createSlabs(), settings: undefined, encoder: undefined }),
     open: async (config, context) => {
       const { openNativeClient } = await import('../otel/native-client.ts')
-      const client = await openNativeClient(config, context, logs)
-      context.state.encoder ??= client.encoder
-      return client
+      return packedBy(await openNativeClient(config, context, logs), context.state)
     },
     ingest: ingestLog,
     forget: ({ slabs }) => slabs.clear(),
@@ -64,10 +61,7 @@ export function otelLogs(): ExporterDefinition<unknown, unknown, unknown, OtelLo
     unpack: unpackItems,
     export: (client, batch, context) => {
       context.state.encoder = client.encoder
-      return compacting(
-        () => batch.filter(isEncoded),
-        () => client.export(batch, context),
-      )
+      return compacting(batch, () => client.export(batch, context))
     },
     close: (client) => client.close(),
     probe: (client, context) => client.export([], context),

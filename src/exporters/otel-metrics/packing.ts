@@ -1,4 +1,4 @@
-import { TelemetryError } from '../../errors.ts'
+import { spoolUnready } from '../otel/packing.ts'
 import { type CollectionItem, type Heads, itemOf, type Piece, type Refusal } from './collection.ts'
 import type { Requests } from './encode/request.ts'
 
@@ -38,11 +38,7 @@ function packRefusal(refusal: Refusal): PackedItem['refusal'] {
  * client was ever open.
  */
 export function packItems(items: readonly CollectionItem[], { requests }: Packing): Uint8Array {
-  if (requests === undefined)
-    throw new TelemetryError(
-      'SPOOL_UNREADY',
-      'the spool cannot be written before the exporter has opened a client: the resource is not known until then',
-    )
+  if (requests === undefined) throw spoolUnready()
   const headsOf = ({ collection }: CollectionItem): Heads => collection?.heads ?? requests.heads
   const heads = [...new Set(items.map(headsOf))]
   const head: PackedHead = {

@@ -6,10 +6,10 @@ import { certificateProblems } from './connection-keys.ts'
 import type { ObtainedBy } from './credentials.ts'
 import { compacting } from './encode/slabs.ts'
 import { createSpanState, expireSpans, ingestSpanEvent, type SpanState } from './ingest.ts'
-import { packItems, unpackItems } from './packing.ts'
+import { packedBy, packItems, unpackItems } from './packing.ts'
 import { type OtelConfig, type OtelSchema, otelSchema } from './schema.ts'
 import { traces } from './signal.ts'
-import { isEncoded, type SpanItem } from './span-item.ts'
+import type { SpanItem } from './span-item.ts'
 import { concernsSpans } from './spans/names.ts'
 import { sizeOfItem } from './spans/size.ts'
 
@@ -68,11 +68,7 @@ export function otel(
     schema: otelSchema,
     validate: (config) => problemsOf(config, headers !== undefined),
     state: createSpanState,
-    open: async (config, context) => {
-      const client = await openClient(config, context, obtainedBy)
-      context.state.encoder ??= client.encoder
-      return client
-    },
+    open: async (config, context) => packedBy(await openClient(config, context, obtainedBy), context.state),
     accepts: concernsSpans,
     takesSdkSpans: true,
     ingest: ingestSpanEvent,
@@ -87,10 +83,7 @@ export function otel(
     unpack: unpackItems,
     export: (client, batch, context) => {
       context.state.encoder = client.encoder
-      return compacting(
-        () => batch.filter(isEncoded),
-        () => client.export(batch, context),
-      )
+      return compacting(batch, () => client.export(batch, context))
     },
     close: (client, context) => client.close(context),
     probe: (client, context) => client.export([], context),

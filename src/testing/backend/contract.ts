@@ -95,7 +95,10 @@ export interface Backend extends BackendStats {
   forget(): void
   /** Calls back for each request, once its answer is decided. Returns an unsubscribe function. */
   onRequest(listener: (request: BackendRequest) => void): () => void
-  /** Resolves when `holds` returns true; it is called after each change. Rejects with `TESTING_TIMEOUT` after 5 s. */
+  /**
+   * Resolves when `holds` returns true; it is called after each change. Rejects with `TESTING_TIMEOUT` after 5 s, not
+   * counting the time in which the process stands still.
+   */
   waitFor(holds: () => boolean, timeoutMs?: number): Promise<void>
   /** Resolves when this many spans are accepted in all. */
   waitForSpans(spanCount: number, timeoutMs?: number): Promise<void>

@@ -1,4 +1,5 @@
 import { TelemetryError } from '../../errors.ts'
+import { createPatience } from '../patience.ts'
 
 /** Promises for conditions that are looked at whenever `changed()` says that something happened. */
 export interface Waiting {
@@ -18,12 +19,14 @@ export function createWaiting(): Waiting {
           settle()
           resolve()
         }
-        const timer = setTimeout(() => {
+        const isOver = createPatience(timeoutMs)
+        const timer = setInterval(() => {
+          if (!isOver()) return
           settle()
           reject(new TelemetryError('TESTING_TIMEOUT', `after ${timeoutMs} ms: ${what()}`))
-        }, timeoutMs)
+        }, timeoutMs / 50)
         const settle = (): void => {
-          clearTimeout(timer)
+          clearInterval(timer)
           waiters.delete(check)
         }
         waiters.add(check)

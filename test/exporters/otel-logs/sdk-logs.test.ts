@@ -129,8 +129,7 @@ const emitted: fc.Arbitrary<Emitted> = fc.record({
 })
 
 describe('a log record, beside that of OpenTelemetry\u2019s SDK', () => {
-  it('is the same for any event', function () {
-    this.timeout(120_000)
+  it('is the same for any event', () => {
     fc.assert(fc.property(fc.array(emitted, { minLength: 1, maxLength: 4 }), agree), {
       numRuns: process.env.TELEMACHINE_NIGHTLY === '1' ? 4000 : 300,
     })

@@ -107,8 +107,7 @@ const limits = fc.record({
 describe('a span written from its events', () => {
   const slabs = createSpanSlabs()
 
-  it('is the span that its record says', function () {
-    this.timeout(300_000)
+  it('is the span that its record says', () => {
     let direct = 0
     fc.assert(
       fc.property(open, event, fc.boolean(), limits, (span, end, isError, most) => {

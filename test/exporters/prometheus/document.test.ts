@@ -16,8 +16,7 @@ const run = promisify(execFile)
 const blocks = (language: string): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, block]) => block!)
 
-describe('docs/prometheus.md', function () {
-  this.timeout(60_000)
+describe('docs/prometheus.md', () => {
   const folder = mkdtempSync(join(tmpdir(), 'telemachine-prometheus-'))
   after(() => rmSync(folder, { recursive: true }))
 

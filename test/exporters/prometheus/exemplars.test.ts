@@ -2,6 +2,7 @@
 // switched on, and only of spans that are sampled.
 import assert from 'node:assert/strict'
 import { createTelemetry, type Telemetry } from '../../../src/index.ts'
+import { startOpened } from '../../support/opened.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 
 const openMetrics = 'application/openmetrics-text; version=1.0.0'
@@ -11,7 +12,7 @@ describe('exemplars on the page of the prometheus exporter', () => {
   const start = async (table: object, others: object = {}): Promise<void> => {
     const init = { prometheus: { port: 0, buckets: [0.01, 0.1, 1], health: false, ...table }, ...others }
     telemetry = createTelemetry({ logger: quietLogger, drainOnExit: false, config: { env: {}, init } })
-    await telemetry.start()
+    await startOpened(telemetry)
   }
   const page = async (accept = openMetrics): Promise<string> => {
     const url = String(telemetry.status().exporters.prometheus?.client.url)

@@ -1,6 +1,7 @@
 // One operation, one histogram: with outcome_label the durations of its good and its bad ends differ in a label.
 import assert from 'node:assert/strict'
 import { createTelemetry } from '../../../src/index.ts'
+import { startOpened } from '../../support/opened.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 import { drivePrometheus } from './driven.ts'
 
@@ -71,7 +72,7 @@ describe('prometheus: the outcome of an operation', () => {
       drainOnExit: false,
       config: { env: {}, init: { prometheus: { port: 0, outcome_label: true } } },
     })
-    await telemetry.start()
+    await startOpened(telemetry)
     telemetry.span('http', { method: 'GET' }, (http) => http.set({ status: 200 }))
     telemetry.span('http', { method: 'GET' }, (http) => {
       http.set({ status: 500 })

@@ -10,6 +10,7 @@ import { connect, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Gauge, Registry } from 'prom-client'
 import type { PrometheusClient } from '../../../src/exporters/prometheus/client.ts'
+import { inTime } from '../../support/in-time.ts'
 import { compileProgram } from '../../support/programs.ts'
 import { gone } from '../http/loopback.ts'
 import { type DrivenPrometheus, drivePrometheus } from './driven.ts'
@@ -46,11 +47,9 @@ describe('prometheus: the life of the HTTP server', () => {
       for (let i = 0; i < 200; i++) await open('GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
       for (let i = 0; i < 200; i++) await open('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5))
       for (let i = 0; i < 400; i++) await open('')
-      const start = performance.now()
-      const { status, body } = await ask(port)
+      const { status, body } = await inTime(1000, 'an answer', ask(port))
       assert.equal(status, 200)
       assert.equal(parsePage(body.toString()).value('job_total', { queue: 'mail' }), 1)
-      assert.ok(performance.now() - start < 1000)
     } finally {
       for (const socket of sockets) socket.destroy()
     }
@@ -62,10 +61,7 @@ describe('prometheus: the life of the HTTP server', () => {
     const [idle] = Object.values(agent.freeSockets).flat() as Socket[]
     assert.ok(idle)
     const closed = once(idle, 'close')
-    const start = performance.now()
-    await system.close(client)
-    await closed
-    assert.ok(performance.now() - start < 1000)
+    await inTime(1000, 'the close', Promise.all([system.close(client), closed]))
     await assert.rejects(ask(port), { code: 'ECONNREFUSED' })
   })
 
@@ -188,7 +184,7 @@ describe('prometheus: the life of the HTTP server', () => {
       process.stdout.write(system.url(client))`)
     const { stdout, status, stderr } = spawnSync(process.execPath, [program], {
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: 240_000,
     })
     assert.equal(status, 0, stderr)
     assert.match(stdout, /^http:/)

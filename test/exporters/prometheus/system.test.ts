@@ -8,6 +8,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { createTelemetry, metricsHandler, mock, prometheus, type Telemetry } from '../../../src/index.ts'
 import type { ConfigInit } from '../../../src/typed-init.ts'
+import { startOpened } from '../../support/opened.ts'
 import { freePort } from '../../support/ports.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 import { ask, raw } from './http-client.ts'
@@ -54,7 +55,7 @@ describe('prometheus in a telemetry system', () => {
 
   it('has left its old port when a move is answered: others can bind it, and no client can connect', async () => {
     const telemetry = create({ prometheus: { port: 0 } })
-    await telemetry.start()
+    await startOpened(telemetry)
     telemetry.emit('job', { count: 1 })
     for (let i = 0; i < 5; i++) {
       const old = portOf(telemetry)
@@ -69,7 +70,7 @@ describe('prometheus in a telemetry system', () => {
   it('starts beside another process that has its port, and its status says so with a code', async () => {
     const port = await serve((_request, response) => response.end())
     const telemetry = create({ prometheus: { port } })
-    await telemetry.start()
+    await startOpened(telemetry)
     const { lastError, state } = telemetry.status().exporters.prometheus!
     assert.equal(lastError?.code, 'PORT_TAKEN')
     assert.match(lastError.message, new RegExp(`127\\.0\\.0\\.1:${port} is in use`))
@@ -78,7 +79,7 @@ describe('prometheus in a telemetry system', () => {
 
   it('has left its port when it is disabled', async () => {
     const telemetry = create({ prometheus: { port: 0 } })
-    await telemetry.start()
+    await startOpened(telemetry)
     const port = portOf(telemetry)
     await telemetry.config.put('prometheus.enabled', false)
     await bind(port)
@@ -86,7 +87,7 @@ describe('prometheus in a telemetry system', () => {
 
   it('takes a page away from its own server, and gives it back', async () => {
     const telemetry = create({ prometheus: { port: 0 } })
-    await telemetry.start()
+    await startOpened(telemetry)
     const port = portOf(telemetry)
     const mounted = await serve(metricsHandler(telemetry))
     telemetry.emit('job', { count: 1 })
@@ -104,7 +105,7 @@ describe('prometheus in a telemetry system', () => {
     const telemetry = create({ prometheus: { port: null } })
     const mounted = await serve(metricsHandler(telemetry))
     assert.equal((await ask(mounted)).status, 503)
-    await telemetry.start()
+    await startOpened(telemetry)
     telemetry.emit('job', { count: 3, duration_ms: 5 }, { queue: 'mail' })
     const { headers, body } = await ask(mounted, '/internal/stats?x', { headers: { host: 'shop.example' } })
     assert.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
@@ -128,7 +129,7 @@ describe('prometheus in a telemetry system', () => {
 
   it('is found by its id, and no other exporter is taken for it', async () => {
     const telemetry = create({ prom_eu: { type: 'prometheus', port: null }, mock: {} })
-    await telemetry.start()
+    await startOpened(telemetry)
     assert.equal((await ask(await serve(metricsHandler(telemetry, 'prom_eu')))).status, 200)
     assert.equal((await ask(await serve(metricsHandler(telemetry)))).status, 503)
     assert.equal((await ask(await serve(metricsHandler(telemetry, 'mock')))).status, 503)
@@ -140,7 +141,7 @@ describe('prometheus in a telemetry system', () => {
     const note = (warning: Error): void => void warnings.push(warning)
     process.on('warning', note)
     const telemetry = create({ prometheus: { port: 0 } })
-    await telemetry.start()
+    await startOpened(telemetry)
     const scrape = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'
     for (const port of [portOf(telemetry), await serve(metricsHandler(telemetry))]) {
       const text = await raw(port, scrape.repeat(100))
@@ -152,7 +153,7 @@ describe('prometheus in a telemetry system', () => {
 
   it('counts as ignored what leaves no trace on the page', async () => {
     const telemetry = create({ prometheus: { port: 0, event_patterns: ['job*'] } })
-    await telemetry.start()
+    await startOpened(telemetry)
     for (const measurements of [{}, { value: 3 }, { count: 1n }, undefined])
       telemetry.emit('job', measurements as Record<string, number>)
     telemetry.emit('job', { count: 1 })

@@ -47,6 +47,10 @@ export async function killRepeatedly(
     const isReady = new Promise<void>((resolve) => {
       ready = resolve
     })
+    let synced = (): void => {}
+    const hasSynced = new Promise<void>((resolve) => {
+      synced = resolve
+    })
     let latest = 0
     const lines = createInterface(child.stdout!)
     const read = once(lines, 'close')
@@ -56,6 +60,7 @@ export async function killRepeatedly(
       const told = JSON.parse(line) as Told
       if (told.ready) ready()
       for (const n of told.synced ?? []) promised.add(n)
+      if (promised.size > 0) synced()
       if (told.restored !== undefined) ledgerError += Math.abs(told.restored - left)
       latest = told.ambiguous ?? latest
       last = told.ledger
@@ -65,6 +70,8 @@ export async function killRepeatedly(
       else {
         await Promise.race([isReady, exited])
         await pause(100 + random() * 700)
+        // On a busy machine it may not have come so far.
+        if (promised.size === 0) await Promise.race([hasSynced, exited])
       }
       child.kill('SIGKILL')
     }

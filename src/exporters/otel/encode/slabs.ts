@@ -1,5 +1,6 @@
 import type { Outcome } from '../../outcome.ts'
 import { EncodedItem } from '../encoded-item.ts'
+import { isEncoded, type SpanItem } from '../span-item.ts'
 import { createWriter, type ProtobufWriter, shrink } from './protobuf-writer.ts'
 
 /** Memory that items are encoded into. */
@@ -118,7 +119,7 @@ export function compact(items: readonly EncodedItem[]): void {
 
 /** Runs an attempt to send a batch, after which what has to wait longer has memory of its own. */
 export async function compacting(
-  items: () => readonly EncodedItem[],
+  batch: readonly SpanItem[],
   attempt: () => Promise<Outcome>,
 ): Promise<Outcome> {
   let settled = false
@@ -127,6 +128,6 @@ export async function compacting(
     settled = outcome.type !== 'retry' && outcome.type !== 'too_large'
     return outcome
   } finally {
-    if (!settled) compact(items())
+    if (!settled) compact(batch.filter(isEncoded))
   }
 }
