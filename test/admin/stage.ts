@@ -10,6 +10,8 @@ import { quietLogger } from '../support/quiet-logger.ts'
 import { canary, token } from './site.ts'
 
 const executablePath = '/usr/bin/chromium'
+/** Milliseconds for a browser to start, and for each thing that is waited for in a page. */
+const timeout = 240_000
 const switches = [
   '--no-sandbox',
   '--disable-gpu',
@@ -24,7 +26,8 @@ const switches = [
 export function withBrowser(): () => Browser {
   let browser: Browser | undefined
   before(async function () {
-    if (existsSync(executablePath)) browser = await chromium.launch({ executablePath, args: switches })
+    if (existsSync(executablePath))
+      browser = await chromium.launch({ executablePath, args: switches, timeout })
     else {
       assert.ok(!process.env.CI, `${executablePath} is missing, and CI has to have it`)
       console.log(`    skipped: ${executablePath} is missing`)
@@ -112,6 +115,7 @@ export async function openStage(browser: Browser, options: StageOptions = {}): P
     reducedMotion: 'reduce',
     ...options.look,
   })
+  page.setDefaultTimeout(timeout)
   page.on('request', (request) => requested.push(request.url()))
   page.on('response', (response) => {
     if (!/\/(events|tap\?.*)$/.test(response.url()))

@@ -11,9 +11,10 @@ import { createTelemetry, mock, type Telemetry } from '../../src/index.ts'
 export const token = 'operators-token-0123456789'
 export const canary = 'canary-9f8e7d6c5b4a'
 
-/** In this repository, so that the command finds its packages. */
-const file = join(root, 'node_modules/.cache/telemachine/telemachine.cjs')
+/** In this repository, so that the command finds its packages. One per process: no other one writes it while it is run. */
+const file = join(root, `node_modules/.cache/telemachine/command-${process.pid}.cjs`)
 let built: Promise<void> | undefined
+process.on('exit', () => rmSync(file, { force: true }))
 
 export interface Ended {
   readonly code: number | null

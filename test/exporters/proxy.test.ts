@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { createTelemetry, type Telemetry } from '../../src/index.ts'
 import { createBackend } from '../../src/testing/index.ts'
+import { pause } from '../support/poll.ts'
 import { freePort } from '../support/ports.ts'
 import { type ProxyOptions, startProxy } from '../support/proxy.ts'
 
@@ -142,6 +143,7 @@ describe('an exporter behind a proxy', () => {
     })
     emitSpan(telemetry, 1)
     assert(!(await telemetry.flush({ timeoutMs: 200 })).complete)
+    while (telemetry.status().exporters.otel!.breaker !== 'open') await pause()
     const { breaker, ledger, lastError } = telemetry.status().exporters.otel!
     assert.equal(breaker, 'open')
     assert.deepEqual(ledger.dropped, {})
@@ -163,6 +165,7 @@ describe('an exporter behind a proxy', () => {
     })
     emitSpan(telemetry, 1)
     await telemetry.flush({ timeoutMs: 500 })
+    while (telemetry.status().exporters.otel!.breaker === 'closed') await pause()
     const { lastError, ledger, client } = telemetry.status().exporters.otel!
     assert.equal(client.proxy, `http://127.0.0.1:${through.port}`)
     assert.match(lastError!.message, /the proxy http:\/\/127.0.0.1:\d+ answered HTTP 407/)

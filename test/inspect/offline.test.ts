@@ -14,6 +14,8 @@ import { quietLogger } from '../support/quiet-logger.ts'
 /** How long the page gives the inspector to answer. */
 const patienceMs = 5_000
 const executablePath = '/usr/bin/chromium'
+/** Milliseconds for a browser to start, and for each thing that is waited for in a page. */
+const timeout = 240_000
 /** Stands for Stately's inspector: it answers, and lists the types of the records that it is handed. */
 const inspector = `<!doctype html><ol></ol><script>
 addEventListener('message', ({ data }) => {
@@ -36,7 +38,7 @@ describe('the page of the Stately inspector', () => {
       console.log(`    skipped: ${executablePath} is missing`)
       return this.skip()
     }
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'], timeout })
   })
   after(() => browser?.close())
 
@@ -49,6 +51,7 @@ describe('the page of the Stately inspector', () => {
     })
     await telemetry.start()
     page = await browser.newPage()
+    page.setDefaultTimeout(timeout)
     await page.clock.install()
     complaints = []
     page.on('pageerror', (error) => complaints.push(String(error)))

@@ -70,14 +70,14 @@ describe('a gateway fetches again', () => {
       await server.restart()
       await arrives(`message ${round}`)
     }
-  }).timeout(30_000)
+  })
 
   it('from a server that came back with nothing', async () => {
     await server.kill()
     await server.forget()
     await server.restart()
     await arrives('a message')
-  }).timeout(30_000)
+  })
 
   it('from a server that has forgotten its sequence, and not how far its consumers were', async () => {
     for (let i = 0; i < 5; i += 1) await arrives(`message ${i}`)
@@ -85,12 +85,12 @@ describe('a gateway fetches again', () => {
     await server.forget(`$G/streams/${stream}/msgs`)
     await server.restart()
     await arrives('a message')
-  }).timeout(30_000)
+  })
 
   it('from a consumer that was deleted', async () => {
     await api(`CONSUMER.DELETE.${stream}.${consumer}`)
     await arrives('a message')
-  }).timeout(30_000)
+  })
 
   it('from a stream that was deleted', async () => {
     await api(`STREAM.DELETE.${stream}`)
@@ -99,5 +99,5 @@ describe('a gateway fetches again', () => {
       ((await api(`STREAM.INFO.${stream}`)) as { config: { retention: string } }).config.retention,
       'workqueue',
     )
-  }).timeout(30_000)
+  })
 })

@@ -159,7 +159,7 @@ describe('a gateway', () => {
     await until(async () => (await waiting()) === 0, 'the stream is empty', 60_000)
     assert.equal(backend.spanCount, 50)
     assert.equal(ledger(works).delivered, 100)
-  }).timeout(90_000)
+  })
 
   it('takes log records and metrics too', async () => {
     const through = await gateway({

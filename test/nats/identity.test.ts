@@ -9,7 +9,7 @@ import { type IdentityResult, runIdentity } from './processes/identity.ts'
 const nightly = process.env.TELEMACHINE_NIGHTLY === '1'
 const size = nightly
   ? { spans: 1_000_000, producers: 4, killEveryMs: 2000, ackWaitMs: 10_000 }
-  : { spans: 12_000, producers: 2, killEveryMs: 400, ackWaitMs: 1000 }
+  : { spans: 12_000, producers: 2, killEveryMs: 400, ackWaitMs: 4000 }
 
 function assertIdentity({ nodes, stream, ...seen }: IdentityResult): void {
   const text = JSON.stringify({ nodes, stream, ...seen })

@@ -65,7 +65,7 @@ describe('exporters to JetStream with a spool', () => {
     const first = await start('first')
     first.span('job', () => {})
     first.emit('note', { count: 3 })
-    const report = await first.stop({ timeoutMs: 3_000 })
+    const report = await first.stop({ timeoutMs: 30_000 })
     for (const id of ids) {
       assertExact(report.exporters[id]!, id)
       assert.ok(report.exporters[id]!.pending.spooled! > 0, `${id}: ${JSON.stringify(report.exporters[id])}`)

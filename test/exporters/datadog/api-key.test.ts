@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { createTelemetry, type DatadogOptions, datadog } from '../../../src/index.ts'
+import { pause } from '../../support/poll.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 
 describe('an API key that is obtained at runtime', () => {
@@ -69,6 +70,7 @@ describe('an API key that is obtained at runtime', () => {
     const telemetry = await run(() => 'c4nary-wrong', url)
     telemetry.emit('job.done', { count: 1 })
     await telemetry.flush({ timeoutMs: 300 })
+    while (telemetry.status().exporters.datadog!.breaker === 'closed') await pause()
     const shown = inspect(telemetry.status({ history: true }), { depth: 20, maxStringLength: null })
     assert.deepEqual(telemetry.status().exporters.datadog!.ledger.dropped, { misdirected: 1 })
     assert(!shown.includes('c4nary'))

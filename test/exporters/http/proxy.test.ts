@@ -10,6 +10,8 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { isForbiddenAddress } from '../../../src/config/destinations.ts'
 import { type HttpClientOptions, openHttpClient, outcomeOf } from '../../../src/exporters/http/http.ts'
+import { createSimulatedClock } from '../../../src/testing/index.ts'
+import { pause } from '../../support/poll.ts'
 import { freePort } from '../../support/ports.ts'
 import { compileProgram } from '../../support/programs.ts'
 import { type ProxyOptions, startProxy } from '../../support/proxy.ts'
@@ -229,8 +231,12 @@ describe('the HTTP transport behind a proxy', () => {
 
       it(`gives up on a silent proxy when it is told to, and leaves no connection, for ${scheme}`, async () => {
         const through = await proxy({ silent: true })
-        const http = client({ url, proxy: `http://127.0.0.1:${through.port}` })
-        const answer = await http.post(body, { timeoutMs: 50 })
+        const clock = createSimulatedClock()
+        const http = client({ url, proxy: `http://127.0.0.1:${through.port}`, clock })
+        const post = http.post(body, { timeoutMs: 50 })
+        while (through.asked.length === 0) await pause()
+        clock.increment(50)
+        const answer = await post
         assert(answer.type === 'failed')
         assert.equal(answer.cause.code, 'HTTP_TIMEOUT')
         assert.match(answer.cause.message, /through the proxy http:\/\/127.0.0.1/)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { createTelemetry, type Telemetry } from '../../../src/index.ts'
 import { type Backend, type BackendOptions, createBackend } from '../../../src/testing/index.ts'
+import { pause } from '../../support/poll.ts'
 import { quietLogger } from '../../support/quiet-logger.ts'
 
 const sum = (counts: object): number => Object.values(counts).reduce((a, b) => a + b, 0)
@@ -43,12 +44,15 @@ describe('log records on their way', () => {
     const [here, there] = [await open(), await open()]
     const telemetry = await start({ endpoint: here.logsUrl, event_patterns: ['job.*'] })
     for (let move = 0; move < 6; move++) {
-      emit(telemetry, move * 500, move * 500 + 500)
-      await telemetry.config.put('otel_logs.endpoint', (move % 2 ? here : there).logsUrl)
+      const next = move % 2 ? here : there
+      emit(telemetry, move * 500, move * 500 + 250)
+      await telemetry.config.put('otel_logs.endpoint', next.logsUrl)
+      const before = next.logRecordCount
+      emit(telemetry, move * 500 + 250, move * 500 + 500)
+      await next.waitForLogRecords(before + 1)
     }
     await telemetry.flush()
     assert.deepEqual(numbers(here, there), upTo(3000))
-    assert.ok(here.logRecordCount > 0 && there.logRecordCount > 0)
   })
 
   it('wait through an outage and arrive once each', async () => {
@@ -124,6 +128,7 @@ describe('log records on their way', () => {
     const telemetry = await start({ endpoint: backend.logsUrl, event_patterns: ['job.*'] })
     emit(telemetry, 0, 1)
     await telemetry.flush({ timeoutMs: 300 })
+    while (telemetry.status().exporters.otel_logs!.lastError === null) await pause()
     assert.equal(backend.logRecordCount, 0)
     assert.match(telemetry.status().exporters.otel_logs!.lastError?.message ?? '', /certificate/)
   })

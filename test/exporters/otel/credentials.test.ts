@@ -15,6 +15,7 @@ import {
   type Telemetry,
 } from '../../../src/index.ts'
 import { createBackend } from '../../../src/testing/index.ts'
+import { pause } from '../../support/poll.ts'
 
 const mark = 'c4nary'
 
@@ -133,6 +134,7 @@ describe('headers that are obtained at runtime', () => {
       )
       emitSpans(telemetry)
       await telemetry.flush({ timeoutMs: 300 })
+      while (exporter(telemetry).breaker === 'closed') await pause()
       const { ledger, breaker, lastError } = exporter(telemetry)
       assert.deepEqual([ledger.dropped, breaker, state.refused], [{ misdirected: 2 }, 'open', 1])
       assert.match(lastError!.message, /answered HTTP 401: no: .*redacted/)
@@ -173,6 +175,7 @@ describe('headers that are obtained at runtime', () => {
         })
         emitSpans(telemetry)
         assert(!(await telemetry.flush({ timeoutMs: 300 })).complete)
+        while (exporter(telemetry).breaker === 'closed') await pause()
         const { ledger, lastError, breaker } = exporter(telemetry)
         assert.equal(lastError!.code, 'CREDENTIALS_FAILED')
         assert.match(lastError!.message, message)
@@ -257,7 +260,7 @@ describe('headers that are obtained at runtime', () => {
           headers: async () => {
             state.alsoValid = `Bearer ${issued}`
             state.valid = `Bearer ${++issued}`
-            return { headers: { authorization: state.valid }, expiresInMs: 50 }
+            return { headers: { authorization: state.valid }, expiresInMs: 250 }
           },
         },
         { endpoint: url },
