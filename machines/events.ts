@@ -96,7 +96,9 @@ export type BreakerEvent = EventsOf<{
   'breaker.watch': { readonly watcher: BreakerWatcher | undefined }
 }>
 
-/** The events that go to the actor that asked for a permit: from a breaker, or from the failover chart before several. */
+/**
+ * The events that go to the actor that asked for a permit: from a breaker, or from the failover chart before several.
+ */
 export type BreakerReply = EventsOf<{
   'permit.granted': { readonly permit: Permit }
   /** Only an urgent request is denied; others wait. */
@@ -150,7 +152,7 @@ export type WorkEvent = EventsOf<{
     readonly bytes: number
     readonly urgent: boolean
   }
-  /** An earlier failure is waited out: by a backoff of our own, or because the backend named a time. */
+  /** Work waits because of an earlier failure: for a backoff, or for a time that the backend named. */
   'work.deferred': { readonly ms: number; readonly by: 'backoff' | 'retry_after' }
 }>
 

@@ -7,16 +7,16 @@ import type { BackendReport, WorkEvent } from './events.ts'
  */
 export interface UnitPort {
   readonly id: string
-  /** Pulled from outside (Prometheus): it asks for no permits. */
+  /** True for an exporter that is scraped (Prometheus): it asks for no permits. */
   readonly pulled: boolean
 
   /** From now on the delivery chart is told of changes. */
   listen(listener: (event: WorkEvent) => void): void
-  /** The delivery chart has nothing to do: tell it what there is, now or as soon as there is something. */
+  /** The delivery chart has nothing to do: send it the work that there is, now or as soon as there is some. */
   look(): void
-  /** Everything that waits now is due, and no backoff of our own delays it. */
+  /** Everything that waits now is due, and no backoff of telemachine delays it. */
   requestFlush(): void
-  /** The permit no longer serves: what is in flight finishes, and nothing more is sent. */
+  /** The permit is no longer valid: attempts in flight finish, and nothing more is sent. */
   endWave(): void
   /** Ends the running flushes as incomplete: their events cannot be delivered now. */
   failFlush(): void
@@ -27,13 +27,13 @@ export interface UnitPort {
   unsubscribe(): void
   /** Makes the candidate the client; the old client retires. */
   swap(): void
-  /** Gives up the candidate; it is closed by the next retirement. */
+  /** Drops the candidate; the next retirement closes it. */
   discard(): void
   /** The staged configuration comes into force. */
   commit(): void
   /** The staged configuration is forgotten. */
   abort(): void
-  /** Upkeep: expiry of what waits too long. */
+  /** Drops what has waited too long. */
   tick(): void
   /** Aborts what is in flight; each lease is settled or requeued in the ledger. */
   cut(): void
@@ -53,7 +53,7 @@ export interface UnitHandle {
    * change nothing.
    */
   life(epoch: number): UnitPort
-  /** An actor of this exporter died of `error`. */
+  /** An actor of this exporter has crashed with `error`. */
   noteCrash(error: unknown): void
 }
 

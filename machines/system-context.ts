@@ -5,7 +5,7 @@ import { actorsOf, type ExporterGroup } from './exporter-group.ts'
 /** The input of the system machine. */
 export interface SystemInput {
   readonly exporters: readonly PlannedExporter[]
-  /** How many exporters a stop tells in one turn of the event loop. Default 16. */
+  /** The number of exporters to which a stop is sent in one turn of the event loop. Default 16. */
   readonly perTurn?: number
 }
 

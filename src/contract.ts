@@ -29,7 +29,7 @@ export interface TelemetryOptions<
    * place of a built-in type, `types: [mock()]` for example.
    */
   readonly types?: Types
-  /** Layers, lowest first: defaults, environment, file, init, runtime. An exporter exists because a table names it. */
+  /** Layers, weakest first: defaults, environment, file, init, runtime. Each table makes one exporter. */
   readonly config?: ConfigOptions<ConfigInit<NoInfer<Types>>>
   /** Default: the clock of the operating system. Tests can pass a simulated clock. */
   readonly clock?: Clock
@@ -59,16 +59,16 @@ export interface TelemetryConfig {
    */
   put(path: string, value: unknown): Promise<PutResult>
   put(changes: Record<string, unknown>): Promise<PutResult>
-  /** As `put`, with the stricter rules for changes from untrusted sources. */
+  /** Like `put`, with the stricter rules for changes from untrusted sources. */
   putFrom(source: 'admin' | 'remote', changes: Record<string, unknown>): Promise<PutResult>
   /**
-   * Returns the effective value of a key, or of a table of keys; what is secret in it is a placeholder. Returns
+   * Returns the effective value of a key, or of a table of keys, with secrets replaced by a placeholder. Returns
    * `fallback` (default: undefined) for a path that names nothing and for a key without a value (null).
    */
   get(path: string, fallback?: unknown): unknown
-  /** Removes a runtime value: the value of the layer below is in force again. */
+  /** Removes a runtime value, so that the value of the layer below is used again. */
   unset(path: string | readonly string[]): Promise<PutResult>
-  /** As `unset`, with the stricter rules of {@link TelemetryConfig.putFrom}. */
+  /** Like `unset`, with the stricter rules of {@link TelemetryConfig.putFrom}. */
   unsetFrom(source: 'admin' | 'remote', path: string | readonly string[]): Promise<PutResult>
   /** Returns each key with its value, its layer and source, and the values of weaker layers that it hides. */
   explain(): Explanation[]
@@ -156,8 +156,9 @@ export interface Telemetry<Events extends EventMap<Events> = AnyEvents> {
    */
   status(options?: { readonly history?: boolean }): TelemetryStatus
   /**
-   * Exports what was emitted so far. An open circuit breaker probes once, at once; our own backoff is skipped, a
-   * time that the backend asked for is not. Rejects with TelemetryError `TIMEOUT_INVALID` or `EXPORTER_UNKNOWN` only.
+   * Exports the events emitted so far. An open circuit breaker probes once, at once; telemachine's backoff is
+   * skipped, but a time that the backend asked for is not. Rejects with TelemetryError `TIMEOUT_INVALID` or
+   * `EXPORTER_UNKNOWN` only.
    */
   flush(options?: FlushOptions): Promise<FlushReport>
   /** Wraps the handler of a function that its platform freezes between calls: {@link Wrap}. */

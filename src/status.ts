@@ -62,7 +62,7 @@ export interface TelemetryStatus {
   readonly exporters: Readonly<Record<string, ExporterStatus>>
   readonly bus: BusStatus
   readonly config: ConfigStatus
-  /** The last transitions, oldest first; only when asked for. */
+  /** The last transitions, oldest first. Present only if `status({ history: true })` asks for them. */
   readonly history?: readonly HistoryEntry[]
 }
 

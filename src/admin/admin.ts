@@ -21,26 +21,26 @@ export interface AdminOptions {
   readonly token?: string
   /**
    * Requests from this machine's loopback address need no token. Then any program and any user on this machine may
-   * change the configuration. Requests a proxy passed on need the token all the same. Default false.
+   * change the configuration. Requests that a proxy passed on still need the token. Default false.
    */
   readonly allowUnauthenticatedLoopback?: boolean
-  /** Of `listen`. Default 127.0.0.1. Any other than loopback requires a token. */
+  /** The address of `listen()`. Default 127.0.0.1. An address other than loopback requires a token. */
   readonly host?: string
-  /** Of `listen`. Default 0, a free one. */
+  /** The port of `listen()`. Default 0, any free port. */
   readonly port?: number
   /** Names, `name` or `name:port`, that a Host header may carry besides those of loopback and `host`. */
   readonly allowedHosts?: readonly string[]
-  /** Origins, such as `https://ops.example.com`, besides our own: those a proxy in front of us is reached by. */
+  /** Origins, such as `https://ops.example.com`, besides the server's own, such as that of a proxy in front of it. */
   readonly allowedOrigins?: readonly string[]
-  /** Path that a mounted `handler` finds before its own, such as `/admin`. Not where the framework strips it. */
+  /** Path at which `handler` is mounted, such as `/admin`. Omit it if the framework strips the path (Express). */
   readonly basePath?: string
   /** How long a request may take to arrive. Default 10,000. */
   readonly requestTimeoutMs?: number
   /** A logger with the methods of pino. Default: warnings and errors go to stderr. */
   readonly logger?: Logger
   /**
-   * The fleet that the page shows, such as `natsFleet({ servers })` of `telemachine/nats`. `close()` of the admin API closes
-   * it. Default: none.
+   * The fleet that the page shows, such as `natsFleet({ servers })` of `telemachine/nats`. `close()` of the admin API
+   * closes it. Default: none.
    */
   readonly fleet?: AdminFleet
   /** Times the samples of the last hour. Default: the system's. A test may give a simulated one. */
@@ -75,7 +75,8 @@ function basePathOf(path: string | undefined): string {
 
 /**
  * The admin API and the live page of a telemetry system. Nothing listens until `listen`, or until `handler` is
- * mounted; counters are sampled every 10 s from now on, for a history of the last hour. @throws TelemetryError `ADMIN_TOKEN_REQUIRED`, `ADMIN_TOKEN_INVALID`, `ADMIN_BASE_PATH_INVALID`.
+ * mounted; counters are sampled every 10 s from now on, for a history of the last hour. @throws TelemetryError
+ * `ADMIN_TOKEN_REQUIRED`, `ADMIN_TOKEN_INVALID`, `ADMIN_BASE_PATH_INVALID`.
  */
 export function createAdmin(telemetry: AdminTelemetry, options: AdminOptions = {}): Admin {
   const { token, allowUnauthenticatedLoopback = false, host = '127.0.0.1', port = 0 } = options

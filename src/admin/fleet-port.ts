@@ -47,7 +47,7 @@ export interface AdminFleetNode {
   readonly state: AdminNodeState
   /** When its last status was stored or heard, in epoch milliseconds. */
   readonly heardAt: number
-  /** Undefined if it cannot be read. */
+  /** Undefined if the status cannot be read. */
   readonly status: AdminNodeStatus | undefined
 }
 
@@ -56,7 +56,7 @@ export interface AdminFleetDocument {
   readonly key: string
   /** The stored revision; 0 if no document is stored. */
   readonly revision: number
-  /** It was deleted, so that nodes keep what they run. */
+  /** True if it was deleted. Nodes then keep the revision that they run. */
   readonly deleted: boolean
   /** A change that some nodes try, and how many were chosen for it. */
   readonly canary?: { readonly revision: number; readonly nodes: number }
@@ -64,13 +64,13 @@ export interface AdminFleetDocument {
 
 /** A view of a fleet. */
 export interface AdminFleetView {
-  /** `away`: the store does not answer, and the view is what was last known. */
+  /** `away`: the store does not answer, and the view shows the last known state. */
   readonly link: { readonly state: 'connected' | 'away'; readonly error?: string }
   /** When the view was true, in epoch milliseconds; undefined if the store has not answered yet. */
   readonly asOf: number | undefined
   readonly documents: readonly AdminFleetDocument[]
   readonly nodes: readonly AdminFleetNode[]
-  /** At least so many more nodes exist. */
+  /** At least this many further nodes exist. */
   readonly omitted: number
 }
 

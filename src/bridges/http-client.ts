@@ -15,11 +15,11 @@ import { ClientExchange, clientSpanName } from './client-exchange.ts'
 
 /** The options of {@link bridgeHttpClient}. */
 export interface HttpClientBridgeOptions {
-  /** True for requests to leave alone: no span, no `traceparent`. Asked when a request is made. */
+  /** Returns true for requests that get no span and no `traceparent`. Called when a request is made. */
   readonly ignore?: (request: ClientRequest) => boolean
   /** More attributes of the span, read when the request is made. They do not become labels. */
   readonly attributes?: (request: ClientRequest) => object
-  /** More attributes that are labels too, read when the request has ended: few different values. */
+  /** More attributes that are labels too, read when the request has ended: use few different values. */
   readonly labels?: (request: ClientRequest) => object
 }
 

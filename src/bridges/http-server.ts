@@ -20,7 +20,7 @@ import { createRouteNames } from './route-names.ts'
 
 /** The options of {@link bridgeHttpServer}. */
 export interface HttpServerBridgeOptions {
-  /** True for requests to leave alone, such as health checks. Asked when a request arrives. */
+  /** Returns true for requests that are not recorded, such as health checks. Called when a request arrives. */
   readonly ignore?: (request: IncomingMessage) => boolean
   /**
    * The template of the route that served a request, `/users/:id` for example. Default: what Express or Fastify says.
@@ -28,7 +28,7 @@ export interface HttpServerBridgeOptions {
   readonly route?: (request: IncomingMessage) => string | undefined
   /** More attributes of the span, read when the request arrives. They do not become labels. */
   readonly attributes?: (request: IncomingMessage) => object
-  /** More attributes that are labels too, read when the response has ended: few different values. */
+  /** More attributes that are labels too, read when the response has ended: use few different values. */
   readonly labels?: (request: IncomingMessage, response: ServerResponse) => object
 }
 

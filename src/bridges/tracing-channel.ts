@@ -15,9 +15,9 @@ export interface TracingChannelOptions<Message extends object = Record<string, u
    * ids.
    */
   readonly attributes?: (message: Message) => object
-  /** Attributes that are labels too, read when the operation has ended: few different values. */
+  /** Attributes that are labels too, read when the operation has ended: use few different values. */
   readonly labels?: (message: Message) => object
-  /** True for operations to leave alone. */
+  /** Returns true for operations that are not recorded. */
   readonly ignore?: (message: Message) => boolean
 }
 

@@ -27,11 +27,11 @@ export interface UndiciRequest {
 
 /** The options of {@link bridgeUndici}. */
 export interface UndiciBridgeOptions {
-  /** True for requests to leave alone: no span, no `traceparent`. Asked when a request is made. */
+  /** Returns true for requests that get no span and no `traceparent`. Called when a request is made. */
   readonly ignore?: (request: UndiciRequest) => boolean
   /** More attributes of the span, read when the request is made. They do not become labels. */
   readonly attributes?: (request: UndiciRequest) => object
-  /** More attributes that are labels too, read when the request has ended: few different values. */
+  /** More attributes that are labels too, read when the request has ended: use few different values. */
   readonly labels?: (request: UndiciRequest) => object
 }
 

@@ -89,13 +89,13 @@ async function run(args: readonly string[], context: CommandContext): Promise<Ex
 export const gateway: Command = {
   help: `Usage: telemachine gateway [telemetry.toml]
 
-Sends the telemetry that nodes have published to a stream on NATS to backends, until it is ended. The file has tables
-of the types otel, otel_metrics and otel_logs; it and the document of the key are changed while the gateway runs. Any
-number of gateways may share a stream.
+Sends the telemetry that nodes have published to a stream on NATS to backends, until you end it. The file has tables of
+the types otel, otel_metrics and otel_logs. Changes of the file, and of the document under --key, take effect while the
+gateway runs. Any number of gateways may share a stream.
 
-  --prefetch <n>       messages of each signal that it may have at once; default 64
-  --node <name>        its name in \`telemachine fleet status\`
-  --cache <file>       keeps the last good document, for a start without the server
+  --prefetch <n>       largest number of messages of a signal that it holds; default 64
+  --node <name>        name of the gateway in \`telemachine fleet status\`
+  --cache <file>       file that keeps the last valid document, to start without the server
 ${natsOptionsHelp.replace('default config', 'default gateways')}
 
 Exit codes: 0 ended by a signal, 1 the configuration has problems, 2 wrong usage, 3 NATS failed or refused.`,

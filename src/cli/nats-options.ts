@@ -16,7 +16,7 @@ export const natsOptionsHelp = `  --server <url>       NATS server, several with
   --key <name>         key of the document; default config
   --stream <name>      stream of telemetry; default telemachine_otel
   --creds <file>       credentials file; default: NATS_CREDS
-  --ca <file>          PEM file with the authorities that the server is trusted by
+  --ca <file>          PEM file with the authorities for the certificate of the server
 
 NATS_USER and NATS_PASSWORD, or NATS_TOKEN, are used where they are set.`
 

@@ -75,8 +75,8 @@ export const tap: Command = {
   help: `Usage: telemachine tap <admin-url> [glob …] [options]
 
 Prints events as they are emitted, one JSON document a line: name, time, measurements, metadata, and the ids of the
-span around it. Secrets of the configuration are [redacted]; texts are cut at 1,000 characters. Quote the glob. How many
-events were left out is said on stderr, at most once a second. Ends with Ctrl-C.
+span around it. Secrets of the configuration are [redacted]; texts are cut at 1,000 characters. Quote the glob. Skipped
+events are counted on stderr, at most once a second. Ends with Ctrl-C.
 
   --rate <n>           events a second at most, 1 to ${maxRate}; default 100
   --count <n>          end after this many events

@@ -119,7 +119,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
   const failed = (error: unknown): void => {
     if (role === 'left') return
     trouble = messageOf(error)
-    logger.warn({ error: trouble }, 'no page for all processes is possible: each has its own')
+    logger.warn({ error: trouble }, 'the processes cannot share one page of metrics: each has its own')
     happened('failed')
   }
 
@@ -249,7 +249,7 @@ export function createGroup<Form, All extends Totals>(options: GroupOptions<Form
       }
       await settledWithin(clock, until - clock.now(), reported())
       if (!isReported && role !== 'alone' && role !== 'left')
-        logger.warn({ role, label }, 'the last counts of this process did not reach the page of all in time')
+        logger.warn({ role, label }, 'the last counts of this process did not reach the shared page in time')
       await leave()
       release()
     },

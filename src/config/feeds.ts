@@ -59,7 +59,10 @@ export function createFeeds(options: {
         )
     }
     const lost = (error: string): void =>
-      logger.warn({ source: name, error: redactor.text(error) }, 'a remote configuration source is lost')
+      logger.warn(
+        { source: name, error: redactor.text(error) },
+        'a remote configuration source has failed; its last document stays in force',
+      )
     return { name, report, ...createRemoteFeed(source, clock, heard, lost) }
   })
 

@@ -175,7 +175,7 @@ export function startControl(options: {
       for (const [id, actors] of Object.entries(groups)) watch(id, actors)
     },
     error: (error) => {
-      logger.error({ error: String(error) }, 'the system actor died; telemetry is off')
+      logger.error({ error: String(error) }, 'the system actor has crashed; telemetry is off')
       for (const settle of pending.values()) settle([{ id: '', reason: ended }])
     },
   })

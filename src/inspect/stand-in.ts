@@ -10,7 +10,7 @@ export interface SafeSnapshot {
   readonly value?: SafeValue
 }
 
-/** Stands for an actor towards an observer: its names and its chart, and no way to the actor itself. */
+/** The part of an actor that an observer may see: its names and its chart, without access to the actor itself. */
 export interface StandIn {
   readonly id: string
   readonly sessionId: string

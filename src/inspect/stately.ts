@@ -8,7 +8,7 @@ import type { StandIn } from './stand-in.ts'
 
 /** The options of {@link watchInStately}. */
 export interface StatelyWatchOptions {
-  /** Default 8080; 0 takes a free one. */
+  /** Default 8080; with 0 any free port is used. */
   readonly port?: number
   /** A loopback address. Default 127.0.0.1. */
   readonly host?: '127.0.0.1' | '::1' | 'localhost'

@@ -65,7 +65,7 @@ export function createCoverage(): Coverage {
 
 /** The options of {@link assertCovered}. */
 export interface CoveredOptions {
-  /** States and transitions, by id or name, that need not be covered. One that is covered all the same is an error. */
+  /** States and transitions, by id or name, that need not be covered. It is an error if one of them is covered. */
   readonly except?: readonly string[]
 }
 

@@ -13,7 +13,7 @@ export interface SimulatedClockOptions {
 export interface UntilOptions {
   /** Real milliseconds. Default: 5,000. */
   readonly timeoutMs?: number
-  /** Simulated milliseconds to advance before each further look. Default: 0, the clock stands still. */
+  /** Simulated milliseconds to advance before each further check. Default: 0, so the clock stands still. */
   readonly stepMs?: number
 }
 

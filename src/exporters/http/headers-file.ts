@@ -91,7 +91,10 @@ export async function fileCredentials(options: {
   const look = (): Promise<void> => {
     looking ??= load()
       .catch((error: unknown) =>
-        logger.warn({ error: messageOf(error) }, 'headers_file is invalid; its last good headers stay'),
+        logger.warn(
+          { error: messageOf(error) },
+          'headers_file is invalid; its last valid headers stay in use',
+        ),
       )
       .finally(() => {
         lookedAt = elapsed(clock)

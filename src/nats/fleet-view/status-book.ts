@@ -6,7 +6,7 @@ export interface HeardStatus {
   readonly seq: number
   /** Epoch milliseconds. */
   readonly heardAt: number
-  /** Undefined if it cannot be read. */
+  /** Undefined if the status cannot be read. */
   readonly status: NodeStatus | undefined
 }
 

@@ -5,7 +5,7 @@ import { builtInTypes } from '../../exporters/built-in.ts'
 
 type Table = Record<string, unknown>
 
-/** A change of a document: values by path, and paths that it is to say nothing of any more. */
+/** A change of a document: values by path, and paths to remove. */
 export interface DocumentChange {
   readonly put: Readonly<Record<string, unknown>>
   readonly unset: readonly string[]

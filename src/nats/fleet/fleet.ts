@@ -21,7 +21,7 @@ export interface FleetOptions extends NatsServers {
   readonly key?: string | undefined
   /** The stream of telemetry whose identity is shown. Default: `telemachine_otel`. */
   readonly stream?: string | undefined
-  /** Who writes, for the history. Default: `<user>@<host>`. */
+  /** The name of the writer in the history. Default: `<user>@<host>`. */
   readonly by?: string | undefined
 }
 
@@ -37,9 +37,9 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A node, as it has last said it is. */
+/** A node, by its last status. */
 export interface FleetNode extends NodeStatus {
-  /** It has written its status in time. */
+  /** True if it has written its status in time. */
   readonly alive: boolean
 }
 
@@ -54,15 +54,17 @@ export interface FleetStatus {
   readonly identity?: StreamIdentity
 }
 
-/** The configuration of a fleet, for those who operate it. */
+/** The configuration of a fleet, for operators. */
 export interface Fleet {
   /** Makes the buckets, where they are missing. Returns the names of the new streams. */
   init(options?: BucketOptions): Promise<string[]>
-  /** Changes keys of the document. @throws TelemetryError `FLEET_CONFLICT`; TelemetryConfigError for an invalid path. */
+  /**
+   * Changes keys of the document. @throws TelemetryError `FLEET_CONFLICT`; TelemetryConfigError for an invalid path.
+   */
   put(change: DocumentChange, options?: PutOptions): Promise<RolloutReport>
   /** Replaces the document. */
   replace(document: Record<string, unknown>, options?: PutOptions): Promise<RolloutReport>
-  /** Puts the document of a revision back; without one, that of the revision before the latest. */
+  /** Restores the document of a revision. Default: the revision before the latest. */
   rollback(revision?: number, options?: PutOptions): Promise<RolloutReport>
   /** The revisions that are kept, oldest first. */
   history(): Promise<HistoryEntry[]>

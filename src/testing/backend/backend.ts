@@ -11,7 +11,7 @@ import { createRecord } from './record.ts'
 import { type BackendRequest, counterNames, formatOf, noItems, readBody } from './request.ts'
 import { createWaiting } from './waiting.ts'
 
-/** Makes a backend; it listens once `listen()` is called. */
+/** Makes a backend. Call `listen()` to open its port. */
 export function createBackend(options: BackendOptions = {}): Backend {
   const { host = '127.0.0.1', limit = 100_000, logLimit = 100 } = options
   const {

@@ -53,7 +53,7 @@ export interface MetricTotal {
 }
 
 /**
- * Returns what the data points of a metric amount to, by their attributes as JSON with sorted keys. Deltas are added
+ * Returns the totals of the data points of a metric, by their attributes as JSON with sorted keys. Deltas are added
  * up, one that arrived twice twice; of a cumulative stream, that is a start time and its attributes, the latest point
  * counts; of a gauge too.
  */

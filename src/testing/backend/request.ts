@@ -34,10 +34,10 @@ export interface BackendRequest {
   /** Empty where the body was not read, not decoded or only counted, and in a request of another signal. */
   readonly spans: readonly ReceivedSpan[]
   readonly spanCount: number
-  /** As `spans`, of a request with logs. */
+  /** Like `spans`, for a request with logs. */
   readonly logRecords: readonly ReceivedLogRecord[]
   readonly logRecordCount: number
-  /** As `spans`, of a request with metrics. */
+  /** Like `spans`, for a request with metrics. */
   readonly points: readonly ReceivedPoint[]
   readonly pointCount: number
   /** The spans, log records or data points counted as accepted. */

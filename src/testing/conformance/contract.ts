@@ -23,7 +23,7 @@ export interface ConformanceOptions {
   readonly rebuilds?: () => readonly ConformanceTable[] | Promise<readonly ConformanceTable[]>
   /** A change whose client cannot open, such as a port that is taken. */
   readonly refused?: () => ConformanceTable | Promise<ConformanceTable>
-  /** From now on the backend fails in a way that is worth a retry: it refuses connections, answers 503. */
+  /** Makes the backend fail in a way that causes retries: it refuses connections or answers 503. */
   readonly breakBackend?: () => void | Promise<void>
   /** Makes the backend work again. It is also called at the end of each path that broke it. */
   readonly repairBackend?: () => void | Promise<void>
@@ -32,7 +32,7 @@ export interface ConformanceOptions {
    * what the definition's `describe` said last, such as the address to ask.
    */
   readonly received?: (facts: ConformanceTable) => number | Promise<number>
-  /** How long to wait for what has to happen, in milliseconds. Default: 10,000. */
+  /** How long each step may take, in milliseconds. Default: 10,000. */
   readonly patienceMs?: number
 }
 

@@ -138,7 +138,7 @@ describe('prometheus: the registry', () => {
       assert.equal(value('ok_total'), 1)
     }
     assert.deepEqual(describe().conflicts, ['db_duration_seconds_sum'])
-    assert.match(warnings.join(), /names are taken/)
+    assert.match(warnings.join(), /other metrics have their names/)
   })
 
   it("has prom-client's metrics of the process while default_metrics is true", async () => {

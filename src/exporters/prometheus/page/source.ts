@@ -102,7 +102,10 @@ export function createCollector(source: PageSource): (format: Format) => Promise
     if (conflicts !== reported) {
       reported = conflicts
       if (conflicts)
-        logger.warn({ metrics: foreign.conflicts }, 'metrics left off the page: their names are taken')
+        logger.warn(
+          { metrics: foreign.conflicts },
+          'metrics are left off the page, because other metrics have their names',
+        )
     }
     return foreign.families
   }
