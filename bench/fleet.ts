@@ -9,7 +9,7 @@
 import { once } from 'node:events'
 import { openFleet } from '../src/nats/index.ts'
 import { runIdentity } from '../test/nats/processes/identity.ts'
-import { killProcess, startProcess } from '../test/nats/processes/start.ts'
+import { killProcess, processOf } from '../test/nats/processes/start.ts'
 import { startNatsCluster } from '../test/support/nats-cluster.ts'
 import { startNats } from '../test/support/nats-server.ts'
 import { freePort } from '../test/support/ports.ts'
@@ -37,10 +37,11 @@ async function world(count: number) {
     began: 0,
     done: () => {},
   }
+  const startNode = await processOf('node')
   const nodes = Array.from({ length: count }, (_, i) => {
     // The last one has an exporter of this name and another type: it refuses what the others take.
     const more = i === count - 1 ? { payments: { type: 'mock' } } : {}
-    const child = startProcess('node', server.url, `node-${i}`, JSON.stringify(more))
+    const child = startNode(server.url, `node-${i}`, JSON.stringify(more))
     applied[i] = []
     child.on('message', (message: { value?: unknown; at?: number }) => {
       if (message.value === undefined) return

@@ -11,7 +11,7 @@ import { connectTo } from '../../../src/nats-client/connection.ts'
 import type { NatsServer } from '../../support/nats-server.ts'
 import { type LoggedBatch, readPublishLog } from './publish-log.ts'
 import { startSpanCounts } from './span-counts.ts'
-import { killProcess, startProcess } from './start.ts'
+import { killProcess, processOf } from './start.ts'
 
 const stream = 'telemachine_otel'
 
@@ -48,6 +48,7 @@ export async function runIdentity(options: {
   const { server, replicas = 1, killEveryMs, random } = options
   const each = Math.ceil(options.spans / options.producers)
   const folder = await mkdtemp(join(tmpdir(), 'telemachine-identity-'))
+  const [gatewayProcess, producerProcess] = await Promise.all([processOf('gateway'), processOf('producer')])
   const backend = await startSpanCounts(each)
   const connection = await connectTo({ servers: server.url, name: 'judge' })
   await createTelemetryStream(connection, stream, { replicas }, options.ackWaitMs)
@@ -56,7 +57,7 @@ export async function runIdentity(options: {
   /** By process: the latest that each gateway told. */
   const ledgers = new Map<ChildProcess, LedgerStatus>()
   const startGateway = (): ChildProcess => {
-    const child = startProcess('gateway', server.url, backend.url)
+    const child = gatewayProcess(server.url, backend.url)
     child.on('message', (told: LedgerStatus) => {
       if ('accepted' in told) ledgers.set(child, told)
     })
@@ -74,7 +75,7 @@ export async function runIdentity(options: {
       const name = `p${index}-${life}`
       const file = join(folder, name)
       logs.set(name, file)
-      const child = startProcess('producer', server.url, name, String(missing), file)
+      const child = producerProcess(server.url, name, String(missing), file)
       producers.set(index, child)
       await Promise.race([once(child, 'message'), once(child, 'exit')])
       await killProcess(child)

@@ -1,14 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { compileFixture } from '../../support/programs.ts'
 
-/** Starts a program of this folder in a process of its own. */
-export const startProcess = (name: string, ...args: readonly string[]): ChildProcess =>
-  fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [...args], {
-    execArgv: ['--import', 'tsx'],
-    // What JSON has no room for is not sent.
-    serialization: 'json',
-  })
+/** Compiles a program of this folder. Returns the function that starts it in a process of its own, as users' services run. */
+export async function processOf(name: string): Promise<(...args: readonly string[]) => ChildProcess> {
+  const file = await compileFixture(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)))
+  // What JSON has no room for is not sent.
+  return (...args) => fork(file, [...args], { execArgv: [], serialization: 'json' })
+}
 
 /** Ends a process at once, as a crash does. */
 export async function killProcess(child: ChildProcess): Promise<void> {
