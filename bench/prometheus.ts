@@ -104,7 +104,7 @@ async function countEventsAllIn(): Promise<void> {
   const inbox = bus.inbox('bench', (events) => {
     for (const one of events) ingest(one)
   })
-  inbox.subscribe(['*'], { ignoresTime: true })
+  inbox.subscribe(['*'], { ignoresTime: true, ignoresScope: true, pulled: true })
   bus.open()
   const objects = labelObjects(() => ({}))
   const counter = newCounter()
