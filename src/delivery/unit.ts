@@ -1,5 +1,5 @@
 import type { SpoolState, UnitHandle } from '../../machines/index.ts'
-import { type Deliver, handOverAfterMs, type Inbox } from '../bus/inbox.ts'
+import { type Deliver, handOverAfterMs, handOverNowAt, type Inbox } from '../bus/inbox.ts'
 import type { Clock } from '../clock.ts'
 import { withoutRejection } from '../errors.ts'
 import type { AnyExporterDefinition, Config, ExporterContext } from '../exporters/exporter.ts'
@@ -78,8 +78,12 @@ export interface UnitOptions {
   readonly onSpoolState: (from: SpoolState, to: SpoolState) => void
 }
 
-/** Events that go over from the bus at once, sooner than it would by itself if a batch or the queue is smaller. */
-function handOverAt({ batch_size, queue_size, flush_interval }: Config): number {
+/**
+ * Events that go over from the bus at once, sooner than it would by itself if a batch or the queue is smaller. Nobody waits
+ * for those of a pulled exporter until they are asked for.
+ */
+function handOverAt({ batch_size, queue_size, flush_interval }: Config, pulled: boolean): number {
+  if (pulled) return handOverNowAt
   if (Number(flush_interval) * 1000 < handOverAfterMs) return 1
   return Math.min(512, Number(batch_size ?? 512), Number(queue_size ?? 512))
 }
@@ -175,7 +179,7 @@ export function createUnit(options: UnitOptions): Unit {
       ignoresTime: definition.ignoresTime === true,
       ignoresScope: !readsScope(),
       pulled,
-      handOverAt: handOverAt(config()),
+      handOverAt: handOverAt(config(), pulled),
     })
   }
 
