@@ -177,8 +177,10 @@ describe('a fleet on NATS', () => {
     assert.equal(refused.code, 1)
     assert.match(refused.stdout, /^a: refused\n {2}telemetry\.mock\.batch_size .* is 0, but must be/)
     assert.match(refused.stderr, /rolled back/)
-    const status = await command('status')
-    assert.match(status.stdout, /^revision \d+, 1 node, 1 alive\nNODE .*\na +node +ok/)
+    // The node reports a moment after it has the previous document again.
+    const isBack = async (): Promise<boolean> =>
+      /^revision \d+, 1 node, 1 alive\nNODE .*\na +node +ok/.test((await command('status')).stdout)
+    await until(isBack, 'the status says that the node is well')
     assert.match((await command('history')).stdout, /put revision \d+ back: a refused\n$/)
     const late = await command('put', 'mock.batch_size=8', '--if-revision', '1')
     assert.equal(late.code, 1)
