@@ -76,6 +76,8 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
   const claim: Claim = { epoch, address, token: randomBytes(16).toString('hex') }
   const seqs = new Map<string, Known>()
   const members = new Map<Socket, Member>()
+  /** Of members, and of those that are not: one that a closed hub keeps would wait as long as its process lives. */
+  const wires = new Set<Wire>()
   let late: readonly string[] = []
   let asked = 0
   let isClosing = false
@@ -152,6 +154,8 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
     const { token, id, label, pid, serves } = hello
     if (hello.type !== 'hello' || !isEqual(String(token), claim.token)) return wire.destroy()
     const journal = await ready
+    // It is disconnected when the journal, which it will read as the next hub, is complete.
+    if (isClosing) return
     const member = {
       ...{ wire, id: String(id), label: String(label), pid: Number(pid) },
       ...{ serves: serves === true, answers: new Map() },
@@ -184,6 +188,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
         }
       },
       closed() {
+        wires.delete(wire)
         const member = members.get(socket)
         members.delete(socket)
         if (!member) return
@@ -192,6 +197,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
         leave(member.id)
       },
     })
+    wires.add(wire)
   })
   await listenAt(server, address)
   if (!(await makeClaim(folder, claim).catch((error) => abandon(server, error)))) {
@@ -273,7 +279,7 @@ export async function openHub(options: HubOptions): Promise<Hub | undefined> {
       clock.clearTimeout(timer)
       await journal.close()
       const closed = new Promise((resolve) => server.close(resolve))
-      for (const { wire } of [...members.values()]) wire.destroy()
+      for (const wire of [...wires]) wire.destroy()
       await closed
     },
   }
