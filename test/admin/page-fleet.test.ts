@@ -69,7 +69,10 @@ describe('the fleet on the live page', () => {
       await cell('fits', 'heard')
         .getByText(/^\d+ s ago$/)
         .waitFor()
-      const refused = await fleet.put({ put: { 'otel.type': 'otel' }, unset: [] }, { waitMs: 0 })
+      // Again if the refusal came so soon that it was put back at once.
+      let refused: Awaited<ReturnType<typeof fleet.put>>
+      do refused = await fleet.put({ put: { 'otel.type': 'otel' }, unset: [] }, { waitMs: 0 })
+      while (refused.result !== 'changed')
       await cell('differs', 'state').getByText('refused', { exact: true }).waitFor()
       await cell('differs', 'state').getByText(`Revision ${refused.revision} was refused`).waitFor()
       await cell('differs', 'state')
