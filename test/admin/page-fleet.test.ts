@@ -7,7 +7,7 @@ import type { BrowserContextOptions } from 'playwright-core'
 import type { AdminFleet } from '../../src/admin/index.ts'
 import { natsFleet } from '../../src/nats/index.ts'
 import { publishStored } from '../../src/nats-client/stored.ts'
-import { type Stage as NatsStage, stageOf, startNats } from '../nats/stage.ts'
+import { leaveRefused, type Stage as NatsStage, stageOf, startNats } from '../nats/stage.ts'
 import { statusOf } from '../nats/statuses.ts'
 import { type NatsServer, needsNats } from '../support/nats-server.ts'
 import { createSimulatedFleet, nodeOf } from './simulated-fleet.ts'
@@ -69,12 +69,9 @@ describe('the fleet on the live page', () => {
       await cell('fits', 'heard')
         .getByText(/^\d+ s ago$/)
         .waitFor()
-      // Again if the refusal came so soon that it was put back at once.
-      let refused: Awaited<ReturnType<typeof fleet.put>>
-      do refused = await fleet.put({ put: { 'otel.type': 'otel' }, unset: [] }, { waitMs: 0 })
-      while (refused.result !== 'changed')
+      const refused = await leaveRefused(fleet, { 'otel.type': 'otel' })
       await cell('differs', 'state').getByText('refused', { exact: true }).waitFor()
-      await cell('differs', 'state').getByText(`Revision ${refused.revision} was refused`).waitFor()
+      await cell('differs', 'state').getByText(`Revision ${refused} was refused`).waitFor()
       await cell('differs', 'state')
         .getByText(/telemetry\.otel/)
         .waitFor()

@@ -7,7 +7,7 @@ import { askJetStream, publishStored } from '../../src/nats-client/stored.ts'
 import { createSimulatedClock } from '../../src/testing/index.ts'
 import { type NatsServer, needsNats } from '../support/nats-server.ts'
 import { freePort } from '../support/ports.ts'
-import { type Stage, stageOf, startNats, until } from './stage.ts'
+import { leaveRefused, type Stage, stageOf, startNats, until } from './stage.ts'
 import { statusOf } from './statuses.ts'
 
 describe('the view of a fleet', () => {
@@ -58,10 +58,7 @@ describe('the view of a fleet', () => {
     await stage.node('fits')
     await stage.node('differs', { init: { mock: {}, otel: { type: 'mock' } } })
     await shows(view, 'fits', 'current')
-    const { revision } = await fleet.put(
-      { put: { 'mock.batch_size': 8, 'otel.type': 'otel' }, unset: [] },
-      { waitMs: 0 },
-    )
+    const revision = await leaveRefused(fleet, { 'mock.batch_size': 8, 'otel.type': 'otel' })
     const refusing = await shows(view, 'differs', 'refused')
     assert.equal(refusing.status?.refused?.revision, revision)
     assert.match(refusing.status?.refused?.problems.join() ?? '', /telemetry\.otel/)

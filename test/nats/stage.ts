@@ -100,3 +100,11 @@ export const known = (fleet: Fleet, ...names: readonly string[]): Promise<void> 
   )
 
 export { startNats }
+
+/** Puts a change that a node refuses, and leaves it. Again if the refusal came so soon that it was put back at once. */
+export async function leaveRefused(fleet: Fleet, put: Record<string, unknown>): Promise<number> {
+  for (;;) {
+    const { result, revision } = await fleet.put({ put, unset: [] }, { waitMs: 0 })
+    if (result === 'changed') return revision
+  }
+}
