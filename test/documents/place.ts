@@ -2,12 +2,12 @@
 // application that has installed the packed package. Only ports are replaced, by free ones.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Backend, createBackend } from '../../src/testing/index.ts'
 import { createApplication, root } from '../package/packed.ts'
 import { pause } from '../support/poll.ts'
+import { freePort } from '../support/ports.ts'
 import { compileFile } from '../support/programs.ts'
 
 const standIns = fileURLToPath(new URL('stand-ins', import.meta.url))
@@ -30,16 +30,6 @@ export function filesOf(document: string): Map<string, string> {
   })
   return new Map(named)
 }
-
-/** A free port of loopback. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 /** A program that runs, with what it has printed. */
 export interface Program {

@@ -7,8 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { askFor, freePort, type Program, printed, textOf } from '../documents/place.ts'
+import { askFor, type Program, printed, textOf } from '../documents/place.ts'
 import { createFolder, packedTarball } from '../package/packed.ts'
+import { freePort } from '../support/ports.ts'
 import { createBareMachine } from './bare-machine.ts'
 
 const [, section] = /^## Five minutes\n(.*?)^## /ms.exec(textOf('README.md'))!
