@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node'
-import type { Clock } from '../../clock.ts'
+import { type Clock, elapsed } from '../../clock.ts'
 import { isDenied } from '../../nats-client/denied.ts'
 import { askJetStream, JetStreamRefusal, nextStored } from '../../nats-client/stored.ts'
 import { doubtIn } from '../doubt-text.ts'
@@ -78,8 +78,9 @@ export function createLeftovers(
     retrieve: async () => {
       // A cluster keeps to what its servers have agreed upon.
       if (!isSuspect || connection.info?.cluster) return false
-      if (clock.now() - askedAt < everyMs) return false
-      askedAt = clock.now()
+      const now = elapsed(clock)
+      if (now - askedAt < everyMs) return false
+      askedAt = now
       const seen = await look().catch((error) =>
         isDenied(error) && !(error instanceof JetStreamRefusal) ? 'done' : 'waits',
       )
