@@ -54,7 +54,7 @@ function isHead(head: unknown): head is ContentHead {
 
 /** @throws CorruptFile unless the content is that which the name tells of. */
 export function decodeContent(content: Buffer, said: { bytes: number; checksum: number }): Content {
-  if (content.length !== said.bytes) throw new CorruptFile(`it is no file of ${said.bytes} bytes`)
+  if (content.length !== said.bytes) throw new CorruptFile(`it is not a file of ${said.bytes} bytes`)
   if (checksumOf(content) !== said.checksum) throw new CorruptFile('its checksum is wrong')
   const length = content.length < frame ? 0 : content.readUInt32BE(magic.length)
   if (!content.subarray(0, magic.length).equals(magic) || frame + length > content.length)
